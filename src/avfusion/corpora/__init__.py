@@ -1,0 +1,1 @@
+"""Corpora: one file each; base.py says what a corpus must answer."""

@@ -1,0 +1,1 @@
+"""Encoders: one feature maker a file; base.py says what an encoder must answer."""

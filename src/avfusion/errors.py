@@ -1,0 +1,21 @@
+"""Errors a person can act on: each names the thing, what was found, and the next command."""
+
+
+class AvfError(Exception):
+    """Base of every expected failure; `avf` prints its text alone, without a traceback."""
+
+
+class ConfigError(AvfError):
+    """A setting is unknown, misspelt or out of range."""
+
+
+class CorpusError(AvfError):
+    """A corpus tree does not hold what its form promises."""
+
+
+class MediaError(AvfError):
+    """One video cannot be read; the study goes on without it and counts it as missing."""
+
+
+class TrainError(AvfError):
+    """A fit cannot start or go on (no rated windows, non-finite loss, foreign state file)."""

@@ -1,0 +1,1 @@
+"""Fusions: one published idea a file, equations in its docstring."""

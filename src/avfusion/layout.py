@@ -1,0 +1,59 @@
+"""Where each artefact of a study lies; the workflow and the command line both ask here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below one results folder; a corpus, encoder, fusion or video is named by its id."""
+
+    results: Path = Path("results")
+
+    def manifest(self, corpus: str) -> Path:
+        """One row a video: video, path, partition, subject, voice, transcript, sha256, bytes."""
+        return self.results / "manifest" / corpus / "manifest.parquet"
+
+    def gold(self, corpus: str) -> Path:
+        """One row a rated instant: video, time_s, valence, arousal (NaN = unrated)."""
+        return self.results / "manifest" / corpus / "gold.parquet"
+
+    def truth(self, corpus: str) -> Path:
+        """Planted spans: video, start_s, end_s, modality, kind (empty for real corpora)."""
+        return self.results / "manifest" / corpus / "truth.parquet"
+
+    def checks(self, corpus: str) -> Path:
+        """What `avf verify` expected and found: check, verdict, expected, found, hint."""
+        return self.results / "manifest" / corpus / "checks.csv"
+
+    def media(self, corpus: str) -> Path:
+        """Folder of media: index.parquet, shard-*.parquet and one folder a video."""
+        return self.results / "media" / corpus
+
+    def encoder(self, corpus: str, encoder: str) -> Path:
+        """Folder of an encoder fitted on the corpus' train partition: best.safetensors, …"""
+        return self.results / "encoders" / corpus / encoder
+
+    def features(self, corpus: str, encoder: str) -> Path:
+        """Folder of features: index.parquet, shard-*.parquet, <video>.npy, <video>.times.npy."""
+        return self.results / "features" / corpus / encoder
+
+    def run(self, corpus: str, fusion: str, seed: int) -> Path:
+        """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces…"""
+        return self.results / "runs" / corpus / fusion / f"seed{seed}"
+
+    def scores(self, corpus: str) -> Path:
+        """Folder of scores: scores.parquet (a run x protocol x target), sums.parquet."""
+        return self.results / "scores" / corpus
+
+    @property
+    def tables(self) -> Path:
+        return self.results / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.results / "figures"
+
+    @property
+    def page(self) -> Path:
+        return self.results / "report.html"

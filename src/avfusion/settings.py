@@ -1,0 +1,221 @@
+"""A whole study as data: every setting with its default, unit and bound, checked in one place.
+
+`config/config.yaml` is read into `Study`; `workflow/schemas/config.schema.json` is generated from it.
+Units stand in the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from avfusion.errors import ConfigError
+from avfusion.registry import corpora, encoders, fusions
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CorpusSettings(_Settings):
+    """Where one corpus lies and in how many jobs its videos are read."""
+
+    root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
+    shards: Count = Field(2, description="Media and encoding jobs the videos are dealt out to.")
+    options: dict[str, Any] = Field({}, description="The corpus' own options (see its file).")
+
+
+class MediaSettings(_Settings):
+    """From a video file to a face track and a log-mel spectrogram on one timeline."""
+
+    face_px: Count = Field(112, description="Side of the aligned face (ArcFace's template).")
+    face_score: Share = Field(0.6, description="Least YuNet score that counts as a face.")
+    sample_rate_hz: Count = Field(16000, description="Audio is resampled to this rate, mono.")
+    mel_bands: Count = 64
+    mel_window_s: Positive = 0.025
+    mel_hop_s: Positive = 0.01
+    time_limit_s: Positive = Field(3600.0, description="Per video; past it, that video fails.")
+
+
+class WindowSettings(_Settings):
+    """How time is cut: a feature describes the clip that ends at it; a window is L clips."""
+
+    clip_s: Positive = Field(0.64, description="Length of a clip (RECOLA: 16 frames at 25 Hz).")
+    hop_s: Positive = Field(0.16, description="Spacing of clip ends; clip_s is a multiple of it.")
+    clips: Count = Field(16, description="L, clips in a window (8 in CVPRW 2022, 16 in T-BIOM).")
+
+
+class FeatureSettings(_Settings):
+    """Encoders whose features are joined side by side, per modality."""
+
+    audio: list[str] = ["mel_cnn"]
+    video: list[str] = ["face_expression", "face_cnn"]
+
+
+class TrainSettings(_Settings):
+    """How a fusion is fitted; the same for all, unless a fusion overrides a key under `train`."""
+
+    epochs: Count = 30
+    batch: Count = Field(32, description="Windows in a batch; the CCC loss pools over them.")
+    lr: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    patience: Count = Field(10, description="Stop after so many epochs without a better score.")
+    hidden: Count = Field(128, description="Width of the regression head's hidden layer.")
+    dropout: Share = Field(0.3, description="In the head; the papers use 0.6 on larger corpora.")
+
+
+class StatisticsSettings(_Settings):
+    """How sure a table is."""
+
+    draws: Count = Field(10_000, description="Resamplings of videos behind intervals and p.")
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    seed: int = 0
+
+
+class Study(_Settings):
+    """Everything that a study depends on, in the user's words."""
+
+    results: str = Field("results", description="Folder that the rules write to.")
+    corpora: dict[str, CorpusSettings]
+    media: MediaSettings = MediaSettings()
+    windows: WindowSettings = WindowSettings()
+    features: FeatureSettings = FeatureSettings()
+    encoders: dict[str, dict[str, Any]] = Field({}, description="Options of each encoder.")
+    fusions: dict[str, dict[str, Any]] = Field(description="Options of each fusion, by name.")
+    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    train: TrainSettings = TrainSettings()
+    protocols: Annotated[list[str], Field(min_length=1)] = ["pooled", "per_video", "smoothed"]
+    headline: str = Field("pooled", description="The protocol of the first table and figure.")
+    statistics: StatisticsSettings = StatisticsSettings()
+
+    def fusion_class(self, name: str) -> str:
+        """The registry's name behind a study's name: `jca_wide: {is: jca}` is a form of `jca`."""
+        return self.fusions[name].get("is", name)
+
+    def encoder_names(self) -> list[str]:
+        """Every encoder in use, audio first."""
+        return [*self.features.audio, *self.features.video]
+
+    def run_settings(self, corpus: str, fusion: str, seed: int) -> dict[str, Any]:
+        """All that one training run depends on besides its input files; JSON-ready, resolved."""
+        options = dict(self.fusions[fusion])
+        kind, override = options.pop("is", fusion), options.pop("train", {})
+        train = {**self.train.model_dump(), **override}
+        return {
+            "corpus": corpus,
+            "fusion": fusion,
+            "class": kind,
+            "options": options,
+            "seed": seed,
+            "features": self.features.model_dump(),
+            "windows": self.windows.model_dump(),
+            "train": train,
+        }
+
+    def encoder_settings(self, encoder: str) -> dict[str, Any]:
+        """All that fitting or applying one encoder depends on besides its input files."""
+        return {
+            "encoder": encoder,
+            "options": self.encoders.get(encoder, {}),
+            "windows": self.windows.model_dump(),
+            "media": self.media.model_dump(),
+        }
+
+
+def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:
+    """A checked study from a YAML file or an already merged mapping; refuses with every fault."""
+    where = str(source) if isinstance(source, Path) else "config"
+    raw = _read(source) if isinstance(source, Path) else source
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        lines = [_sentence(where, fault, raw) for fault in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+    _check(where, study, protocols)
+    return study
+
+
+def schema() -> str:
+    """The JSON schema of config.yaml, as editors and the drift test read it."""
+    return json.dumps(Study.model_json_schema(), indent=2) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file. Run from the project's root, or name one.")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(raw).__name__}.")
+    return raw
+
+
+def _sentence(where: str, fault: Any, raw: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        near = _nearest(fault["loc"], raw)
+        return f"{where}: unknown setting {path!r}.{near} Remove it or correct its name."
+    if fault["type"] == "missing":
+        return f"{where}: setting {path!r} is missing. Add it (config/README.md lists all)."
+    said = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{where}: {path}: {said}; found {fault['input']!r}."
+
+
+def _nearest(loc: tuple[Any, ...], raw: Any) -> str:
+    model: Any = Study
+    for part in loc[:-1]:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else CorpusSettings
+    known = list(getattr(model, "model_fields", {}))
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+
+
+def _check(where: str, study: Study, protocols: Path) -> None:
+    """What types cannot say: names exist, options are the entry's own, numbers fit together."""
+    for name in study.corpora:
+        corpora.source(name)
+    for name in study.encoder_names():
+        encoders.source(name)
+    for name, options in study.encoders.items():
+        _known_options(where, f"encoders.{name}", options, encoders.options(name))
+    for name, options in study.fusions.items():
+        own = {k: v for k, v in options.items() if k not in ("is", "train")}
+        _known_options(
+            where, f"fusions.{name}", own, fusions.options(study.fusion_class(name))
+        )
+        TrainSettings.model_validate({**study.train.model_dump(), **options.get("train", {})})
+    steps = study.windows.clip_s / study.windows.hop_s
+    if abs(steps - round(steps)) > 1e-6:
+        raise ConfigError(
+            f"{where}: windows.clip_s ({study.windows.clip_s}) must be a multiple of "
+            f"windows.hop_s ({study.windows.hop_s}), so that each instant ends exactly one clip."
+        )
+    for name in {*study.protocols, study.headline}:
+        if protocols.is_dir() and not (protocols / f"{name}.yaml").is_file():
+            known = ", ".join(sorted(p.stem for p in protocols.glob("*.yaml")))
+            raise ConfigError(f"{where}: no protocol named {name!r} in {protocols}. Known: {known}.")
+    if study.headline not in study.protocols:
+        raise ConfigError(f"{where}: headline {study.headline!r} is not among protocols.")
+
+
+def _known_options(
+    where: str, path: str, given: dict[str, Any], known: dict[str, str]
+) -> None:
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            listed = ", ".join(f"{k} (default {v})" for k, v in known.items()) or "none"
+            raise ConfigError(
+                f"{where}: {path} has no option {key!r}.{hint} Its options: {listed}."
+            )

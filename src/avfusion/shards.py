@@ -1,0 +1,42 @@
+"""Videos are dealt out to jobs by row number; each job writes one shard table, joined at the end."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from avfusion.errors import AvfError
+
+
+def deal(manifest: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
+    """Rows of shard (i, n): the i-th of every n, in the manifest's order."""
+    index, count = shard
+    return manifest.iloc[index::count]
+
+
+def shard_path(folder: Path, shard: tuple[int, int]) -> Path:
+    """Table of shard (i, n) below a media or feature folder."""
+    return folder / f"shard-{shard[0]}-of-{shard[1]}.parquet"
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write Parquet whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + f".half{os.getpid()}")
+    table.to_parquet(half, index=False)
+    os.replace(half, path)
+
+
+def join(folder: Path) -> pd.DataFrame:
+    """Join the newest complete set of shards into index.parquet, sorted by video."""
+    sets: dict[int, list[Path]] = {}
+    for path in sorted(folder.glob("shard-*-of-*.parquet")):
+        sets.setdefault(int(path.stem.rsplit("-", 1)[1]), []).append(path)
+    whole = [paths for count, paths in sets.items() if len(paths) == count]
+    if not whole:
+        raise AvfError(f"{folder}: no complete set of shards. Run `snakemake all` to make them.")
+    newest = max(whole, key=lambda paths: max(p.stat().st_mtime for p in paths))
+    table = pd.concat([pd.read_parquet(path) for path in newest], ignore_index=True)
+    table = table.sort_values("video", ignore_index=True)
+    write_table(table, folder / "index.parquet")
+    return table
