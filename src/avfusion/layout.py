@@ -22,6 +22,10 @@ class Layout:
         """Planted spans: video, start_s, end_s, modality, kind (empty for real corpora)."""
         return self.results / "manifest" / corpus / "truth.parquet"
 
+    def card(self, corpus: str) -> Path:
+        """What a study must know of a corpus: delay_s, rating_hz, range, licence, data_hash."""
+        return self.results / "manifest" / corpus / "corpus.json"
+
     def checks(self, corpus: str) -> Path:
         """What `avf verify` expected and found: check, verdict, expected, found, hint."""
         return self.results / "manifest" / corpus / "checks.csv"
