@@ -1,0 +1,126 @@
+"""The demo study from nothing, twice: wall time, jobs, and whether fusion beats either modality.
+
+    python benchmarks/study.py --out benchmarks/results/study.json
+
+Runs in a scratch copy of the tracked files, so the results at hand stay as they are. The time of
+the first run is given beside that of its own stages, in core-seconds and as a share of the whole.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+from machine import describe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--scratch", type=Path, help="kept afterwards; default: a temporary folder")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.scratch or Path(temporary) / "avfusion"
+        copy_tracked(folder)
+        first_s, first = timed_run(folder, args.cores)
+        second_s, second = timed_run(folder, args.cores)
+        rows = [
+            {"measure": "first run, wall", "value": round(first_s), "unit": "s", "bound": "<= 480"},
+            {
+                "measure": "second run, wall",
+                "value": round(second_s, 1),
+                "unit": "s",
+                "bound": "<= 20",
+            },
+            {"measure": "second run, jobs", "value": jobs(second), "unit": "", "bound": "0"},
+            {"measure": "first run, jobs", "value": jobs(first), "unit": "", "bound": ""},
+            *scores(folder),
+            *stages(folder),
+        ]
+    result = {
+        "title": "The demo study, cold and again",
+        "what": f"`snakemake --cores {args.cores} all` on a fresh copy, corpus generation included.",
+        "rows": rows,
+        "machine": describe(),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def copy_tracked(folder: Path) -> None:
+    """Copy what git tracks, and no result, into an empty folder."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in listed.stdout.decode().split("\0")[:-1]:
+        source = ROOT / name
+        if not source.exists():
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def timed_run(folder: Path, cores: int) -> tuple[float, str]:
+    """Wall seconds of one `snakemake all` and what it printed."""
+    snakemake = Path(sys.executable).parent / "snakemake"
+    start = time.monotonic()
+    done = subprocess.run(
+        [str(snakemake), "--cores", str(cores), "all"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.stdout[-4000:])
+    return time.monotonic() - start, done.stdout
+
+
+def jobs(printed: str) -> int:
+    """Jobs that Snakemake said it would run; 0 when nothing was to be done."""
+    found = re.findall(r"^total\s+(\d+)", printed, flags=re.MULTILINE)
+    return int(found[0]) if found else 0
+
+
+def scores(folder: Path) -> list[dict[str, object]]:
+    """Test CCC of each fusion under the headline protocol, mean over seeds."""
+    table = pd.read_csv(folder / "results/tables/scores.csv")
+    if "partition" in table:
+        table = table[table["partition"] == "test"]
+    table = table[(table["protocol"] == "pooled") & (table["target"] == "mean")]
+    singles = table[table["fusion"].isin(["audio", "video"])]["mean"].max()
+    fused = table[~table["fusion"].isin(["audio", "video"])].sort_values("mean").iloc[-1]
+    rows = []
+    for name, value in zip(table["fusion"], table["mean"], strict=True):
+        rows.append(
+            {"measure": f"CCC of {name}", "value": round(value, 3), "unit": "", "bound": ""}
+        )
+    gain = round(fused["mean"] - singles, 3)
+    label = f"{fused['fusion']} over the better single modality"
+    return [*rows, {"measure": label, "value": gain, "unit": "CCC", "bound": "> 0"}]
+
+
+def stages(folder: Path) -> list[dict[str, object]]:
+    """Seconds of each rule summed over its jobs, from Snakemake's benchmark files."""
+    total: dict[str, float] = {}
+    for path in sorted(folder.glob("results/**/*.bench.tsv")):
+        rule = pd.read_csv(path, sep="\t")
+        name = path.name.split(".")[0].split("-")[0]
+        total[name] = total.get(name, 0.0) + float(rule["s"].sum())
+    return [
+        {"measure": f"stage {name}, all jobs", "value": round(s, 1), "unit": "s", "bound": ""}
+        for name, s in sorted(total.items(), key=lambda item: -item[1])
+    ]
+
+
+if __name__ == "__main__":
+    main()
