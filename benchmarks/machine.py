@@ -1,4 +1,4 @@
-"""What machine and code a benchmark ran on, for the head of each result; nothing that names a user."""
+"""What machine and code a benchmark ran on; nothing that names a user."""
 
 import importlib.metadata
 import os

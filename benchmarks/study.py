@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+
 from machine import describe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ def main() -> None:
         ]
     result = {
         "title": "The demo study, cold and again",
-        "what": f"`snakemake --cores {args.cores} all` on a fresh copy, corpus generation included.",
+        "what": f"`snakemake --cores {args.cores} all` on a fresh copy, generation included.",
         "rows": rows,
         "machine": describe(),
     }
