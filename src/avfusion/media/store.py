@@ -1,0 +1,152 @@
+"""One video's media on disk: frames.parquet, faces.zip, logmel.npy and meta.json, read and written.
+
+A folder appears under its final name only when it is whole; `meta.json` is what says so.
+"""
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from avfusion.errors import MediaError
+from avfusion.media.writer import FRAME_COLUMNS, RecordWriter
+
+
+class MediaRecord:
+    """What the media stage found in one video; opened by its folder, read when asked."""
+
+    def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
+        self.folder = folder
+        self.meta = meta
+        self._archive: tuple[int, zipfile.ZipFile] | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> "MediaRecord":
+        """The record in `folder`; refuses a folder that the media stage did not finish."""
+        path = folder / "meta.json"
+        try:
+            return cls(folder, json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+
+    @property
+    def duration_s(self) -> float:
+        """From the first displayed frame to the end of the last."""
+        return float(self.meta["duration_s"])
+
+    @property
+    def mel_hop_s(self) -> float:
+        """Row i of `logmel` is centred on `i * mel_hop_s`."""
+        return float(self.meta["mel_hop_s"])
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """One row a displayed frame, see FRAME_COLUMNS; pixels, upright; NaN = no face."""
+        path = self.folder / "frames.parquet"
+        try:
+            return pd.read_parquet(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _unreadable(path, error) from None
+
+    @property
+    def with_face(self) -> np.ndarray:
+        """Indices of the frames that have a crop, ascending; int64 (n,)."""
+        return np.flatnonzero(self.frames["score"].notna().to_numpy())
+
+    def crops(self, frame_indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Aligned faces of these frames, RGB uint8 (n, face_px, face_px, 3), in the order asked.
+
+        Ask only for frames in `with_face`: a frame without a face has no crop.
+        """
+        import cv2
+
+        side = int(self.meta["face_px"])
+        out = np.empty((len(frame_indices), side, side, 3), np.uint8)
+        path = self.folder / "faces.zip"
+        for row, frame in enumerate(frame_indices):
+            try:
+                raw = self._faces.read(f"{int(frame):07d}.jpg")
+            except KeyError:
+                raise MediaError(
+                    f"{path}: frame {int(frame)} has no face. Ask for frames in `with_face` only."
+                ) from None
+            except (OSError, zipfile.BadZipFile) as error:
+                raise _unreadable(path, error) from None
+            bgr = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+            if bgr is None or bgr.shape != out.shape[1:]:
+                raise _unreadable(path, ValueError(f"frame {int(frame)} is not a {side} px JPEG"))
+            out[row] = bgr[..., ::-1]
+        return out
+
+    @cached_property
+    def logmel(self) -> np.ndarray:
+        """Natural log of (mel power + 1e-6), float16 (N, bands), memory-mapped; NaN = no audio."""
+        path = self.folder / "logmel.npy"
+        try:
+            mel = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+        if mel.ndim != 2:
+            raise _unreadable(path, ValueError(f"shape {mel.shape}, expected (rows, bands)"))
+        return mel
+
+    @property
+    def _faces(self) -> zipfile.ZipFile:
+        # Opened anew in each process: a forked child would share its parent's file position.
+        if self._archive is None or self._archive[0] != os.getpid():
+            path = self.folder / "faces.zip"
+            try:
+                self._archive = os.getpid(), zipfile.ZipFile(path)
+            except (OSError, zipfile.BadZipFile) as error:
+                raise _unreadable(path, error) from None
+        return self._archive[1]
+
+
+@contextmanager
+def new_record(folder: Path) -> Iterator[RecordWriter]:
+    """A writer on a temporary neighbour that takes the name `folder` when the block succeeds."""
+    half = folder.with_name(f"{folder.name}.half{os.getpid()}")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    try:
+        yield RecordWriter(half)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(half, folder)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def write_record(
+    folder: Path,
+    frames: pd.DataFrame,
+    crops: dict[int, np.ndarray],
+    logmel: np.ndarray,
+    meta: dict[str, Any],
+) -> MediaRecord:
+    """A whole record from arrays, for records small enough to hold (fixtures, imports).
+
+    `frames` needs time_s, faces and score; other columns are NaN where not given. `crops` maps the
+    index of each frame that has a score to its face.
+    """
+    table = frames.reindex(columns=FRAME_COLUMNS)
+    with new_record(folder) as writer:
+        for index, row in enumerate(table.itertuples(index=False)):
+            writer.add_frame(row, crops.get(index))
+        writer.add_logmel([logmel], *logmel.shape)
+        writer.close(meta)
+    return MediaRecord.open(folder)
+
+
+def _unreadable(path: Path, error: Exception) -> MediaError:
+    return MediaError(
+        f"{path}: {type(error).__name__}: {error}. Remove {path.parent} and run `avf media` again."
+    )
