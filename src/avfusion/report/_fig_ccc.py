@@ -1,0 +1,136 @@
+"""Figures of the answer: how well each fusion agrees with gold, and how it differs from the best."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.report._fig_read import TARGETS, Caption, Part, interval, number, order
+from avfusion.report.style import INK, RULE, SOFT, looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
+    """CCC of every fusion with its 95% interval, one panel a target, best fusion at the top."""
+    scores = part.headline("scores")
+    names = order(scores) if len(scores) else []
+    if not names:
+        return None
+    figure, axes = _panels(len(names))
+    seeds, style = part.seed_scores(), looks(part.study["fusions"])
+    for axis, target in zip(axes, TARGETS, strict=True):
+        rows = scores[scores["target"] == target].set_index("fusion")
+        for y, name in enumerate(names):
+            points = _ccc_of(seeds, name, target)
+            axis.plot(points, np.full(len(points), y + 0.24), linestyle="", marker="o",
+                      color=style[name].colour, markersize=3, alpha=0.45, markeredgewidth=0)  # fmt: skip
+            if name in rows.index:
+                _bar(axis, y, rows.loc[name], "mean", style[name])
+        axis.set_title(target)
+        axis.set_xlabel("CCC")
+    _name_rows(axes[0], names)
+    return figure, _ccc_caption(part, scores, names)
+
+
+def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
+    """CCC of every fusion minus the best one's, paired by video; filled = told apart (Holm)."""
+    pairs, scores = part.headline("comparisons"), part.headline("scores")
+    names = order(scores) if len(scores) else []
+    if len(names) < 2 or not len(pairs):
+        return None
+    best, others = names[0], names[1:]
+    figure, axes = _panels(len(others))
+    style = looks(part.study["fusions"])
+    told = []
+    for axis, target in zip(axes, TARGETS, strict=True):
+        axis.axvline(0, color=SOFT, linewidth=1)
+        for y, name in enumerate(others):
+            row = against(pairs, name, best, target)
+            if row is not None:
+                _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
+                told += [name] if row["told_apart"] and target == "mean" else []
+        axis.set_title(target)
+        axis.set_xlabel(f"CCC minus {best}'s")
+    _name_rows(axes[0], others)
+    return figure, _difference_caption(part, best, told, len(others))
+
+
+def against(pairs: pd.DataFrame, name: str, best: str, target: str) -> dict[str, Any] | None:
+    """The comparison of `name` with `best`, turned so that it reads `name` minus `best`."""
+    rows = pairs[pairs["target"] == target]
+    for sign, first, second in ((1, name, best), (-1, best, name)):
+        found = rows[(rows["fusion"] == first) & (rows["other"] == second)]
+        if len(found):
+            row = found.iloc[0].to_dict()
+            ends = sorted((sign * row["low"], sign * row["high"]))
+            return {**row, "difference": sign * row["difference"], "low": ends[0],
+                    "high": ends[1], "told_apart": bool(row["p_holm"] < 0.05)}  # fmt: skip
+    return None
+
+
+def _ccc_of(seeds: pd.DataFrame, name: str, target: str) -> np.ndarray:
+    if not len(seeds):
+        return np.array([])
+    keep = (seeds["fusion"] == name) & (seeds["target"] == target)
+    return seeds.loc[keep].sort_values("seed")["ccc"].to_numpy()
+
+
+def _panels(rows: int) -> "tuple[Figure, list[Axes]]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.2, 1.15 + 0.36 * rows), layout="constrained")
+    axes = list(figure.subplots(1, len(TARGETS), sharey=True))
+    for axis in axes:
+        axis.grid(axis="x")
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+        axis.set_ylim(rows - 0.45, -0.6)
+        axis.margins(x=0.08)
+    return figure, axes
+
+
+def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = False) -> None:
+    """One estimate with its interval and, above it, its value."""
+    axis.plot([row["low"], row["high"]], [y, y], color=style.colour, linewidth=2)
+    axis.plot([row[key]], [y], marker=style.marker, color=style.colour, markersize=6.5,
+              markerfacecolor="#ffffff" if hollow else style.colour, markeredgewidth=1.3)  # fmt: skip
+    text = number(row[key], sign=key == "difference")
+    axis.annotate(text, (row[key], y), (0, 6), textcoords="offset points", ha="center",
+                  fontsize=7.5, color=INK)  # fmt: skip
+
+
+def _name_rows(axis: "Axes", names: list[str]) -> None:
+    axis.set_yticks(range(len(names)), names)
+    for y in range(len(names) - 1):
+        axis.axhline(y + 0.5, color=RULE, linewidth=0)
+
+
+def _ccc_caption(part: Part, scores: pd.DataFrame, names: list[str]) -> Caption:
+    rows = scores[scores["target"] == "mean"].set_index("fusion")
+    top = rows.loc[names[0]]
+    said = [f"{n} {number(rows.loc[n, 'mean'])} {interval(rows.loc[n, 'low'], rows.loc[n, 'high'])}"
+            for n in names]  # fmt: skip
+    videos, missing = int(top["videos"]), int(top["missing"])
+    text = (
+        f"Concordance (CCC) with the gold standard on the {part.corpus} test partition under the "
+        f"protocol “{part.study['headline']}”: {videos} videos scored, {missing} missing. Large "
+        f"marker: mean over {int(top['seeds'])} training runs; bar: 95% interval over videos; "
+        f"small points below it: single runs. Sorted by the mean of valence and arousal."
+    )
+    alt = "Mean CCC with 95% interval, best first: " + "; ".join(said) + "."
+    return Caption(part.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
+
+
+def _difference_caption(part: Part, best: str, told: list[str], others: int) -> Caption:
+    text = (
+        f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
+        f"videos ({part.corpus}, test, “{part.study['headline']}”). Bar: 95% interval of the "
+        f"difference. Filled marker: told apart after Holm's correction over all comparisons; "
+        f"hollow: not told apart."
+    )
+    which = ", ".join(told) if told else "none"
+    alt = f"{len(told)} of {others} fusions are told apart from {best} in mean CCC: {which}."
+    return Caption(part.corpus, "differences", f"Differences to {best}", text, alt)

@@ -1,0 +1,81 @@
+"""Figure of training: loss and validation score of every run, epoch by epoch, a column a fusion."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from avfusion.report._fig_read import Caption, Part, number
+from avfusion.report.style import SOFT, Look, looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 5
+
+
+def draw_curves(part: Part) -> "tuple[Figure, Caption] | None":
+    """Small multiples: one column a fusion, loss above validation score, one line a seed."""
+    epochs = part.epochs()
+    if not len(epochs):
+        return None
+    names = [name for name in part.study["fusions"] if name in set(epochs["fusion"])]
+    figure, grid = _grid(len(names))
+    style = looks(part.study["fusions"])
+    for name, (upper, lower) in zip(names, grid, strict=True):
+        for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
+            _run(upper, lower, run, style[name])
+        upper.set_title(name)
+        lower.set_xlabel("epoch")
+    return figure, _caption(part, epochs, names)
+
+
+def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
+    """Pairs of axes (loss, score), `COLUMNS` pairs in a row; scales are shared by all."""
+    from matplotlib.figure import Figure
+
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(8.2, 3.1 * rows), layout="constrained")
+    parts = figure.subfigures(rows, 1, squeeze=False)[:, 0]
+    pairs: list[tuple[Axes, Axes]] = []
+    for part in parts:
+        axes = part.subplots(2, columns, sharex=True, squeeze=False)
+        for column in range(columns):
+            if len(pairs) < count:
+                pairs.append((axes[0, column], axes[1, column]))
+            else:
+                axes[0, column].set_visible(False)
+                axes[1, column].set_visible(False)
+        axes[0, 0].set_ylabel("training loss")
+        axes[1, 0].set_ylabel("validation CCC")
+    for upper, lower in pairs:
+        for axis, first in ((upper, pairs[0][0]), (lower, pairs[0][1])):
+            axis.grid(axis="y")
+            if axis is not first:
+                axis.sharey(first)
+    return figure, pairs
+
+
+def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
+    run = run.sort_values("epoch")
+    upper.plot(run["epoch"], run["loss"], color=style.colour, linewidth=1, alpha=0.8)
+    lower.plot(run["epoch"], run["score"], color=style.colour, linewidth=1, alpha=0.8)
+    if run["score"].notna().any():
+        best = run.loc[run["score"].idxmax()]
+        lower.plot([best["epoch"]], [best["score"]], marker=style.marker, color=style.colour,
+                   markersize=6)  # fmt: skip
+        lower.axvline(best["epoch"], color=SOFT, linewidth=0.5, linestyle=(0, (2, 2)))
+
+
+def _caption(part: Part, epochs: pd.DataFrame, names: list[str]) -> Caption:
+    runs, asked = len(epochs.groupby(["fusion", "seed"])), len(part.runs())
+    text = (
+        f"Training on {part.corpus}: loss on the train partition above, mean CCC of valence and "
+        f"arousal on the validation partition below, one line a run ({runs} of {asked} runs). "
+        f"Marker: the epoch whose weights are kept."
+    )
+    best = epochs.groupby("fusion")["score"].max()
+    said = "; ".join(f"{name} {number(best[name])}" for name in names)
+    alt = f"Best validation CCC of any run: {said}."
+    return Caption(part.corpus, "curves", "Training curves", text, alt)

@@ -1,0 +1,75 @@
+"""Figure of the scoring rule's weight: the same predictions under each named protocol."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from avfusion.report._fig_read import Caption, Part, number
+from avfusion.report.style import looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_protocols(part: Part) -> "tuple[Figure, Caption] | None":
+    """Left: mean CCC under each protocol; right: the rank it gives each fusion."""
+    from matplotlib.figure import Figure
+
+    values = by_protocol(part)
+    if values.empty:
+        return None
+    ranks = values.rank(ascending=False, method="min")
+    figure = Figure(figsize=(8.2, max(2.6, 0.9 + 0.3 * len(values))), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    style = looks(part.study["fusions"])
+    for axis, table in ((left, values), (right, ranks)):
+        for name, row in table.iterrows():
+            axis.plot(range(len(row)), row, color=style[name].colour, linestyle=style[name].dash,
+                      marker=style[name].marker, markersize=6.5)  # fmt: skip
+        axis.set_xticks(range(len(table.columns)), [c.replace("_", " ") for c in table.columns])
+        axis.margins(x=0.12)
+    left.set_title("mean CCC")
+    left.grid(axis="y")
+    right.set_title("rank")
+    _rank_axis(right, ranks)
+    return figure, _caption(part, values, ranks)
+
+
+def by_protocol(part: Part) -> pd.DataFrame:
+    """Mean CCC, one row a fusion (best first under the headline), one column a protocol."""
+    scores = part.table("scores")
+    if not len(scores):
+        return pd.DataFrame()
+    rows = scores[scores["target"] == "mean"]
+    table = rows.pivot_table(index="fusion", columns="protocol", values="mean")
+    known = [p for p in part.study["protocols"] if p in table]
+    first = part.study["headline"] if part.study["headline"] in known else known[0]
+    return table[known].sort_values(first, ascending=False, kind="stable")
+
+
+def _rank_axis(axis: "Axes", ranks: pd.DataFrame) -> None:
+    """Ranks from 1 at the top; names at both ends, so that a crossing can be followed."""
+    last = ranks.columns[-1]
+    axis.set_ylim(len(ranks) + 0.5, 0.5)
+    axis.set_yticks(ranks[ranks.columns[0]], ranks.index)
+    axis.spines["left"].set_visible(False)
+    axis.tick_params(left=False)
+    for name, rank in ranks[last].items():
+        axis.annotate(f"{rank:.0f}  {name}", (len(ranks.columns) - 1, rank), (8, 0), va="center",
+                      textcoords="offset points", fontsize=8.5, annotation_clip=False)  # fmt: skip
+
+
+def _caption(part: Part, values: pd.DataFrame, ranks: pd.DataFrame) -> Caption:
+    moved = int((ranks.nunique(axis=1) > 1).sum())
+    protocols = ", ".join(values.columns)
+    text = (
+        f"The same test predictions on {part.corpus} scored under each named protocol "
+        f"({protocols}). {moved} of {len(values)} fusions change rank with the protocol; scores "
+        f"made under different protocols are not comparable."
+    )
+    said = "; ".join(
+        f"{name} " + ", ".join(number(v) for v in row) for name, row in values.iterrows()
+    )
+    return Caption(part.corpus, "protocols", "One set of predictions, several protocols", text,
+                   f"Mean CCC under {protocols}: {said}.")  # fmt: skip

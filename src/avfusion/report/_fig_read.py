@@ -1,0 +1,132 @@
+"""What the figures and the page read: files of earlier stages, with absence as an empty table."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.layout import Layout
+
+TARGETS = ("valence", "arousal", "mean")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is said beside a figure: its title, a sentence or two, and what it shows in words."""
+
+    corpus: str
+    kind: str
+    title: str
+    text: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One corpus of a study and where its files lie; what every figure is drawn from."""
+
+    corpus: str
+    study: dict[str, Any]
+    layout: Layout
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Rows of results/tables/`name`.csv about this corpus; empty where there are none."""
+        rows = read(self.layout.tables / f"{name}.csv")
+        return rows[rows["corpus"] == self.corpus] if "corpus" in rows else rows
+
+    def headline(self, name: str) -> pd.DataFrame:
+        """The rows of a table under the headline protocol that hold a number."""
+        rows = self.table(name)
+        return rows[rows["protocol"] == self.study["headline"]] if "protocol" in rows else rows
+
+    def runs(self) -> list[tuple[str, int]]:
+        """Every (fusion, seed) the study asks for, whether it ran or not."""
+        return [(f, s) for f in self.study["fusions"] for s in self.study["seeds"]]
+
+    def epochs(self) -> pd.DataFrame:
+        """All training curves: fusion, seed and the columns of epochs.csv."""
+        return self._join("epochs.csv")
+
+    def traces(self) -> pd.DataFrame:
+        """All predictions on the test partition: fusion, seed, video, time_s, valence, arousal."""
+        rows = self._join("traces.parquet")
+        return rows[rows["partition"] == "test"] if len(rows) else rows
+
+    def _join(self, name: str) -> pd.DataFrame:
+        found = []
+        for fusion, seed in self.runs():
+            rows = read(self.layout.run(self.corpus, fusion, seed) / name)
+            if len(rows):
+                found.append(rows.assign(fusion=fusion, seed=seed))
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+    def seed_scores(self) -> pd.DataFrame:
+        """Headline CCC of every seed on the test partition."""
+        rows = read(self.layout.scores(self.corpus) / "scores.parquet")
+        if not len(rows):
+            return rows
+        keep = (rows["partition"] == "test") & (rows["protocol"] == self.study["headline"])
+        return rows[keep]
+
+    def gold(self) -> pd.DataFrame:
+        """Gold standard of the corpus: video, time_s, valence, arousal."""
+        return read(self.layout.gold(self.corpus))
+
+    def truth(self) -> pd.DataFrame:
+        """Planted spans: video, start_s, end_s, modality, kind."""
+        return read(self.layout.truth(self.corpus))
+
+    def card(self) -> dict[str, Any]:
+        """corpus.json, empty where the corpus was not verified."""
+        path = self.layout.card(self.corpus)
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def delay_s(self, target: str) -> float:
+        """How far the raters' judgement trails the stimulus."""
+        delay = self.card().get("delay_s", 0.0)
+        return float(delay.get(target, 0.0) if isinstance(delay, dict) else delay)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet table; an absent or empty file is an empty table."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return pd.DataFrame()
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+
+
+def order(scores: pd.DataFrame) -> list[str]:
+    """Fusions from best to worst mean CCC; those without a number last, by name."""
+    rows = scores[scores["target"] == "mean"]
+    best = sorted(zip(rows["fusion"], rows["mean"], strict=True), key=lambda r: _rank(*r))
+    return list(dict.fromkeys(name for name, _ in best))
+
+
+def _rank(name: str, value: float) -> tuple[bool, float, str]:
+    missing = bool(np.isnan(value))
+    return missing, 0.0 if missing else -value, name
+
+
+def number(value: float, digits: int = 3, sign: bool = False) -> str:
+    """A score as it is printed everywhere: true minus sign, `n/a` where there is none.
+
+    >>> number(-0.04567), number(0.5, sign=True), number(float("nan"))
+    ('−0.046', '+0.500', 'n/a')
+    """
+    if value is None or np.isnan(value):
+        return "n/a"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float, sign: bool = False) -> str:
+    """An interval in brackets, empty where it is unknown.
+
+    >>> interval(-0.01, 0.2)
+    '[−0.010, 0.200]'
+    """
+    if np.isnan(low) or np.isnan(high):
+        return ""
+    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"

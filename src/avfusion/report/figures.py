@@ -1,0 +1,68 @@
+"""Figures of a study, each as SVG and PNG, drawn only from files that earlier stages wrote.
+
+`results/figures/captions.json` holds, by file stem, what the page and a reader say beside each.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from avfusion.layout import Layout
+from avfusion.report._fig_ccc import draw_ccc, draw_differences
+from avfusion.report._fig_curves import draw_curves
+from avfusion.report._fig_protocols import draw_protocols
+from avfusion.report._fig_read import Caption, Part
+from avfusion.report._fig_traces import draw_traces
+from avfusion.report.style import SOFT, drawing, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
+
+DRAW = {
+    "ccc": draw_ccc,
+    "differences": draw_differences,
+    "protocols": draw_protocols,
+    "curves": draw_curves,
+}
+"""Figures of which each corpus has exactly one; a corpus without the numbers gets one saying so."""
+
+
+def write_figures(study: dict[str, Any], layout: Layout) -> None:
+    """Draw every figure of every corpus into results/figures, captions.json last."""
+    layout.figures.mkdir(parents=True, exist_ok=True)
+    captions: dict[str, Any] = {}
+    for corpus in study["corpora"]:
+        with drawing():
+            for stem, figure, caption in _all(Part(corpus, study, layout)):
+                save(figure, layout.figures / stem)
+                captions[stem] = asdict(caption)
+                log.info("figure %s", stem)
+    half = layout.figures / ".captions.half.json"
+    half.write_text(json.dumps(captions, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(half, layout.figures / "captions.json")
+
+
+def _all(part: Part) -> "Iterator[tuple[str, Figure, Caption]]":
+    for kind, draw in DRAW.items():
+        figure, caption = draw(part) or _absent(part, kind)
+        yield f"{part.corpus}_{kind}", figure, caption
+    for video, figure, caption in draw_traces(part):
+        yield f"{part.corpus}_traces_{video.replace('/', '-')}", figure, caption
+
+
+def _absent(part: Part, kind: str) -> "tuple[Figure, Caption]":
+    """A figure that says what it lacks, so that no gap is mistaken for a result."""
+    from matplotlib.figure import Figure
+
+    if part.card():
+        words = f"{part.corpus}: not enough finished runs for this figure ({kind})"
+    else:
+        words = f"{part.corpus}: not run"
+    figure = Figure(figsize=(8.2, 1.2))
+    figure.text(0.5, 0.5, words, ha="center", va="center", color=SOFT, fontsize=11)
+    return figure, Caption(part.corpus, kind, f"{kind}: nothing to show", words + ".", words + ".")
