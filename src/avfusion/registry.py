@@ -62,13 +62,29 @@ class Registry:
 
         Read from the syntax tree, so that a study can be checked without importing torch.
         """
+        init = [f for f in self._body(name) if isinstance(f, ast.FunctionDef)]
+        init = [f for f in init if f.name == "__init__"]
+        return _keywords(init[0].args) if init else {}
+
+    def defines(self, name: str, method: str) -> bool:
+        """Whether the entry's own class body defines `method`; nothing is imported."""
+        return any(isinstance(f, ast.FunctionDef) and f.name == method for f in self._body(name))
+
+    def constant(self, name: str, attribute: str) -> object:
+        """Literal value of a class attribute such as `fitted = True`; None where there is none."""
+        for node in self._body(name):
+            marks = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if any(isinstance(mark, ast.Name) and mark.id == attribute for mark in marks):
+                return ast.literal_eval(node.value)
+        return None
+
+    def _body(self, name: str) -> list[ast.stmt]:
+        """Statements of the entry's class, from the syntax tree."""
         tree = ast.parse(self.source(name).read_text())
         for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             if any(self._adds(mark, name) for mark in cls.decorator_list):
-                init = [f for f in cls.body if isinstance(f, ast.FunctionDef)]
-                init = [f for f in init if f.name == "__init__"]
-                return _keywords(init[0].args) if init else {}
-        return {}
+                return cls.body
+        return []
 
     @staticmethod
     def _adds(mark: ast.expr, name: str) -> bool:

@@ -1,0 +1,139 @@
+"""The study, read once: all that the other rule files know of the config comes through here."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from avfusion import registry
+from avfusion.errors import AvfError
+from avfusion.layout import Layout
+from avfusion.settings import load
+from avfusion.shards import shard_path
+
+try:
+    study = load(config)
+except AvfError as error:
+    raise WorkflowError(str(error)) from None
+
+# `avf` stands beside the Python that runs Snakemake, whether or not a shell has activated it.
+shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+
+lay = Layout(Path(study.results))
+LOGS = lay.results / "logs"
+TIMES = lay.results / "benchmarks"
+MADE = [name for name in study.corpora if registry.corpora.defines(name, "make")]
+FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
+ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
+
+
+wildcard_constraints:
+    corpus="|".join(study.corpora),
+    encoder="|".join(study.encoder_names()),
+    fusion="|".join(study.fusions),
+    root="|".join(ROOTS[name] for name in MADE) or "(?!)",
+    seed=r"\d+",
+    i=r"\d+",
+    n=r"\d+",
+
+
+def as_json(settings):
+    """Settings as one line of JSON: what a job depends on besides its input files."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def results_folder(wildcards):
+    """Folder that every command writes below."""
+    return str(lay.results)
+
+
+def corpus_settings(wildcards):
+    """Constructor arguments of a corpus."""
+    own = study.corpora[wildcards.corpus]
+    return as_json({"root": own.root, **own.options})
+
+
+def made_settings(wildcards):
+    """As `corpus_settings`, for the corpus that is made at `root`."""
+    (own,) = [study.corpora[name] for name in MADE if ROOTS[name] == wildcards.root]
+    return as_json({"root": own.root, **own.options})
+
+
+def made_name(wildcards):
+    """Name of the corpus that is made at `root`."""
+    return next(name for name in MADE if ROOTS[name] == wildcards.root)
+
+
+def media_settings(wildcards):
+    """Media settings, and where the videos are."""
+    own = {"root": study.corpora[wildcards.corpus].root, **study.media.model_dump()}
+    return as_json(own)
+
+
+def encoder_settings(wildcards):
+    """What fitting or applying one encoder depends on."""
+    return as_json(study.encoder_settings(wildcards.encoder))
+
+
+def run_settings(wildcards):
+    """What one training run depends on."""
+    return as_json(study.run_settings(wildcards.corpus, wildcards.fusion, int(wildcards.seed)))
+
+
+def score_settings(wildcards):
+    """The study without the other corpora and without what only earlier stages read."""
+    own = {wildcards.corpus: study.corpora[wildcards.corpus].model_dump()}
+    return as_json({**study.model_dump(), "corpora": own})
+
+
+def report_settings(wildcards):
+    """The whole study: the page prints it."""
+    return as_json(study.model_dump())
+
+
+def corpus_tree(wildcards):
+    """What must lie at the corpus' root before it is verified; made if avf can make it."""
+    name, root = wildcards.corpus, ROOTS[wildcards.corpus]
+    if name in MADE:
+        return f"{root}/.made"
+    if not Path(root).is_dir() and not lay.manifest(name).is_file():
+        raise WorkflowError(
+            f"Corpus {name!r} is not at {root!r}, and avf cannot make it. Set corpora.{name}.root "
+            f"to the folder that its distributor's archive unpacks to, or remove {name!r} from "
+            f"corpora. Say `avf doctor` for the state of all corpora."
+        )
+    return []
+
+
+def source(kind, name):
+    """The file that defines an encoder or fusion: editing it re-runs what it made."""
+    return os.path.relpath(kind.source(name))
+
+
+def encoder_weights(wildcards):
+    """Weights of an encoder that is fitted on the corpus; others bring theirs along."""
+    if wildcards.encoder not in FITTED:
+        return []
+    return lay.encoder(wildcards.corpus, wildcards.encoder) / "best.safetensors"
+
+
+def shards(folder, corpus):
+    """Shard tables below a media or feature folder."""
+    count = study.corpora[corpus].shards
+    return [shard_path(folder, (i, count)) for i in range(count)]
+
+
+def feature_indexes(corpus):
+    """Index of every encoder in use."""
+    return [lay.features(corpus, name) / "index.parquet" for name in study.encoder_names()]
+
+
+def traces(corpus):
+    """Predictions of every fusion and seed."""
+    return [
+        lay.run(corpus, fusion, seed) / "traces.parquet"
+        for fusion in study.fusions
+        for seed in study.seeds
+    ]

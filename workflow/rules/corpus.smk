@@ -1,0 +1,53 @@
+"""Corpora: generated where avf can make them, then checked and written down as a manifest."""
+
+
+rule make_corpus:
+    """Generate the corpus whose root this is; every video follows from the seed in its options."""
+    output:
+        touch("{root}/.made"),
+    log:
+        LOGS / "{root}" / "make_corpus.log",
+    benchmark:
+        TIMES / "{root}" / "make_corpus.bench.tsv"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        corpus=made_name,
+        settings=made_settings,
+    shell:
+        "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule verify:
+    """Check the tree against what the corpus promises; write manifest, gold and truth."""
+    input:
+        tree=corpus_tree,
+        source=lambda wildcards: source(registry.corpora, wildcards.corpus),
+    output:
+        manifest=lay.manifest("{corpus}"),
+        gold=lay.gold("{corpus}"),
+        truth=lay.truth("{corpus}"),
+        card=lay.card("{corpus}"),
+        checks=lay.checks("{corpus}"),
+    log:
+        LOGS / "verify" / "{corpus}.log",
+    benchmark:
+        TIMES / "verify-{corpus}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        results=results_folder,
+        settings=corpus_settings,
+    shell:
+        "avf verify {wildcards.corpus} --results {params.results} "
+        "--settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule corpus_all:
+    """Every corpus of the study, made and verified."""
+    input:
+        [lay.manifest(name) for name in study.corpora],

@@ -1,0 +1,50 @@
+"""Media: from video files to face tracks and log-mel spectrograms on one timeline."""
+
+
+rule media:
+    """Read every n-th video; one that cannot be read keeps its row and does not stop the job."""
+    input:
+        manifest=lay.manifest("{corpus}"),
+    output:
+        shard_path(lay.media("{corpus}"), ("{i}", "{n}")),
+    log:
+        LOGS / "media" / "{corpus}.{i}-of-{n}.log",
+    benchmark:
+        TIMES / "media-{corpus}-{i}-of-{n}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        results=results_folder,
+        settings=media_settings,
+    shell:
+        "avf media {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
+        "--results {params.results} --settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule media_index:
+    """Join the shards to one row a video."""
+    input:
+        lambda wildcards: shards(lay.media(wildcards.corpus), wildcards.corpus),
+    output:
+        lay.media("{corpus}") / "index.parquet",
+    log:
+        LOGS / "media" / "{corpus}.index.log",
+    benchmark:
+        TIMES / "media_index-{corpus}.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=600,
+        runtime=10,
+    params:
+        folder=str(lay.media("{corpus}")),
+    shell:
+        "avf index {params.folder} 2>&1 | tee {log}"
+
+
+rule media_all:
+    """Face tracks and log-mels of every corpus."""
+    input:
+        [lay.media(name) / "index.parquet" for name in study.corpora],

@@ -1,0 +1,111 @@
+"""Report: tables, figures and the page from the scores, and the runs shown in MLflow."""
+
+
+rule tables:
+    """Scores, paired comparisons and protocols as tables."""
+    input:
+        rules.score_all.input,
+    output:
+        scores=report(lay.tables / "scores.csv", category="Tables"),
+        summary=lay.tables / "summary.json",
+        metrics=lay.tables / "metrics.json",
+    log:
+        LOGS / "report" / "tables.log",
+    benchmark:
+        TIMES / "tables.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=results_folder,
+        settings=report_settings,
+    shell:
+        "avf report --only tables --results {params.results} "
+        "--settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule figures:
+    """CCC with intervals, traces with the planted corruptions, training curves."""
+    input:
+        rules.score_all.input,
+        rules.train_all.input,
+        rules.tables.output,
+    output:
+        ccc=[lay.figures / f"{name}_ccc.png" for name in study.corpora],
+    log:
+        LOGS / "report" / "figures.log",
+    benchmark:
+        TIMES / "figures.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=results_folder,
+        settings=report_settings,
+    shell:
+        "avf report --only figures --results {params.results} "
+        "--settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule page:
+    """One page that opens offline: table, figures, what is missing, where numbers come from."""
+    input:
+        rules.tables.output,
+        rules.figures.output,
+    output:
+        lay.page,
+    log:
+        LOGS / "report" / "page.log",
+    benchmark:
+        TIMES / "page.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=results_folder,
+        settings=report_settings,
+    shell:
+        "avf report --only page --results {params.results} "
+        "--settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule record:
+    """Show the finished runs in MLflow; without its server the study is whole all the same."""
+    input:
+        rules.score.output.scores,
+        rules.figures.output,
+    output:
+        lay.results / "mlflow.{corpus}.json",
+    log:
+        LOGS / "record" / "{corpus}.log",
+    benchmark:
+        TIMES / "record-{corpus}.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        results=results_folder,
+    shell:
+        "avf record {wildcards.corpus} --results {params.results} 2>&1 | tee {log}"
+
+
+rule report_all:
+    """Tables, figures and the page."""
+    input:
+        rules.tables.output,
+        rules.figures.output,
+        rules.page.output,
+
+
+rule record_all:
+    """Every corpus' runs in MLflow."""
+    input:
+        [lay.results / f"mlflow.{name}.json" for name in study.corpora],

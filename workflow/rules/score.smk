@@ -1,0 +1,33 @@
+"""Scores: gold is opened only here and in training, after every prediction is on disk."""
+
+
+rule score:
+    """Score all predictions of a corpus under every protocol of the study."""
+    input:
+        traces=lambda wildcards: traces(wildcards.corpus),
+        gold=lay.gold("{corpus}"),
+        card=lay.card("{corpus}"),
+        protocols=[f"config/protocols/{name}.yaml" for name in study.protocols],
+    output:
+        scores=lay.scores("{corpus}") / "scores.parquet",
+        sums=lay.scores("{corpus}") / "sums.parquet",
+    log:
+        LOGS / "score" / "{corpus}.log",
+    benchmark:
+        TIMES / "score-{corpus}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        results=results_folder,
+        settings=score_settings,
+    shell:
+        "avf score {wildcards.corpus} --results {params.results} "
+        "--settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule score_all:
+    """Scores of every corpus."""
+    input:
+        [lay.scores(name) / "scores.parquet" for name in study.corpora],

@@ -1,0 +1,33 @@
+"""Training: one run a fusion and seed, from cached features to predictions on disk."""
+
+
+rule train:
+    """Fit one fusion with one seed; a killed job goes on from its last epoch."""
+    input:
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        gold=lay.gold("{corpus}"),
+        source=lambda wildcards: source(registry.fusions, study.fusion_class(wildcards.fusion)),
+    output:
+        weights=lay.run("{corpus}", "{fusion}", "{seed}") / "best.safetensors",
+        epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
+        traces=lay.run("{corpus}", "{fusion}", "{seed}") / "traces.parquet",
+    log:
+        LOGS / "train" / "{corpus}.{fusion}.seed{seed}.log",
+    benchmark:
+        TIMES / "train-{corpus}-{fusion}-{seed}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        results=results_folder,
+        settings=run_settings,
+    shell:
+        "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
+        "--results {params.results} --settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule train_all:
+    """Every fusion with every seed on every corpus."""
+    input:
+        [path for name in study.corpora for path in traces(name)],
