@@ -1,7 +1,7 @@
 """A results folder with known answers: a corpus, and runs whose quality was set by hand.
 
-`write_results(Layout(folder))` writes manifest, gold, planted spans, card, media index and the traces
-of several fusions and seeds, as the stages before scoring leave them, and returns the study.
+`write_results(Layout(folder))` writes manifest, gold, planted spans, card, media index and the
+traces of several fusions and seeds, as the stages before scoring leave them; returns the study.
 """
 
 import json

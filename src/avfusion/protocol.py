@@ -1,0 +1,163 @@
+"""A protocol is a file that says how predictions become the pairs behind a score.
+
+The same predictions score differently under different published rules, so each rule has a name, a
+file in `config/protocols` and its source. The way of one video, in this order:
+
+    1. the trace moves onto the gold's time line: predicted(t) meets gold(t + delay), linear in
+       between, the first and last value held at the edges;
+    2. predictions are clipped;
+    3. unrated frames become the pair (0, 0), or stay NaN until step 5;
+    4. predictions are smoothed;
+    5. unrated frames are dropped.
+
+Rescaling comes last and looks at all videos of a partition at once.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.ndimage import uniform_filter1d
+
+from avfusion.errors import ConfigError
+
+DIMENSIONS = ("valence", "arousal")
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Smoothing(_Settings):
+    """A box filter over the gold's frames; `zero` edges pull the ends towards 0."""
+
+    valence: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
+    arousal: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
+    edges: Literal["zero", "nearest"] = "nearest"
+
+
+class Protocol(_Settings):
+    """One scoring rule; the file's name is the rule's name."""
+
+    name: str
+    description: str = Field(description="One sentence, shown above tables.")
+    pooling: Literal["pooled", "per_video_mean"] = "pooled"
+    unrated: Literal["drop", "zero"] = "drop"
+    delay: Literal["corpus", "none"] = "corpus"
+    clip: tuple[float, float] | None = None
+    smoothing: Smoothing | None = None
+    rescale: Literal["gold_minmax_mean"] | None = None
+    leaks: bool = Field(False, description="The rule uses the gold it is scored on.")
+
+    @property
+    def stamp(self) -> str:
+        """The name as tables print it; a rule that uses the gold says so wherever it appears."""
+        return f"{self.name} (LEAKS GOLD)" if self.leaks else self.name
+
+
+def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
+    """The protocol of that name; refuses unknown names and keys with the nearest known one."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.yaml"))
+        raise ConfigError(
+            f"{path}: no such protocol.{_nearest(name, known)} Known: {', '.join(known) or 'none'}."
+        )
+    try:
+        protocol = Protocol.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(path, f) for f in error.errors())) from None
+    if protocol.name != name:
+        raise ConfigError(f"{path}: names itself {protocol.name!r}. Set `name: {name}`.")
+    if protocol.rescale and not protocol.leaks:
+        raise ConfigError(f"{path}: rescale uses the gold it is scored on. Add `leaks: true`.")
+    return protocol
+
+
+def apply(
+    protocol: Protocol, trace: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]
+) -> dict[str, Pair]:
+    """Predictions and gold of one video as scored: {dimension: ((N,), (N,))}, N frames.
+
+    trace: `time_s, valence, arousal` in stimulus time. gold: the same columns in rating time,
+    NaN = unrated, both sorted by time. Rescaling is left to `rescale`.
+    """
+    pairs = {}
+    for dimension in DIMENSIONS:
+        g = gold[dimension].to_numpy(float)
+        rated = ~np.isnan(g)
+        lag_s = delay_s[dimension] if protocol.delay == "corpus" else 0.0
+        p = shift(trace, dimension, gold["time_s"].to_numpy(float), lag_s)
+        p = np.clip(p, *protocol.clip) if protocol.clip else p
+        if protocol.unrated == "zero":
+            p, g = np.where(rated, p, 0.0), np.where(rated, g, 0.0)
+        if protocol.smoothing:
+            width = getattr(protocol.smoothing, dimension)
+            p = smooth(p, width, protocol.smoothing.edges)
+        if protocol.unrated == "drop":
+            p, g = p[rated], g[rated]
+        pairs[dimension] = p, g
+    return pairs
+
+
+def shift(trace: pd.DataFrame, dimension: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
+    """The trace at instants `at_s` (N,) of the gold's time line; raters lag by `delay_s`."""
+    time_s = trace["time_s"].to_numpy(float) + delay_s
+    return np.interp(at_s, time_s, trace[dimension].to_numpy(float))
+
+
+def smooth(x: np.ndarray, width: int, edges: str) -> np.ndarray:
+    """Box filter of `width` frames over (N,); beyond the edges lies 0 or the nearest value.
+
+    >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
+    [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]
+    """
+    if not len(x):
+        return x
+    return uniform_filter1d(x, width, mode="constant" if edges == "zero" else "nearest")
+
+
+def rescale(protocol: Protocol, pairs: list[Pair]) -> list[Pair]:
+    """All videos of a partition after `gold_minmax_mean`; unchanged under any other rule.
+
+    Predictions and gold are each scaled to [0, 1] by their own extremes over all videos, then
+    predictions move to the gold's mean: whatever offset and size the predictions had is lost.
+    """
+    if protocol.rescale is None or not sum(len(g) for _, g in pairs):
+        return pairs
+    all_p, all_g = (_unit(np.concatenate(side)) for side in zip(*pairs, strict=True))
+    all_p = all_p - all_p.mean() + all_g.mean()
+    cuts = np.cumsum([len(g) for _, g in pairs])[:-1]
+    return list(zip(np.split(all_p, cuts), np.split(all_g, cuts), strict=True))
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    """Scaled to [0, 1] by its own extremes; a constant becomes 0."""
+    low, high = x.min(), x.max()
+    return (x - low) / (high - low) if high > low else np.zeros_like(x)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _sentence(path: Path, fault: dict) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if fault["type"] == "extra_forbidden":
+        model = Smoothing if len(fault["loc"]) > 1 else Protocol
+        known = list(model.model_fields)
+        near = _nearest(str(fault["loc"][-1]), known)
+        return f"{path}: unknown key {where!r}.{near} Known: {', '.join(known)}."
+    if fault["type"] == "missing":
+        return f"{path}: key {where!r} is missing. Add it (config/protocols/README.md lists all)."
+    return (
+        f"{path}: {where}: {fault['msg'][0].lower()}{fault['msg'][1:]}; found {fault['input']!r}."
+    )

@@ -1,0 +1,191 @@
+"""Traces of every run against gold, under every protocol: one score table and the sums behind it.
+
+A run that is not there, or predicted nonsense, is a row with a note; a video that cannot be scored
+is counted and named in missing.csv. Traces made from other data are refused.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion import protocol as protocols
+from avfusion.errors import CorpusError
+from avfusion.layout import Layout
+from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.shards import write_table
+from avfusion.stats import SUMS, TARGETS, point, video_sums
+
+log = logging.getLogger(__name__)
+Run = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """What scoring knows of a corpus besides the traces."""
+
+    name: str
+    partition: dict[str, str]  # of every manifest video
+    gold: dict[str, pd.DataFrame]  # of every video with at least one rated instant
+    missing: dict[str, tuple[str, str]]  # video -> stage, reason
+    delay_s: dict[str, float]
+    data_hash: str
+
+
+def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
+    """Write scores.parquet, sums.parquet, missing.csv and protocols.json of one corpus.
+
+    study: `Study.model_dump()`. Every fusion x seed x partition x protocol x target has a row.
+    """
+    rules = [protocols.load(name) for name in study["protocols"]]
+    data = _read_corpus(corpus, study, layout)
+    scores, sums, missing = [], [], dict(data.missing)
+    runs = [(fusion, seed) for fusion in study["fusions"] for seed in study["seeds"]]
+    told = time.monotonic()
+    for done, run in enumerate(runs, start=1):
+        traces, note = _read_traces(data, run, layout)
+        for video in data.partition.keys() - traces.keys() if not note else ():
+            said = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
+            missing.setdefault(video, ("train", said))
+        for rule in rules:
+            table = _sums(data, run, rule, traces)
+            scores += _scores(data, run, rule, table, note)
+            sums.append(table)
+        if time.monotonic() - told > 5 or done == len(runs):
+            log.info("%s: scored %d of %d runs", corpus, done, len(runs))
+            told = time.monotonic()
+    folder = layout.scores(corpus)
+    write_table(pd.DataFrame(scores), folder / "scores.parquet")
+    write_table(pd.concat(sums, ignore_index=True), folder / "sums.parquet")
+    rows = [(v, data.partition[v], *missing[v]) for v in sorted(missing)]
+    table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
+    _write_text(folder / "missing.csv", table.to_csv(index=False))
+    used = {rule.name: rule.model_dump() for rule in rules}
+    _write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
+
+
+def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
+    """Manifest, gold and card, and why any video has no score before training was even tried."""
+    for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
+        if not path.is_file():
+            raise CorpusError(f"{path}: no such file. Run `avf verify {corpus}`.")
+    manifest = pd.read_parquet(layout.manifest(corpus))
+    partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
+    rated = {}
+    for video, rows in pd.read_parquet(layout.gold(corpus)).groupby("video", sort=True):
+        if rows[list(DIMENSIONS)].notna().any(axis=None):
+            rated[video] = rows.sort_values("time_s")
+    missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
+    encoders = [*study["features"]["audio"], *study["features"]["video"]]
+    stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
+    for stage, folder in {**stages, "media": layout.media(corpus)}.items():
+        missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}
+    card = json.loads(layout.card(corpus).read_text())
+    return _Corpus(corpus, partition, rated, missing, card["delay_s"], card["data_hash"])
+
+
+def _failures(folder: Path) -> Iterator[tuple[str, str]]:
+    """Videos that an earlier stage could not do, with its reason; none where it left no index."""
+    if (folder / "index.parquet").is_file():
+        index = pd.read_parquet(folder / "index.parquet")
+        failed = index[index["status"] != "ok"]
+        yield from zip(failed["video"], failed["reason"].fillna(""), strict=True)
+
+
+def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.DataFrame], str]:
+    """The run's trace of each video, or none and a note saying why."""
+    folder = layout.run(data.name, *run)
+    path = folder / "traces.parquet"
+    again = f"`avf train {data.name} {run[0]} --seed {run[1]}`"
+    if not path.is_file():
+        return {}, f"not run: no {path.name} in {folder}. Run {again}."
+    _refuse_other_data(data, folder, again)
+    table = pd.read_parquet(path)
+    foreign = sorted(set(table["video"]) - data.partition.keys())
+    if foreign:
+        raise CorpusError(
+            f"{path}: {len(foreign)} videos are not in the manifest of {data.name}, such as "
+            f"{foreign[0]!r}. The traces belong to other data; remove {folder} and run {again}."
+        )
+    values = table[["time_s", *DIMENSIONS]].to_numpy(float)
+    wrong = int((~np.isfinite(values)).any(axis=1).sum())
+    if wrong:
+        return (
+            {},
+            f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv.",
+        )
+    return {v: rows.sort_values("time_s") for v, rows in table.groupby("video", sort=True)}, ""
+
+
+def _refuse_other_data(data: _Corpus, folder: Path, again: str) -> None:
+    """A run says which data it was made from; a later `avf verify` may have found others."""
+    path = folder / "settings.json"
+    if not path.is_file():
+        raise CorpusError(
+            f"{path}: no such file, so nobody knows what made the traces. Run {again}."
+        )
+    found = json.loads(path.read_text()).get("data_hash", data.data_hash)
+    if found != data.data_hash:
+        raise CorpusError(
+            f"{folder}: made from data {found[:12]}, but {data.name} now is {data.data_hash[:12]} "
+            f"(corpus.json). Remove {folder} and run {again}."
+        )
+
+
+def _sums(data: _Corpus, run: Run, rule: Protocol, traces: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The six sums of every scored video and dimension under one protocol."""
+    videos = [v for v in data.partition if v in traces and v in data.gold]
+    pairs = {v: protocols.apply(rule, traces[v], data.gold[v], data.delay_s) for v in videos}
+    rows = []
+    for part in dict.fromkeys(data.partition.values()):
+        inside = [v for v in videos if data.partition[v] == part]
+        for d in DIMENSIONS:
+            scaled = protocols.rescale(rule, [pairs[v][d] for v in inside])
+            for video, pair in zip(inside, scaled, strict=True):
+                rows.append((data.name, *run, part, rule.name, d, video, *video_sums(*pair)))
+    names = ["corpus", "fusion", "seed", "partition", "protocol", "target", "video", *SUMS]
+    return pd.DataFrame(rows, columns=names).astype({"seed": int, "n": int})
+
+
+def _scores(
+    data: _Corpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
+) -> Iterator[dict[str, Any]]:
+    """A row a partition and target; frames of `mean` are those of the lesser dimension."""
+    for part in dict.fromkeys(data.partition.values()):
+        rows = table[table["partition"] == part]
+        sums = np.stack(
+            [rows.loc[rows["target"] == d, list(SUMS)].to_numpy(float) for d in DIMENSIONS]
+        )
+        frames = [int(n) for n in sums[..., 0].sum(axis=1)]
+        total = sum(p == part for p in data.partition.values())
+        ccc = point(sums[None], rule.pooling)[0] if sums.shape[1] else np.full(3, np.nan)
+        said = note or ("" if sums.shape[1] else "no video of this partition was scored")
+        for target, value, n in zip(TARGETS, ccc, [*frames, min(frames)], strict=True):
+            yield {
+                "corpus": data.name,
+                "fusion": run[0],
+                "seed": run[1],
+                "partition": part,
+                "protocol": rule.name,
+                "target": target,
+                "ccc": float(value),
+                "frames": n,
+                "videos": sums.shape[1],
+                "missing": total - sums.shape[1],
+                "note": said,
+            }
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + f".half{os.getpid()}")
+    half.write_text(text)
+    os.replace(half, path)

@@ -1,0 +1,170 @@
+"""How sure a difference is: the video is the unit, and every fusion meets the same draws of videos.
+
+Pooled CCC is a function of six sums per video, so 10,000 resamplings of videos are one matrix
+product. Shapes: V videos, S seeds, N draws; `sums` end in (V, 6), targets are (3,): valence,
+arousal and the mean of the two CCCs. Seeds are averaged inside each draw: an interval speaks of
+other videos, the standard deviation over seeds of other trainings.
+"""
+
+import numpy as np
+from scipy.stats import norm, t
+
+TARGETS = ("valence", "arousal", "mean")
+SUMS = ("n", "p", "g", "pp", "gg", "pg")
+
+
+def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """The six sums (6,) of one video's pairs (N,) that pooled CCC is a function of.
+
+    A pair with NaN on the gold side is unrated and left out.
+    """
+    rated = ~np.isnan(gold)
+    p, g = prediction[rated], gold[rated]
+    return np.array([len(p), p.sum(), g.sum(), p @ p, g @ g, p @ g], dtype=float)
+
+
+def pooled_ccc(sums: np.ndarray) -> np.ndarray:
+    """Concordance over all frames behind `sums` (..., 6), population moments (Lin 1989); (...,).
+
+    NaN where there are no frames, or where both sides are the same constant.
+
+    >>> round(float(pooled_ccc(video_sums(np.array([0, 1, 1.]), np.array([0, 1, 2.])))), 6)
+    0.666667
+    """
+    n, p, g, pp, gg, pg = np.moveaxis(np.asarray(sums, float), -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = pp - p * p / n + gg - g * g / n + (p - g) ** 2 / n
+        rounding = 1e-14 * (pp + gg)
+        return np.where(spread > rounding, 2 * (pg - p * g / n) / spread, np.nan)
+
+
+def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
+    """CCC (..., N) of the corpora in which video v of `sums` (..., V, 6) occurs weight[:, v] times.
+
+    weight: (N, V). `pooled` adds the sums first; `per_video_mean` averages the videos' own CCCs
+    and leaves out videos without one.
+    """
+    if pooling == "pooled":
+        return pooled_ccc(weight @ sums)
+    own = pooled_ccc(sums)[..., None]  # (..., V, 1)
+    has = np.isfinite(own)
+    with np.errstate(invalid="ignore"):
+        return ((weight @ np.where(has, own, 0.0)) / (weight @ has.astype(float)))[..., 0]
+
+
+def targets(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
+    """Valence, arousal and mean CCC (S, 3, N) of sums (S, 2, V, 6) under weight (N, V)."""
+    both = weighted_score(sums, weight, pooling)  # (S, 2, N)
+    return np.concatenate([both, both.mean(axis=1, keepdims=True)], axis=1)
+
+
+def point(sums: np.ndarray, pooling: str) -> np.ndarray:
+    """Valence, arousal and mean CCC (S, 3) of each seed on the videos as they are."""
+    return targets(sums, np.ones((1, sums.shape[-2])), pooling)[..., 0]
+
+
+def draw(videos: int, draws: int, seed: int) -> np.ndarray:
+    """How often each video occurs in each resampled corpus: (draws, videos), rows sum to videos."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(videos, np.full(videos, 1 / videos), size=draws).astype(float)
+
+
+def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
+    """Expanded percentile interval (2, ...) of bootstrap samples (..., N).
+
+    The plain percentile interval is too short for few videos. Its tails are widened by the
+    t quantile and sqrt(V / (V - 1)) (Hesterberg, The American Statistician 2015, section 5.3).
+    """
+    if videos < 2:
+        return np.full((2, *samples.shape[:-1]), np.nan)
+    tail = norm.cdf(np.sqrt(videos / (videos - 1)) * t.ppf(alpha / 2, videos - 1))
+    finite = np.isfinite(samples).all(axis=-1)
+    filled = np.where(np.isfinite(samples), samples, 0.0)
+    ends = np.quantile(filled, [tail, 1 - tail], axis=-1)
+    return np.where(finite, ends, np.nan)
+
+
+def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int) -> np.ndarray:
+    """Two-sided p (3,) that fusions a and b, sums (S, 2, V, 6), are exchangeable video by video.
+
+    In each draw some videos' sums change sides, all seeds and dimensions at once; p is the share
+    of draws whose difference is at least as large as the real one. All 2^V exchanges are tried
+    when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
+    """
+    swap, exact = _exchanges(a.shape[-2], draws, seed)
+    both = np.concatenate([a, b], axis=-2)  # (S, 2, 2V, 6)
+    first = targets(both, np.hstack([1 - swap, swap]), pooling).mean(axis=0)
+    second = targets(both, np.hstack([swap, 1 - swap]), pooling).mean(axis=0)
+    real = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (3,)
+    smaller = np.abs(first - second) < np.abs(real)[:, None] - 1e-12
+    count = (~smaller).sum(axis=1)
+    p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
+    return np.where(np.isnan(real), np.nan, p)
+
+
+def _exchanges(videos: int, draws: int, seed: int) -> tuple[np.ndarray, bool]:
+    """Which videos change sides (N, V) as 0 and 1, and whether that is every possible way."""
+    if 2**videos <= draws:
+        every = np.arange(2**videos)[:, None] >> np.arange(videos) & 1
+        return every.astype(float), True
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 2, size=(draws, videos)).astype(float), False
+
+
+def least_p(videos: int, draws: int) -> float:
+    """The smallest p that `swap_test` can give; with few videos that may be above any alpha.
+
+    >>> least_p(5, 10_000)
+    0.0625
+    """
+    return 2 / 2**videos if 2**videos <= draws else 1 / (1 + draws)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction over a family (K,); NaN is no member and stays NaN.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, float)
+    corrected = np.full(p.shape, np.nan)
+    order = np.argsort(p, kind="stable")[: int(np.isfinite(p).sum())]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
+    return corrected
+
+
+def told_apart(low: float, high: float, p_holm: float, alpha: float) -> bool:
+    """Both must speak: the corrected p is at most alpha and the interval excludes zero."""
+    return bool(p_holm <= alpha and (low > 0 or high < 0))
+
+
+def verdict(
+    names: tuple[str, str],
+    difference: float,
+    ends: tuple[float, float],
+    p_holm: float,
+    alpha: float,
+) -> str:
+    """The comparison of names[0] minus names[1] as a sentence.
+
+    >>> verdict(("jca", "concat"), 0.04, (0.01, 0.07), 0.012, 0.05)
+    'jca beats concat by 0.040 [0.010, 0.070] (p = 0.012).'
+    >>> verdict(("ca", "jca"), 0.01, (-0.02, 0.04), 0.6, 0.05)
+    'ca and jca cannot be told apart (difference 0.010 [-0.020, 0.040], p = 0.600).'
+    """
+    first, second = names
+    low, high = ends
+    if not np.isfinite(difference):
+        return f"{first} and {second} cannot be compared: no seed of both was scored."
+    if not told_apart(low, high, p_holm, alpha):
+        how = f"{difference:.3f} [{low:.3f}, {high:.3f}], {p_text(p_holm)}"
+        return f"{first} and {second} cannot be told apart (difference {how})."
+    if difference < 0:
+        first, second, difference, low, high = second, first, -difference, -high, -low
+    return f"{first} beats {second} by {difference:.3f} [{low:.3f}, {high:.3f}] ({p_text(p_holm)})."
+
+
+def p_text(p: float) -> str:
+    """`p = 0.012`, or `p < 0.001` below the last printed digit."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
