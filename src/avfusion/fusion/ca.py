@@ -1,0 +1,74 @@
+"""Cross-attention (CA).
+
+Source   Praveen, Granger, Cardinal: "Cross Attentional Audio-Visual Fusion for Dimensional
+         Emotion Recognition", FG 2021, arXiv:2111.05222.
+Idea     Each clip of one modality asks which clips of the *other's* window resemble it; every
+         modality is then summed over its own clips with those weights, and added to itself.
+
+    Z   = X_a W X_v^T                                   (T, T)    audio clip i, video clip j
+    A_a = softmax of Z over i                           (T, T)    each column sums to 1
+    A_v = softmax of Z^T over j                         (T, T)
+    Y_m = tanh(X_m + A_m^T X_m)                         (T, d_m)  m in {a, v}
+    Y   = [Y_v ; Y_a]                                   (T, d_v + d_a)
+
+         Here a row of X_m is a clip; in the paper a column is.
+Masks    An absent clip gets no weight; if all are absent, A_m^T X_m is 0.
+Init     W is Xavier-normal.
+Departs  W is (d_a, d_v), square only if both widths are equal. `softmax_axis: row` normalises
+         over the other modality's clips, a reading found in some code: its sums are not averages.
+         `unit_length` divides each clip by its length in Z alone, so that Z is a weighted cosine;
+         without it, Z grows with the width and the softmax of standardised features is nearly
+         one-hot from the start.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avfusion.errors import ConfigError
+from avfusion.fusion.base import Fused, masked_softmax
+from avfusion.registry import fusions
+
+
+@fusions.add("ca")
+class CrossAttention(nn.Module):
+    """Weights over a modality's own clips come from their affinity to the other's clips."""
+
+    def __init__(
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        softmax_axis: str = "column",
+        unit_length: bool = False,
+    ) -> None:
+        super().__init__()
+        if softmax_axis not in ("column", "row"):
+            raise ConfigError(f"ca: softmax_axis is {softmax_axis!r}; set `column` or `row`.")
+        self.column = softmax_axis == "column"
+        self.unit_length = unit_length
+        self.affinity = nn.Parameter(torch.empty(audio_dim, video_dim))  # W
+        nn.init.xavier_normal_(self.affinity)
+        self.out_dim = audio_dim + video_dim
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, Dv + Da)."""
+        z = self._direction(audio) @ self.affinity @ self._direction(video).mT  # (B, T, T)
+        audio_map = self._weights(z, audio_present, video_present)
+        video_map = self._weights(z.mT, video_present, audio_present)
+        audio = torch.tanh(audio + audio_map.mT @ audio)  # (B, T, Da)
+        video = torch.tanh(video + video_map.mT @ video)  # (B, T, Dv)
+        features = torch.cat([video, audio], dim=-1)
+        return Fused(features, {"audio": audio_map, "video": video_map})
+
+    def _direction(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=-1) if self.unit_length else x
+
+    def _weights(self, z: Tensor, own: Tensor, other: Tensor) -> Tensor:
+        """A_m (B, T own, T other) from affinities of the same shape; own, other (B, T) present."""
+        if self.column:
+            return masked_softmax(z, own[:, :, None], axis=1)
+        return masked_softmax(z, other[:, None, :], axis=2)

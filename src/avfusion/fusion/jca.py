@@ -1,0 +1,72 @@
+"""Joint cross-attention (JCA).
+
+Source   Praveen et al.: "A Joint Cross-Attention Model for Audio-Visual Fusion in Dimensional
+         Emotion Recognition", CVPR Workshops 2022, arXiv:2203.14779; extended in T-BIOM 2023,
+         arXiv:2209.09068.
+Idea     Each modality is compared with the audio-visual concatenation J, not with the other
+         modality alone, so relations within and between modalities are weighed together.
+
+    X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
+    J   = [X_a ; X_v]                                   (T, 2D)
+    C_m = tanh(X_m^T W_jm J / sqrt(2D))                 (D, 2D)   feature x joint feature
+    H_m = relu(X_m^T W_m^T + C_m W_cm^T)                (D, k)    k = hidden
+    Y_m = (H_m W_hm^T)^T + X_m                          (T, D)
+    Y   = [Y_v ; Y_a]                                   (T, 2D)
+
+Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
+Masks    An absent clip is a row of zeros in X_m and J, so it adds nothing to C_m or H_m.
+Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + d_v. Some published
+         code regresses from [x_v ; Y_v]; the paper, and we, from [Y_v ; Y_a].
+"""
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.fusion.base import Fused
+from avfusion.registry import fusions
+
+
+@fusions.add("jca")
+class JointCrossAttention(nn.Module):
+    """Both modalities attend through their correlation with the joint representation."""
+
+    def __init__(
+        self, audio_dim: int, video_dim: int, *, steps: int, hidden: int = 32, encode: int = 128
+    ) -> None:
+        super().__init__()
+        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
+        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
+        joint = 2 * encode if encode else audio_dim + video_dim
+        self.audio = _Attend(joint, steps, hidden)
+        self.video = _Attend(joint, steps, hidden)
+        self.out_dim = joint
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2D)."""
+        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
+        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
+        joint = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
+        audio, audio_map = self.audio(audio, joint)
+        video, video_map = self.video(video, joint)
+        features = torch.cat([video, audio], dim=-1)
+        return Fused(features, {"audio": audio_map, "video": video_map})
+
+
+class _Attend(nn.Module):
+    """One modality's C, H and Y; the maps have no bias, as in the paper."""
+
+    def __init__(self, joint: int, steps: int, hidden: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(steps, steps, bias=False)  # W_j
+        self.from_map = nn.Linear(joint, hidden, bias=False)  # W_c
+        self.from_self = nn.Linear(steps, hidden, bias=False)  # W_m
+        self.back = nn.Linear(hidden, steps, bias=False)  # W_h
+
+    def forward(self, x: Tensor, joint: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, D), joint (B, T, 2D) -> attended (B, T, D), correlations (B, D, 2D)."""
+        mixed = self.mix(joint.mT).mT  # (B, T, 2D)
+        corr = torch.tanh(x.mT @ mixed / joint.shape[-1] ** 0.5)  # (B, D, 2D)
+        h = torch.relu(self.from_self(x.mT) + self.from_map(corr))  # (B, D, k)
+        return self.back(h).mT + x, corr

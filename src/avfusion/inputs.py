@@ -1,0 +1,120 @@
+"""What a training run reads: features of all partitions, gold of train and validation alone."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from avfusion.errors import TrainError
+from avfusion.features import FeatureStore
+from avfusion.layout import Layout
+from avfusion.windows import DIMENSIONS, Windows, join, targets
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The features behind a run: its videos (manifest rows), and one store an encoder."""
+
+    own: dict[str, Any]
+    videos: pd.DataFrame
+    stores: dict[str, FeatureStore]
+    missing: list[str]
+
+    @classmethod
+    def read(cls, own: dict[str, Any], layout: Layout) -> "Inputs":
+        """Videos that every encoder has features of; the others are logged and listed."""
+        corpus, features = own["corpus"], own["features"]
+        for modality in ("audio", "video"):
+            if not features[modality]:
+                raise TrainError(f"features.{modality} names no encoder; add one to the config.")
+        names = [*features["audio"], *features["video"]]
+        stores = {
+            name: FeatureStore.open(layout.features(corpus, name) / "index.parquet")
+            for name in names
+        }
+        table = pd.read_parquet(layout.manifest(corpus), columns=["video", "partition"])
+        table = table.sort_values("video", ignore_index=True)
+        have = set.intersection(*(set(store.videos) for store in stores.values()))
+        kept = table["video"].isin(have)
+        missing = table["video"][~kept].tolist()
+        if missing:
+            log.warning("%s: no features for %s; left out", corpus, ", ".join(missing))
+        return cls(own, table[kept], stores, missing)
+
+    def windows(self, partition: str, gold: dict[str, np.ndarray] | None = None) -> Windows:
+        """All windows of a partition; without gold, every row counts as unrated."""
+        cuts, features = self.own["windows"], self.own["features"]
+        videos = self.videos["video"][self.videos["partition"] == partition]
+        if videos.empty:
+            raise TrainError(
+                f"{self.own['corpus']}: no {partition} video with features. Run `avf index` on "
+                f"the features' folders and look at `reason` in index.parquet."
+            )
+        blank = (np.full((len(self.times(v)), 2), np.nan, np.float32) for v in videos)
+        golds = (gold[v] for v in videos) if gold is not None else blank
+        parts = (
+            (self._rows(v, features["audio"]), self._rows(v, features["video"]), g)
+            for v, g in zip(videos, golds, strict=True)
+        )
+        return join(parts, cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
+
+    def gold(
+        self, partition: str, layout: Layout, delay_s: dict[str, float]
+    ) -> dict[str, np.ndarray]:
+        """Ratings (R, 2) at each video's grid, delay taken off; refuses the test partition."""
+        if partition == "test":
+            raise TrainError("Gold of the test partition is for scoring; training must not see it.")
+        videos = self.videos["video"][self.videos["partition"] == partition].tolist()
+        path = layout.gold(self.own["corpus"])
+        table = pd.read_parquet(path, filters=[("video", "in", videos)])
+        rated = dict(list(table.groupby("video")))
+        none = table.iloc[:0]
+        found = {}
+        for video in videos:
+            own = rated.get(video, none).sort_values("time_s")
+            ratings = own[list(DIMENSIONS)].to_numpy(float)
+            found[video] = targets(self.times(video), own["time_s"].to_numpy(), ratings, delay_s)
+        if not any(np.isfinite(g).any() for g in found.values()):
+            raise TrainError(f"{path}: no rating for any of {len(videos)} {partition} videos.")
+        return found
+
+    def times(self, video: str) -> np.ndarray:
+        """Clip ends (R,) of the grid that all encoders share."""
+        return next(iter(self.stores.values())).load(video).times_s
+
+    def _rows(self, video: str, encoders: list[str]) -> np.ndarray:
+        """Features of several encoders side by side (R, D); refuses different grids."""
+        loaded = [self.stores[name].load(video) for name in encoders]
+        for name, part in zip(encoders, loaded, strict=True):
+            if not np.array_equal(part.times_s, self.times(video)):
+                raise TrainError(
+                    f"{self.stores[name].path}: clip ends of {video!r} differ from the other "
+                    f"encoders' ({len(part.times_s)}). Encode all with the same `windows`."
+                )
+        return np.concatenate([part.rows for part in loaded], axis=1)
+
+    def hashes(self) -> dict[str, Any]:
+        """What the run's numbers depend on besides its settings, as hashes."""
+        hashes = {name: store.index["sha256"].to_dict() for name, store in self.stores.items()}
+        split = dict(zip(self.videos["video"], self.videos["partition"], strict=True))
+        named = {name: {v: found[v] for v in split} for name, found in hashes.items()}
+        return {
+            "features": {k: content_hash(v) for k, v in named.items()},
+            "partitions": content_hash(split),
+        }
+
+
+def content_hash(*parts: Any) -> str:
+    """SHA-256 over tensors and JSON-ready values."""
+    digest = hashlib.sha256()
+    for part in parts:
+        tensor = isinstance(part, Tensor)
+        digest.update(part.numpy().tobytes() if tensor else json.dumps(part).encode())
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""The whole regressor of one run: standardise each modality, fuse, regress."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.heads import build_head
+from avfusion.registry import fusions
+
+
+class Model(nn.Module):
+    """Standardise -> fusion -> head; what a run's best.safetensors holds the weights of."""
+
+    def __init__(self, fusion: nn.Module, head: nn.Module, audio_dim: int, video_dim: int) -> None:
+        super().__init__()
+        self.audio = Standardise(audio_dim)
+        self.video = Standardise(video_dim)
+        self.fusion = fusion
+        self.head = head
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, 2) and the fusion's maps."""
+        audio = self.audio(audio, audio_present)
+        video = self.video(video, video_present)
+        fused = self.fusion(audio, video, audio_present, video_present)
+        return self.head(fused.features), fused.maps
+
+
+class Standardise(nn.Module):
+    """Each feature to mean 0 and deviation 1 over the train partition; absent rows to 0."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def measure(self, rows: Tensor) -> None:
+        """Take mean and deviation from the present rows (N, width) of the train partition."""
+        if len(rows) == 0:
+            return
+        deviation, mean = torch.std_mean(rows.float(), 0, correction=0)
+        constant = deviation <= 1e-6 * rows.abs().amax(0).clamp(min=1e-6)
+        self.mean.copy_(mean)
+        self.scale.copy_(deviation.masked_fill(constant, 1.0))
+
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """x (..., width) with anything in absent rows, present (...) -> (..., width), finite."""
+        return ((x - self.mean) / self.scale).where(present[..., None], 0)
+
+
+def build(own: dict[str, Any], audio_dim: int, video_dim: int) -> Model:
+    """The model of a run's settings (`Study.run_settings`), freshly initialised."""
+    steps, train = own["windows"]["clips"], own["train"]
+    fusion = fusions.get(own["class"])(audio_dim, video_dim, steps=steps, **own["options"])
+    kind = train.get("head", "regressor")
+    head = build_head(kind, fusion.out_dim, train["hidden"], train["dropout"])
+    return Model(fusion, head, audio_dim, video_dim)

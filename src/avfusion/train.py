@@ -1,0 +1,107 @@
+"""One training run: features and gold in; weights, epochs and traces of one fusion out."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from avfusion.checkpoint import load_weights, write_whole
+from avfusion.errors import TrainError
+from avfusion.fit import deterministic, fit
+from avfusion.inputs import Inputs, content_hash
+from avfusion.layout import Layout
+from avfusion.losses import ccc_loss
+from avfusion.metrics import ccc
+from avfusion.model import Model, build
+from avfusion.shards import write_table
+from avfusion.windows import DIMENSIONS, Batch, Windows
+
+log = logging.getLogger(__name__)
+
+
+def train_run(own: dict[str, Any], layout: Layout) -> None:
+    """Fit the run that `own` describes (`Study.run_settings`) and write its folder.
+
+    Gold is read for the train and validation partitions alone; the traces cover all partitions.
+    """
+    corpus, seed, rule = own["corpus"], own["seed"], own["train"]
+    data = Inputs.read(own, layout)
+    card = json.loads(layout.card(corpus).read_text())
+    train = data.windows("train", data.gold("train", layout, card["delay_s"]))
+    validation = data.windows("validation", data.gold("validation", layout, card["delay_s"]))
+    with deterministic(seed):
+        model = build(own, train.audio.shape[1], train.video.shape[1])
+    model.audio.measure(present(train.audio))
+    model.video.measure(present(train.video))
+    settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
+    count = sum(p.numel() for p in model.parameters())
+    said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
+    folder = layout.run(corpus, own["fusion"], seed)
+    write_whole(folder / "settings.json", json.dumps(settings | said, indent=2).encode())
+    fit(
+        model,
+        batches=lambda generator: _batches(train, rule["batch"], generator),
+        loss=lambda model, batch: ccc_loss(model(*batch[:4])[0], batch.gold),
+        validate=lambda model: scores(validation.predict(model), validation.gold),
+        folder=folder,
+        settings=settings,
+        **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
+        seed=seed,
+        name=f"{corpus}/{own['fusion']}/seed{seed}",
+    )
+    write_traces(folder, layout)
+
+
+def write_traces(folder: Path, layout: Layout) -> None:
+    """Write traces.parquet from the folder's best.safetensors and the features; no gold is read."""
+    weights, own = load_weights(folder / "best.safetensors")
+    data = Inputs.read(own, layout)
+    trained = {k: v for k, v in own["inputs"].items() if k != "gold"}
+    if data.hashes() != trained:
+        raise TrainError(
+            f"{folder}: its features have changed since it was trained. Run `avf train "
+            f"{own['corpus']} {own['fusion']} --seed {own['seed']}`."
+        )
+    model: Model | None = None
+    parts = []
+    with deterministic(own["seed"]):
+        for partition, table in data.videos.groupby("partition", sort=False):
+            windows = data.windows(str(partition))
+            if model is None:
+                model = build(own, windows.audio.shape[1], windows.video.shape[1])
+                model.load_state_dict(weights)
+                model.eval()
+            time = [data.times(video) for video in table["video"]]
+            columns = dict(zip(DIMENSIONS, windows.predict(model).numpy().T, strict=True))
+            names = np.repeat(table["video"].to_numpy(), [len(t) for t in time])
+            frame = {"video": names, "partition": partition, "time_s": np.concatenate(time)}
+            parts.append(pd.DataFrame(frame | columns))
+    write_table(pd.concat(parts, ignore_index=True), folder / "traces.parquet")
+
+
+def scores(prediction: Tensor, gold: Tensor) -> dict[str, float]:
+    """Pooled CCC of each dimension over rated rows, and their mean as "score"; both (R, 2)."""
+    rated = ~gold.isnan()
+    found = [ccc(prediction[keep, d], gold[keep, d]).item() for d, keep in enumerate(rated.T)]
+    named = {f"ccc_{name}": value for name, value in zip(DIMENSIONS, found, strict=True)}
+    return {"score": sum(found) / len(found)} | named
+
+
+def present(rows: Tensor) -> Tensor:
+    """The rows (N, D) of (R, D) that hold no NaN, in float32."""
+    return rows[~rows.isnan().any(-1)].float()
+
+
+def _batches(train: Windows, size: int, generator: torch.Generator) -> Iterator[Batch]:
+    """Rated windows in a new order, in batches that differ by one window at most."""
+    rated = train.rated()
+    order = rated[torch.randperm(len(rated), generator=generator)]
+    for which in order.tensor_split(math.ceil(len(order) / size)):
+        yield train.batch(which)

@@ -1,0 +1,125 @@
+"""How time is cut: from feature rows on a grid to windows of clips, each row predicted once.
+
+Features lie at hop_s, 2 hop_s, …; row i describes the clip of clip_s that ends there. A window
+is L rows, clip_s apart, so its clips adjoin; windows that start on each of the clip_s / hop_s
+rows of a block cover that block's rows exactly once. With a hop of one frame this is the scheme
+of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), where every frame ends one clip. Where the last
+block would pass the end, it is moved back, and its rows that have a prediction already are not
+used again; a video shorter than a block is filled up with absent steps.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+DIMENSIONS = ("valence", "arousal")
+
+
+class Batch(NamedTuple):
+    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, 2)."""
+
+    audio: Tensor
+    video: Tensor
+    audio_present: Tensor
+    video_present: Tensor
+    gold: Tensor
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Feature rows of several videos, R in all, and the windows over them.
+
+    audio (R, Da), video (R, Dv): NaN rows where absent; gold (R, 2): NaN where unrated.
+    rows (N, L): the row behind each step; inside (N, L): false where a step lies past the video's
+    end; used (N, L): true where the step's prediction is the one that counts for its row.
+    """
+
+    audio: Tensor
+    video: Tensor
+    gold: Tensor
+    rows: Tensor
+    inside: Tensor
+    used: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def rated(self) -> Tensor:
+        """Numbers of the windows with at least one rated step that counts."""
+        steps = ~self.gold.isnan().all(-1)[self.rows] & self.used  # (N, L)
+        return steps.any(1).nonzero()[:, 0]
+
+    def batch(self, which: Tensor) -> Batch:
+        """The windows numbered `which` (B,); gold is NaN where a step's prediction is not used."""
+        rows, inside = self.rows[which], self.inside[which]  # (B, L)
+        audio, video = self.audio[rows].float(), self.video[rows].float()
+        heard, seen = ~audio.isnan().any(-1) & inside, ~video.isnan().any(-1) & inside
+        gold = self.gold[rows].masked_fill(~self.used[which][..., None], torch.nan)
+        return Batch(audio, video, heard, seen, gold)
+
+    def predict(self, model: Callable[..., Any], batch: int = 256) -> Tensor:
+        """Valence and arousal for every row (R, 2), each from the one window that counts."""
+        out = torch.full((len(self.audio), 2), torch.nan)
+        with torch.no_grad():
+            for which in torch.arange(len(self)).split(batch):
+                prediction, _ = model(*self.batch(which)[:4])  # (B, L, 2)
+                used = self.used[which]
+                out[self.rows[which][used]] = prediction[used]
+        return out
+
+
+def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows over one video's `rows`: rows (N, clips), inside, used, as in `Windows`.
+
+    `stride` rows lie between clips (clip_s / hop_s).
+
+    >>> cut(rows=5, clips=2, stride=2)[0].tolist()  # the block 0-3, then its like moved back
+    [[0, 2], [1, 3], [2, 4]]
+    >>> cut(rows=5, clips=2, stride=2)[2].tolist()
+    [[True, True], [True, True], [False, True]]
+    """
+    block = clips * stride
+    starts = np.arange(0, rows, block)
+    moved = np.minimum(starts, max(rows - block, 0))
+    phase = np.arange(stride)[:, None] + stride * np.arange(clips)  # (stride, clips)
+    index = (moved[:, None, None] + phase).reshape(-1, clips)
+    inside = index < rows
+    used = inside & (index >= np.repeat(starts, stride)[:, None])
+    needed = used.any(1)
+    return np.minimum(index, rows - 1)[needed], inside[needed], used[needed]
+
+
+def join(
+    videos: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]], clips: int, stride: int
+) -> Windows:
+    """Windows over several videos, each given as audio (R, Da), video (R, Dv) and gold (R, 2)."""
+    parts: list[list[np.ndarray]] = []
+    first = 0
+    for audio, video, gold in videos:
+        rows, inside, used = cut(len(audio), clips, stride)
+        parts.append([audio, video, gold, rows + first, inside, used])
+        first += len(audio)
+    return Windows(*(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True)))
+
+
+def targets(
+    time_s: np.ndarray, rated_s: np.ndarray, ratings: np.ndarray, delay_s: dict[str, float]
+) -> np.ndarray:
+    """Ratings of what happens at time_s (R,): gold at time_s + delay, as (R, 2) float32.
+
+    rated_s (G,) ascending, ratings (G, 2). Linear between two rated neighbours; NaN where one of
+    them is unrated and outside the ratings. Raters answer late: delay_s is how late, a dimension.
+    """
+    columns = []
+    for column, name in enumerate(DIMENSIONS):
+        asked = np.round(time_s + delay_s[name], 6)
+        if len(rated_s) == 0:
+            columns.append(np.full(len(asked), np.nan))
+            continue
+        known = np.round(rated_s, 6), ratings[:, column]
+        columns.append(np.interp(asked, *known, left=np.nan, right=np.nan))
+    return np.stack(columns, axis=-1).astype(np.float32)
