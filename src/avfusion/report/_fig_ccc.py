@@ -1,4 +1,4 @@
-"""Figures of the answer: how well each fusion agrees with gold, and how it differs from the best."""
+"""Figures of the answer: how well each fusion agrees with gold, and how far from the best."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.report._fig_read import TARGETS, Caption, Part, interval, number, order
-from avfusion.report.style import INK, RULE, SOFT, looks
+from avfusion.report.style import INK, PAPER, SOFT, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
     """CCC of every fusion with its 95% interval, one panel a target, best fusion at the top."""
     scores = part.headline("scores")
-    names = order(scores) if len(scores) else []
-    if not names:
+    scored = order(scores) if len(scores) else []
+    if not scored:
         return None
+    names = scored + [name for name in part.study["fusions"] if name not in scored]
     figure, axes = _panels(len(names))
     seeds, style = part.seed_scores(), looks(part.study["fusions"])
     for axis, target in zip(axes, TARGETS, strict=True):
         rows = scores[scores["target"] == target].set_index("fusion")
         for y, name in enumerate(names):
             points = _ccc_of(seeds, name, target)
-            axis.plot(points, np.full(len(points), y + 0.24), linestyle="", marker="o",
-                      color=style[name].colour, markersize=3, alpha=0.45, markeredgewidth=0)  # fmt: skip
+            axis.plot(points, np.full(len(points), y + 0.24), linestyle="", marker="o", alpha=0.45,
+                      color=style[name].colour, markersize=3, markeredgewidth=0)  # fmt: skip
             if name in rows.index:
                 _bar(axis, y, rows.loc[name], "mean", style[name])
+            else:
+                axis.annotate("not run", (0.5, y), xycoords=("axes fraction", "data"),
+                              ha="center", va="center", color=SOFT, fontsize=8)  # fmt: skip
         axis.set_title(target)
         axis.set_xlabel("CCC")
-    _name_rows(axes[0], names)
-    return figure, _ccc_caption(part, scores, names)
+    axes[0].set_yticks(range(len(names)), names)
+    return figure, _ccc_caption(part, scores, scored)
 
 
 def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
@@ -54,7 +58,7 @@ def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
                 told += [name] if row["told_apart"] and target == "mean" else []
         axis.set_title(target)
         axis.set_xlabel(f"CCC minus {best}'s")
-    _name_rows(axes[0], others)
+    axes[0].set_yticks(range(len(others)), others)
     return figure, _difference_caption(part, best, told, len(others))
 
 
@@ -82,7 +86,7 @@ def _panels(rows: int) -> "tuple[Figure, list[Axes]]":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.2, 1.15 + 0.36 * rows), layout="constrained")
-    axes = list(figure.subplots(1, len(TARGETS), sharey=True))
+    axes = list(figure.subplots(1, len(TARGETS), sharex=True, sharey=True))
     for axis in axes:
         axis.grid(axis="x")
         axis.tick_params(left=False)
@@ -95,17 +99,11 @@ def _panels(rows: int) -> "tuple[Figure, list[Axes]]":
 def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = False) -> None:
     """One estimate with its interval and, above it, its value."""
     axis.plot([row["low"], row["high"]], [y, y], color=style.colour, linewidth=2)
-    axis.plot([row[key]], [y], marker=style.marker, color=style.colour, markersize=6.5,
-              markerfacecolor="#ffffff" if hollow else style.colour, markeredgewidth=1.3)  # fmt: skip
+    axis.plot([row[key]], [y], marker=style.marker, color=style.colour, markersize=6,
+              markerfacecolor=PAPER if hollow else style.colour, markeredgewidth=1.1)  # fmt: skip
     text = number(row[key], sign=key == "difference")
     axis.annotate(text, (row[key], y), (0, 6), textcoords="offset points", ha="center",
                   fontsize=7.5, color=INK)  # fmt: skip
-
-
-def _name_rows(axis: "Axes", names: list[str]) -> None:
-    axis.set_yticks(range(len(names)), names)
-    for y in range(len(names) - 1):
-        axis.axhline(y + 0.5, color=RULE, linewidth=0)
 
 
 def _ccc_caption(part: Part, scores: pd.DataFrame, names: list[str]) -> Caption:
@@ -119,9 +117,17 @@ def _ccc_caption(part: Part, scores: pd.DataFrame, names: list[str]) -> Caption:
         f"protocol “{part.study['headline']}”: {videos} videos scored, {missing} missing. Large "
         f"marker: mean over {int(top['seeds'])} training runs; bar: 95% interval over videos; "
         f"small points below it: single runs. Sorted by the mean of valence and arousal."
+        f"{_unfinished(part)}"
     )
     alt = "Mean CCC with 95% interval, best first: " + "; ".join(said) + "."
     return Caption(part.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
+
+
+def _unfinished(part: Part) -> str:
+    seeds = part.seed_scores()
+    done = set(zip(seeds["fusion"], seeds["seed"], strict=True)) if len(seeds) else set()
+    absent = [f"{fusion} seed {seed}" for fusion, seed in part.runs() if (fusion, seed) not in done]
+    return f" Not run: {', '.join(absent)}." if absent else ""
 
 
 def _difference_caption(part: Part, best: str, told: list[str], others: int) -> Caption:

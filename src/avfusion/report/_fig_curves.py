@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from avfusion.report._fig_read import Caption, Part, number
-from avfusion.report.style import SOFT, Look, looks
+from avfusion.report.style import Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,34 +27,32 @@ def draw_curves(part: Part) -> "tuple[Figure, Caption] | None":
             _run(upper, lower, run, style[name])
         upper.set_title(name)
         lower.set_xlabel("epoch")
+        lower.tick_params(labelbottom=True)
     return figure, _caption(part, epochs, names)
 
 
 def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
-    """Pairs of axes (loss, score), `COLUMNS` pairs in a row; scales are shared by all."""
+    """Pairs of axes (loss above score), `COLUMNS` pairs in a row; scales are shared by all."""
     from matplotlib.figure import Figure
 
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(8.2, 3.1 * rows), layout="constrained")
-    parts = figure.subfigures(rows, 1, squeeze=False)[:, 0]
-    pairs: list[tuple[Axes, Axes]] = []
-    for part in parts:
-        axes = part.subplots(2, columns, sharex=True, squeeze=False)
-        for column in range(columns):
-            if len(pairs) < count:
-                pairs.append((axes[0, column], axes[1, column]))
-            else:
-                axes[0, column].set_visible(False)
-                axes[1, column].set_visible(False)
-        axes[0, 0].set_ylabel("training loss")
-        axes[1, 0].set_ylabel("validation CCC")
-    for upper, lower in pairs:
-        for axis, first in ((upper, pairs[0][0]), (lower, pairs[0][1])):
-            axis.grid(axis="y")
+    figure = Figure(figsize=(8.2, 3.0 * rows), layout="constrained")
+    axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
+    pairs = []
+    for place in range(rows * columns):
+        row, column = 2 * (place // columns), place % columns
+        for axis, first in ((axes[row, column], axes[0, 0]), (axes[row + 1, column], axes[1, 0])):
             if axis is not first:
                 axis.sharey(first)
-    return figure, pairs
+            axis.grid(axis="y")
+            axis.tick_params(labelleft=column == 0)
+            axis.set_visible(place < count)
+        pairs.append((axes[row, column], axes[row + 1, column]))
+        if column == 0:
+            axes[row, 0].set_ylabel("training loss")
+            axes[row + 1, 0].set_ylabel("validation CCC")
+    return figure, pairs[:count]
 
 
 def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
@@ -64,8 +62,7 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
     if run["score"].notna().any():
         best = run.loc[run["score"].idxmax()]
         lower.plot([best["epoch"]], [best["score"]], marker=style.marker, color=style.colour,
-                   markersize=6)  # fmt: skip
-        lower.axvline(best["epoch"], color=SOFT, linewidth=0.5, linestyle=(0, (2, 2)))
+                   markersize=5)  # fmt: skip
 
 
 def _caption(part: Part, epochs: pd.DataFrame, names: list[str]) -> Caption:

@@ -21,12 +21,13 @@ def draw_protocols(part: Part) -> "tuple[Figure, Caption] | None":
         return None
     ranks = values.rank(ascending=False, method="min")
     figure = Figure(figsize=(8.2, max(2.6, 0.9 + 0.3 * len(values))), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 0.9))
+    figure.get_layout_engine().set(wspace=0.08)
     style = looks(part.study["fusions"])
     for axis, table in ((left, values), (right, ranks)):
         for name, row in table.iterrows():
             axis.plot(range(len(row)), row, color=style[name].colour, linestyle=style[name].dash,
-                      marker=style[name].marker, markersize=6.5)  # fmt: skip
+                      marker=style[name].marker, markersize=6)  # fmt: skip
         axis.set_xticks(range(len(table.columns)), [c.replace("_", " ") for c in table.columns])
         axis.margins(x=0.12)
     left.set_title("mean CCC")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from avfusion.report._fig_read import Caption, Part, order
-from avfusion.report.style import INK, PAPER, SOFT, WASH, looks
+from avfusion.report.style import INK, PAPER, SOFT, WASH, look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,26 +45,29 @@ def _draw(
 ) -> "Figure":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.2, 4.6), layout="constrained")
-    axes = figure.subplots(2, 1, sharex=True)
-    for axis, target in zip(axes, ("valence", "arousal"), strict=True):
-        _shade(axis, spans, named=target == "valence")
+    spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
+    tiers = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
+    size = (8.2, 4.5 + 0.17 * tiers)
+    figure = Figure(figsize=size, layout="constrained")
+    ratios = [0.17 * tiers, 2, 2] if tiers else [2, 2]
+    axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    if tiers:
+        _tiers(axes[0], spans)
+    for axis, target in zip(axes[-2:], ("valence", "arousal"), strict=True):
+        _shade(axis, spans)
         axis.plot(gold["time_s"] - part.delay_s(target), gold[target], color=INK, linewidth=2.4,
                   label="gold", zorder=2.5)  # fmt: skip
         _lines(axis, part, shown, lines, target)
         axis.set_ylabel(target)
         axis.grid(axis="y")
-        axis.margins(x=0.01)
-    axes[1].set_xlabel("time in the video, s")
-    axes[0].set_xlim(left=0)
-    handles, labels = axes[0].get_legend_handles_labels()
+    axes[-1].set_xlabel("time in the video, s")
+    axes[-1].set_xlim(0, lines["time_s"].max())
+    handles, labels = axes[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8.5)
     return figure
 
 
-def _lines(
-    axis: "Axes", part: Part, shown: list[str], lines: pd.DataFrame, target: str
-) -> None:
+def _lines(axis: "Axes", part: Part, shown: list[str], lines: pd.DataFrame, target: str) -> None:
     """Mean over seeds of each fusion; the best one's range over seeds as a band."""
     style = looks(part.study["fusions"])
     for rank, name in reversed(list(enumerate(shown))):
@@ -78,17 +81,25 @@ def _lines(
                   linewidth=1.9 if rank == 0 else 1.2)  # fmt: skip
 
 
-def _shade(axis: "Axes", spans: pd.DataFrame, named: bool) -> None:
-    """Grey ground behind each planted span; its kind and modality written along the top."""
-    for row, span in enumerate(spans.sort_values("start_s").itertuples()):
-        axis.axvspan(span.start_s, span.end_s, facecolor=WASH, edgecolor=SOFT, linewidth=0.6,
-                     linestyle=(0, (2, 2)), zorder=0)  # fmt: skip
-        if named:
-            middle = (span.start_s + span.end_s) / 2
-            words = f"{span.kind} ({span.modality})"
-            axis.annotate(words, (middle, 1), (0, 3 + 10 * (row % 2)), ha="center",
-                          xycoords=("data", "axes fraction"), textcoords="offset points",
-                          fontsize=7.5, color=SOFT, backgroundcolor=PAPER)  # fmt: skip
+def _shade(axis: "Axes", spans: pd.DataFrame) -> None:
+    """Grey ground behind every planted span."""
+    for span in spans.itertuples():
+        axis.axvspan(span.start_s, span.end_s, facecolor=WASH, linewidth=0, zorder=0)
+
+
+def _tiers(axis: "Axes", spans: pd.DataFrame) -> None:
+    """Planted spans as annotation tiers: a row a kind, a bar a span, coloured by modality."""
+    tiers = list(dict.fromkeys(zip(spans["modality"], spans["kind"], strict=True)))
+    for row, (modality, kind) in enumerate(tiers):
+        own = spans[(spans["modality"] == modality) & (spans["kind"] == kind)]
+        bars = list(zip(own["start_s"], own["end_s"] - own["start_s"], strict=True))
+        colour = look(modality).colour if modality in SINGLE else SOFT
+        axis.broken_barh(bars, (row - 0.3, 0.6), facecolor=colour, edgecolor=PAPER)
+    words = [f"{kind} ({modality})" for modality, kind in tiers]
+    axis.set_yticks(range(len(tiers)), words, fontsize=7.5)
+    axis.set_ylim(len(tiers) - 0.5, -0.5)
+    axis.tick_params(left=False, bottom=False)
+    axis.spines[["left", "bottom"]].set_visible(False)
 
 
 def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
@@ -100,7 +111,7 @@ def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> C
         f"Lines: mean over up to {count} training runs; band: range over the runs of {shown[0]}."
     )
     if len(spans):
-        text += f" Grey: {len(spans)} spans that were planted when the corpus was generated."
+        text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
     kinds = ", ".join(
         f"{s.kind} in {s.modality} from {s.start_s:.1f} to {s.end_s:.1f} s"
         for s in spans.itertuples()

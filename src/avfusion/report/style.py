@@ -6,7 +6,7 @@ marker and a dash say the same again for grey print and for colour-blind readers
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ DARK = {  # the page's dark theme: every colour that a figure may hold, and what
 """Light colour to dark colour; both clear 3:1 against their own ground."""
 
 _HUES = list(DARK)[5:]
-_MARKERS = "osD^vP<X>ph*dH"
+_MARKERS = "osD^vP<X>ph*dH8"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
 _KNOWN = {  # fusion: hue, marker, dash; single modalities dotted, so that they read as baselines
@@ -59,15 +59,21 @@ def look(name: str) -> Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Looks of a set of fusions; a new name whose colour and marker are taken moves on by one."""
+    """Looks of a set of fusions; a new name moves on past colours and markers that are taken."""
     taken: dict[str, Look] = {}
     for name in sorted(set(names), key=lambda n: (n not in _KNOWN, n)):
-        mine, tries = look(name), 0
-        while (mine.colour, mine.marker) in {(t.colour, t.marker) for t in taken.values()}:
-            tries += 1
-            mine = look(f"{name} {tries}")
-        taken[name] = mine
+        mine = look(name)
+        colour = _free(_HUES, mine.colour, [t.colour for t in taken.values()])
+        marker = _free(_MARKERS, mine.marker, [t.marker for t in taken.values()])
+        taken[name] = Look(colour, marker, mine.dash)
     return taken
+
+
+def _free(choices: Sequence[str], wish: str, taken: list[str]) -> str:
+    """The wish, or the next choice after it that is used least."""
+    start = choices.index(wish)
+    turned = [*choices[start:], *choices[:start]]
+    return min(turned, key=taken.count)
 
 
 @contextmanager
