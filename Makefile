@@ -1,0 +1,43 @@
+# The ways in. `make` alone lists them; CORES, WORKERS and PYTHON can be given: `make demo CORES=8`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint lock restore clean
+
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## list these
+	@grep -hE '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+env: .venv/.installed ## install the locked environment into .venv
+
+.venv/.installed: envs/requirements.txt pyproject.toml
+	@envs/install.sh
+
+demo: env ## the whole study on the generated corpus, to results/report.html
+	@snakemake --cores $(CORES) --rerun-incomplete --quiet host reason --show-failed-logs all
+	@echo; sed -n 1,20p results/tables/headline.md; echo
+	@echo "table   results/tables/"; echo "figure  results/figures/"; echo "page    results/report.html"
+
+test: env ## the tests
+	@pytest -n $(WORKERS)
+
+lint: env ## formatters and linters, changing nothing
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	pytest -q -k lint tests/test_workflow.py
+
+lock: env ## renew envs/requirements.txt from requirements.in
+	cd envs && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --upgrade --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+
+restore: env ## fetch results that DVC stored; Snakemake then takes them for its own
+	dvc pull
+	snakemake --cores 1 --touch all
+
+clean: ## remove results; corpora and the environment stay
+	find results -mindepth 1 ! -name .gitkeep -delete
