@@ -1,0 +1,200 @@
+"""How an encoder is fitted: examples of the train partition with their gold, then frozen.
+
+`gold(t)` describes the stimulus at `t - delay_s` (the rater's reaction time, per dimension), so an
+example at time t is paired with the gold at `t + delay_s`. Gold of other partitions is not read.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from avfusion.checkpoint import load_weights, write_whole
+from avfusion.errors import TrainError
+from avfusion.fit import deterministic, fit
+from avfusion.layout import Layout
+from avfusion.losses import ccc_loss
+from avfusion.media.store import MediaRecord
+from avfusion.metrics import ccc
+
+log = logging.getLogger(__name__)
+DIMENSIONS = ("valence", "arousal")
+CHUNK = 256
+
+
+class Examples(NamedTuple):
+    """Inputs of a network (N, ...) and what was felt (N, 2), NaN = unrated."""
+
+    inputs: Tensor
+    gold: Tensor
+
+
+class Recipe(NamedTuple):
+    """How one network is fitted; `most` bounds the examples held in memory, per partition."""
+
+    epochs: int
+    batch: int
+    lr: float
+    weight_decay: float
+    patience: int
+    most: int
+    seed: int
+
+
+class FittedEncoder:
+    """Base of the encoders that learn from gold; a subclass says what an example is.
+
+    net(inputs) answers (embedding (B, D), valence and arousal (B, 2)).
+    """
+
+    fitted = True
+    weights = None
+    net: nn.Module
+    recipe: Recipe
+
+    def new_net(self, own: dict[str, Any]) -> nn.Module:
+        """A network with fresh weights for the study's settings."""
+        raise NotImplementedError
+
+    def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
+        """Times in seconds at which one video can give an example, ascending (N,)."""
+        raise NotImplementedError
+
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
+        """The examples at some of the instants (N, ...)."""
+        raise NotImplementedError
+
+    def prepare(self, net: nn.Module, train: Tensor) -> None:
+        """Set what the network must know of the train inputs (their scale)."""
+
+    def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """A batch of train inputs as another recording might have shown them."""
+        raise NotImplementedError
+
+    def fit(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
+        """Fit on train, keep the best epoch by validation; writes best.safetensors, …"""
+        train, validation = (
+            self._examples(corpus, partition, own, layout) for partition in ("train", "validation")
+        )
+        folder = layout.encoder(corpus, own["encoder"])
+        with deterministic(self.recipe.seed):
+            net = self.new_net(own)
+            self.prepare(net, train.inputs)
+        r = self.recipe
+        settings = {"own": own, "examples": _digest(train, validation)}
+        log.info("%s: %d train examples", own["encoder"], len(train.gold))
+        fit(
+            net,
+            batches=self._batches(train),
+            loss=lambda model, batch: ccc_loss(model(batch.inputs)[1], batch.gold),
+            validate=lambda model: _validate(model, validation),
+            folder=folder,
+            settings=settings,
+            epochs=r.epochs,
+            lr=r.lr,
+            weight_decay=r.weight_decay,
+            patience=r.patience,
+            seed=r.seed,
+            name=own["encoder"],
+        )
+        write_whole(folder / "settings.json", (json.dumps(settings, indent=1) + "\n").encode())
+
+    def load(self, path: Path, own: dict[str, Any]) -> None:
+        """Read fitted weights; refuses those of other settings."""
+        weights, settings = load_weights(path)
+        if settings.get("own") != json.loads(json.dumps(own)):
+            raise TrainError(
+                f"{path}: fitted under other settings than asked for now. Run "
+                f"`avf fit-encoder CORPUS {own['encoder']}` again with these."
+            )
+        self.net = self.new_net(own)
+        self.net.load_state_dict(weights)
+        self.net.eval().requires_grad_(False)
+
+    def _batches(self, train: Examples) -> Callable[[torch.Generator], Iterable[Examples]]:
+        def batches(generator: torch.Generator) -> Iterable[Examples]:
+            order = torch.randperm(len(train.gold), generator=generator)
+            for chosen in order.split(self.recipe.batch):
+                if len(chosen) > 1:  # batch normalisation and concordance need two
+                    inputs = self.augment(train.inputs[chosen], generator)
+                    yield Examples(inputs, train.gold[chosen])
+
+        return batches
+
+    def _examples(
+        self, corpus: str, partition: str, own: dict[str, Any], layout: Layout
+    ) -> Examples:
+        """Rated examples of a partition, at most `most`, evenly spread over its videos."""
+        videos = _videos(corpus, partition, layout)
+        gold = pd.read_parquet(layout.gold(corpus), filters=[("video", "in", videos)])
+        card = json.loads(layout.card(corpus).read_text())
+        share = self.recipe.most // max(1, len(videos))
+        inputs, golds = [], []
+        for video in videos:
+            record = MediaRecord.open(layout.media(corpus) / video)
+            times_s = self.instants(record, own)
+            answer = gold_at(gold[gold["video"] == video], times_s, card)  # (N, 2)
+            rated = np.flatnonzero(~np.isnan(answer).all(1))
+            rated = rated[:: max(1, -(-len(rated) // max(1, share)))]
+            if len(rated):
+                inputs.append(self.inputs(record, times_s[rated]))
+                golds.append(torch.from_numpy(answer[rated]).float())
+        if not inputs:
+            raise TrainError(
+                f"{corpus}: no rated {partition} video has {self.modality} to fit "
+                f"{own['encoder']!r} on ({len(videos)} videos readable). Run `avf verify {corpus}`."
+            )
+        return Examples(torch.cat(inputs), torch.cat(golds))
+
+
+def gold_at(gold: pd.DataFrame, times_s: np.ndarray, card: dict[str, Any]) -> np.ndarray:
+    """What one video's raters felt about its instants: float64 (N, 2), NaN = unrated.
+
+    The nearest rating to `t + delay_s`, NaN where none lies within one rating period.
+    """
+    out = np.full((len(times_s), 2), np.nan)
+    rated_s = gold["time_s"].to_numpy()
+    if not len(rated_s):
+        return out
+    for column, dimension in enumerate(DIMENSIONS):
+        felt_s = times_s + card["delay_s"][dimension]
+        right = np.searchsorted(rated_s, felt_s).clip(1, max(1, len(rated_s) - 1))
+        right = right.clip(max=len(rated_s) - 1)
+        left = np.maximum(right - 1, 0)
+        nearest = np.where(felt_s - rated_s[left] <= rated_s[right] - felt_s, left, right)
+        near = np.abs(rated_s[nearest] - felt_s) <= 1 / card["rating_hz"]
+        out[near, column] = gold[dimension].to_numpy()[nearest[near]]
+    return out
+
+
+def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
+    manifest = pd.read_parquet(layout.manifest(corpus))
+    media = pd.read_parquet(layout.media(corpus) / "index.parquet")
+    readable = set(media.loc[media["status"] == "ok", "video"])
+    own = manifest.loc[manifest["partition"] == partition, "video"]
+    return sorted(video for video in own if video in readable)
+
+
+def _validate(model: nn.Module, validation: Examples) -> dict[str, float]:
+    """CCC of each dimension over all rated examples; the score is their mean."""
+    prediction = torch.cat([model(x)[1] for x in validation.inputs.split(CHUNK)])  # (N, 2)
+    found = {}
+    for column, dimension in enumerate(DIMENSIONS):
+        rated = ~validation.gold[:, column].isnan()
+        found[dimension] = ccc(prediction[rated, column], validation.gold[rated, column]).item()
+    return {"score": sum(found.values()) / len(found), **found}
+
+
+def _digest(*parts: Examples) -> str:
+    """SHA-256 of what a fit learns from, so that a changed input starts a new fit."""
+    digest = hashlib.sha256()
+    for tensor in (tensor for part in parts for tensor in part):
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

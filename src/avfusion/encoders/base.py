@@ -1,0 +1,177 @@
+"""What an encoder answers, and the two stages that run one: fit it once, encode each video once."""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from avfusion.errors import AvfError
+from avfusion.features import INDEX, clip_ends, write_features
+from avfusion.layout import Layout
+from avfusion.media.store import MediaRecord
+from avfusion.registry import encoders
+from avfusion.shards import deal, shard_path, write_table
+
+log = logging.getLogger(__name__)
+LOG_EVERY_S = 5.0
+
+
+class Encoder(Protocol):
+    """A feature maker: built from its options, then frozen before it encodes anything.
+
+    A fitted one also has `fit(corpus, own, layout)`, which writes best.safetensors into
+    `layout.encoder(corpus, name)`, and `load(path, own)`, which reads that file.
+    """
+
+    modality: Literal["audio", "video"]
+    fitted: bool
+    """Whether it needs fitting on the corpus' train partition before it can encode."""
+    dim: int
+    """D, the width of a feature."""
+    weights: Path | None
+    """The file of its pretrained weights; None where fitted."""
+
+    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
+        """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
+
+        A row is NaN where, and only where, the whole clip has no face (or no audio).
+        """
+        ...
+
+
+def build(own: dict[str, Any]) -> Any:
+    """The encoder that `Study.encoder_settings` describes, not yet fitted or loaded."""
+    return encoders.get(own["encoder"])(**own["options"])
+
+
+def fit(corpus: str, own: dict[str, Any], layout: Layout) -> None:
+    """Fit an encoder on the train partition's gold, best epoch by the validation partition's."""
+    encoder = build(own)
+    if not encoder.fitted:
+        raise AvfError(
+            f"Encoder {own['encoder']!r} is pretrained: its weights ship in {encoder.weights} and "
+            f"nothing is fitted. Run `avf encode {corpus} {own['encoder']}` at once."
+        )
+    encoder.fit(corpus, own, layout)
+
+
+def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layout: Layout) -> None:
+    """Encode the videos of one shard and write its table; what is already encoded is kept.
+
+    A video that the media stage could not read, or that fails here, keeps a row with the reason.
+    """
+    from avfusion.fit import deterministic
+
+    name = own["encoder"]
+    index = deal(_media_index(corpus, layout), shard)
+    job = _Job(corpus, own, layout)
+    began = said = time.monotonic()
+    rows = []
+    with deterministic(seed=0):
+        for count, entry in enumerate(index.itertuples(index=False), start=1):
+            rows.append(job.row(entry))
+            now = time.monotonic()
+            if now - said > LOG_EVERY_S or count == len(index):
+                left_s = (now - began) / count * (len(index) - count)
+                log.info("%s: %d of %d videos, %.0f s left", name, count, len(index), left_s)
+                said = now
+    write_table(pd.DataFrame(rows, columns=list(INDEX)), shard_path(job.folder, shard))
+
+
+class _Job:
+    """One encoder, ready, and the folder it writes to."""
+
+    def __init__(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
+        self.corpus, self.own = corpus, own
+        self.media = layout.media(corpus)
+        self.folder = layout.features(corpus, own["encoder"])
+        self.encoder = build(own)
+        weights = self.encoder.weights
+        if self.encoder.fitted:
+            weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"
+            self.encoder.load(weights, own)
+        self.weights_sha256 = _sha256(weights) if weights else None
+
+    def row(self, entry: Any) -> dict[str, Any]:
+        """The index row of one video, encoding it unless its files are there with the same key."""
+        if entry.status != "ok":
+            return _failed(entry.video, entry.reason)
+        try:
+            return self._encode(entry.video)
+        except Exception as error:  # one bad video must not cost the others
+            log.exception("%s: %s failed", self.own["encoder"], entry.video)
+            command = f"avf encode {self.corpus} {self.own['encoder']}"
+            return _failed(entry.video, f"{entry.video}: {error} After mending, run `{command}`.")
+
+    def _encode(self, video: str) -> dict[str, Any]:
+        record = MediaRecord.open(self.media / video)
+        key = self._key(record)
+        kept = _kept(self.folder, video, key)
+        if kept is not None:
+            return kept
+        windows = self.own["windows"]
+        ends_s = clip_ends(record.duration_s, windows["hop_s"])
+        rows = self.encoder.encode(record, ends_s, windows["clip_s"])  # (N, D)
+        expected = (len(ends_s), self.encoder.dim)
+        if rows.shape != expected:
+            raise AvfError(f"{self.own['encoder']} gave features {rows.shape}, not {expected}.")
+        if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float16).max:
+            raise AvfError(f"{self.own['encoder']} gave a feature beyond float16's range.")
+        stamp = self.folder / f"{video}.json"
+        stamp.unlink(missing_ok=True)
+        answer = {
+            "video": video,
+            "status": "ok",
+            "reason": None,
+            "rows": len(rows),
+            "dim": self.encoder.dim,
+            "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
+            "sha256": write_features(self.folder, video, ends_s, rows),
+        }
+        half = stamp.with_name(f"{stamp.name}.half{os.getpid()}")
+        half.write_text(json.dumps({"key": key, "row": answer}, indent=1) + "\n")
+        os.replace(half, stamp)
+        return answer
+
+    def _key(self, record: MediaRecord) -> str:
+        """Names everything that the features depend on: media, settings, weights and code."""
+        own = {key: self.own[key] for key in ("encoder", "options", "windows")}
+        source = encoders.source(self.own["encoder"])
+        code = [_sha256(path) for path in (source, *sorted(source.parent.glob("_*.py")))]
+        parts = [record.meta, own, self.weights_sha256, code]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
+    path = layout.media(corpus) / "index.parquet"
+    if not path.is_file():
+        raise AvfError(
+            f"{path}: no such index. Run `avf media {corpus}` and `avf index {path.parent}` first."
+        )
+    return pd.read_parquet(path)
+
+
+def _kept(folder: Path, video: str, key: str) -> dict[str, Any] | None:
+    """The row of a video that was encoded under the same key, its files being whole."""
+    try:
+        stamp = json.loads((folder / f"{video}.json").read_text())
+        whole = stamp["key"] == key and _sha256(folder / f"{video}.npy") == stamp["row"]["sha256"]
+        return stamp["row"] if whole and (folder / f"{video}.times.npy").is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _failed(video: str, reason: str) -> dict[str, Any]:
+    row = dict.fromkeys(INDEX)
+    return row | {"video": video, "status": "failed", "reason": reason, "rows": 0, "dim": 0}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

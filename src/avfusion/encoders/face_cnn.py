@@ -1,0 +1,107 @@
+"""Small network on aligned faces, fitted to the corpus' own valence and arousal, then frozen.
+
+A picture is the aligned face in grey at 56x56, brought to zero mean and unit deviation, so that
+neither skin nor light is a cue. Four convolutions keep the place of what they see (a mouth corner
+is where it is, since faces are aligned); the embedding is averaged over the faces of a clip.
+Every learned choice is by train and validation gold; the loss is CCC of both dimensions.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avfusion.encoders._faces import encode_faces, read_faces, thin
+from avfusion.encoders._fitting import FittedEncoder, Recipe
+from avfusion.media.store import MediaRecord
+from avfusion.registry import encoders
+
+SIDE_PX = 56
+
+
+@encoders.add("face_cnn")
+class FaceCnn(FittedEncoder):
+    """`dim` numbers in (-1, 1) a clip; embeds `frame_hz` faces a second, fits on `fit_hz`."""
+
+    modality = "video"
+
+    def __init__(
+        self,
+        *,
+        dim: int = 64,
+        frame_hz: float = 12.5,
+        fit_hz: float = 6.25,
+        epochs: int = 15,
+        batch: int = 64,
+        lr: float = 1e-3,
+        most: int = 40_000,
+        seed: int = 0,
+    ) -> None:
+        self.dim, self.frame_hz, self.fit_hz = dim, frame_hz, fit_hz
+        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=6, most=most, seed=seed)
+
+    def new_net(self, own: dict[str, Any]) -> nn.Module:
+        """A network with fresh weights."""
+        return _Net(self.dim)
+
+    def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
+        """Times of the faces to fit on, `fit_hz` a second."""
+        times_s = record.frames["time_s"].to_numpy()[record.with_face]
+        return times_s[thin(times_s, self.fit_hz)]
+
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
+        """Grey pictures uint8 (N, 56, 56) of the frames at these times."""
+        frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
+        return torch.cat([_grey(faces) for _, faces in read_faces(record, frames)])
+
+    def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Half of the pictures mirrored; each moved by up to 3 px, turned and scaled a little."""
+        count = len(inputs)
+        draw = torch.rand(count, 5, generator=generator) * 2 - 1  # (B, 5) in (-1, 1)
+        mirror = torch.where(draw[:, 0] > 0, 1.0, -1.0)
+        angle, scale = 0.12 * draw[:, 1], 1 + 0.08 * draw[:, 2]
+        shift = draw[:, 3:] * (6 / SIDE_PX)
+        turn = torch.stack([angle.cos() * mirror, -angle.sin(), angle.sin() * mirror, angle.cos()])
+        place = torch.cat([(turn * scale).T.reshape(count, 2, 2), shift[..., None]], -1)
+        grid = F.affine_grid(place, [count, 1, SIDE_PX, SIDE_PX], align_corners=False)
+        moved = F.grid_sample(
+            inputs[:, None].float(), grid, padding_mode="border", align_corners=False
+        )
+        return moved[:, 0]
+
+    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
+        """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
+        return encode_faces(record, ends_s, clip_s, self.frame_hz, self._embed, self.dim)
+
+    def _embed(self, faces: Tensor) -> Tensor:
+        return self.net(_grey(faces))[0]
+
+
+def _grey(faces: Tensor) -> Tensor:
+    """RGB uint8 (B, side, side, 3) to grey uint8 (B, 56, 56) by averaging areas (Rec. 601)."""
+    grey = faces.float() @ torch.tensor([0.299, 0.587, 0.114])  # (B, side, side)
+    return F.adaptive_avg_pool2d(grey, SIDE_PX).round().to(torch.uint8)
+
+
+class _Net(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        widths = (1, 16, 32, 64)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):  # 56 -> 28 -> 14 -> 7
+            layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after)]
+            layers += [nn.ReLU()]
+        self.look = nn.Sequential(*layers, nn.Conv2d(64, 32, 1), nn.ReLU(), nn.Flatten())
+        self.embed = nn.Sequential(nn.Dropout(0.3), nn.Linear(32 * 7 * 7, dim), nn.Tanh())
+        self.rate = nn.Linear(dim, 2)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Grey pictures (B, 56, 56) to embeddings (B, D) and valence, arousal (B, 2)."""
+        x = pictures.float()
+        x = x - x.mean((1, 2), keepdim=True)
+        x = x / (x.std((1, 2), keepdim=True) + 1.0)  # +1 grey level: a flat picture stays flat
+        embedding = self.embed(self.look(x[:, None]))
+        return embedding, self.rate(embedding)

@@ -1,0 +1,38 @@
+"""Pretrained expression network on aligned faces: what the face shows, by seven posed classes.
+
+Source   face-api's expression model, see weights/README.md. It classifies single faces; its
+         256-d pooled layer is the embedding, averaged over the sampled faces of a clip.
+Departs  face-api crops its detector's box; here the face is aligned by five landmarks.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avfusion.encoders._expression_net import WEIGHTS, pretrained
+from avfusion.encoders._faces import encode_faces
+from avfusion.media.store import MediaRecord
+from avfusion.registry import encoders
+
+
+@encoders.add("face_expression")
+class FaceExpression:
+    """256 non-negative numbers a clip, and the 7 posteriors beside them if asked for."""
+
+    modality = "video"
+    fitted = False
+    weights = WEIGHTS
+
+    def __init__(self, *, frame_hz: float = 12.5, posteriors: bool = False) -> None:
+        self.frame_hz = frame_hz
+        self.posteriors = posteriors
+        self.dim = 256 + 7 * posteriors
+        self.net = pretrained()
+
+    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
+        """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
+        return encode_faces(record, ends_s, clip_s, self.frame_hz, self._embed, self.dim)
+
+    def _embed(self, faces: Tensor) -> Tensor:
+        embedding, posteriors = self.net(faces)  # (B, 256), (B, 7)
+        return torch.cat([embedding, posteriors], -1) if self.posteriors else embedding

@@ -1,0 +1,139 @@
+"""Features on disk: one float16 row a clip, written whole, read memory-mapped through an index."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from avfusion.errors import AvfError
+
+INDEX = ("video", "status", "reason", "rows", "dim", "missing_share", "sha256")
+SLACK_S = 1e-6
+"""Times closer than this are the same instant: hop_s is rarely a binary fraction."""
+
+
+class Features(NamedTuple):
+    """One video's features: row i describes the clip that ends at `times_s[i]`."""
+
+    times_s: np.ndarray  # (N,) float64
+    rows: np.ndarray  # (N, D) float16; NaN = the modality is absent in the whole clip
+
+
+def clip_ends(duration_s: float, hop_s: float) -> np.ndarray:
+    """Ends of the clips of a video, the grid that all encoders share: float64 (N,).
+
+    >>> clip_ends(0.5, 0.16).tolist()
+    [0.16, 0.32, 0.48]
+    """
+    return np.arange(1, int((duration_s + SLACK_S) / hop_s) + 1) * hop_s
+
+
+def clip_spans(
+    times_s: np.ndarray, ends_s: np.ndarray, clip_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """First index and one past the last of the ascending `times_s` that lie in (end - clip, end].
+
+    >>> [i.tolist() for i in clip_spans(np.array([0., .1, .2, .3]), np.array([.1, .3]), .2)]
+    [[0, 2], [2, 4]]
+    """
+    first = np.searchsorted(times_s, ends_s - clip_s + SLACK_S, side="right")
+    return first, np.searchsorted(times_s, ends_s + SLACK_S, side="right")
+
+
+def pool_clips(
+    times_s: np.ndarray, values: np.ndarray, ends_s: np.ndarray, clip_s: float
+) -> np.ndarray:
+    """Mean of the values (M, D) at ascending times (M,) in each clip: float32 (N, D), or NaN."""
+    first, last = clip_spans(times_s, ends_s, clip_s)
+    out = np.full((len(ends_s), values.shape[1]), np.nan, np.float32)
+    for row, (begin, end) in enumerate(zip(first, last, strict=True)):
+        if end > begin:
+            out[row] = values[begin:end].mean(0)
+    return out
+
+
+def write_features(folder: Path, video: str, times_s: np.ndarray, rows: np.ndarray) -> str:
+    """Write `<video>.times.npy` and `<video>.npy` whole; returns the latter's SHA-256."""
+    _write_array(folder / f"{video}.times.npy", times_s.astype(np.float64))
+    return _write_array(folder / f"{video}.npy", rows.astype(np.float16))
+
+
+def _write_array(path: Path, array: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    data = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.half{os.getpid()}")
+    half.write_bytes(data)
+    os.replace(half, path)
+    return hashlib.sha256(data).hexdigest()
+
+
+class FeatureStore:
+    """The features of one corpus and encoder; opened by their index, read a video at a time."""
+
+    def __init__(self, path: Path, index: pd.DataFrame) -> None:
+        self.path = path
+        self.index = index.set_index("video")
+
+    @classmethod
+    def open(cls, path: Path) -> "FeatureStore":
+        """The store behind `features/<corpus>/<encoder>/index.parquet`."""
+        if not path.is_file():
+            raise AvfError(
+                f"{path}: no such index. Run `avf encode` and `avf index {path.parent}`."
+            )
+        index = pd.read_parquet(path)
+        lacking = [column for column in INDEX if column not in index.columns]
+        if lacking:
+            raise AvfError(
+                f"{path}: not an index of features; it lacks {', '.join(lacking)}. "
+                f"Remove {path.parent} and run `avf encode` again."
+            )
+        return cls(path, index)
+
+    @property
+    def videos(self) -> list[str]:
+        """Videos that have features, sorted; the failed ones are in `index` with their reason."""
+        return sorted(self.index.index[self.index["status"] == "ok"])
+
+    @property
+    def dim(self) -> int:
+        """D, the same for all videos."""
+        widths = sorted(set(self.index.loc[self.videos, "dim"].astype(int)))
+        if len(widths) != 1:
+            found = f"widths {widths}" if widths else "no video with features"
+            raise AvfError(
+                f"{self.path}: expected features of one width, found {found}. "
+                f"Remove {self.path.parent} and run `avf encode` again."
+            )
+        return widths[0]
+
+    def load(self, video: str) -> Features:
+        """Times (N,) and the memory-mapped rows (N, D) of one video; refuses a damaged file."""
+        if video not in self.index.index:
+            raise AvfError(f"{self.path}: holds no video {video!r}. Run `avf encode` again.")
+        entry = self.index.loc[video]
+        if entry["status"] != "ok":
+            raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
+        rows = self._array(f"{video}.npy", (int(entry["rows"]), int(entry["dim"])), np.float16)
+        times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
+        return Features(np.array(times_s), rows)
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        path = self.path.parent / name
+        try:
+            array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+            found = f"{array.dtype} {array.shape}"
+        except (OSError, ValueError, EOFError) as error:
+            array, found = None, f"{type(error).__name__}: {error}"
+        if array is None or array.shape != shape or array.dtype != dtype:
+            raise AvfError(
+                f"{path}: expected {np.dtype(dtype)} {shape} as the index says, found {found}. "
+                f"Remove it and run `avf encode` and `avf index {path.parent}` again."
+            )
+        return array
