@@ -1,0 +1,102 @@
+"""One person's face through a video: detection, following, alignment.
+
+Detector  YuNet (Wu, Peng and Yu, Machine Intelligence Research 2023) on every frame.
+Template  the 112 x 112 five-point positions of ArcFace (Deng et al., CVPR 2019).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avfusion.errors import MediaError
+
+WEIGHTS = Path(__file__).parent / "weights" / "face_detection_yunet_2023mar.onnx"
+_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+_DETECT_PX = 640  # the long side that detection sees at most
+_OVERLAP = 0.3  # of two boxes, above which they are one face (YuNet's own default)
+_HOLD_S = 0.5  # how long a person may be out of sight before another one is followed
+# Image-left eye, image-right eye, nose, mouth corners; YuNet gives the same order.
+_TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366))
+_TEMPLATE += ((41.5493, 92.3655), (70.7299, 92.2041))
+
+
+@dataclass(frozen=True)
+class Face:
+    """The followed face in one frame, in pixels of the upright frame."""
+
+    score: float
+    box: np.ndarray  # (4,) x, y, w, h
+    points: np.ndarray  # (5, 2) x, y in the template's order
+
+
+class FaceTrack:
+    """Follows the largest face of the first frame that has one; others are counted."""
+
+    def __init__(self, score: float, face_px: int = 112) -> None:
+        raw = WEIGHTS.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != _SHA256:
+            raise MediaError(f"{WEIGHTS}: not the file that was shipped. Install avfusion again.")
+        cv2.setNumThreads(1)
+        self._detector = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), score, _OVERLAP)
+        self._face_px = face_px
+        self._last: np.ndarray | None = None  # (4,) box of the followed person
+        self._seen_s = 0.0
+
+    def step(self, time_s: float, image: np.ndarray) -> tuple[int, Face | None]:
+        """How many faces the frame (RGB uint8 (H, W, 3)) has, and the followed one if it does."""
+        found = self._detect(image)
+        chosen = self._choose(time_s, found)
+        if chosen is None:
+            return len(found), None
+        self._last, self._seen_s = chosen[:4], time_s
+        return len(found), Face(float(chosen[14]), chosen[:4], chosen[4:14].reshape(5, 2))
+
+    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """The face moved, turned and scaled onto the template, uint8 (face_px, face_px, 3)."""
+        template = np.array(_TEMPLATE) * (self._face_px / 112)
+        matrix = similarity(face.points, template)
+        return cv2.warpAffine(image, matrix, (self._face_px, self._face_px))
+
+    def _detect(self, image: np.ndarray) -> np.ndarray:
+        """Rows of x, y, w, h, five points, score in pixels of `image`, float32 (n, 15)."""
+        height, width = image.shape[:2]
+        shrink = min(1.0, _DETECT_PX / max(height, width))
+        size = max(1, round(width * shrink)), max(1, round(height * shrink))
+        small = image if shrink == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        self._detector.setInputSize(size)
+        _, rows = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        if rows is None:
+            return np.empty((0, 15), np.float32)
+        rows[:, 0:14:2] *= width / size[0]
+        rows[:, 1:14:2] *= height / size[1]
+        return rows
+
+    def _choose(self, time_s: float, found: np.ndarray) -> np.ndarray | None:
+        if not len(found):
+            return None
+        if self._last is not None:
+            gap = np.hypot(*(_centre(found.T) - _centre(self._last)[:, None]))
+            if gap.min() <= self._last[2]:  # within one face width: the same person
+                return found[gap.argmin()]
+            if time_s - self._seen_s <= _HOLD_S:
+                return None  # one missed detection must not hand the track to a neighbour
+        return found[(found[:, 2] * found[:, 3]).argmax()]
+
+
+def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Least-squares rotation, scale and shift, (2, 3), that takes `points` to `template`, (n, 2).
+
+    In complex numbers the fit is one ratio: template = a * point + b.
+    """
+    source, target = (np.asarray(xy, np.float64) @ (1, 1j) for xy in (points, template))
+    centred = source - source.mean()
+    a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
+    b = target.mean() - a * source.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _centre(box: np.ndarray) -> np.ndarray:
+    return np.stack([box[0] + box[2] / 2, box[1] + box[3] / 2])

@@ -1,0 +1,108 @@
+"""One video file to one record: the face track and the log-mel on the video's timeline."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avfusion.errors import MediaError
+from avfusion.media.audio import Sound
+from avfusion.media.faces import Face, FaceTrack
+from avfusion.media.mel import MelShape, log_mel
+from avfusion.media.probe import Probe, probe
+from avfusion.media.store import new_record
+from avfusion.media.video import Frames
+from avfusion.media.writer import RecordWriter
+
+Progress = Callable[[int, int, str], None]  # frames done, frames expected, reader
+_NO_FACE = (math.nan,) * 15
+
+
+def read_video(
+    path: Path,
+    folder: Path,
+    settings: dict[str, Any],
+    key: str = "",
+    use_decord: bool = True,
+    progress: Progress = lambda done, total, reader: None,
+) -> dict[str, Any]:
+    """Read `path` into the record `folder`, whole or not at all; the record's meta.
+
+    `settings` are MediaSettings as a dict; `key` names the content and settings, for resuming;
+    `progress` hears of every frame. Refuses with MediaError what cannot be read at all.
+    """
+    torch.set_num_threads(1)
+    mel_shape = MelShape.of(settings)
+    file = probe(path)
+    frames = Frames(file, use_decord)
+    sound = Sound(file, settings["sample_rate_hz"])
+    with new_record(folder) as writer:
+        track = _write_faces(writer, frames, settings, progress)
+        # The last frame that was read, plus its time on the screen.
+        duration_s = float(file.duration_s - file.times_s[-1] + track["last_s"])
+        rows = mel_shape.rows(duration_s)
+        writer.add_logmel(log_mel(sound, rows, mel_shape), rows, mel_shape.bands)
+        meta = {
+            "key": key,
+            "frames": track["frames"],
+            "duration_s": duration_s,
+            "rate_hz": track["frames"] / duration_s,
+            "audio": not math.isnan(sound.start_s),
+            "face_share": track["with_face"] / track["frames"],
+            "faces_max": track["faces_max"],
+            "reader": frames.reader,
+            "audio_offset_s": None if math.isnan(sound.start_s) else sound.start_s,
+            "warnings": [*file.warnings, *frames.warnings, *_remarks(file, track), *sound.warnings],
+            "face_px": settings["face_px"],
+            "mel_hop_s": settings["mel_hop_s"],
+        }
+        writer.close(meta)
+    return meta
+
+
+def _write_faces(
+    writer: RecordWriter,
+    frames: Frames,
+    settings: dict[str, Any],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Every frame to the writer; what the index says of the track."""
+    tracker = FaceTrack(settings["face_score"], settings["face_px"])
+    track = {"frames": 0, "with_face": 0, "faces_max": 0, "crowded": 0, "last_s": 0.0}
+    for index, time_s, image in frames:
+        count, face = tracker.step(time_s, image)
+        crop = None if face is None else tracker.crop(image, face)
+        writer.add_frame((time_s, count, *_numbers(face)), crop)
+        track["frames"] = index + 1
+        track["with_face"] += face is not None
+        track["faces_max"] = max(track["faces_max"], count)
+        track["crowded"] += count > 1
+        track["last_s"] = time_s
+        progress(index + 1, len(frames.probe.times_s), frames.reader)
+    if not track["frames"]:
+        raise MediaError(
+            f"{frames.probe.path}: no frame can be decoded. Copy or download it again."
+        )
+    return track
+
+
+def _numbers(face: Face | None) -> tuple[float, ...]:
+    if face is None:
+        return _NO_FACE
+    return (face.score, *face.box.tolist(), *face.points.ravel().tolist())
+
+
+def _remarks(file: Probe, track: dict[str, Any]) -> list[str]:
+    remarks = []
+    if not file.audio:
+        remarks.append("no sound track")
+    if not track["with_face"]:
+        remarks.append("no face in any frame")
+    if track["crowded"]:
+        remarks.append(
+            f"more than one face in {track['crowded']} frames (up to {track['faces_max']}); "
+            f"one person is followed"
+        )
+    return remarks

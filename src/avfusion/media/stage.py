@@ -1,0 +1,209 @@
+"""The media stage: every video of a shard read in a process of its own, every video a row."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from glob import escape
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avfusion.errors import AvfError, MediaError
+from avfusion.layout import Layout
+from avfusion.shards import deal, shard_path, write_table
+
+VERSION = 1  # raise it when the same video and settings give another record
+_INDEX = {
+    "video": "string",
+    "status": "string",
+    "reason": "string",
+    "frames": "Int64",
+    "duration_s": "float64",
+    "rate_hz": "float64",
+    "audio": "boolean",
+    "face_share": "float64",
+    "faces_max": "Int64",
+    "reader": "string",
+    "audio_offset_s": "float64",
+    "warnings": "string",
+}
+_SPEAK_EVERY_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def run_shard(
+    corpus: str, root: Path, shard: tuple[int, int], settings: dict[str, Any], layout: Layout
+) -> None:
+    """Read the shard's videos below `root` into layout.media(corpus), and write its table.
+
+    A video that was read before with the same content and settings is left as it is. One that
+    cannot be read fails alone, with its reason in its row; if all of two or more videos fail for
+    one reason, the table is written and MediaError raised.
+    """
+    manifest = pd.read_parquet(layout.manifest(corpus))
+    videos = list(deal(manifest, shard).itertuples(index=False))
+    folder = layout.media(corpus)
+    rows, began = [], time.monotonic()
+    for done, video in enumerate(videos, start=1):
+        row = _row(corpus, root, video, folder / video.video, settings)
+        rows.append(row)
+        left_s = (time.monotonic() - began) / done * (len(videos) - done)
+        log.info("%d/%d %s; %.0f s left", done, len(videos), _told(row), left_s)
+    table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
+    write_table(table, shard_path(folder, shard))
+    _refuse_if_all_fail(corpus, rows, root)
+
+
+def video_key(sha256: str, settings: dict[str, Any]) -> str:
+    """What a record depends on: the video's content, the settings, this stage's version."""
+    own = {name: value for name, value in settings.items() if name != "time_limit_s"}
+    text = json.dumps([VERSION, sha256, own], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _row(
+    corpus: str, root: Path, video: Any, folder: Path, settings: dict[str, Any]
+) -> dict[str, Any]:
+    key = video_key(video.sha256, settings)
+    meta = _finished(folder, key)
+    reason = ""
+    if meta is None:
+        for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        began = time.monotonic()
+        meta, reason = _read_apart(root / video.path, folder, settings, key)
+        meta["seconds"] = time.monotonic() - began
+    if reason:
+        shutil.rmtree(folder, ignore_errors=True)  # an older record would pass for this one
+        reason = f"{reason} Then run `avf verify {corpus}` and `avf media {corpus}`."
+    return {
+        **meta,
+        "video": video.video,
+        "status": "failed" if reason else "ok",
+        "reason": reason,
+        "warnings": "; ".join(meta.get("warnings", [])),
+    }
+
+
+def _finished(folder: Path, key: str) -> dict[str, Any] | None:
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return meta if meta.get("key") == key else None
+
+
+def _read_apart(
+    path: Path, folder: Path, settings: dict[str, Any], key: str
+) -> tuple[dict[str, Any], str]:
+    """The record's meta, or {} and the reason why there is none.
+
+    A native reader can hang or crash on a file, so the process is killed past the time limit; if
+    decord was at work when it happened, PyAV gets one try of its own.
+    """
+    for use_decord in (True, False):
+        state = _attempt((str(path), folder, settings, key, use_decord), settings["time_limit_s"])
+        if "meta" in state or "reason" in state:
+            break
+        state["reason"] = f"{path}: {state['end']}"
+        if state.get("reader") != "decord":
+            break
+        log.warning("%s Reading it again without decord.", state.pop("reason"))
+    if "meta" in state and not use_decord:
+        state["meta"]["warnings"].append("read without decord, which hung or crashed")
+    return state.get("meta", {}), state.get("reason", "")
+
+
+def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
+    """Run `_work` in a fresh process; what it said, or under `end` how it ended without a word."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["avfusion.media.read"])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, *job), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return _listen(ours, process, limit_s)
+    finally:
+        if process.is_alive():
+            process.kill()
+        process.join()
+        ours.close()
+
+
+def _listen(
+    ours: Connection, process: multiprocessing.process.BaseProcess, limit_s: float
+) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    until = time.monotonic() + limit_s
+    while ours.poll(max(0.0, until - time.monotonic())):
+        try:
+            said = ours.recv()
+        except EOFError:
+            process.join(10)
+            return {**state, "end": f"{_death(process.exitcode)} Copy or download the file again."}
+        state.update(said)
+        if "meta" in state or "reason" in state:
+            return state
+        log.info("  frame %d of %d", *said["at"])
+    ended = f"not read within {limit_s:g} s. Raise media.time_limit_s, or look at the file."
+    return {**state, "end": ended}
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"the reader crashed ({signal.Signals(-code).name})."
+    return f"the reader ended without a result (exit code {code})."
+
+
+def _work(
+    pipe: Connection, path: str, folder: Path, settings: dict[str, Any], key: str, decord: bool
+) -> None:
+    """In the child: read one video and say what came of it."""
+    from avfusion.media.read import read_video
+
+    try:
+        meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe))
+        pipe.send({"meta": meta})
+    except AvfError as error:
+        pipe.send({"reason": str(error)})
+    except Exception as error:  # one video's surprise must not cost the others their row
+        pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Look at the file."})
+
+
+def _teller(pipe: Connection) -> Callable[[int, int, str], None]:
+    last_s = time.monotonic() - _SPEAK_EVERY_S
+
+    def tell(done: int, total: int, reader: str) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= _SPEAK_EVERY_S:
+            last_s = time.monotonic()
+            pipe.send({"at": (done, total), "reader": reader})
+
+    return tell
+
+
+def _told(row: dict[str, Any]) -> str:
+    if row["status"] == "failed":
+        return f"{row['video']}: failed: {row['reason']}"
+    speed = f"{row['frames'] / row['seconds']:.0f} frames/s" if "seconds" in row else "done before"
+    share = f"face in {100 * row['face_share']:.0f} %"
+    noted = f"; {row['warnings']}" if row["warnings"] else ""
+    return f"{row['video']}: {row['frames']} frames, {speed}, {share}{noted}"
+
+
+def _refuse_if_all_fail(corpus: str, rows: list[dict[str, Any]], root: Path) -> None:
+    reasons = {row["reason"].partition(": ")[2] for row in rows}
+    if len(rows) > 1 and len(reasons) == 1 and reasons != {""}:
+        raise MediaError(
+            f"{corpus}: all {len(rows)} videos of this shard below {root} failed for one reason: "
+            f"{reasons.pop()}"
+        )

@@ -1,0 +1,91 @@
+"""Frames of a video in display order with their times, upright, one at a time.
+
+decord reads; PyAV takes over where decord cannot be trusted: its frame count or times differ from
+the packets' own, the picture is flagged as turned, or it fails, before or in the middle.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from avfusion.media.decode import Decoded
+from avfusion.media.probe import Probe
+
+# Container times are kept to 1 ms (Matroska) and decord's are float32, good to 1 ms for four hours.
+_TOLERANCE_S = 1e-3
+
+
+class Frames:
+    """Iterates over (index, time_s, RGB uint8 (H, W, 3)); `reader` and `warnings` say how."""
+
+    def __init__(self, probe: Probe, use_decord: bool = True) -> None:
+        self.probe = probe
+        self.reader = "pyav"
+        self.warnings: list[str] = []
+        self._decord = _open_decord(probe) if use_decord else None
+
+    def __iter__(self) -> Iterator[tuple[int, float, np.ndarray]]:
+        done = 0
+        if self._decord is not None:
+            self.reader = "decord"
+            for index, time_s, image in self._from_decord():
+                yield index, time_s, image
+                done = index + 1
+            if done == len(self.probe.times_s):
+                return
+            self.reader = "pyav"
+        for index, time_s, image in self._from_pyav(skip=done):
+            yield index, time_s, image
+            done = index + 1
+        if done < self.probe.promised_frames:
+            self.warnings.append(f"{done} of {self.probe.promised_frames} frames could be read")
+
+    def _from_decord(self) -> Iterator[tuple[int, float, np.ndarray]]:
+        """Sequential reading: no seek, one frame held."""
+        for index, time_s in enumerate(self.probe.times_s):
+            try:
+                image = self._decord.next().asnumpy()
+            except Exception as error:  # decord's errors share no base; any of them means: not here
+                self.warnings.append(f"decord gave up at frame {index} ({type(error).__name__})")
+                return
+            yield index, float(time_s), image
+
+    def _from_pyav(self, skip: int) -> Iterator[tuple[int, float, np.ndarray]]:
+        decoded, index = Decoded(self.probe.path, "video"), 0
+        for container_s, frame in decoded:
+            time_s = self._time_s(index, container_s)
+            if time_s is None:
+                continue
+            if index >= skip:
+                image = np.rot90(frame.to_ndarray(format="rgb24"), self.probe.rotation // 90)
+                yield index, time_s, np.ascontiguousarray(image)
+            index += 1
+        if decoded.damaged:
+            self.warnings.append(f"{decoded.damaged} damaged pictures in the stream")
+
+    def _time_s(self, index: int, container_s: float | None) -> float | None:
+        """None for a frame that cannot be placed: no timestamp, and more frames than packets."""
+        if self.probe.timed_by_order or container_s is None:
+            times_s = self.probe.times_s
+            return float(times_s[index]) if index < len(times_s) else None
+        return container_s - self.probe.origin_s
+
+
+def _open_decord(probe: Probe) -> "object | None":
+    """A reader that agrees with the probe on every frame's time, or None."""
+    if probe.rotation or probe.timed_by_order or probe.promised_frames != len(probe.times_s):
+        return None
+    try:
+        import decord
+    except ImportError:
+        return None
+    decord.logging.set_level(decord.logging.QUIET)
+    try:
+        reader = decord.VideoReader(str(probe.path), ctx=decord.cpu(0), num_threads=1)
+        if len(reader) != len(probe.times_s):
+            return None
+        starts_s = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64)[:, 0]
+    except Exception:  # see Frames._from_decord
+        return None
+    agrees = np.abs(starts_s - starts_s[0] - probe.times_s).max() <= _TOLERANCE_S
+    return reader if agrees else None
