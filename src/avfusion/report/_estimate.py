@@ -1,0 +1,183 @@
+"""From the sums of scored runs to estimates, intervals and paired comparisons of fusions."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion import stats
+from avfusion.errors import AvfError
+from avfusion.layout import Layout
+from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.stats import SUMS, TARGETS
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One corpus under one protocol on one partition, on the videos that every run has."""
+
+    corpus: str
+    rule: Protocol
+    partition: str
+    videos: list[str]
+    missing: list[str]
+    notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
+    sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (2, V, 6)
+
+    def stack(self, fusion: str, seeds: list[int]) -> np.ndarray:
+        """Sums (S, 2, V, 6) of a fusion's runs with these seeds."""
+        return np.stack([self.sums[fusion][seed] for seed in seeds])
+
+
+def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
+    """scores.parquet of a corpus; empty where it was never scored."""
+    path = layout.scores(corpus) / "scores.parquet"
+    return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+
+
+def reported_partition(scores: pd.DataFrame) -> str:
+    """`test`, or `validation` where this copy of the corpus has no test ratings."""
+    rated = set(scores.loc[scores["videos"] > 0, "partition"])
+    return "validation" if "validation" in rated and "test" not in rated else "test"
+
+
+def read_rules(corpus: str, study: dict[str, Any], layout: Layout) -> list[Protocol]:
+    """The study's protocols as they were when the scores were made."""
+    path = layout.scores(corpus) / "protocols.json"
+    used = json.loads(path.read_text()) if path.is_file() else {}
+    absent = [name for name in study["protocols"] if name not in used]
+    if absent:
+        raise AvfError(f"{corpus}: not scored under {', '.join(absent)}. Run `avf score {corpus}`.")
+    return [Protocol.model_validate(used[name]) for name in study["protocols"]]
+
+
+def read_scored(
+    corpus: str, study: dict[str, Any], layout: Layout, rule: Protocol, partition: str
+) -> Scored:
+    """The sums of all the study's runs, cut to the videos that all of them scored."""
+    folder = layout.scores(corpus)
+    scores, sums = read_scores(corpus, layout), pd.read_parquet(folder / "sums.parquet")
+    scores = scores[(scores["protocol"] == rule.name) & (scores["partition"] == partition)]
+    sums = sums[(sums["protocol"] == rule.name) & (sums["partition"] == partition)]
+    said = scores[scores["note"] != ""].set_index(["fusion", "seed"])["note"].to_dict()
+    runs = {key: rows for key, rows in sums.groupby(["fusion", "seed"])}
+    wanted = [(fusion, seed) for fusion in study["fusions"] for seed in study["seeds"]]
+    notes = {run: said.get(run, "not scored") for run in wanted if run not in runs}
+    runs = {run: runs[run] for run in wanted if run in runs}
+    videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
+    table: dict[str, dict[int, np.ndarray]] = {}
+    for (fusion, seed), rows in runs.items():
+        by = rows.set_index(["target", "video"])[list(SUMS)]
+        table.setdefault(fusion, {})[seed] = np.stack(
+            [by.loc[d].loc[videos].to_numpy(float) for d in DIMENSIONS]
+        )
+    gone = pd.read_csv(folder / "missing.csv")
+    missing = sorted(gone.loc[gone["partition"] == partition, "video"].astype(str))
+    return Scored(corpus, rule, partition, videos, missing, notes, table)
+
+
+def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
+    """A row a fusion and target, best mean first: mean and sd over seeds, interval over videos."""
+    how = study["statistics"]
+    count = len(scored.videos)
+    weight = stats.draw(count, how["draws"], how["seed"]) if count else None
+    rows = []
+    for fusion in study["fusions"]:
+        seeds = sorted(scored.sums.get(fusion, {})) if count else []
+        values = np.full((4, 3), np.nan)  # mean, sd, low, high
+        frames = np.zeros(2, int)
+        if seeds:
+            sums = scored.stack(fusion, seeds)
+            each = stats.point(sums, scored.rule.pooling)  # (S, 3)
+            samples = stats.targets(sums, weight, scored.rule.pooling).mean(axis=0)  # (3, N)
+            spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(3, np.nan)
+            ends = stats.interval(samples, count, how["alpha"])
+            values = np.stack([each.mean(axis=0), spread, *ends])
+            frames = sums[0, :, :, 0].sum(axis=1).astype(int)
+        for target, column, n in zip(TARGETS, values.T, [*frames, frames.min()], strict=True):
+            rows.append(
+                {
+                    **_key(scored),
+                    "fusion": fusion,
+                    "target": target,
+                    **dict(zip(("mean", "sd", "low", "high"), column, strict=True)),
+                    "seeds": len(seeds),
+                    "videos": count,
+                    "missing": len(scored.missing),
+                    "frames": int(n),
+                    "note": _notes(scored, fusion),
+                }
+            )
+    table = pd.DataFrame(rows)
+    top = {name: -i for i, name in enumerate(ranking(table))}
+    return table.sort_values("fusion", key=lambda c: -c.map(top), kind="stable", ignore_index=True)
+
+
+def ranking(table: pd.DataFrame) -> list[str]:
+    """Fusions by their mean of both CCCs, best first, those without a score last."""
+    rows = table[table["target"] == "mean"]
+    return list(rows.sort_values("mean", ascending=False, kind="stable")["fusion"])
+
+
+def comparisons(scored: Scored, study: dict[str, Any], order: list[str]) -> pd.DataFrame:
+    """A row a pair and target; Holm's family is all pairs of one corpus and target."""
+    how = study["statistics"]
+    rows = []
+    for pair in itertools.combinations(order, 2):
+        nothing = dict.fromkeys(("difference", "low", "high", "p"), np.nan)
+        found = [nothing] * len(TARGETS)
+        seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
+        if seeds and len(scored.videos) > 1:
+            found = _compare(scored, pair, seeds, how)
+        for target, values in zip(TARGETS, found, strict=True):
+            names = {"target": target, "fusion": pair[0], "other": pair[1]}
+            rows.append({**_key(scored), **names, **values, "seeds": len(seeds)})
+    table = pd.DataFrame(rows)
+    if not len(table):
+        return table
+    table["videos"] = len(scored.videos)
+    table["p_holm"] = table.groupby("target")["p"].transform(lambda p: stats.holm(p.to_numpy()))
+    alpha = how["alpha"]
+    table["told_apart"] = [
+        stats.told_apart(r.low, r.high, r.p_holm, alpha) for r in table.itertuples()
+    ]
+    table["verdict"] = [
+        stats.verdict((r.fusion, r.other), r.difference, (r.low, r.high), r.p_holm, alpha)
+        for r in table.itertuples()
+    ]
+    return table
+
+
+def _compare(
+    scored: Scored, pair: tuple[str, ...], seeds: list[int], how: dict[str, Any]
+) -> list[dict[str, float]]:
+    """Difference, interval and p of one pair on the seeds both have, a dictionary a target."""
+    pooling, count = scored.rule.pooling, len(scored.videos)
+    a, b = (scored.stack(fusion, seeds) for fusion in pair)
+    weight = stats.draw(count, how["draws"], how["seed"])
+    gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (3,)
+    samples = (stats.targets(a, weight, pooling) - stats.targets(b, weight, pooling)).mean(axis=0)
+    low, high = stats.interval(samples, count, how["alpha"])
+    p = stats.swap_test(a, b, pooling, how["draws"], how["seed"])
+    return [
+        {"difference": d, "low": lo, "high": hi, "p": q}
+        for d, lo, hi, q in zip(gap, low, high, p, strict=True)
+    ]
+
+
+def _key(scored: Scored) -> dict[str, Any]:
+    rule = scored.rule
+    return {
+        "corpus": scored.corpus,
+        "protocol": rule.name,
+        "leaks": rule.leaks,
+        "partition": scored.partition,
+    }
+
+
+def _notes(scored: Scored, fusion: str) -> str:
+    said = [f"seed {s}: {note}" for (f, s), note in scored.notes.items() if f == fusion]
+    return " ".join(said)

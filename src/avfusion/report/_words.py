@@ -1,0 +1,146 @@
+"""The sentences above and below tables: what was compared, on what, and what came out."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.report._estimate import Scored
+from avfusion.report._text import estimate
+from avfusion.stats import least_p, p_text
+
+
+def and_list(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`.
+
+    >>> and_list(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def header(scored: Scored, study: dict[str, Any]) -> str:
+    """What a reader must know before the first number, in one sentence."""
+    how, runs = study["statistics"], [len(s) for s in scored.sums.values()] or [0]
+    seeds = f"{runs[0]}" if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)}"
+    share = f"{100 * (1 - how['alpha']):g}%"
+    return (
+        f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition: "
+        f"{len(scored.videos)} videos scored, {_missing(scored)}; CCC as the mean over {seeds} "
+        f"seeds ± its standard deviation over seeds, and its {share} interval over videos in "
+        f"brackets (expanded percentiles of {how['draws']:,} bootstrap draws of whole videos, the "
+        f"same draws for every fusion)."
+    )
+
+
+def comparison_header(scored: Scored, study: dict[str, Any]) -> str:
+    """How the differences were tested."""
+    how, count = study["statistics"], len(scored.videos)
+    exact = f"all {2**count:,}" if 2**count <= how["draws"] else f"{how['draws']:,} random"
+    return (
+        f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition, "
+        f"{count} videos, {_missing(scored)}: difference in mean CCC with its "
+        f"{100 * (1 - how['alpha']):g}% interval over videos; p from {exact} exchanges of the two "
+        f"fusions video by video, two-sided; Holm's correction over all pairs; told apart = "
+        f"corrected p at most {how['alpha']:g} and an interval without zero."
+    )
+
+
+def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
+    """What limits the answer: leaks, a partition used for selection, too few videos, lost runs."""
+    said, how = [], study["statistics"]
+    if scored.rule.leaks:
+        said.append(
+            f"Protocol {scored.rule.stamp} uses the gold labels it is scored on; its numbers are "
+            "no measure of agreement and compare with nothing but that publication."
+        )
+    if scored.partition == "validation":
+        said.append(
+            f"The test partition of {scored.corpus} has no ratings here; validation is reported, "
+            "on which each run's epoch was chosen, so the level is optimistic."
+        )
+    least = least_p(len(scored.videos), how["draws"])
+    if pairs and len(scored.videos) > 1 and least * pairs > how["alpha"]:
+        said.append(
+            f"{len(scored.videos)} videos are too few to tell all pairs apart: the smallest "
+            f"possible p is {least:.3f}, {min(1, least * pairs):.2f} after Holm's correction over "
+            f"{pairs} pairs."
+        )
+    if scored.notes:
+        runs = and_list([f"{fusion} seed {seed}" for fusion, seed in scored.notes][:8])
+        more = f" and {len(scored.notes) - 8} more" if len(scored.notes) > 8 else ""
+        said.append(f"{len(scored.notes)} runs have no score: {runs}{more} (runs.csv says why).")
+    return said
+
+
+def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
+    """The answer as sentences: the best fusion, what it beats, what it cannot be told from."""
+    rows = table[(table["target"] == "mean") & table["mean"].notna()]
+    if not len(rows):
+        return [f"{scored.corpus}: no run was scored."]
+    best = rows.iloc[0]
+    seeds = f"{best.seeds} seed{'s' if best.seeds > 1 else ''}"
+    gone = f" ({_missing(scored).replace(' (', ': ')}" if scored.missing else ""
+    said = [
+        f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{gone} and {seeds}, "
+        f"{best.fusion} reaches a mean CCC of {estimate(best['mean'], best.low, best.high)} "
+        f"under protocol {scored.rule.stamp}."
+    ]
+    if not len(pairs):
+        return said
+    mine = pairs[(pairs["fusion"] == best.fusion) & pairs["difference"].notna()]
+    beaten, tied = mine[mine["told_apart"]], mine[~mine["told_apart"]]
+    if len(beaten):
+        parts = [
+            f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
+        ]
+        said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'])}).")
+    for r in tied.itertuples():
+        said.append(r.verdict)
+    return said
+
+
+def short_verdict(row: Any) -> str:
+    """Who beats whom, for a table that shows the numbers beside it."""
+    if not np.isfinite(row.difference):
+        return "not compared"
+    if not row.told_apart:
+        return "cannot be told apart"
+    first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
+    return f"{first} beats {second}"
+
+
+def bold(tied: list[str]) -> str:
+    """What bold type means in the score table."""
+    if len(tied) > 1:
+        return "Bold: the best fusion and all that cannot be told apart from it."
+    return "Bold: the best fusion." if tied else ""
+
+
+def protocol_header(scored: Scored) -> str:
+    """What a table of protocols shows."""
+    return (
+        f"The same predictions on {len(scored.videos)} {scored.partition} videos of "
+        f"{scored.corpus} under each protocol, {_missing(scored)}: mean of valence and arousal "
+        "CCC, averaged over seeds, and in brackets the rank it gives."
+    )
+
+
+def not_run(corpus: str) -> list[str]:
+    """Heading and sentence of a corpus that was never scored."""
+    return [f"## {corpus}", f"Not run: no scores here. `avf score {corpus}` makes them."]
+
+
+def _corrected(p: pd.Series) -> str:
+    if len(p) == 1:
+        return f"{p_text(p.iloc[0])} after Holm's correction"
+    return f"each p ≤ {max(p.max(), 0.001):.3f} after Holm's correction"
+
+
+def _missing(scored: Scored) -> str:
+    """How many videos are missing and which; a long list is cut where the file goes on."""
+    names = scored.missing
+    if not names:
+        return "none missing"
+    shown = ", ".join(names[:6]) + (", … in missing.csv" if len(names) > 6 else "")
+    return f"{len(names)} missing ({shown})"

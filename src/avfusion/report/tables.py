@@ -1,0 +1,183 @@
+"""Tables of a study: scores, comparisons, protocols and runs as CSV, Markdown, LaTeX and JSON."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.layout import Layout
+from avfusion.report import _estimate, _text, _words
+from avfusion.report._part import Part, read_part
+from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.stats import TARGETS
+
+ORDER = ("mean", "valence", "arousal")  # of a printed table: the headline target first
+
+
+def write_tables(study: dict[str, Any], layout: Layout) -> None:
+    """Write every table of the study below `layout.tables`; a corpus without scores says so.
+
+    study: `Study.model_dump()`. Reads only `layout.scores(corpus)`.
+    """
+    scored = {c: _estimate.read_scores(c, layout) for c in study["corpora"]}
+    absent = [corpus for corpus, table in scored.items() if not len(table)]
+    parts = [read_part(c, study, layout) for c in study["corpora"] if c not in absent]
+    _write_scores(parts, absent, study, layout)
+    _write_comparisons(parts, absent, study, layout)
+    _write_protocols(parts, absent, layout)
+    runs = [_stamped(scored[part.scored.corpus], part) for part in parts]
+    _text.write_csv(layout.tables / "runs.csv", _join(runs))
+    metrics = {part.scored.corpus: _metrics(part) for part in parts}
+    _text.write_json(layout.tables / "metrics.json", metrics)
+    _text.write_json(layout.tables / "summary.json", _summary(parts, absent, study))
+
+
+def _write_scores(
+    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+) -> None:
+    shown, typeset, rows = [], [], []
+    for part in parts:
+        corpus, said = part.scored.corpus, _words.header(part.scored, study)
+        said += f" {_words.bold(part.tied)}"
+        cells = [_wide_cells(part, name) for name in part.order]
+        shown += [f"## {corpus}", said, markdown(["fusion", *(f"{t} CCC" for t in ORDER)], cells)]
+        shown += _words.caveats(part.scored, study, len(part.mean_pairs))
+        head = ["fusion", "mean CCC", "interval", "valence", "arousal"]
+        cells = [_slim_cells(part, name) for name in part.order]
+        typeset.append(latex(head, cells, said, f"scores-{corpus}"))
+        headline = part.scores["protocol"] == study["headline"]
+        best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
+        rows.append(part.scores.assign(best=best))
+    rows += [_not_run(corpus, study) for corpus in absent]
+    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    _text.write_csv(layout.tables / "scores.csv", _join(rows))
+    _text.write_csv(layout.tables / "scores_validation.csv", _join([p.validation for p in parts]))
+    _text.write_page(layout.tables / "scores.md", "Scores", shown)
+    _text.write_text(layout.tables / "scores.tex", "\n".join(typeset))
+
+
+def _write_comparisons(
+    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+) -> None:
+    head = ["pair", "difference", "p", "p (Holm)", "verdict"]
+    shown, typeset = [], []
+    for part in parts:
+        corpus = part.scored.corpus
+        shown += [f"## {corpus}"]
+        if not len(part.pairs):
+            shown += ["One fusion, nothing to compare."]
+            continue
+        said = _words.comparison_header(part.scored, study)
+        cells = [_pair_cells(row) for row in part.mean_pairs.itertuples()]
+        shown += [said, markdown(head, cells)]
+        shown += _words.caveats(part.scored, study, len(part.mean_pairs))
+        typeset.append(latex(head, cells, said, f"comparisons-{corpus}"))
+    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    _text.write_csv(layout.tables / "comparisons.csv", _join([p.pairs for p in parts]))
+    _text.write_page(layout.tables / "comparisons.md", "Comparisons", shown)
+    _text.write_text(layout.tables / "comparisons.tex", "\n".join(typeset))
+
+
+def _write_protocols(parts: list[Part], absent: list[str], layout: Layout) -> None:
+    """The same predictions under each protocol: mean CCC and the rank it gives."""
+    shown, rows = [], []
+    for part in parts:
+        mean = part.scores[part.scores["target"] == "mean"].copy()
+        ranks = mean.groupby("protocol")["mean"].rank(ascending=False, method="min")
+        mean["rank"] = ranks.astype("Int64")
+        rows.append(mean[["corpus", "partition", "fusion", "protocol", "leaks", "mean", "rank"]])
+        at = mean.set_index(["fusion", "protocol"])
+        cells = [
+            [name, *(_ranked(at.loc[(name, rule.name)]) for rule in part.rules)]
+            for name in part.order
+        ]
+        shown += [f"## {part.scored.corpus}", _words.protocol_header(part.scored)]
+        shown += [markdown(["fusion", *(rule.stamp for rule in part.rules)], cells)]
+        shown += ["\n".join(f"- {rule.stamp}: {rule.description}" for rule in part.rules)]
+    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    _text.write_csv(layout.tables / "protocols.csv", _join(rows))
+    _text.write_page(layout.tables / "protocols.md", "Protocols", shown)
+
+
+def _wide_cells(part: Part, name: str) -> list[str]:
+    """Name, then each target as mean ± sd [interval]."""
+    rows = part.headline[part.headline["fusion"] == name].set_index("target")
+    if not rows.loc["mean", "seeds"]:
+        return [name, "not run", "", ""]
+    values = [rows.loc[t, ["mean", "low", "high", "sd"]].to_list() for t in ORDER]
+    return _emphasised(part, name, [estimate(*value) for value in values])
+
+
+def _slim_cells(part: Part, name: str) -> list[str]:
+    """Name, mean ± sd, its interval, both dimensions ± sd: what fits a printed page."""
+    rows = part.headline[part.headline["fusion"] == name].set_index("target")
+    if not rows.loc["mean", "seeds"]:
+        return [name, "not run", "", "", ""]
+    short = [estimate(rows.loc[t, "mean"], sd=rows.loc[t, "sd"]) for t in ORDER]
+    ends = _text.ends(rows.loc["mean", "low"], rows.loc["mean", "high"])
+    return _emphasised(part, name, [short[0], ends, *short[1:]])
+
+
+def _emphasised(part: Part, name: str, cells: list[str]) -> list[str]:
+    """Bold name and mean for the best fusion and its equals."""
+    if name not in part.tied:
+        return [name, *cells]
+    return [f"**{name}**", f"**{cells[0]}**", *cells[1:]]
+
+
+def _pair_cells(row: Any) -> list[str]:
+    size = estimate(row.difference, row.low, row.high)
+    p = [number(row.p), number(row.p_holm)]
+    return [f"{row.fusion} − {row.other}", size, *p, _words.short_verdict(row)]
+
+
+def _ranked(row: pd.Series) -> str:
+    return f"{number(row['mean'])} ({row['rank']})" if np.isfinite(row["mean"]) else "not run"
+
+
+def _metrics(part: Part) -> dict[str, Any]:
+    """Fusion -> valence, arousal, mean, and the interval of the mean, for `dvc metrics show`."""
+    found = {}
+    for name, rows in part.headline.groupby("fusion", sort=True):
+        by = rows.set_index("target")
+        ends = {end: by.loc["mean", end] for end in ("low", "high")}
+        found[name] = {target: by.loc[target, "mean"] for target in TARGETS} | ends
+    return found
+
+
+def _summary(parts: list[Part], absent: list[str], study: dict[str, Any]) -> dict[str, Any]:
+    """Sentences for README and page, over all corpora and for each."""
+    corpora: dict[str, Any] = {}
+    for part in parts:
+        scored = part.scored
+        corpora[scored.corpus] = {
+            "sentences": _words.findings(scored, part.headline, part.mean_pairs),
+            "caveats": _words.caveats(scored, study, len(part.mean_pairs)),
+            "header": _words.header(scored, study),
+            "protocol": scored.rule.name,
+            "leaks": scored.rule.leaks,
+            "partition": scored.partition,
+            "videos": len(scored.videos),
+            "missing": scored.missing,
+            "best": part.tied,
+        }
+    for corpus in absent:
+        corpora[corpus] = {"sentences": [f"{corpus}: not run."], "caveats": [], "best": []}
+    every = [s for found in corpora.values() for s in [*found["sentences"], *found["caveats"]]]
+    return {"sentences": every, "corpora": corpora}
+
+
+def _stamped(scores: pd.DataFrame, part: Part) -> pd.DataFrame:
+    leaks = {rule.name: rule.leaks for rule in part.rules}
+    return scores[scores["protocol"].isin(leaks)].assign(leaks=scores["protocol"].map(leaks))
+
+
+def _not_run(corpus: str, study: dict[str, Any]) -> pd.DataFrame:
+    shared = {"corpus": corpus, "protocol": study["headline"], "note": "not run", "seeds": 0}
+    rows = [{**shared, "fusion": f, "target": t} for f in study["fusions"] for t in TARGETS]
+    return pd.DataFrame(rows)
+
+
+def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
