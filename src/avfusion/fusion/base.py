@@ -1,9 +1,9 @@
-"""What every fusion answers, and the one block that several share: attention under a mask."""
+"""What every fusion answers, and what those that attend share: the mask and a way to wrap them."""
 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Fused(NamedTuple):
@@ -24,3 +24,45 @@ def masked_softmax(scores: Tensor, present: Tensor, axis: int) -> Tensor:
     """
     least = torch.finfo(scores.dtype).min
     return scores.masked_fill(~present, least).softmax(axis) * present
+
+
+class Pair(NamedTuple):
+    """Both modalities, clip by clip: audio (B, T, Da), video (B, T, Dv)."""
+
+    audio: Tensor
+    video: Tensor
+
+
+class Attended(NamedTuple):
+    """What entered an attention, what came out of it in the same widths, and its maps."""
+
+    before: Pair
+    after: Pair
+    maps: dict[str, Tensor]
+
+
+class Attention(nn.Module):
+    """A fusion that attends, then joins; another fusion can gate or repeat what it attended.
+
+    widths: (audio, video), the last axes of `before` and `after`.
+    """
+
+    widths: tuple[int, int]
+    out_dim: int
+
+    def attend(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Attended:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, widths), before and after."""
+        raise NotImplementedError
+
+    def join(self, pair: Pair) -> Tensor:
+        """[X_v ; X_a], (B, T, out_dim)."""
+        return torch.cat([pair.video, pair.audio], dim=-1)
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, out_dim)."""
+        attended = self.attend(audio, video, audio_present, video_present)
+        return Fused(self.join(attended.after), attended.maps)

@@ -15,43 +15,62 @@ Idea     Each modality is compared with the audio-visual concatenation J, not wi
 
 Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m and J, so it adds nothing to C_m or H_m.
-Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + d_v. Some published
-         code regresses from [x_v ; Y_v]; the paper, and we, from [Y_v ; Y_a].
+Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + d_v. The
+         published code regresses from [x_v ; Y_v], so the attended audio is never used; the
+         paper, and we, from [Y_v ; Y_a]. `raw_video: true` is the form it was trained in.
 """
 
 import torch
 from torch import Tensor, nn
 
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Attended, Attention, Fused, Pair
 from avfusion.registry import fusions
 
 
 @fusions.add("jca")
-class JointCrossAttention(nn.Module):
+class JointCrossAttention(Attention):
     """Both modalities attend through their correlation with the joint representation."""
 
     def __init__(
-        self, audio_dim: int, video_dim: int, *, steps: int, hidden: int = 32, encode: int = 128
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        hidden: int = 32,
+        encode: int = 128,
+        raw_video: bool = False,
     ) -> None:
         super().__init__()
         self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
         self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
-        joint = 2 * encode if encode else audio_dim + video_dim
+        self.widths = (encode, encode) if encode else (audio_dim, video_dim)
+        self.raw_video = raw_video
+        joint = sum(self.widths)
         self.audio = _Attend(joint, steps, hidden)
         self.video = _Attend(joint, steps, hidden)
-        self.out_dim = joint
+        self.out_dim = video_dim + self.widths[1] if raw_video else joint
+
+    def attend(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Attended:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> X_m and Y_m, (B, T, D) each."""
+        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
+        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
+        joint = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
+        after_audio, audio_map = self.audio(audio, joint)
+        after_video, video_map = self.video(video, joint)
+        maps = {"audio": audio_map, "video": video_map}
+        return Attended(Pair(audio, video), Pair(after_audio, after_video), maps)
 
     def forward(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> Fused:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2D)."""
-        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
-        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
-        joint = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
-        audio, audio_map = self.audio(audio, joint)
-        video, video_map = self.video(video, joint)
-        features = torch.cat([video, audio], dim=-1)
-        return Fused(features, {"audio": audio_map, "video": video_map})
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, out_dim)."""
+        if not self.raw_video:
+            return super().forward(audio, video, audio_present, video_present)
+        attended = self.attend(audio, video, audio_present, video_present)
+        return Fused(torch.cat([video, attended.after.video], dim=-1), attended.maps)
 
 
 class _Attend(nn.Module):
