@@ -7,10 +7,12 @@ heavy; the class is imported when it is asked for. Adding an entry is adding a f
 import ast
 import difflib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from avfusion.errors import ConfigError
+from avfusion.source import constant
 
 
 class Registry:
@@ -41,10 +43,9 @@ class Registry:
     def source(self, name: str) -> Path:
         """The file that defines the entry; refuses an unknown name with the nearest known one."""
         if name not in self.names():
-            near = difflib.get_close_matches(name, self.names(), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = self.names()
             raise ConfigError(
-                f"No {self.kind} named {name!r}.{hint} Known: {', '.join(self.names())}."
+                f"No {self.kind} named {name!r}.{near(name, known)} Known: {', '.join(known)}."
             )
         return self._folder / f"{name}.py"
 
@@ -52,7 +53,7 @@ class Registry:
         """The entry's class, imported on first use."""
         self.source(name)
         if name not in self._table:
-            importlib.import_module(f"{self.package}.{name}")
+            importlib.import_module(self.module(name))
         if name not in self._table:
             raise ConfigError(f"{self.source(name)} registers no {self.kind} called {name!r}.")
         return self._table[name]
@@ -62,29 +63,33 @@ class Registry:
 
         Read from the syntax tree, so that a study can be checked without importing torch.
         """
-        init = [f for f in self._body(name) if isinstance(f, ast.FunctionDef)]
+        cls = self._class(name)
+        init = [f for f in cls.body if isinstance(f, ast.FunctionDef)] if cls else []
         init = [f for f in init if f.name == "__init__"]
         return _keywords(init[0].args) if init else {}
 
     def defines(self, name: str, method: str) -> bool:
-        """Whether the entry's own class body defines `method`; nothing is imported."""
-        return any(isinstance(f, ast.FunctionDef) and f.name == method for f in self._body(name))
+        """Whether the entry's own class defines `method`; nothing is imported."""
+        cls = self._class(name)
+        body = cls.body if cls else []
+        return any(isinstance(f, ast.FunctionDef) and f.name == method for f in body)
 
-    def constant(self, name: str, attribute: str) -> object:
-        """Literal value of a class attribute such as `fitted = True`; None where there is none."""
-        for node in self._body(name):
-            marks = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            if any(isinstance(mark, ast.Name) and mark.id == attribute for mark in marks):
-                return ast.literal_eval(node.value)
-        return None
+    def constant(self, name: str, attribute: str) -> Any:
+        """Value of a class attribute such as `fitted = True`, own or inherited; else None."""
+        cls = self._class(name)
+        return constant(self.module(name), cls.name, attribute) if cls else None
 
-    def _body(self, name: str) -> list[ast.stmt]:
-        """Statements of the entry's class, from the syntax tree."""
+    def module(self, name: str) -> str:
+        """Import path of the entry's file."""
+        return f"{self.package}.{name}"
+
+    def _class(self, name: str) -> ast.ClassDef | None:
+        """The `add`-ed class, from the syntax tree."""
         tree = ast.parse(self.source(name).read_text())
         for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             if any(self._adds(mark, name) for mark in cls.decorator_list):
-                return cls.body
-        return []
+                return cls
+        return None
 
     @staticmethod
     def _adds(mark: ast.expr, name: str) -> bool:
@@ -95,6 +100,16 @@ class Registry:
             and isinstance(mark.args[0], ast.Constant)
             and mark.args[0].value == name
         )
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The hint of a refusal: " Did you mean 'jca'?", or nothing if no known name is near.
+
+    >>> near("jac", ["ca", "jca", "concat"])
+    " Did you mean 'jca'?"
+    """
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def _keywords(args: ast.arguments) -> dict[str, str]:

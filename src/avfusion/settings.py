@@ -1,23 +1,27 @@
 """A whole study as data: every setting with its default, unit and bound, checked in one place.
 
-`config/config.yaml` is read into `Study`; `workflow/schemas/config.schema.json` is generated from it.
+`config/config.yaml` is read into `Study`, from which workflow/schemas/config.schema.json is made.
 Units stand in the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
 """
 
-import difflib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from avfusion.errors import ConfigError
-from avfusion.registry import corpora, encoders, fusions
+from avfusion.faults import faults, sentences
+from avfusion.registry import encoders, fusions
+from avfusion.source import fingerprint
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+Options = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
+"""An entry's own options; `jca:` with nothing behind it means `jca: {}`."""
 
 
 class _Settings(BaseModel):
@@ -29,7 +33,7 @@ class CorpusSettings(_Settings):
 
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
     shards: Count = Field(2, description="Media and encoding jobs the videos are dealt out to.")
-    options: dict[str, Any] = Field({}, description="The corpus' own options (see its file).")
+    options: Options = Field({}, description="The corpus' own options (see its file).")
 
 
 class MediaSettings(_Settings):
@@ -83,12 +87,12 @@ class Study(_Settings):
     """Everything that a study depends on, in the user's words."""
 
     results: str = Field("results", description="Folder that the rules write to.")
-    corpora: dict[str, CorpusSettings]
+    corpora: Annotated[dict[Name, CorpusSettings], Field(min_length=1)]
     media: MediaSettings = MediaSettings()
     windows: WindowSettings = WindowSettings()
     features: FeatureSettings = FeatureSettings()
-    encoders: dict[str, dict[str, Any]] = Field({}, description="Options of each encoder.")
-    fusions: dict[str, dict[str, Any]] = Field(description="Options of each fusion, by name.")
+    encoders: dict[Name, Options] = Field({}, description="Options of each encoder.")
+    fusions: dict[Name, Options] = Field(min_length=1, description="Options of each fusion.")
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
     train: TrainSettings = TrainSettings()
     protocols: Annotated[list[str], Field(min_length=1)] = ["pooled", "per_video", "smoothed"]
@@ -117,6 +121,7 @@ class Study(_Settings):
             "features": self.features.model_dump(),
             "windows": self.windows.model_dump(),
             "train": train,
+            "code": fingerprint(fusions.module(kind), "avfusion.train"),
         }
 
     def encoder_settings(self, encoder: str) -> dict[str, Any]:
@@ -126,6 +131,7 @@ class Study(_Settings):
             "options": self.encoders.get(encoder, {}),
             "windows": self.windows.model_dump(),
             "media": self.media.model_dump(),
+            "code": fingerprint(encoders.module(encoder), "avfusion.encoders.base"),
         }
 
 
@@ -136,9 +142,10 @@ def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        lines = [_sentence(where, fault, raw) for fault in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
-    _check(where, study, protocols)
+        raise ConfigError(_lines(where, sentences(Study, error))) from None
+    found = faults(study, protocols)
+    if found:
+        raise ConfigError(_lines(where, found))
     return study
 
 
@@ -159,63 +166,5 @@ def _read(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _sentence(where: str, fault: Any, raw: Any) -> str:
-    path = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        near = _nearest(fault["loc"], raw)
-        return f"{where}: unknown setting {path!r}.{near} Remove it or correct its name."
-    if fault["type"] == "missing":
-        return f"{where}: setting {path!r} is missing. Add it (config/README.md lists all)."
-    said = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{where}: {path}: {said}; found {fault['input']!r}."
-
-
-def _nearest(loc: tuple[Any, ...], raw: Any) -> str:
-    model: Any = Study
-    for part in loc[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else CorpusSettings
-    known = list(getattr(model, "model_fields", {}))
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
-
-
-def _check(where: str, study: Study, protocols: Path) -> None:
-    """What types cannot say: names exist, options are the entry's own, numbers fit together."""
-    for name in study.corpora:
-        corpora.source(name)
-    for name in study.encoder_names():
-        encoders.source(name)
-    for name, options in study.encoders.items():
-        _known_options(where, f"encoders.{name}", options, encoders.options(name))
-    for name, options in study.fusions.items():
-        own = {k: v for k, v in options.items() if k not in ("is", "train")}
-        _known_options(
-            where, f"fusions.{name}", own, fusions.options(study.fusion_class(name))
-        )
-        TrainSettings.model_validate({**study.train.model_dump(), **options.get("train", {})})
-    steps = study.windows.clip_s / study.windows.hop_s
-    if abs(steps - round(steps)) > 1e-6:
-        raise ConfigError(
-            f"{where}: windows.clip_s ({study.windows.clip_s}) must be a multiple of "
-            f"windows.hop_s ({study.windows.hop_s}), so that each instant ends exactly one clip."
-        )
-    for name in {*study.protocols, study.headline}:
-        if protocols.is_dir() and not (protocols / f"{name}.yaml").is_file():
-            known = ", ".join(sorted(p.stem for p in protocols.glob("*.yaml")))
-            raise ConfigError(f"{where}: no protocol named {name!r} in {protocols}. Known: {known}.")
-    if study.headline not in study.protocols:
-        raise ConfigError(f"{where}: headline {study.headline!r} is not among protocols.")
-
-
-def _known_options(
-    where: str, path: str, given: dict[str, Any], known: dict[str, str]
-) -> None:
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            listed = ", ".join(f"{k} (default {v})" for k, v in known.items()) or "none"
-            raise ConfigError(
-                f"{where}: {path} has no option {key!r}.{hint} Its options: {listed}."
-            )
+def _lines(where: str, found: list[str]) -> str:
+    return "\n".join(f"{where}: {fault}" for fault in found)

@@ -1,7 +1,6 @@
 """The study, read once: all that the other rule files know of the config comes through here."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.settings import load
 from avfusion.shards import shard_path
+from avfusion.source import fingerprint
 
 try:
     study = load(config)
@@ -107,9 +107,14 @@ def corpus_tree(wildcards):
     return []
 
 
-def source(kind, name):
-    """The file that defines an encoder or fusion: editing it re-runs what it made."""
-    return os.path.relpath(kind.source(name))
+def made_code(wildcards):
+    """The generator's code."""
+    return fingerprint(registry.corpora.module(made_name(wildcards)))
+
+
+def corpus_code(wildcards):
+    """The code that reads and checks a corpus."""
+    return fingerprint(registry.corpora.module(wildcards.corpus), "avfusion.corpora.base")
 
 
 def encoder_weights(wildcards):

@@ -15,6 +15,7 @@ rule make_corpus:
         runtime=60,
     params:
         corpus=made_name,
+        code=made_code,
         settings=made_settings,
     shell:
         "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log}"
@@ -24,7 +25,6 @@ rule verify:
     """Check the tree against what the corpus promises; write manifest, gold and truth."""
     input:
         tree=corpus_tree,
-        source=lambda wildcards: source(registry.corpora, wildcards.corpus),
     output:
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
@@ -41,6 +41,7 @@ rule verify:
         runtime=120,
     params:
         results=results_folder,
+        code=corpus_code,
         settings=corpus_settings,
     shell:
         "avf verify {wildcards.corpus} --results {params.results} "

@@ -6,7 +6,6 @@ rule fit_encoder:
     input:
         index=lay.media("{corpus}") / "index.parquet",
         gold=lay.gold("{corpus}"),
-        source=lambda wildcards: source(registry.encoders, wildcards.encoder),
     output:
         weights=lay.encoder("{corpus}", "{encoder}") / "best.safetensors",
     log:
@@ -30,7 +29,6 @@ rule encode:
     input:
         index=lay.media("{corpus}") / "index.parquet",
         weights=encoder_weights,
-        source=lambda wildcards: source(registry.encoders, wildcards.encoder),
     output:
         shard_path(lay.features("{corpus}", "{encoder}"), ("{i}", "{n}")),
     log:

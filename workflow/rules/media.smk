@@ -17,6 +17,7 @@ rule media:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
+        code=fingerprint("avfusion.media.stage"),
         settings=media_settings,
     shell:
         "avf media {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "

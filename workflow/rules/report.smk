@@ -20,6 +20,7 @@ rule tables:
         runtime=30,
     params:
         results=results_folder,
+        code=fingerprint("avfusion.report.tables"),
         settings=report_settings,
     shell:
         "avf report --only tables --results {params.results} "
@@ -45,6 +46,7 @@ rule figures:
         runtime=30,
     params:
         results=results_folder,
+        code=fingerprint("avfusion.report.figures"),
         settings=report_settings,
     shell:
         "avf report --only figures --results {params.results} "
@@ -69,6 +71,7 @@ rule page:
         runtime=30,
     params:
         results=results_folder,
+        code=fingerprint("avfusion.report.page"),
         settings=report_settings,
     shell:
         "avf report --only page --results {params.results} "

@@ -6,7 +6,6 @@ rule train:
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
         gold=lay.gold("{corpus}"),
-        source=lambda wildcards: source(registry.fusions, study.fusion_class(wildcards.fusion)),
     output:
         weights=lay.run("{corpus}", "{fusion}", "{seed}") / "best.safetensors",
         epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",

@@ -1,0 +1,109 @@
+"""What is wrong with a config, one sentence a fault, each naming setting, value and remedy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError, create_model
+
+from avfusion.errors import ConfigError
+from avfusion.registry import Registry, corpora, encoders, fusions, near
+
+if TYPE_CHECKING:
+    from avfusion.settings import Study
+
+
+def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Pydantic's faults in plain words."""
+    return [_sentence(model, fault) for fault in error.errors()]
+
+
+def _sentence(model: type[BaseModel], fault: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] == "extra_forbidden":
+        return f"unknown setting {path!r}.{_nearest(model, fault['loc'])} Correct or remove it."
+    if fault["type"] == "missing":
+        return f"setting {path!r} is missing. Add it (config/README.md lists all)."
+    if fault["loc"][-1] == "[key]":
+        return f"{path!r} cannot be a name: use letters, digits and _ only."
+    said = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{path}: {said}; found {fault['input']!r}."
+
+
+def _nearest(model: Any, loc: tuple[Any, ...]) -> str:
+    """The known setting most like the unknown one, beside which it would stand."""
+    for part in loc[:-1]:
+        if hasattr(model, "model_fields"):
+            model = model.model_fields[part].annotation
+        else:  # a mapping of names to settings
+            model = get_args(model)[-1]
+        if get_origin(model) is Annotated:
+            model = get_args(model)[0]
+    known = list(model.model_fields)
+    return near(str(loc[-1]), known) or f" Known: {', '.join(known)}."
+
+
+def faults(study: "Study", protocols: Path) -> list[str]:
+    """What types cannot say: names exist, options are the entry's own, numbers fit together."""
+    found = []
+    for name, corpus in study.corpora.items():
+        found += _entry(f"corpora.{name}.options", corpora, name, corpus.options)
+    for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
+        found += _entry(f"encoders.{name}", encoders, name, study.encoders.get(name, {}))
+    for modality in ("audio", "video"):
+        for name in getattr(study.features, modality):
+            found += _heard_or_seen(name, modality)
+    for name, options in study.fusions.items():
+        own = {k: v for k, v in options.items() if k not in ("is", "train")}
+        found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
+        found += _overrides(f"fusions.{name}.train", study.train, options.get("train", {}))
+    steps = study.windows.clip_s / study.windows.hop_s
+    if abs(steps - round(steps)) > 1e-6:
+        found.append(
+            f"windows.clip_s ({study.windows.clip_s}) must be a multiple of windows.hop_s "
+            f"({study.windows.hop_s}), so that each instant ends exactly one clip."
+        )
+    there = sorted(path.stem for path in protocols.glob("*.yaml"))
+    for name in dict.fromkeys([*study.protocols, study.headline]):
+        if there and name not in there:
+            found.append(
+                f"no protocol named {name!r} in {protocols}.{near(name, there)} "
+                f"Known: {', '.join(there)}."
+            )
+    if study.headline not in study.protocols:
+        found.append(f"headline {study.headline!r} is not among protocols. Add it there.")
+    return found
+
+
+def _entry(path: str, registry: Registry, name: str, given: dict[str, Any]) -> list[str]:
+    """Faults of one corpus, encoder or fusion: unknown, or given options that it has not."""
+    try:
+        known = registry.options(name)
+    except ConfigError as error:
+        return [f"{path.removesuffix('.options')}: {error}"]
+    listed = ", ".join(f"{key} (default {value})" for key, value in known.items()) or "none"
+    return [
+        f"{path} has no option {key!r}.{near(key, known)} Its options: {listed}."
+        for key in given
+        if key not in known
+    ]
+
+
+def _heard_or_seen(encoder: str, modality: str) -> list[str]:
+    """A fault if an encoder is listed under the modality that it does not encode."""
+    own = encoders.constant(encoder, "modality") if encoder in encoders.names() else None
+    if own in (None, modality):
+        return []
+    return [f"features.{modality} lists {encoder!r}, which encodes {own}. Move it there."]
+
+
+def _overrides(path: str, train: BaseModel, given: Any) -> list[str]:
+    """Faults of a fusion's own training settings."""
+    if not isinstance(given, dict):
+        return [f"{path}: expected settings such as {{lr: 0.001}}; found {given!r}."]
+    model = type(train)
+    try:
+        model.model_validate({**train.model_dump(), **given})
+    except ValidationError as error:
+        found = [{**fault, "loc": (path, *fault["loc"])} for fault in error.errors()]
+        return [_sentence(create_model("Train", **{path: (model, ...)}), f) for f in found]
+    return []
