@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
-    """CCC of every fusion with its 95% interval, one panel a target, best fusion at the top."""
+    """CCC of every fusion with its interval, one panel a target, best fusion at the top."""
     scores = part.headline("scores")
-    scored = order(scores) if len(scores) else []
+    scored = order(scores)
     if not scored:
         return None
     names = scored + [name for name in part.study["fusions"] if name not in scored]
@@ -28,7 +28,7 @@ def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
             points = _ccc_of(seeds, name, target)
             axis.plot(points, np.full(len(points), y + 0.24), linestyle="", marker="o", alpha=0.45,
                       color=style[name].colour, markersize=3, markeredgewidth=0)  # fmt: skip
-            if name in rows.index:
+            if name in scored:
                 _bar(axis, y, rows.loc[name], "mean", style[name])
             else:
                 axis.annotate("not run", (0.5, y), xycoords=("axes fraction", "data"),
@@ -42,7 +42,7 @@ def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
 def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
     """CCC of every fusion minus the best one's, paired by video; filled = told apart (Holm)."""
     pairs, scores = part.headline("comparisons"), part.headline("scores")
-    names = order(scores) if len(scores) else []
+    names = order(scores)
     if len(names) < 2 or not len(pairs):
         return None
     best, others = names[0], names[1:]
@@ -53,7 +53,7 @@ def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
         axis.axvline(0, color=SOFT, linewidth=1)
         for y, name in enumerate(others):
             row = against(pairs, name, best, target)
-            if row is not None:
+            if row is not None and np.isfinite(row["difference"]):
                 _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
                 told += [name] if row["told_apart"] and target == "mean" else []
         axis.set_title(target)
@@ -71,7 +71,7 @@ def against(pairs: pd.DataFrame, name: str, best: str, target: str) -> dict[str,
             row = found.iloc[0].to_dict()
             ends = sorted((sign * row["low"], sign * row["high"]))
             return {**row, "difference": sign * row["difference"], "low": ends[0],
-                    "high": ends[1], "told_apart": bool(row["p_holm"] < 0.05)}  # fmt: skip
+                    "high": ends[1]}  # fmt: skip
     return None
 
 
@@ -113,13 +113,14 @@ def _ccc_caption(part: Part, scores: pd.DataFrame, names: list[str]) -> Caption:
             for n in names]  # fmt: skip
     videos, missing = int(top["videos"]), int(top["missing"])
     text = (
-        f"Concordance (CCC) with the gold standard on the {part.corpus} test partition under the "
-        f"protocol “{part.study['headline']}”: {videos} videos scored, {missing} missing. Large "
-        f"marker: mean over {int(top['seeds'])} training runs; bar: 95% interval over videos; "
+        f"Concordance (CCC) with the gold standard on the {part.partition} partition of "
+        f"{part.corpus}, protocol “{part.study['headline']}”: {videos} videos scored, {missing} "
+        f"missing. Large marker: mean over {int(top['seeds'])} training runs; bar: "
+        f"{part.confidence} interval over videos; "
         f"small points below it: single runs. Sorted by the mean of valence and arousal."
         f"{_unfinished(part)}"
     )
-    alt = "Mean CCC with 95% interval, best first: " + "; ".join(said) + "."
+    alt = f"Mean CCC with {part.confidence} interval, best first: " + "; ".join(said) + "."
     return Caption(part.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
 
 
@@ -133,9 +134,9 @@ def _unfinished(part: Part) -> str:
 def _difference_caption(part: Part, best: str, told: list[str], others: int) -> Caption:
     text = (
         f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
-        f"videos ({part.corpus}, test, “{part.study['headline']}”). Bar: 95% interval of the "
-        f"difference. Filled marker: told apart after Holm's correction over all comparisons; "
-        f"hollow: not told apart."
+        f"videos ({part.corpus}, {part.partition}, “{part.study['headline']}”). Bar: "
+        f"{part.confidence} interval of the difference. Filled marker: told apart (p ≤ {part.study['statistics']['alpha']:g} after "
+        f"Holm's correction over all pairs, and an interval without zero); hollow: not."
     )
     which = ", ".join(told) if told else "none"
     alt = f"{len(told)} of {others} fusions are told apart from {best} in mean CCC: {which}."

@@ -28,7 +28,7 @@ def draw_protocols(part: Part) -> "tuple[Figure, Caption] | None":
         for name, row in table.iterrows():
             axis.plot(range(len(row)), row, color=style[name].colour, linestyle=style[name].dash,
                       marker=style[name].marker, markersize=6)  # fmt: skip
-        axis.set_xticks(range(len(table.columns)), [c.replace("_", " ") for c in table.columns])
+        axis.set_xticks(range(len(table.columns)), stamps(part, list(table.columns)))
         axis.margins(x=0.12)
     left.set_title("mean CCC")
     left.grid(axis="y")
@@ -40,13 +40,22 @@ def draw_protocols(part: Part) -> "tuple[Figure, Caption] | None":
 def by_protocol(part: Part) -> pd.DataFrame:
     """Mean CCC, one row a fusion (best first under the headline), one column a protocol."""
     scores = part.table("scores")
-    if not len(scores):
+    if "mean" not in scores:
         return pd.DataFrame()
-    rows = scores[scores["target"] == "mean"]
+    rows = scores[(scores["target"] == "mean") & scores["mean"].notna()]
     table = rows.pivot_table(index="fusion", columns="protocol", values="mean")
     known = [p for p in part.study["protocols"] if p in table]
+    if not known:
+        return pd.DataFrame()
     first = part.study["headline"] if part.study["headline"] in known else known[0]
     return table[known].sort_values(first, ascending=False, kind="stable")
+
+
+def stamps(part: Part, protocols: list[str]) -> list[str]:
+    """Protocols as they are printed; one that uses the gold it is scored on says so."""
+    scores = part.table("scores")
+    leaks = set(scores.loc[scores["leaks"].eq(True), "protocol"]) if "leaks" in scores else set()
+    return [f"{name}\n(LEAKS GOLD)" if name in leaks else name for name in protocols]
 
 
 def _rank_axis(axis: "Axes", ranks: pd.DataFrame) -> None:
@@ -65,7 +74,7 @@ def _caption(part: Part, values: pd.DataFrame, ranks: pd.DataFrame) -> Caption:
     moved = int((ranks.nunique(axis=1) > 1).sum())
     protocols = ", ".join(values.columns)
     text = (
-        f"The same test predictions on {part.corpus} scored under each named protocol "
+        f"The same {part.partition} predictions on {part.corpus} scored under each named protocol "
         f"({protocols}). {moved} of {len(values)} fusions change rank with the protocol; scores "
         f"made under different protocols are not comparable."
     )

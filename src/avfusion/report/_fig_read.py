@@ -42,6 +42,18 @@ class Part:
         rows = self.table(name)
         return rows[rows["protocol"] == self.study["headline"]] if "protocol" in rows else rows
 
+    @property
+    def confidence(self) -> str:
+        """How sure an interval is meant to be, such as 95%."""
+        return f"{100 * (1 - self.study['statistics']['alpha']):g}%"
+
+    @property
+    def partition(self) -> str:
+        """The partition that the headline reports: test, unless its ratings are not here."""
+        rows = self.headline("scores")
+        named = rows["partition"].dropna() if "partition" in rows else []
+        return str(next(iter(named), "test"))
+
     def runs(self) -> list[tuple[str, int]]:
         """Every (fusion, seed) the study asks for, whether it ran or not."""
         return [(f, s) for f in self.study["fusions"] for s in self.study["seeds"]]
@@ -51,9 +63,9 @@ class Part:
         return self._join("epochs.csv")
 
     def traces(self) -> pd.DataFrame:
-        """All predictions on the test partition: fusion, seed, video, time_s, valence, arousal."""
+        """All predictions on the reported partition: fusion, seed, video, time_s and targets."""
         rows = self._join("traces.parquet")
-        return rows[rows["partition"] == "test"] if len(rows) else rows
+        return rows[rows["partition"] == self.partition] if len(rows) else rows
 
     def _join(self, name: str) -> pd.DataFrame:
         found = []
@@ -64,12 +76,12 @@ class Part:
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
     def seed_scores(self) -> pd.DataFrame:
-        """Headline CCC of every seed on the test partition."""
+        """Headline CCC of every run on the reported partition; those without one are left out."""
         rows = read(self.layout.scores(self.corpus) / "scores.parquet")
         if not len(rows):
             return rows
-        keep = (rows["partition"] == "test") & (rows["protocol"] == self.study["headline"])
-        return rows[keep]
+        keep = (rows["partition"] == self.partition) & rows["ccc"].notna()
+        return rows[keep & (rows["protocol"] == self.study["headline"])]
 
     def gold(self) -> pd.DataFrame:
         """Gold standard of the corpus: video, time_s, valence, arousal."""
@@ -92,21 +104,20 @@ class Part:
 
 def read(path: Path) -> pd.DataFrame:
     """A CSV or Parquet table; an absent or empty file is an empty table."""
-    if not path.is_file() or path.stat().st_size == 0:
+    if not path.is_file():
         return pd.DataFrame()
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
 
 
 def order(scores: pd.DataFrame) -> list[str]:
-    """Fusions from best to worst mean CCC; those without a number last, by name."""
-    rows = scores[scores["target"] == "mean"]
-    best = sorted(zip(rows["fusion"], rows["mean"], strict=True), key=lambda r: _rank(*r))
-    return list(dict.fromkeys(name for name, _ in best))
-
-
-def _rank(name: str, value: float) -> tuple[bool, float, str]:
-    missing = bool(np.isnan(value))
-    return missing, 0.0 if missing else -value, name
+    """Fusions that have a score, from best to worst mean CCC, equals by name."""
+    if "mean" not in scores:
+        return []
+    rows = scores[(scores["target"] == "mean") & scores["mean"].notna()]
+    return list(rows.sort_values(["mean", "fusion"], ascending=[False, True])["fusion"])
 
 
 def number(value: float, digits: int = 3, sign: bool = False) -> str:

@@ -16,7 +16,7 @@ SINGLE = ("audio", "video")
 
 
 def draw_traces(part: Part, videos: int = 3) -> "Iterator[tuple[str, Figure, Caption]]":
-    """One figure a video, for the test videos with the most planted spans (then by name)."""
+    """One figure a video, for the reported videos with the most planted spans (then by name)."""
     traces, gold, truth = part.traces(), part.gold(), part.truth()
     if not len(traces) or not len(gold):
         return
@@ -33,7 +33,7 @@ def draw_traces(part: Part, videos: int = 3) -> "Iterator[tuple[str, Figure, Cap
 def chosen_fusions(part: Part, present: list[str]) -> list[str]:
     """The best fusion first, then single modalities, then the next best, three in all."""
     scores = part.headline("scores")
-    ranked = [n for n in (order(scores) if len(scores) else []) if n in present]
+    ranked = [n for n in order(scores) if n in present]
     ranked += [n for n in present if n not in ranked]
     joint = [n for n in ranked if n not in SINGLE]
     single = [n for n in ranked if n in SINGLE]
@@ -106,8 +106,8 @@ def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> C
     delays = ", ".join(f"{part.delay_s(t):g} s for {t}" for t in ("valence", "arousal"))
     count = len(part.study["seeds"])
     text = (
-        f"Predictions for {part.corpus} test video {video} against the gold standard (thick "
-        f"line), on the stimulus' time: gold is shifted back by the raters' delay ({delays}). "
+        f"Predictions for {part.corpus} {part.partition} video {video} against the gold standard "
+        f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay ({delays}). "
         f"Lines: mean over up to {count} training runs; band: range over the runs of {shown[0]}."
     )
     if len(spans):

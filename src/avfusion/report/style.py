@@ -104,6 +104,7 @@ def _settings() -> dict[str, Any]:
         "axes.axisbelow": True,
         "axes.unicode_minus": True,
         "text.color": INK,
+        "text.parse_math": False,  # a name with dollar signs is a name
         "xtick.color": SOFT,
         "ytick.color": SOFT,
         "xtick.labelcolor": INK,

@@ -1,0 +1,94 @@
+"""Where the page's numbers come from: commit, versions, hashes of data and features, commands."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from avfusion import __version__
+from avfusion.layout import Layout
+from avfusion.report._fig_read import Part, read
+
+PACKAGES = (
+    *("torch", "torchaudio", "numpy", "pandas", "scipy", "decord", "av", "opencv-python-headless"),
+    *("snakemake", "dvc", "mlflow", "matplotlib"),
+)
+
+
+def origin(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """Everything a reader needs to make the page again, or to see why theirs differs."""
+    parts = [Part(name, study, layout) for name in study["corpora"]]
+    return {
+        "code": code(),
+        "versions": {"Python": platform.python_version(), **_versions()},
+        "hashes": [line for part in parts for line in _hashes(part)],
+        "commands": [line for part in parts for line in _commands(part)],
+    }
+
+
+def code() -> str:
+    """Version and commit of avfusion, and whether files differ from the commit."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return f"avfusion {__version__}, not from a git checkout"
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    state = f"with {len(changed.splitlines())} files changed since" if changed else "unchanged"
+    return f"avfusion {__version__}, git commit {commit[:12]}, {state}"
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _hashes(part: Part) -> list[tuple[str, str]]:
+    """Data hash of the corpus, one hash over each encoder's features and over all weights."""
+    found = []
+    if part.card():
+        found.append((f"{part.corpus}: manifest and gold", part.card().get("data_hash", "")))
+    for name in dict.fromkeys(n for own in part.study["features"].values() for n in own):
+        index = read(part.layout.features(part.corpus, name) / "index.parquet")
+        if "sha256" in index:
+            found.append((f"{part.corpus}: features {name}", _digest(index)))
+    for fusion, seed in part.runs():
+        path = part.layout.run(part.corpus, fusion, seed) / "best.safetensors"
+        if path.is_file():
+            whole = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.append((f"{part.corpus}: weights {fusion} seed {seed}", whole))
+    return found
+
+
+def _digest(index: Any) -> str:
+    rows = sorted(zip(index["video"], index["sha256"].fillna(""), strict=True))
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _commands(part: Part) -> list[str]:
+    """The commands behind one corpus' numbers; Snakemake runs the same ones."""
+    name, first = part.corpus, part.runs()[0]
+    encoders = [n for own in part.study["features"].values() for n in own]
+    return [
+        f"avf verify {name}",
+        f"avf media {name} --shard 0/1",
+        f"avf index {part.layout.media(name)}",
+        *(f"avf encode {name} {encoder} --shard 0/1" for encoder in encoders),
+        f"avf train {name} {first[0]} --seed {first[1]}    # and {len(part.runs()) - 1} more runs",
+        f"avf score {name}",
+    ]

@@ -1,0 +1,59 @@
+"""The report as one page: results/report.html opens offline and asks no other file for anything."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from avfusion import __version__
+from avfusion.layout import Layout
+from avfusion.report import _page_data
+from avfusion.report._page_figures import themes
+from avfusion.report._page_origin import origin
+from avfusion.report._page_paths import plain
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_page(study: dict[str, Any], layout: Layout) -> None:
+    """Write results/report.html from tables, figures and cards; whole or not at all."""
+    text = render(study, layout)
+    layout.page.parent.mkdir(parents=True, exist_ok=True)
+    half = layout.page.with_name(f".{layout.page.name}.half")
+    half.write_text(text, encoding="utf-8")
+    os.replace(half, layout.page)
+
+
+def render(study: dict[str, Any], layout: Layout) -> str:
+    """The page's HTML; every text from outside passes through jinja's escaping."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    light, dark = themes()
+    corpora = _page_data.corpora(study, layout)
+    return environment.get_template("page.html.jinja").render(
+        study=study,
+        settings=settings_text(study),
+        corpora=corpora,
+        confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
+        origin=plain(origin(study, layout)),
+        version=__version__,
+        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        light=Markup(light),
+        dark=Markup(dark),
+    )
+
+
+def settings_text(study: dict[str, Any]) -> str:
+    """The resolved study as YAML, without this machine's folders."""
+    import yaml
+
+    safe = plain(json.loads(json.dumps(study)))
+    return yaml.safe_dump(safe, sort_keys=False, allow_unicode=True, width=96)
