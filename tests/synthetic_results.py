@@ -55,7 +55,7 @@ def write_results(layout: Layout, plan: Plan | None = None) -> Study:
     for fusion, error in plan.errors.items():
         mistakes = {key: _wave(rng, error) for key in stimuli}
         for seed in plan.seeds:
-            write_run(layout, plan, study, (fusion, seed), traces(plan, stimuli, mistakes, rng))
+            write_run(layout, plan, (fusion, seed), traces(plan, stimuli, mistakes, rng))
     return study
 
 
@@ -74,11 +74,18 @@ def traces(plan: Plan, stimuli, mistakes, rng: np.random.Generator) -> pd.DataFr
     return pd.concat(parts, ignore_index=True)
 
 
-def write_run(layout: Layout, plan: Plan, study: Study, run: tuple[str, int], table) -> None:
-    """One run's folder: settings.json and traces.parquet."""
+def write_run(layout: Layout, plan: Plan, run: tuple[str, int], table: pd.DataFrame) -> None:
+    """One run's folder: traces.parquet, and of settings.json what later stages look at."""
     folder = layout.run(plan.corpus, *run)
     write_table(table, folder / "traces.parquet")
-    settings = study.run_settings(plan.corpus, *run) | {"data_hash": data_hash(plan)}
+    settings = {
+        "corpus": plan.corpus,
+        "fusion": run[0],
+        "class": run[0],
+        "options": {},
+        "seed": run[1],
+        "data_hash": data_hash(plan),
+    }
     (folder / "settings.json").write_text(json.dumps(settings, indent=2))
 
 
