@@ -105,7 +105,8 @@ class _Job:
         try:
             return self._encode(entry.video)
         except Exception as error:  # one bad video must not cost the others
-            log.exception("%s: %s failed", self.own["encoder"], entry.video)
+            unforeseen = not isinstance(error, AvfError)
+            log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
             command = f"avf encode {self.corpus} {self.own['encoder']}"
             return _failed(entry.video, f"{entry.video}: {error} After mending, run `{command}`.")
 
@@ -144,7 +145,7 @@ class _Job:
         own = {key: self.own[key] for key in ("encoder", "options", "windows")}
         source = encoders.source(self.own["encoder"])
         code = [_sha256(path) for path in (source, *sorted(source.parent.glob("_*.py")))]
-        parts = [record.meta, own, self.weights_sha256, code]
+        parts = [record.meta.get("key", record.meta), own, self.weights_sha256, code]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,0 +1,1 @@
+"""Properties that every entry of a registry must have, present and future."""

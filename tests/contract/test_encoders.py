@@ -1,0 +1,130 @@
+"""What every encoder must do; a new file in avfusion/encoders is tested without an edit here."""
+
+import numpy as np
+import pytest
+
+import synthetic_media as media
+from avfusion.encoders import base
+from avfusion.features import clip_ends
+from avfusion.layout import Layout
+from avfusion.media.store import MediaRecord
+from avfusion.registry import encoders
+
+CLIP_S, HOP_S = media.WINDOWS["clip_s"], media.WINDOWS["hop_s"]
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """The tiny corpus, and a video that loses its face for 2.4 s and its sound for 1.9 s."""
+    layout = media.make_corpus(
+        tmp_path_factory.mktemp("tiny"), {"train": 2, "validation": 1, "test": 1}
+    )
+    rng = np.random.default_rng(5)
+    media.make_record(
+        layout.media("tiny") / "gaps", media.course(rng, 6.3), rng, slice(20, 50), slice(333, 521)
+    )
+    return layout
+
+
+@pytest.fixture(scope="session", params=encoders.names())
+def ready(request, corpus) -> tuple:
+    """An encoder that may encode: loaded, and fitted shortly first where it needs that."""
+    name = request.param
+    short = {"epochs": 2} if "epochs" in encoders.options(name) else {}
+    own = media.settings(name, **short)
+    encoder = base.build(own)
+    if encoder.fitted:
+        base.fit("tiny", own, corpus)
+        encoder.load(corpus.encoder("tiny", name) / "best.safetensors", own)
+    return encoder, own
+
+
+def encode(encoder, record: MediaRecord) -> np.ndarray:
+    return encoder.encode(record, clip_ends(record.duration_s, HOP_S), CLIP_S)
+
+
+def record_of(corpus: Layout, video: str) -> MediaRecord:
+    return MediaRecord.open(corpus.media("tiny") / video)
+
+
+def test_it_says_what_it_hears_or_sees_and_how_wide_it_is(ready, corpus):
+    encoder, _ = ready
+    record = record_of(corpus, "test_0")
+    assert encoder.modality in ("audio", "video")
+    rows = encode(encoder, record)
+    assert rows.shape == (len(clip_ends(record.duration_s, HOP_S)), encoder.dim)
+    assert rows.dtype == np.float32
+
+
+def test_a_row_is_nan_exactly_where_its_modality_is_absent(ready, corpus):
+    encoder, _ = ready
+    record = record_of(corpus, "gaps")
+    if encoder.modality == "video":
+        present_s = record.frames["time_s"].to_numpy()[record.with_face]
+    else:
+        present_s = np.flatnonzero(~np.isnan(record.logmel).all(1)) * record.mel_hop_s
+    ends = clip_ends(record.duration_s, HOP_S)
+    absent = [not ((present_s > e - CLIP_S + 1e-6) & (present_s <= e + 1e-6)).any() for e in ends]
+    missing = np.isnan(encode(encoder, record))
+    assert 3 < sum(absent) < len(ends) - 3
+    np.testing.assert_array_equal(missing.all(1), absent)
+    np.testing.assert_array_equal(missing.any(1), absent)
+
+
+def test_features_differ_in_time_and_are_safe_in_half_precision(ready, corpus):
+    rows = encode(ready[0], record_of(corpus, "test_0"))
+    assert np.abs(rows).max() < 1000
+    assert rows.std(0).max() > 1e-3
+    assert np.abs(rows - rows.astype(np.float16)).max() < 0.01
+
+
+def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus):
+    encoder, own = ready
+    alone = encode(encoder, record_of(corpus, "test_0"))
+    encode(encoder, record_of(corpus, "gaps"))
+    after = encode(encoder, record_of(corpus, "test_0"))
+    np.testing.assert_array_equal(alone, after)
+    anew = base.build(own)
+    if anew.fitted:
+        anew.load(corpus.encoder("tiny", own["encoder"]) / "best.safetensors", own)
+    np.testing.assert_array_equal(alone, encode(anew, record_of(corpus, "test_0")))
+
+
+def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, corpus, tmp_path):
+    """The same beginning with another end gives the same features up to there."""
+    felt = media.course(np.random.default_rng(8), 4.0)
+    other = felt.copy()
+    other[26:] *= -1  # from 2.08 s, the end of clip 13
+    pair = [
+        media.make_record(tmp_path / str(n), x, np.random.default_rng(1))
+        for n, x in enumerate((felt, other))
+    ]
+    one, two = (encode(ready[0], record) for record in pair)
+    np.testing.assert_allclose(one[:12], two[:12], rtol=1e-4, atol=1e-5)
+    assert np.abs(one[16:] - two[16:]).max() > 1e-3
+
+
+def test_a_clip_reads_the_same_in_a_shorter_grid(ready, corpus):
+    """Features do not depend on how many clips are asked for at once."""
+    record = record_of(corpus, "test_0")
+    ends = clip_ends(record.duration_s, HOP_S)
+    part = ready[0].encode(record, ends[10:14], CLIP_S)
+    np.testing.assert_allclose(part, encode(ready[0], record)[10:14], rtol=1e-4, atol=1e-5)
+
+
+def test_memory_stays_bounded_however_long_the_video(ready, corpus, monkeypatch):
+    asked, crops = [], MediaRecord.crops
+    monkeypatch.setattr(
+        MediaRecord, "crops", lambda self, i: asked.append(len(i)) or crops(self, i)
+    )
+    record = record_of(corpus, "test_0")
+    encode(ready[0], record)
+    assert max(asked, default=0) <= 64 < len(record.with_face)
+
+
+def test_a_video_without_the_modality_is_all_nan(ready, corpus, tmp_path):
+    rng = np.random.default_rng(2)
+    record = media.make_record(
+        tmp_path / "empty", media.course(rng, 3.0), rng, slice(0, 99), slice(0, 999)
+    )
+    assert np.isnan(encode(ready[0], record)).all()
