@@ -221,3 +221,15 @@ def test_a_protocol_added_after_scoring_asks_for_scoring(whole):
     study = whole.study | {"protocols": [*whole.study["protocols"], "gold_rescaled"]}
     with pytest.raises(AvfError, match=r"gold_rescaled.*avf score demo"):
         write_tables(study, whole.layout)
+
+
+def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
+    def lose(layout: Layout) -> None:
+        for path in (layout.results / "runs").rglob("traces.parquet"):
+            path.unlink()
+
+    found = Results(tmp_path, Plan(seconds=8, errors={"a": 0.2, "b": 0.2}), lose)
+    assert found.csv("scores")["mean"].isna().all()
+    assert not found.csv("comparisons")["told_apart"].any()
+    assert found.text("scores.md").count("not run") == 2
+    assert "demo: no run was scored." in found.json("summary")["sentences"]

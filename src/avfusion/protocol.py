@@ -13,7 +13,6 @@ file in `config/protocols` and its source. The way of one video, in this order:
 Rescaling comes last and looks at all videos of a partition at once.
 """
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.ndimage import uniform_filter1d
 
 from avfusion.errors import ConfigError
+from avfusion.registry import near
 
 DIMENSIONS = ("valence", "arousal")
 Pair = tuple[np.ndarray, np.ndarray]
@@ -66,7 +66,7 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.yaml"))
         raise ConfigError(
-            f"{path}: no such protocol.{_nearest(name, known)} Known: {', '.join(known) or 'none'}."
+            f"{path}: no such protocol.{near(name, known)} Known: {', '.join(known) or 'none'}."
         )
     try:
         protocol = Protocol.model_validate(yaml.safe_load(path.read_text()))
@@ -144,18 +144,13 @@ def _unit(x: np.ndarray) -> np.ndarray:
     return (x - low) / (high - low) if high > low else np.zeros_like(x)
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def _sentence(path: Path, fault: dict) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "the file"
     if fault["type"] == "extra_forbidden":
         model = Smoothing if len(fault["loc"]) > 1 else Protocol
         known = list(model.model_fields)
-        near = _nearest(str(fault["loc"][-1]), known)
-        return f"{path}: unknown key {where!r}.{near} Known: {', '.join(known)}."
+        hint = near(str(fault["loc"][-1]), known)
+        return f"{path}: unknown key {where!r}.{hint} Known: {', '.join(known)}."
     if fault["type"] == "missing":
         return f"{path}: key {where!r} is missing. Add it (config/protocols/README.md lists all)."
     return (
