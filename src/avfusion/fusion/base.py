@@ -53,7 +53,7 @@ class Attention(nn.Module):
     def attend(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> Attended:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, widths), before and after."""
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> widths, before and after."""
         raise NotImplementedError
 
     def join(self, pair: Pair) -> Tensor:

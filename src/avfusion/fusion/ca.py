@@ -14,11 +14,13 @@ Idea     Each clip of one modality asks which clips of the *other's* window rese
          Here a row of X_m is a clip; in the paper a column is.
 Masks    An absent clip gets no weight; if all are absent, A_m^T X_m is 0.
 Init     W is Xavier-normal.
-Departs  W is (d_a, d_v), square only if both widths are equal. `softmax_axis: row` normalises
-         over the other modality's clips, a reading found in some code: its sums are not averages.
-         `unit_length` divides each clip by its length in Z alone, so that Z is a weighted cosine;
-         without it, Z grows with the width and the softmax of standardised features is nearly
-         one-hot from the start.
+Departs  W is (d_a, d_v), square only if both widths are equal. Their code scales features to unit
+         length; ours are standardised, so `unit_length` divides each clip by its length in Z alone
+         (Z is a weighted cosine). Without it Z grows with the widths and the softmax is nearly
+         one-hot from the start. `softmax_axis: row` normalises over the other modality's clips,
+         a reading found in some code: what it adds is no average of clips. `stages: 2`
+         attends again, with another W, to the Y_m of the first stage: our reading of the paper's
+         "2-stage" row, which it does not define.
 """
 
 import torch
@@ -26,12 +28,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused, masked_softmax
+from avfusion.fusion.base import Attended, Attention, Pair, masked_softmax
 from avfusion.registry import fusions
 
 
 @fusions.add("ca")
-class CrossAttention(nn.Module):
+class CrossAttention(Attention):
     """Weights over a modality's own clips come from their affinity to the other's clips."""
 
     def __init__(
@@ -41,28 +43,42 @@ class CrossAttention(nn.Module):
         *,
         steps: int,
         softmax_axis: str = "column",
-        unit_length: bool = False,
+        unit_length: bool = True,
+        stages: int = 1,
     ) -> None:
         super().__init__()
         if softmax_axis not in ("column", "row"):
             raise ConfigError(f"ca: softmax_axis is {softmax_axis!r}; set `column` or `row`.")
+        if stages not in (1, 2):
+            raise ConfigError(f"ca: stages is {stages!r}; set 1 or 2.")
         self.column = softmax_axis == "column"
         self.unit_length = unit_length
         self.affinity = nn.Parameter(torch.empty(audio_dim, video_dim))  # W
         nn.init.xavier_normal_(self.affinity)
+        self.second = None
+        if stages == 2:
+            own = {"softmax_axis": softmax_axis, "unit_length": unit_length}
+            self.second = CrossAttention(audio_dim, video_dim, steps=steps, **own)
+        self.widths = audio_dim, video_dim
         self.out_dim = audio_dim + video_dim
 
-    def forward(
+    def attend(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
-    ) -> Fused:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, Dv + Da)."""
+    ) -> Attended:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> the same, before and after."""
         z = self._direction(audio) @ self.affinity @ self._direction(video).mT  # (B, T, T)
         audio_map = self._weights(z, audio_present, video_present)
         video_map = self._weights(z.mT, video_present, audio_present)
-        audio = torch.tanh(audio + audio_map.mT @ audio)  # (B, T, Da)
-        video = torch.tanh(video + video_map.mT @ video)  # (B, T, Dv)
-        features = torch.cat([video, audio], dim=-1)
-        return Fused(features, {"audio": audio_map, "video": video_map})
+        after = Pair(
+            audio=torch.tanh(audio + audio_map.mT @ audio),  # (B, T, Da)
+            video=torch.tanh(video + video_map.mT @ video),  # (B, T, Dv)
+        )
+        maps = {"audio": audio_map, "video": video_map}
+        if self.second is not None:
+            again = self.second.attend(*after, audio_present, video_present)
+            after = again.after
+            maps |= {f"second_{name}": weights for name, weights in again.maps.items()}
+        return Attended(Pair(audio, video), after, maps)
 
     def _direction(self, x: Tensor) -> Tensor:
         return F.normalize(x, dim=-1) if self.unit_length else x

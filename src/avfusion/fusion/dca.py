@@ -1,0 +1,63 @@
+"""Dynamic cross-attention (DCA): clip by clip, a gate takes attended or plain features.
+
+Source   Praveen, Alam: "Cross-Attention is Not Always Needed: Dynamic Cross-Attention for
+         Audio-Visual Dimensional Emotion Recognition", ICME 2024, arXiv:2403.19554.
+Idea     Where audio and video do not complement each other, attention harms; so a gate that looks
+         at the attended features decides, nearly hard, whether to use them.
+
+    X_m, Y_m = what enters and leaves an attention      (T, d_m)  m in {a, v}
+    G_m = softmax((Y_m W_m + b_m) / temperature)        (T, 2)    0: plain, 1: attended
+    Z_m = relu(G_m0 X_m + G_m1 Y_m)                     (T, d_m)
+    Y   = join([Z_v ; Z_a])                             as the wrapped fusion joins
+
+Options  `wraps` names the attention (_wrap.py), `inner` its options. `gate` replaces the learned
+         gate by a control (_gate.py); `relu: false` drops the ReLU, which alone sets about half of
+         zero-mean features to 0. The published form is `wraps: dense_joint, inner: {depth: 2}`.
+Maps     gate_audio, gate_video (B, T): the weight of the attended features.
+Masks    Those of the wrapped attention; X_m of an absent clip is a row of zeros.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from avfusion.fusion._gate import Gate
+from avfusion.fusion._wrap import attention
+from avfusion.fusion.base import Fused, Pair
+from avfusion.registry import fusions
+
+
+@fusions.add("dca")
+class DynamicCrossAttention(nn.Module):
+    """One gate a modality over the features before and after an attention."""
+
+    def __init__(
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        wraps: str = "jca",
+        inner: dict[str, Any] | None = None,
+        gate: str = "learned",
+        temperature: float = 0.1,
+        relu: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.attention = attention("dca", wraps, inner, audio_dim, video_dim, steps)
+        own = {"kind": gate, "temperature": temperature, "relu": relu}
+        audio, video = self.attention.widths
+        self.gate_audio = Gate(audio, audio, seed=seed, **own)
+        self.gate_video = Gate(video, video, seed=seed + 1, **own)
+        self.out_dim = self.attention.out_dim
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, out_dim)."""
+        x, y, maps = self.attention.attend(audio, video, audio_present, video_present)
+        audio, chosen_audio = self.gate_audio(y.audio, [x.audio, y.audio])
+        video, chosen_video = self.gate_video(y.video, [x.video, y.video])
+        gates = {"gate_audio": chosen_audio[..., 1], "gate_video": chosen_video[..., 1]}
+        return Fused(self.attention.join(Pair(audio, video)), maps | gates)

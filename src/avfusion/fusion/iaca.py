@@ -1,0 +1,107 @@
+"""Inconsistency-aware cross-attention (IACA): gates within, then between, the modalities.
+
+Source   Praveen, Alam: "Inconsistency-Aware Cross-Attention for Audio-Visual Fusion in Dimensional
+         Emotion Recognition", 2024, arXiv:2405.12853. No code is published.
+Idea     Where the modalities do not agree, each falls back on attending to itself; then the one
+         that is corrupted counts less.
+
+    X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
+    C_m, S_m = cross-attended, self-attended X_m        (T, D)    ca.py, self_attention.py
+    Z_m = gate_m(S_m, C_m), looking at C_m              (T, D)    _gate.py: softmax, sum, relu
+    Y   = gate(Z_a, Z_v), looking at [Z_a ; Z_v]        (T, D)    relu(G_0 Z_a + G_1 Z_v)
+
+Options  `stage2: concat` weighs side by side instead, Y = relu([G_1 Z_v ; G_0 Z_a]), then joins as
+         the wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py; the controls
+         relu_only and none let C_m pass in stage 1 and the mean of both modalities in stage 2.
+Maps     gate_audio, gate_video (B, T): weight of C_m; gate_modality (B, T): weight of video.
+Masks    Those of the attentions; X_m of an absent clip is a row of zeros.
+Departs  A reconstruction: what a gate looks at, one temperature for both stages and the form of
+         stage 2 are ours. E_m is there because the sum needs equal widths; `encode: 0` drops it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.errors import ConfigError
+from avfusion.fusion._gate import Gate
+from avfusion.fusion._wrap import attention
+from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.self_attention import SelfAttention
+from avfusion.registry import fusions
+
+
+@fusions.add("iaca")
+class InconsistencyAwareCrossAttention(nn.Module):
+    """Two gates choose cross- or self-attended features, a third weighs the modalities."""
+
+    def __init__(
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        wraps: str = "ca",
+        inner: dict[str, Any] | None = None,
+        encode: int = 128,
+        stage2: str = "sum",
+        gate: str = "learned",
+        temperature: float = 0.1,
+        relu: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
+        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
+        widths = (encode, encode) if encode else (audio_dim, video_dim)
+        self.cross = attention("iaca", wraps, inner, *widths, steps)
+        audio, video = self.cross.widths
+        _check(stage2, audio, video, self.cross.out_dim)
+        self.own = SelfAttention(audio, video, steps=steps)
+        own = {"kind": gate, "temperature": temperature, "relu": relu}
+        self.gate_audio = Gate(audio, audio, seed=seed, **own)
+        self.gate_video = Gate(video, video, seed=seed + 1, **own)
+        width = audio if stage2 == "sum" else audio + video
+        mean = [0.5, 0.5]
+        self.gate = Gate(audio + video, width, seed=seed + 2, ungated=mean, **own)
+        self.sum = stage2 == "sum"
+        self.out_dim = width if self.sum else self.cross.out_dim
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, out_dim)."""
+        present = audio_present, video_present
+        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
+        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
+        x, cross, maps = self.cross.attend(audio, video, *present)
+        _, own, own_maps = self.own.attend(*x, *present)
+        audio, chosen_audio = self.gate_audio(cross.audio, [own.audio, cross.audio])
+        video, chosen_video = self.gate_video(cross.video, [own.video, cross.video])
+        features, chosen = self._between(audio, video)
+        maps |= {f"self_{name}": weights for name, weights in own_maps.items()}
+        maps |= {"gate_audio": chosen_audio[..., 1], "gate_video": chosen_video[..., 1]}
+        return Fused(features, maps | {"gate_modality": chosen[..., 1]})
+
+    def _between(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
+        """Stage 2: audio, video (B, T, D) -> features (B, T, out_dim), weights (B, T, 2)."""
+        both = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
+        if self.sum:
+            return self.gate(both, [audio, video])
+        silent, blank = torch.zeros_like(audio), torch.zeros_like(video)
+        apart = [torch.cat([audio, blank], dim=-1), torch.cat([silent, video], dim=-1)]
+        weighed, chosen = self.gate(both, apart)  # (B, T, 2D), (B, T, 2)
+        audio, video = weighed.split([audio.shape[-1], video.shape[-1]], dim=-1)
+        return self.cross.join(Pair(audio, video)), chosen
+
+
+def _check(stage2: str, audio: int, video: int, joined: int) -> None:
+    if stage2 not in ("sum", "concat"):
+        raise ConfigError(f"iaca: stage2 is {stage2!r}; set `sum` or `concat`.")
+    if stage2 == "sum" and (audio != video or joined != audio + video):
+        raise ConfigError(
+            f"iaca: stage2 `sum` needs equal widths and no joint BLSTM in `wraps`; found audio "
+            f"{audio}, video {video}, joined {joined}. Set `stage2: concat`, or `encode`, or "
+            f"`inner: {{blstm: unimodal}}`."
+        )

@@ -1,0 +1,86 @@
+"""Recursive joint cross-attention (RJCA): JCA again and again, with memory before and after.
+
+Source   Praveen, Granger, Cardinal: "Recursive Joint Attention for Audio-Visual Fusion in
+         Regression based Emotion Recognition", ICASSP 2023, arXiv:2304.07958.
+Idea     What was attended is compared again with the joint of what was attended, so that each
+         pass refines the last.
+
+    X_m^(0) = BLSTM_m(E_m x_m + e_m)                    (T, D)    m in {a, v}, D = encode
+    X_a^(t), X_v^(t) = JCA^(t)(X_a^(t-1), X_v^(t-1))    (T, D)    t = 1 … n, n = recursions
+    Y = BLSTM([X_v^(n) ; X_a^(n)])                      (T, D)    (T, 2D) without this BLSTM
+
+         JCA is that of jca.py without its encoder; BLSTM is the block of _bilstm.py.
+Options  `share` uses one JCA for all t; the paper's superscripts give each t its own weights.
+         `blstm` is `unimodal`, `joint`, `both` or `none`.
+Masks    As in JCA, and the row of an absent clip is zero again before each JCA.
+Departs  E_m, so that one recursion without BLSTM is our JCA; `encode: 0` leaves it out. The
+         published code runs another operator once: see dense_joint.py.
+"""
+
+from torch import Tensor, nn
+
+from avfusion.errors import ConfigError
+from avfusion.fusion._bilstm import ResidualBiLSTM, places
+from avfusion.fusion.base import Attended, Attention, Pair
+from avfusion.fusion.jca import JointCrossAttention
+from avfusion.registry import fusions
+
+
+@fusions.add("rjca")
+class RecursiveJointCrossAttention(Attention):
+    """n joint cross-attentions in a row."""
+
+    def __init__(
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        recursions: int = 2,
+        share: bool = False,
+        blstm: str = "both",
+        hidden: int = 32,
+        encode: int = 128,
+    ) -> None:
+        super().__init__()
+        if recursions < 1:
+            raise ConfigError(f"rjca: recursions is {recursions}; set 1 or more.")
+        unimodal, joint = places("rjca", blstm)
+        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
+        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
+        self.widths = audio, video = (encode, encode) if encode else (audio_dim, video_dim)
+        memory = {"layers": 2, "dropout": 0.1}
+        self.audio_memory = ResidualBiLSTM(audio, audio, **memory) if unimodal else nn.Identity()
+        self.video_memory = ResidualBiLSTM(video, video, **memory) if unimodal else nn.Identity()
+        blocks = 1 if share else recursions
+        own = {"steps": steps, "hidden": hidden, "encode": 0}
+        self.blocks = nn.ModuleList(JointCrossAttention(audio, video, **own) for _ in range(blocks))
+        self.recursions = recursions
+        self.out_dim = encode or video if joint else audio + video
+        self.memory = ResidualBiLSTM(audio + video, self.out_dim) if joint else nn.Identity()
+
+    def passes(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> tuple[list[Pair], dict[str, Tensor]]:
+        """X^(0) … X^(n), each audio and video (B, T, D), and the correlations of every pass."""
+        heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
+        audio = self.audio_memory(self.encode_audio(audio) * heard) * heard
+        video = self.video_memory(self.encode_video(video) * seen) * seen
+        pairs, maps = [Pair(audio, video)], {}
+        for t in range(self.recursions):
+            block = self.blocks[t % len(self.blocks)]
+            attended = block.attend(*pairs[-1], audio_present, video_present)
+            pairs.append(attended.after)
+            maps |= {f"{name}_{t + 1}": weights for name, weights in attended.maps.items()}
+        return pairs, maps
+
+    def attend(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Attended:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> X^(0) and X^(n), (B, T, D)."""
+        pairs, maps = self.passes(audio, video, audio_present, video_present)
+        return Attended(pairs[0], pairs[-1], maps)
+
+    def join(self, pair: Pair) -> Tensor:
+        """(B, T, D) after the joint BLSTM, [X_v ; X_a] (B, T, 2D) without it."""
+        return self.memory(super().join(pair))
