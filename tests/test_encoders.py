@@ -10,7 +10,6 @@ import synthetic_media as media
 from avfusion.encoders import _expression_net, base
 from avfusion.encoders._expression_net import LABELS, WEIGHTS, pretrained
 from avfusion.encoders._faces import thin
-from avfusion.encoders._fitting import gold_at
 from avfusion.errors import AvfError, TrainError
 from avfusion.features import FeatureStore
 from avfusion.media.store import MediaRecord
@@ -101,24 +100,6 @@ def test_thinning_takes_one_instant_a_cell():
     times = np.arange(100) / 25
     assert np.diff(times[thin(times, 12.5)]) == pytest.approx(0.08)
     assert len(thin(times, 100)) == 100
-
-
-def test_gold_is_read_after_the_raters_delay():
-    rated_s = np.arange(50) / 10
-    gold = pd.DataFrame({"time_s": rated_s, "valence": rated_s, "arousal": -rated_s})
-    gold.loc[20:29, "valence"] = np.nan
-    card = {"delay_s": {"valence": 0.5, "arousal": 1.0}, "rating_hz": 10}
-    found = gold_at(gold, np.array([0.0, 1.5, 3.02, 4.2, 4.45]), card)
-    expected = [[0.5, -1.0], [np.nan, -2.5], [3.5, -4.0], [4.7, np.nan], [4.9, np.nan]]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_gold_does_not_reach_across_a_gap_without_rows():
-    gold = pd.DataFrame({"time_s": [0.0, 0.1, 5.0], "valence": 0.5, "arousal": 0.5})
-    card = {"delay_s": {"valence": 0.0, "arousal": 0.0}, "rating_hz": 10}
-    assert np.isnan(gold_at(gold, np.array([2.0, 9.0]), card)).all()
-    assert np.isnan(gold_at(gold[:0], np.array([0.0]), card)).all()
-    assert gold_at(gold[:1], np.array([0.05]), card).tolist() == [[0.5, 0.5]]
 
 
 PARTITIONS = {"train": 5, "validation": 2, "test": 1}

@@ -4,7 +4,6 @@
 example at time t is paired with the gold at `t + delay_s`. Gold of other partitions is not read.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -19,13 +18,14 @@ from torch import Tensor, nn
 from avfusion.checkpoint import load_weights, write_whole
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic, fit
+from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.media.store import MediaRecord
 from avfusion.metrics import ccc
+from avfusion.windows import DIMENSIONS, targets
 
 log = logging.getLogger(__name__)
-DIMENSIONS = ("valence", "arousal")
 CHUNK = 256
 
 
@@ -88,7 +88,7 @@ class FittedEncoder:
             net = self.new_net(own)
             self.prepare(net, train.inputs)
         r = self.recipe
-        settings = {"own": own, "examples": _digest(train, validation)}
+        settings = {"own": own, "examples": content_hash(*train, *validation)}
         log.info("%s: %d train examples", own["encoder"], len(train.gold))
         fit(
             net,
@@ -140,38 +140,21 @@ class FittedEncoder:
         for video in videos:
             record = MediaRecord.open(layout.media(corpus) / video)
             times_s = self.instants(record, own)
-            answer = gold_at(gold[gold["video"] == video], times_s, card)  # (N, 2)
+            own_gold = gold[gold["video"] == video].sort_values("time_s")
+            ratings = own_gold[list(DIMENSIONS)].to_numpy(float)
+            rated_s = own_gold["time_s"].to_numpy()
+            answer = targets(times_s, rated_s, ratings, card["delay_s"])  # (N, 2)
             rated = np.flatnonzero(~np.isnan(answer).all(1))
             rated = rated[:: max(1, -(-len(rated) // max(1, share)))]
             if len(rated):
                 inputs.append(self.inputs(record, times_s[rated]))
-                golds.append(torch.from_numpy(answer[rated]).float())
+                golds.append(torch.from_numpy(answer[rated]))
         if not inputs:
             raise TrainError(
                 f"{corpus}: no rated {partition} video has {self.modality} to fit "
                 f"{own['encoder']!r} on ({len(videos)} videos readable). Run `avf verify {corpus}`."
             )
         return Examples(torch.cat(inputs), torch.cat(golds))
-
-
-def gold_at(gold: pd.DataFrame, times_s: np.ndarray, card: dict[str, Any]) -> np.ndarray:
-    """What one video's raters felt about its instants: float64 (N, 2), NaN = unrated.
-
-    The nearest rating to `t + delay_s`, NaN where none lies within one rating period.
-    """
-    out = np.full((len(times_s), 2), np.nan)
-    rated_s = gold["time_s"].to_numpy()
-    if not len(rated_s):
-        return out
-    for column, dimension in enumerate(DIMENSIONS):
-        felt_s = times_s + card["delay_s"][dimension]
-        right = np.searchsorted(rated_s, felt_s).clip(1, max(1, len(rated_s) - 1))
-        right = right.clip(max=len(rated_s) - 1)
-        left = np.maximum(right - 1, 0)
-        nearest = np.where(felt_s - rated_s[left] <= rated_s[right] - felt_s, left, right)
-        near = np.abs(rated_s[nearest] - felt_s) <= 1 / card["rating_hz"]
-        out[near, column] = gold[dimension].to_numpy()[nearest[near]]
-    return out
 
 
 def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
@@ -190,11 +173,3 @@ def _validate(model: nn.Module, validation: Examples) -> dict[str, float]:
         rated = ~validation.gold[:, column].isnan()
         found[dimension] = ccc(prediction[rated, column], validation.gold[rated, column]).item()
     return {"score": sum(found.values()) / len(found), **found}
-
-
-def _digest(*parts: Examples) -> str:
-    """SHA-256 of what a fit learns from, so that a changed input starts a new fit."""
-    digest = hashlib.sha256()
-    for tensor in (tensor for part in parts for tensor in part):
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
