@@ -59,7 +59,9 @@ def write(
     """Encode H.264, each image shown at its `times_ms`, and pieces of sound, (start_s, samples)."""
     times_ms = times_ms or [round(1000 * i / FPS) for i in range(len(images))]
     with av.open(str(path), "w", format=form, options=options or {}) as file:
-        video = file.add_stream("libx264", rate=FPS, options={"g": "12", "crf": "18"})
+        video = file.add_stream(
+            "libx264", rate=FPS, options={"g": "12", "crf": "18", "preset": "veryfast"}
+        )
         video.height, video.width = images[0].shape[:2]
         video.pix_fmt, video.codec_context.time_base = "yuv420p", _MS
         sound = audio is not None and file.add_stream(audio_codec, rate=AUDIO_HZ, layout="mono")
@@ -97,14 +99,91 @@ def turn(path: Path, degrees: int) -> None:
 def cut(source: Path, path: Path, first: int) -> Path:
     """Stream copy from frame `first` on; earlier frames of its group are kept but not shown."""
     with av.open(str(source)) as old, av.open(str(path), "w") as new:
-        stream = old.streams.video[0]
-        packets = [p for p in old.demux(stream) if p.dts is not None]
-        shown = sorted(p.pts for p in packets)[first]
-        key = max(p.pts for p in packets if p.is_keyframe and p.pts <= shown)
-        begin = next(i for i, p in enumerate(packets) if p.pts == key)
-        copy = new.add_stream_from_template(stream)
+        packets = [p for p in old.demux() if p.dts is not None]
+        pictures_ = [p for p in packets if p.stream.type == "video"]
+        shown = sorted(p.pts for p in pictures_)[first]
+        shown_s = shown * pictures_[0].time_base
+        key = max(p.pts for p in pictures_ if p.is_keyframe and p.pts <= shown)
+        begin = next(i for i, p in enumerate(packets) if p.stream.type == "video" and p.pts == key)
+        copies = {s.index: new.add_stream_from_template(s) for s in old.streams}
         for packet in packets[begin:]:
-            packet.pts, packet.dts = packet.pts - shown, packet.dts - shown
-            packet.stream = copy
+            shift = round(shown_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = copies[packet.stream_index]
             new.mux(packet)
     return path
+
+
+def flash_and_click(count: int = FRAMES, at: int = 30) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frames with one white one (no face in it), and sound with one click, at the same instant."""
+    images = pictures(count)
+    images[at] = np.full_like(images[at], 255)
+    sound = np.zeros(count * AUDIO_HZ // FPS, np.float32)
+    begin = at * AUDIO_HZ // FPS
+    sound[begin : begin + 80] = np.tile([0.8, -0.8], 40)
+    return images, sound
+
+
+def two_faces(left: float = 1.0, right: float = 1.0) -> np.ndarray:
+    """The painting twice in one frame, (240, 640, 3), each scaled; a scale of 0 leaves it out."""
+    out = np.full((240, 640, 3), 40, np.uint8)
+    for begin, scale, image in ((0, left, face()), (320, right, face()[:, ::-1])):
+        if scale:
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            top, side = (240 - small.shape[0]) // 2, (320 - small.shape[1]) // 2
+            area = (
+                slice(top, top + small.shape[0]),
+                slice(begin + side, begin + side + small.shape[1]),
+            )
+            out[area] = small
+    return out
+
+
+def uneven_ms(count: int = FRAMES) -> list[int]:
+    """Display times of a camera that alternates between 67 and 33 ms."""
+    return [0, *np.cumsum([33 if i % 2 else 67 for i in range(count - 1)]).tolist()]
+
+
+def build(folder: Path) -> dict[str, Path]:
+    """All odd videos by what is odd about them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sound, ahead = [(0.0, tone(2))], {"movflags": "+faststart"}
+    images, click = flash_and_click()
+    at = {name: folder / f"{name}.mp4" for name in ("empty", "cut_off", "half", "mute", "no_face")}
+    at["empty"].write_bytes(b"")
+    whole = write(folder / "plain.mp4", pictures(), audio=sound).read_bytes()
+    at["cut_off"].write_bytes(whole[: len(whole) // 2])
+    index_first = write(at["half"], pictures(), audio=sound, options=ahead).read_bytes()
+    at["half"].write_bytes(index_first[: len(index_first) // 2])
+    write(at["mute"], pictures())
+    write(at["no_face"], pictures(image=np.full((240, 320, 3), 90, np.uint8)), audio=sound)
+    at["two_faces"] = write(folder / "two_faces.mp4", pictures(image=two_faces(1, 0.7)))
+    at["uneven"] = write(folder / "uneven.mp4", pictures(), uneven_ms(), sound)
+    for degrees in (90, 180, 270):
+        sideways = np.ascontiguousarray(np.rot90(face(), degrees // 90))
+        at[f"turned_{degrees}"] = write(folder / f"turned_{degrees}.mp4", pictures(25, sideways))
+        turn(at[f"turned_{degrees}"], degrees)
+    at["edit_list"] = cut(
+        write(folder / "uncut.mp4", images, audio=[(0.0, click)]), folder / "edit_list.mp4", 17
+    )
+    late = int(0.3 * AUDIO_HZ)
+    at["late_sound"] = write(folder / "late_sound.mp4", images, audio=[(0.3, click[late:])])
+    shown_ms = [200 + 40 * i for i in range(FRAMES)]
+    early = np.concatenate([np.zeros(AUDIO_HZ // 5, np.float32), click])
+    at["early_sound"] = write(
+        folder / "early_sound.mkv", images, shown_ms, [(0.0, early)], form="matroska"
+    )
+    at["one_frame"] = write(folder / "one_frame.mp4", pictures(1))
+    at["wrong_name"] = folder / "wrong_name.avi"
+    at["wrong_name"].write_bytes(whole)
+    at["not_media"] = folder / "not_media.mp4"
+    at["not_media"].write_text("valence,arousal\n0.1,0.2\n" * 50)
+    at["sound_only"] = folder / "sound_only.mp4"
+    with av.open(str(at["sound_only"]), "w") as file:
+        stream = file.add_stream("aac", rate=AUDIO_HZ, layout="mono")
+        _mux_sound(file, stream, 0.0, tone(1))
+        file.mux(stream.encode())
+    at["name"] = folder / 'it\'s a "clip" $(x).mp4'
+    at["name"].write_bytes(whole)
+    at["missing"] = folder / "missing.mp4"
+    return at

@@ -56,9 +56,14 @@ class FaceTrack:
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """The face moved, turned and scaled onto the template, uint8 (face_px, face_px, 3)."""
-        template = np.array(_TEMPLATE) * (self._face_px / 112)
-        matrix = similarity(face.points, template)
-        return cv2.warpAffine(image, matrix, (self._face_px, self._face_px))
+        side = self._face_px
+        matrix = similarity(face.points, np.array(_TEMPLATE) * (side / 112))
+        # A face much larger than the crop is sampled finely first and then averaged: no aliasing.
+        fine = max(1, int(1 / np.hypot(*matrix[:, 0])))
+        matrix = matrix * fine
+        matrix[:, 2] += (fine - 1) / 2  # pixel (0, 0) is the middle of its square of fine pixels
+        warped = cv2.warpAffine(image, matrix, (side * fine, side * fine))
+        return cv2.resize(warped, (side, side), interpolation=cv2.INTER_AREA)
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
         """Rows of x, y, w, h, five points, score in pixels of `image`, float32 (n, 15)."""

@@ -3,20 +3,17 @@
 import hashlib
 import json
 import logging
-import multiprocessing
 import shutil
-import signal
 import time
-from collections.abc import Callable
 from glob import escape
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from avfusion.errors import AvfError, MediaError
+from avfusion.errors import MediaError
 from avfusion.layout import Layout
+from avfusion.media.apart import read_apart
 from avfusion.shards import deal, shard_path, write_table
 
 VERSION = 1  # raise it when the same video and settings give another record
@@ -34,7 +31,6 @@ _INDEX = {
     "audio_offset_s": "float64",
     "warnings": "string",
 }
-_SPEAK_EVERY_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +75,7 @@ def _row(
         for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
             shutil.rmtree(stale, ignore_errors=True)
         began = time.monotonic()
-        meta, reason = _read_apart(root / video.path, folder, settings, key)
+        meta, reason = read_apart(root / video.path, folder, settings, key)
         meta["seconds"] = time.monotonic() - began
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record would pass for this one
@@ -99,96 +95,6 @@ def _finished(folder: Path, key: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return meta if meta.get("key") == key else None
-
-
-def _read_apart(
-    path: Path, folder: Path, settings: dict[str, Any], key: str
-) -> tuple[dict[str, Any], str]:
-    """The record's meta, or {} and the reason why there is none.
-
-    A native reader can hang or crash on a file, so the process is killed past the time limit; if
-    decord was at work when it happened, PyAV gets one try of its own.
-    """
-    for use_decord in (True, False):
-        state = _attempt((str(path), folder, settings, key, use_decord), settings["time_limit_s"])
-        if "meta" in state or "reason" in state:
-            break
-        state["reason"] = f"{path}: {state['end']}"
-        if state.get("reader") != "decord":
-            break
-        log.warning("%s Reading it again without decord.", state.pop("reason"))
-    if "meta" in state and not use_decord:
-        state["meta"]["warnings"].append("read without decord, which hung or crashed")
-    return state.get("meta", {}), state.get("reason", "")
-
-
-def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
-    """Run `_work` in a fresh process; what it said, or under `end` how it ended without a word."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["avfusion.media.read"])
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, *job), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        return _listen(ours, process, limit_s)
-    finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
-        ours.close()
-
-
-def _listen(
-    ours: Connection, process: multiprocessing.process.BaseProcess, limit_s: float
-) -> dict[str, Any]:
-    state: dict[str, Any] = {}
-    until = time.monotonic() + limit_s
-    while ours.poll(max(0.0, until - time.monotonic())):
-        try:
-            said = ours.recv()
-        except EOFError:
-            process.join(10)
-            return {**state, "end": f"{_death(process.exitcode)} Copy or download the file again."}
-        state.update(said)
-        if "meta" in state or "reason" in state:
-            return state
-        log.info("  frame %d of %d", *said["at"])
-    ended = f"not read within {limit_s:g} s. Raise media.time_limit_s, or look at the file."
-    return {**state, "end": ended}
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"the reader crashed ({signal.Signals(-code).name})."
-    return f"the reader ended without a result (exit code {code})."
-
-
-def _work(
-    pipe: Connection, path: str, folder: Path, settings: dict[str, Any], key: str, decord: bool
-) -> None:
-    """In the child: read one video and say what came of it."""
-    from avfusion.media.read import read_video
-
-    try:
-        meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe))
-        pipe.send({"meta": meta})
-    except AvfError as error:
-        pipe.send({"reason": str(error)})
-    except Exception as error:  # one video's surprise must not cost the others their row
-        pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Look at the file."})
-
-
-def _teller(pipe: Connection) -> Callable[[int, int, str], None]:
-    last_s = time.monotonic() - _SPEAK_EVERY_S
-
-    def tell(done: int, total: int, reader: str) -> None:
-        nonlocal last_s
-        if time.monotonic() - last_s >= _SPEAK_EVERY_S:
-            last_s = time.monotonic()
-            pipe.send({"at": (done, total), "reader": reader})
-
-    return tell
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ class Frames:
     def __init__(self, probe: Probe, use_decord: bool = True) -> None:
         self.probe = probe
         self.reader = "pyav"
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [] if use_decord else ["read without decord"]
         self._decord = _open_decord(probe) if use_decord else None
 
     def __iter__(self) -> Iterator[tuple[int, float, np.ndarray]]:
