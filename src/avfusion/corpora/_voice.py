@@ -1,0 +1,80 @@
+"""A demo video's speech: phrases spoken with the prosody of the moment, laid out in time."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from avfusion.corpora._espeak import Prosody, Speaker
+from avfusion.corpora._scene import Scene, at, within
+from avfusion.corpora._script import phrase
+
+Word = tuple[str, float, float]
+LIPS_HZ = 25
+
+
+def perform(scene: Scene) -> tuple[np.ndarray, int, np.ndarray, list[Word]]:
+    """Samples (N,) float32, their rate, mouth opening (F,) at `LIPS_HZ`, and words with times.
+
+    The mouth follows the clean voice: a planted audio span spoils the sound, not the face.
+    """
+    rng = scene.rng(1)
+    speaker = Speaker(scene.voice)
+    rate_hz = speaker.rate_hz
+    clean = np.zeros(round(scene.seconds * rate_hz), np.float32)
+    words: list[Word] = []
+    cursor_s = rng.uniform(0.1, 0.4)
+    while cursor_s < scene.seconds - 1.0:
+        said, spoken = _phrase(scene, speaker, rng, cursor_s)
+        start = round(cursor_s * rate_hz)
+        piece = said[: len(clean) - start]
+        clean[start : start + len(piece)] += piece
+        words += [(w, cursor_s + s, min(cursor_s + e, scene.seconds)) for w, s, e in spoken]
+        pause_s = 0.35 - 0.2 * at(scene.speech["arousal"], cursor_s) + rng.uniform(0, 0.25)
+        cursor_s += len(said) / rate_hz + pause_s
+    words = [word for word in words if word[1] < scene.seconds]
+    mouth = _mouth(clean, rate_hz)
+    return _recorded(scene, clean, rate_hz, rng), rate_hz, mouth, words
+
+
+def _phrase(
+    scene: Scene, speaker: Speaker, rng: np.random.Generator, start_s: float
+) -> tuple[np.ndarray, list[Word]]:
+    """One phrase at unit loudness, in the voice's state around its middle."""
+    arousal = float(at(scene.speech["arousal"], start_s + 0.8))
+    valence = float(at(scene.speech["valence"], start_s + 0.8))
+    prosody = Prosody(
+        rate=round(170 + 55 * arousal + rng.uniform(-8, 8)),
+        pitch=round(np.clip(45 + 20 * arousal + 5 * valence + rng.uniform(-4, 4), 0, 99)),
+        range=round(np.clip(50 + 25 * arousal + 28 * valence, 0, 99)),
+    )
+    text = phrase(rng, float(at(scene.valence, start_s + 0.8)))
+    samples, words = speaker.say(text, prosody)
+    bright = 0.2 * arousal + 0.3 * valence  # a happy or tense voice is brighter
+    samples = samples - bright * np.concatenate([[0.0], samples[:-1]])
+    level = np.sqrt(np.mean(samples**2)) + 1e-9
+    return (0.09 / level * samples).astype(np.float32), words
+
+
+def _mouth(clean: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Opening (F,) in [0, 1] from the loudness of the voice."""
+    count = int(len(clean) / rate_hz * LIPS_HZ)
+    hop = rate_hz / LIPS_HZ
+    edges = np.round(np.arange(count + 1) * hop).astype(int)
+    power = np.add.reduceat(clean**2, edges[:-1]) / np.diff(edges).mean()
+    return np.clip(gaussian_filter1d(np.sqrt(power), 0.8) / 0.16, 0, 1)
+
+
+def _recorded(
+    scene: Scene, clean: np.ndarray, rate_hz: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Loudness of the moment, a recording level and room noise, then the planted audio spans."""
+    time_s = np.arange(len(clean)) / rate_hz
+    gain_db = 7 * at(scene.speech["arousal"], time_s) + rng.normal(0, 1.5)
+    noise = rng.standard_normal(len(clean))
+    sound = clean * 10 ** (gain_db / 20) + 10 ** (rng.uniform(-62, -52) / 20) * noise
+    for span in scene.spans:
+        share = within(span, time_s, fade_s=0.05)
+        if span.kind == "muted":
+            sound = sound * (1 - share)
+        if span.kind == "noisy":
+            sound = sound + 0.2 * share * noise
+    return np.clip(sound, -1, 1).astype(np.float32)

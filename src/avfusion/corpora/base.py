@@ -1,0 +1,162 @@
+"""What a corpus must answer, and `avf verify`: from a corpus tree to the tables of a study.
+
+A corpus is one file in this folder with a class marked `@corpora.add("<file's name>")`.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from avfusion.errors import CorpusError
+from avfusion.layout import Layout
+from avfusion.registry import corpora
+from avfusion.shards import write_table
+
+log = logging.getLogger(__name__)
+
+MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
+GOLD = ("video", "time_s", "valence", "arousal")
+TRUTH = ("video", "start_s", "end_s", "modality", "kind")
+PARTITIONS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of checks.csv; `certainty` says where the expectation comes from."""
+
+    name: str
+    verdict: str  # PASS, WARN or FAIL
+    expected: str
+    found: str
+    hint: str = ""
+    certainty: str = "by definition"
+
+
+def check(name: str, good: bool, expected: str, found: object, hint: str, **more: str) -> Check:
+    """PASS where good, else FAIL (or `verdict`) with the hint."""
+    verdict = "PASS" if good else more.pop("verdict", "FAIL")
+    more.pop("verdict", None)
+    return Check(name, verdict, expected, str(found), "" if good else hint, **more)
+
+
+class Corpus(ABC):
+    """A tree of videos with ratings; subclasses take `root` and their options by keyword."""
+
+    name: ClassVar[str]
+    delay_s: ClassVar[dict[str, float]]  # gold(t) describes the stimulus at t - delay_s
+    rating_hz: ClassVar[float]
+    value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    licence: ClassVar[str]
+    obtain: ClassVar[str]  # the sentence that says how to get the files
+
+    def __init__(self, *, root: Path) -> None:
+        self.root = Path(root)
+
+    @abstractmethod
+    def videos(self) -> pd.DataFrame:
+        """One row a video with the columns `MANIFEST`; paths are relative to `root`."""
+
+    @abstractmethod
+    def gold(self) -> pd.DataFrame:
+        """One row a rated instant with the columns `GOLD`; NaN = unrated."""
+
+    def truth(self) -> pd.DataFrame:
+        """Planted spans with the columns `TRUTH`; none, unless the corpus was made with some."""
+        return empty_truth()
+
+    def checks(self) -> Iterator[Check]:
+        """What is to be checked of this corpus beyond what holds for all."""
+        yield from ()
+
+    def card(self) -> dict[str, Any]:
+        """What a study must know of the corpus; JSON-ready."""
+        return {
+            "name": self.name,
+            "delay_s": self.delay_s,
+            "rating_hz": self.rating_hz,
+            "range": list(self.value_range),
+            "licence": self.licence,
+            "obtain": self.obtain,
+        }
+
+
+def empty_truth() -> pd.DataFrame:
+    """A truth table without spans, with its types."""
+    kinds = {"video": str, "start_s": float, "end_s": float, "modality": str, "kind": str}
+    return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in kinds.items()})
+
+
+def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
+    """Check a corpus tree and write its tables below `layout`; 1 if a check fails, else 0.
+
+    A failed corpus leaves checks.csv only, so that nothing goes on from it. Nothing is ever
+    written to the corpus folder.
+    """
+    corpus = corpora.get(name)(**own)
+    tables, done = _examine(corpus)
+    _write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in done]).to_csv(index=False))
+    for line in done:
+        level = logging.INFO if line.verdict == "PASS" else logging.WARNING
+        hint = f" {line.hint}" if line.hint else ""
+        log.log(level, "%s  %s: %s%s", line.verdict, line.name, line.found, hint)
+    outputs = {
+        "manifest": layout.manifest(name),
+        "gold": layout.gold(name),
+        "truth": layout.truth(name),
+    }
+    failed = [line.name for line in done if line.verdict == "FAIL"]
+    if failed:
+        for path in (*outputs.values(), layout.card(name)):
+            path.unlink(missing_ok=True)
+        log.error("%s: %d of %d checks failed: %s", name, len(failed), len(done), ", ".join(failed))
+        return 1
+    for table, path in outputs.items():
+        write_table(tables[table], path)
+    card = {**corpus.card(), "data_hash": _data_hash(tables["manifest"], tables["gold"])}
+    _write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
+    log.info("%s: %d videos, %d checks, none failed", name, len(tables["manifest"]), len(done))
+    return 0
+
+
+def _examine(corpus: Corpus) -> tuple[dict[str, pd.DataFrame], list[Check]]:
+    """The corpus' tables and every check; a tree that cannot be read is one failed check."""
+    from avfusion.corpora._checks import common_checks, with_digests
+
+    if not corpus.root.is_dir():
+        return {}, [
+            check(
+                "folder", False, "the corpus folder", "no folder " + str(corpus.root), corpus.obtain
+            )
+        ]
+    try:
+        gold = corpus.gold()[list(GOLD)].sort_values(["video", "time_s"], kind="stable")
+        tables = {
+            "manifest": with_digests(corpus.videos()[list(MANIFEST)], corpus.root),
+            "gold": gold.reset_index(drop=True),
+            "truth": corpus.truth()[list(TRUTH)],
+        }
+    except CorpusError as error:
+        return {}, [check("tree", False, "a readable tree", error, corpus.obtain)]
+    return tables, [*common_checks(corpus, corpus.gold(), tables), *corpus.checks()]
+
+
+def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for table in (manifest, gold):
+        digest.update(table.to_csv(index=False).encode())
+    return digest.hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + f".half{os.getpid()}")
+    half.write_text(text)
+    os.replace(half, path)

@@ -1,0 +1,79 @@
+"""The gold standard of several raters: what RECOLA and the AVEC 2016 and 2018 challenges score on.
+
+Source   Valstar et al., AVEC 2016 (arXiv:1605.01600) and Ringeval et al., AVEC 2018 (ACM MM
+         workshop), per recording and dimension:
+
+    w_r  = mean over s != r of CCC(rater r, rater s)
+    m    = sum_r w_r mean(rater r) / sum_r w_r
+    gold = mean over r of (rater r - mean(rater r) + m)
+
+Departs  where the recipe has no answer. A rater who never moves has no defined CCC: weight 0, and
+         left out of the last mean, which it would only flatten. A rater who on average contradicts
+         the others (negative weight) gets weight 0 in m. Both are flagged. Instants that a rater
+         skipped (NaN) count for the other raters, but not for the agreement.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from avfusion.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class GoldStandard:
+    """`gold` (N,), `weights` (R,) >= 0, and the columns flagged `constant` or `contrary`."""
+
+    gold: np.ndarray
+    weights: np.ndarray
+    constant: tuple[int, ...]
+    contrary: tuple[int, ...]
+
+
+def gold_standard(ratings: np.ndarray) -> GoldStandard:
+    """One dimension of one recording; ratings (N, R), one column a rater, NaN where unrated.
+
+    >>> gold_standard(np.array([[0.0, 0.2], [1.0, 1.2]])).gold.round(6).tolist()
+    [0.1, 1.1]
+    """
+    ratings = np.asarray(ratings, float)
+    if ratings.ndim != 2 or ratings.shape[1] < 2:
+        raise CorpusError(
+            f"Ratings of shape {ratings.shape}; expected instants x 2 or more raters."
+        )
+    whole = ratings[~np.isnan(ratings).any(axis=1)]
+    if len(whole) < 2:
+        raise CorpusError(
+            f"Only {len(whole)} of {len(ratings)} instants have a rating from every rater; "
+            "2 are needed to weigh them. Leave out the raters who did not rate this recording."
+        )
+    moving = np.ptp(whole, axis=0) > 0
+    agreement = _mean_agreement(whole, moving)  # (R,)
+    weights = np.where(moving, np.maximum(agreement, 0), 0.0)
+    means = np.nanmean(ratings, axis=0)
+    level = means @ weights / weights.sum() if weights.sum() > 0 else means.mean()
+    kept = moving if moving.any() else np.ones_like(moving)
+    centred = (ratings - means + level)[:, kept]
+    rated = ~np.isnan(centred)
+    total = np.where(rated, centred, 0.0).sum(axis=1)
+    gold = np.divide(total, rated.sum(axis=1), out=np.full(len(total), np.nan), where=rated.any(1))
+    return GoldStandard(
+        gold,
+        weights,
+        constant=tuple(np.flatnonzero(~moving).tolist()),
+        contrary=tuple(np.flatnonzero(moving & (agreement < 0)).tolist()),
+    )
+
+
+def _mean_agreement(whole: np.ndarray, moving: np.ndarray) -> np.ndarray:
+    """Mean CCC (R,) of each moving rater with the other moving ones, population moments."""
+    mean = whole.mean(axis=0)
+    centred = whole - mean
+    covariance = centred.T @ centred / len(whole)  # (R, R)
+    variance = np.diag(covariance)
+    gap = (mean[:, None] - mean) ** 2
+    spread = variance[:, None] + variance + gap
+    pairs = np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=spread > 0)
+    np.fill_diagonal(pairs, 0.0)
+    others = moving[:, None] & moving & ~np.eye(len(mean), dtype=bool)
+    return (pairs * others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
