@@ -132,11 +132,13 @@ def _unfinished(part: Part) -> str:
 
 
 def _difference_caption(part: Part, best: str, told: list[str], others: int) -> Caption:
+    alpha = part.study["statistics"]["alpha"]
     text = (
         f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
         f"videos ({part.corpus}, {part.partition}, “{part.study['headline']}”). Bar: "
-        f"{part.confidence} interval of the difference. Filled marker: told apart (p ≤ {part.study['statistics']['alpha']:g} after "
-        f"Holm's correction over all pairs, and an interval without zero); hollow: not."
+        f"{part.confidence} interval of the difference. Filled marker: told "
+        f"apart (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval without "
+        f"zero); hollow: not."
     )
     which = ", ".join(told) if told else "none"
     alt = f"{len(told)} of {others} fusions are told apart from {best} in mean CCC: {which}."

@@ -39,6 +39,7 @@ def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
     rows = -(-count // columns)
     figure = Figure(figsize=(8.2, 3.0 * rows), layout="constrained")
     axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
+    figure.get_layout_engine().set(hspace=0.04, h_pad=0.06)
     pairs = []
     for place in range(rows * columns):
         row, column = 2 * (place // columns), place % columns

@@ -10,7 +10,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 
-TARGETS = ("valence", "arousal", "mean")
+TARGETS = ("mean", "valence", "arousal")  # of figures and the page: the headline's first
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from avfusion.report._fig_read import Caption, Part, order
-from avfusion.report.style import INK, PAPER, SOFT, WASH, look, looks
+from avfusion.report.style import INK, PAPER, WASH, look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,6 +60,8 @@ def _draw(
         _lines(axis, part, shown, lines, target)
         axis.set_ylabel(target)
         axis.grid(axis="y")
+    axes[-2].sharey(axes[-1])
+    axes[-1].autoscale_view()
     axes[-1].set_xlabel("time in the video, s")
     axes[-1].set_xlim(0, lines["time_s"].max())
     handles, labels = axes[-1].get_legend_handles_labels()
@@ -93,7 +95,7 @@ def _tiers(axis: "Axes", spans: pd.DataFrame) -> None:
     for row, (modality, kind) in enumerate(tiers):
         own = spans[(spans["modality"] == modality) & (spans["kind"] == kind)]
         bars = list(zip(own["start_s"], own["end_s"] - own["start_s"], strict=True))
-        colour = look(modality).colour if modality in SINGLE else SOFT
+        colour = look(modality).colour if modality in SINGLE else INK
         axis.broken_barh(bars, (row - 0.3, 0.6), facecolor=colour, edgecolor=PAPER)
     words = [f"{kind} ({modality})" for modality, kind in tiers]
     axis.set_yticks(range(len(tiers)), words, fontsize=7.5)
@@ -107,8 +109,9 @@ def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> C
     count = len(part.study["seeds"])
     text = (
         f"Predictions for {part.corpus} {part.partition} video {video} against the gold standard "
-        f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay ({delays}). "
-        f"Lines: mean over up to {count} training runs; band: range over the runs of {shown[0]}."
+        f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay "
+        f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
+        f"{shown[0]}."
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."

@@ -11,12 +11,12 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.registry import corpora as corpus_files
 from avfusion.report._fig_protocols import by_protocol, stamps
-from avfusion.report._fig_read import Part, interval, number, order, read
+from avfusion.report._fig_read import TARGETS, Part, interval, number, order, read
 from avfusion.report._page_figures import figures_of
 from avfusion.report._page_paths import without_paths
 from avfusion.report.style import looks
 
-TARGETS = ("mean", "valence", "arousal")  # the headline's first
+UNITS = {"_s": " (s)", "_hz": " (Hz)", "_px": " (px)", "_mb": " (MB)"}
 
 
 def corpora(study: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
@@ -66,9 +66,19 @@ def headline(part: Part) -> list[dict[str, Any]]:
                 "seeds": int(first["seeds"]),
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
+                "parameters": parameters(part, name),
             }
         )
     return found + [{"fusion": n, "colour": style[n].colour, "run": False} for n in absent]
+
+
+def parameters(part: Part, fusion: str) -> str:
+    """Trained numbers of the fusion's model, as its first finished run wrote them down."""
+    for seed in part.study["seeds"]:
+        count = _json(part.layout.run(part.corpus, fusion, seed) / "settings.json")
+        if "parameters" in count:
+            return f"{count['parameters']:,}"
+    return ""
 
 
 def _cell(row: pd.Series) -> dict[str, Any]:
@@ -120,12 +130,18 @@ def protocols(part: Part) -> dict[str, Any]:
 
 def card(part: Part) -> dict[str, Any]:
     """corpus.json as lines, and what the corpus' own file says of itself."""
-    facts = {key: _fact(value) for key, value in part.card().items() if key != "name"}
+    facts = {_label(key): _fact(value) for key, value in part.card().items() if key != "name"}
     try:
         text = ast.get_docstring(ast.parse(corpus_files.source(part.corpus).read_text())) or ""
     except AvfError:
         text = ""
     return {"facts": facts, "text": [block for block in text.split("\n\n") if block.strip()]}
+
+
+def _label(key: str) -> str:
+    for suffix, unit in UNITS.items():
+        key = key.removesuffix(suffix) + unit if key.endswith(suffix) else key
+    return key.replace("_", " ")
 
 
 def _fact(value: Any) -> str:

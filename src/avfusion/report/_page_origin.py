@@ -4,12 +4,15 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from avfusion import __version__
+from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.registry import corpora, encoders
 from avfusion.report._fig_read import Part, read
 
 PACKAGES = (
@@ -81,14 +84,24 @@ def _digest(index: Any) -> str:
 
 
 def _commands(part: Part) -> list[str]:
-    """The commands behind one corpus' numbers; Snakemake runs the same ones."""
-    name, first = part.corpus, part.runs()[0]
-    encoders = [n for own in part.study["features"].values() for n in own]
-    return [
-        f"avf verify {name}",
-        f"avf media {name} --shard 0/1",
-        f"avf index {part.layout.media(name)}",
-        *(f"avf encode {name} {encoder} --shard 0/1" for encoder in encoders),
-        f"avf train {name} {first[0]} --seed {first[1]}    # and {len(part.runs()) - 1} more runs",
-        f"avf score {name}",
-    ]
+    """The commands behind one corpus' numbers; Snakemake runs the same ones, in more shards."""
+    name, runs = part.corpus, part.runs()
+    if not part.card():
+        return []
+    made = [f"avf make-corpus {name}"] if _known(corpora.defines, name, "make") else []
+    lines = [*made, f"avf verify {name}", f"avf media {name}", f"avf index results/media/{name}"]
+    for encoder in dict.fromkeys(n for own in part.study["features"].values() for n in own):
+        if _known(encoders.constant, encoder, "fitted"):
+            lines.append(f"avf fit-encoder {name} {encoder}")
+        lines.append(f"avf encode {name} {encoder}")
+        lines.append(f"avf index results/features/{name}/{encoder}")
+    lines += [f"avf train {name} {fusion} --seed {seed}" for fusion, seed in runs]
+    return [*lines, f"avf score {name}"]
+
+
+def _known(ask: Callable[[str, str], Any], name: str, what: str) -> Any:
+    """What a registry says of an entry, None for an entry that it does not have."""
+    try:
+        return ask(name, what)
+    except AvfError:
+        return None

@@ -56,4 +56,6 @@ def settings_text(study: dict[str, Any]) -> str:
     import yaml
 
     safe = plain(json.loads(json.dumps(study)))
-    return yaml.safe_dump(safe, sort_keys=False, allow_unicode=True, width=96)
+    return yaml.safe_dump(
+        safe, sort_keys=False, allow_unicode=True, width=92, default_flow_style=None
+    )

@@ -127,8 +127,22 @@ def _settings() -> dict[str, Any]:
 def save(figure: "Figure", stem: Path) -> None:
     """Write `stem`.svg and `stem`.png (200 dpi), whole or not at all; equal input, equal bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
+    _settle(figure)
     nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     for kind, metadata in nothing.items():
         half = stem.with_name(f".{stem.name}.half.{kind}")
         figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72, metadata=metadata)
         os.replace(half, stem.with_name(f"{stem.name}.{kind}"))
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay the figure out once and round where its axes lie.
+
+    The solver's last digits vary from call to call, and an SVG's ids are hashes of such numbers.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(value, 6) for value in axis.get_position().bounds])

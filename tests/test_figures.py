@@ -1,0 +1,162 @@
+"""Figures: drawn for any number of fusions, equal for equal numbers, open about what is absent."""
+
+import json
+import shutil
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion.layout import Layout
+from avfusion.report import style
+from avfusion.report._fig_ccc import against
+from avfusion.report._fig_read import Part
+from avfusion.report._fig_traces import chosen_fusions
+from avfusion.report.figures import DRAW, write_figures
+from avfusion.report.tables import write_tables
+from avfusion.score import score_corpus
+from synthetic_results import Plan, write_results
+
+NINE = ("audio", "video", "concat", "late", "lstm", "ca", "jca", "dca", "a_new_one")
+
+
+def reported(folder, names, corpora=("demo",), lost=()):
+    """A scored and tabled synthetic study with training curves; `lost` runs were never made."""
+    layout = Layout(folder)
+    errors = {name: 0.1 + 0.04 * i for i, name in enumerate(names)}
+    plan = Plan(errors=errors, seeds=(0, 1), videos={"train": 3, "validation": 3, "test": 5},
+                failed=("test_04",))  # fmt: skip
+    study = write_results(layout, plan).model_dump()
+    study["statistics"]["draws"] = 200
+    for name in names:
+        for seed in plan.seeds:
+            epochs = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4 + 0.1 * seed]})
+            epochs["score"] = [0.1, 0.5, 0.3]
+            epochs.to_csv(layout.run("demo", name, seed) / "epochs.csv", index=False)
+    for run in lost:
+        shutil.rmtree(layout.run("demo", *run))
+    score_corpus("demo", study, layout)
+    study["corpora"] |= {name: {"root": f"data/{name}"} for name in corpora}
+    write_tables(study, layout)
+    return study, layout
+
+
+def words(layout, stem):
+    """All text of a figure, as a reader of the SVG meets it."""
+    tree = ElementTree.parse(layout.figures / f"{stem}.svg")
+    return [e.text for e in tree.iter("{http://www.w3.org/2000/svg}text") if e.text]
+
+
+@pytest.fixture(scope="module", params=[2, 9], ids=["two fusions", "nine fusions"])
+def drawn(request, tmp_path_factory):
+    study, layout = reported(tmp_path_factory.mktemp("results"), NINE[: request.param])
+    write_figures(study, layout)
+    return study, layout
+
+
+def test_every_kind_of_figure_is_there_as_svg_and_png(drawn):
+    _, layout = drawn
+    stems = {f"demo_{kind}" for kind in DRAW} | {f"demo_traces_test_{i:02d}" for i in range(3)}
+    for stem in stems:
+        assert (layout.figures / f"{stem}.svg").stat().st_size > 1000
+        assert (layout.figures / f"{stem}.png").read_bytes()[:4] == b"\x89PNG"
+    assert set(json.loads((layout.figures / "captions.json").read_text())) == stems
+    assert not list(layout.figures.glob(".*"))
+
+
+def test_every_fusion_is_named_and_its_score_written(drawn):
+    study, layout = drawn
+    shown = words(layout, "demo_ccc")
+    scores = pd.read_csv(layout.tables / "scores.csv")
+    scores = scores[scores["protocol"] == study["headline"]]
+    assert set(study["fusions"]) <= set(shown)
+    assert {f"{value:.3f}".replace("-", "−") for value in scores["mean"]} <= set(shown)
+
+
+def test_differences_are_read_towards_the_best(drawn):
+    study, layout = drawn
+    pairs = Part("demo", study, layout).headline("comparisons")
+    first = pairs.iloc[0]
+    there = against(pairs, first["fusion"], first["other"], first["target"])
+    back = against(pairs, first["other"], first["fusion"], first["target"])
+    assert back["difference"] == -there["difference"]
+    assert (back["low"], back["high"]) == (-there["high"], -there["low"])
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    study, layout = reported(tmp_path, NINE[:2])
+    write_figures(study, layout)
+    first = {path.name: path.read_bytes() for path in layout.figures.iterdir()}
+    shutil.rmtree(layout.figures)
+    write_figures(study, layout)
+    assert {path.name: path.read_bytes() for path in layout.figures.iterdir()} == first
+
+
+def test_what_was_not_run_is_said_not_left_out(tmp_path):
+    lost = [("video", 0), ("video", 1), ("concat", 1)]
+    study, layout = reported(tmp_path, NINE[:3], corpora=("demo", "recola"), lost=lost)
+    write_figures(study, layout)
+    captions = json.loads((layout.figures / "captions.json").read_text())
+    assert words(layout, "demo_ccc").count("not run") == 3  # video, once a panel
+    assert "Not run: video seed 0, video seed 1, concat seed 1." in captions["demo_ccc"]["text"]
+    assert "3 of 6 runs" in captions["demo_curves"]["text"]
+    for kind in DRAW:
+        assert "not run" in captions[f"recola_{kind}"]["text"]
+        assert words(layout, f"recola_{kind}") == ["recola: not run"]
+
+
+def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
+    study, layout = drawn
+    part = Part("demo", study, layout)
+    card = json.loads(layout.card("demo").read_text())
+    assert part.delay_s("arousal") == card["delay_s"]["arousal"] > 0
+    gold, traces = part.gold(), part.traces()
+    best = chosen_fusions(part, list(study["fusions"]))[0]
+    one = traces[
+        (traces["fusion"] == best) & (traces["video"] == "test_00") & (traces["seed"] == 0)
+    ]
+    own = gold[gold["video"] == "test_00"].dropna()
+    gaps = [
+        np.abs(np.interp(one["time_s"] + shift, own["time_s"], own["arousal"]) - one["arousal"])
+        for shift in (0.0, part.delay_s("arousal"))
+    ]
+    assert gaps[1].mean() < gaps[0].mean()
+
+
+def test_a_video_figure_names_the_planted_spans(drawn):
+    _, layout = drawn
+    said = words(layout, "demo_traces_test_00")
+    truth = pd.read_parquet(layout.truth("demo")).query("video == 'test_00'")
+    assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(said)
+
+
+def test_a_fusion_looks_the_same_in_every_study():
+    alone, among = style.looks(["jca"]), style.looks(NINE)
+    assert alone["jca"] == among["jca"] == style.look("jca")
+    assert style.looks(reversed(NINE)) == among
+    assert len({look.colour for look in among.values()}) == len(NINE)
+    assert len({look.marker for look in among.values()}) == len(NINE)
+
+
+def test_every_colour_stands_out_in_light_and_in_dark():
+    ground = {"light": style.PAPER, "dark": style.DARK[style.PAPER]}
+    for light, dark in style.DARK.items():
+        if light not in (style.PAPER, style.WASH, style.RULE):
+            assert contrast(light, ground["light"]) >= 3
+            assert contrast(dark, ground["dark"]) >= 3
+    for text in (style.INK, style.SOFT):
+        assert contrast(text, style.WASH) >= 4.5
+        assert contrast(style.DARK[text], style.DARK[style.WASH]) >= 4.5
+
+
+def contrast(a, b):
+    """WCAG 2 contrast ratio of two hex colours."""
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
