@@ -97,7 +97,7 @@ def corpus_tree(wildcards):
     """What must lie at the corpus' root before it is verified; made if avf can make it."""
     name, root = wildcards.corpus, ROOTS[wildcards.corpus]
     if name in MADE:
-        return f"{root}/.made"
+        return f"{root}/corpus.json"
     if not Path(root).is_dir() and not lay.manifest(name).is_file():
         raise WorkflowError(
             f"Corpus {name!r} is not at {root!r}, and avf cannot make it. Set corpora.{name}.root "

@@ -4,7 +4,7 @@
 rule make_corpus:
     """Generate the corpus whose root this is; every video follows from the seed in its options."""
     output:
-        touch("{root}/.made"),
+        "{root}/corpus.json",
     log:
         LOGS / "{root}" / "make_corpus.log",
     benchmark:
