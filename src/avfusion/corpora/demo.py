@@ -161,7 +161,7 @@ class Demo(Corpus):
         spans = [(p.video, *asdict(s).values()) for p in plans for s in p.spans]
         tables = {"manifest.csv": (rows, MANIFEST), "truth.csv": (spans, TRUTH)}
         for name, (lines, columns) in tables.items():
-            text = pd.DataFrame(lines, columns=list(columns)).toread_csv(index=False)
+            text = pd.DataFrame(lines, columns=list(columns)).to_csv(index=False)
             write_text(self.root / name, text)
         digest = hashlib.sha256("".join(r.digest for r in recipes).encode()).hexdigest()
         card = {**self.card(), "recipe_hash": digest}
