@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from avfusion import registry
 from avfusion.errors import AvfError
@@ -27,6 +28,19 @@ TIMES = lay.results / "benchmarks"
 MADE = [name for name in study.corpora if registry.corpora.defines(name, "make")]
 FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
+ABSENT = {
+    name: f"Corpus {name!r} is not at {root!r}, and avf cannot make it: unpack it there, set "
+    f"corpora.{name}.root to where it lies, or remove it from corpora (`avf doctor` says more)."
+    for name, root in ROOTS.items()
+    if not (name in MADE or Path(root).is_dir() or lay.manifest(name).is_file())
+}
+HERE = [name for name in study.corpora if name not in ABSENT]
+FIGURES = ("ccc", "differences", "protocols", "curves")
+
+for message in ABSENT.values():
+    logger.warning(f"{message} The tables will say: not run.")
+if not HERE:
+    raise WorkflowError("None of the study's corpora is here. " + " ".join(ABSENT.values()))
 
 
 wildcard_constraints:
@@ -98,12 +112,8 @@ def corpus_tree(wildcards):
     name, root = wildcards.corpus, ROOTS[wildcards.corpus]
     if name in MADE:
         return f"{root}/corpus.json"
-    if not Path(root).is_dir() and not lay.manifest(name).is_file():
-        raise WorkflowError(
-            f"Corpus {name!r} is not at {root!r}, and avf cannot make it. Set corpora.{name}.root "
-            f"to the folder that its distributor's archive unpacks to, or remove {name!r} from "
-            f"corpora. Say `avf doctor` for the state of all corpora."
-        )
+    if name in ABSENT:
+        raise WorkflowError(ABSENT[name])
     return []
 
 

@@ -51,4 +51,4 @@ rule verify:
 rule corpus_all:
     """Every corpus of the study, made and verified."""
     input:
-        [lay.manifest(name) for name in study.corpora],
+        [lay.manifest(name) for name in HERE],

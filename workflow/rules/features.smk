@@ -74,4 +74,4 @@ rule feature_index:
 rule features_all:
     """Features of every encoder in use."""
     input:
-        [path for name in study.corpora for path in feature_indexes(name)],
+        [path for name in HERE for path in feature_indexes(name)],

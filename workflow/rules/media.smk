@@ -48,4 +48,4 @@ rule media_index:
 rule media_all:
     """Face tracks and log-mels of every corpus."""
     input:
-        [lay.media(name) / "index.parquet" for name in study.corpora],
+        [lay.media(name) / "index.parquet" for name in HERE],

@@ -6,9 +6,28 @@ rule tables:
     input:
         rules.score_all.input,
     output:
-        scores=report(lay.tables / "scores.csv", category="Tables"),
-        summary=lay.tables / "summary.json",
-        metrics=lay.tables / "metrics.json",
+        scores=report(
+            lay.tables / "scores.csv",
+            caption="../report/scores.rst",
+            category="Tables",
+            labels={"corpus": "all", "shows": "scores"},
+        ),
+        others=[
+            lay.tables / name
+            for name in (
+                "scores.md",
+                "scores.tex",
+                "scores_validation.csv",
+                "comparisons.csv",
+                "comparisons.md",
+                "comparisons.tex",
+                "protocols.csv",
+                "protocols.md",
+                "runs.csv",
+                "summary.json",
+                "metrics.json",
+            )
+        ],
     log:
         LOGS / "report" / "tables.log",
     benchmark:
@@ -34,7 +53,18 @@ rule figures:
         rules.train_all.input,
         rules.tables.output,
     output:
-        ccc=[lay.figures / f"{name}_ccc.png" for name in study.corpora],
+        png=[
+            report(
+                lay.figures / f"{name}_{kind}.png",
+                caption=f"../report/{kind}.rst",
+                category="Figures",
+                labels={"corpus": name, "shows": kind},
+            )
+            for name in study.corpora
+            for kind in FIGURES
+        ],
+        svg=[lay.figures / f"{name}_{kind}.svg" for name in study.corpora for kind in FIGURES],
+        captions=lay.figures / "captions.json",
     log:
         LOGS / "report" / "figures.log",
     benchmark:
@@ -59,7 +89,12 @@ rule page:
         rules.tables.output,
         rules.figures.output,
     output:
-        lay.page,
+        report(
+            lay.page,
+            caption="../report/page.rst",
+            category="Page",
+            labels={"corpus": "all", "shows": "everything"},
+        ),
     log:
         LOGS / "report" / "page.log",
     benchmark:
@@ -111,4 +146,4 @@ rule report_all:
 rule record_all:
     """Every corpus' runs in MLflow."""
     input:
-        [lay.results / f"mlflow.{name}.json" for name in study.corpora],
+        [lay.results / f"mlflow.{name}.json" for name in HERE],

@@ -31,4 +31,4 @@ rule score:
 rule score_all:
     """Scores of every corpus."""
     input:
-        [lay.scores(name) / "scores.parquet" for name in study.corpora],
+        [lay.scores(name) / "scores.parquet" for name in HERE],

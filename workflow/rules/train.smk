@@ -29,4 +29,4 @@ rule train:
 rule train_all:
     """Every fusion with every seed on every corpus."""
     input:
-        [path for name in study.corpora for path in traces(name)],
+        [path for name in HERE for path in traces(name)],
