@@ -168,6 +168,7 @@ def build(folder: Path) -> dict[str, Path]:
     )
     late = int(0.3 * AUDIO_HZ)
     at["late_sound"] = write(folder / "late_sound.mp4", images, audio=[(0.3, click[late:])])
+    at["short_sound"] = write(folder / "short_sound.mp4", pictures(), audio=[(0.0, tone(1))])
     shown_ms = [200 + 40 * i for i in range(FRAMES)]
     early = np.concatenate([np.zeros(AUDIO_HZ // 5, np.float32), click])
     at["early_sound"] = write(

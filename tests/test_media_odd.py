@@ -150,6 +150,15 @@ def test_sound_that_starts_late_is_absent_until_then(odd):
     assert sounding(record(odd, "early_sound"))[0]
 
 
+def test_sound_that_ends_early_is_absent_from_then_on_and_told(odd):
+    found = record(odd, "short_sound")
+    end = round(1.0 / found.mel_hop_s)
+    assert sounding(found)[: end - 10].all()
+    assert not sounding(found)[end + 10 :].any()
+    assert "the sound ends at" in odd.table.warnings["short_sound"]
+    assert odd.table.warnings["wrong_name"] == ""
+
+
 def test_one_frame_is_a_video(odd):
     one = record(odd, "one_frame")
     assert one.frames.time_s.tolist() == [0]

@@ -76,7 +76,7 @@ def test_a_gap_in_a_file_keeps_later_sound_in_its_place(tmp_path, form, codec):
     assert loud[5:43].all()
     assert not loud[53:93].any()
     assert loud[103:190].all()
-    assert source.warnings == ["1 gaps in the sound"]
+    assert source.warnings == ["gaps in the sound: 1"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Frames come once, in order, at their own times, whichever reader gives them."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,13 @@ def test_when_decord_stops_half_way_pyav_goes_on_from_there(plain, monkeypatch):
     assert [number for _, _, number in read(frames)] == list(range(odd_videos.FRAMES))
     assert frames.reader == "pyav"
     assert "gave up at frame 20" in frames.warnings[0]
+
+
+def test_without_decord_installed_pyav_reads(plain, monkeypatch):
+    monkeypatch.setitem(sys.modules, "decord", None)
+    frames = Frames(probe(plain))
+    assert [number for _, _, number in read(frames)] == list(range(odd_videos.FRAMES))
+    assert frames.reader == "pyav"
 
 
 def test_decord_is_not_trusted_with_times_that_differ(tmp_path, monkeypatch):

@@ -84,8 +84,13 @@ def _work(
     pipe: Connection, path: str, folder: Path, settings: dict[str, Any], key: str, decord: bool
 ) -> None:
     """In the child: read one video and say what came of it."""
+    import cv2
+    import torch
+
     from avfusion.media.read import read_video
 
+    cv2.setNumThreads(1)  # a video is one core's work; shards are what runs side by side
+    torch.set_num_threads(1)
     try:
         meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe))
         pipe.send({"meta": meta})

@@ -21,6 +21,7 @@ class Sound:
         self.probe = probe
         self.rate_hz = rate_hz
         self.start_s = float("nan")  # of the first sample, on the video's timeline
+        self.end_s = float("nan")  # of the last one, once all is read
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Piece]:
@@ -36,8 +37,9 @@ class Sound:
             if len(samples):
                 yield start, samples
             end = start + len(samples)
+            self.end_s = end / self.rate_hz
         if gaps:
-            self.warnings.append(f"{gaps} gaps in the sound")
+            self.warnings.append(f"gaps in the sound: {gaps}")
         if self.probe.audio and end is None:
             self.warnings.append("the sound track holds no sound that can be decoded")
 
@@ -55,7 +57,7 @@ class Sound:
         if run is not None:
             yield from run.flush()
         if decoded.damaged:
-            self.warnings.append(f"{decoded.damaged} damaged pieces in the sound")
+            self.warnings.append(f"damaged pieces in the sound: {decoded.damaged}")
 
 
 class _Run:

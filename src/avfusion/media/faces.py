@@ -39,7 +39,6 @@ class FaceTrack:
         raw = WEIGHTS.read_bytes()
         if hashlib.sha256(raw).hexdigest() != _SHA256:
             raise MediaError(f"{WEIGHTS}: not the file that was shipped. Install avfusion again.")
-        cv2.setNumThreads(1)
         self._detector = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), score, _OVERLAP)
         self._face_px = face_px
         self._last: np.ndarray | None = None  # (4,) box of the followed person

@@ -105,7 +105,7 @@ def _walk(
 def _early_end(container: av.container.InputContainer, ends_s: float) -> tuple[str, ...]:
     if container.duration is None:
         return ()
-    promised_s = (container.duration + max(container.start_time or 0, 0)) / av.time_base
+    promised_s = container.duration / av.time_base
     if promised_s - ends_s <= _EARLY_END_S:
         return ()
     return (f"the file ends at {ends_s:.2f} s of the {promised_s:.2f} s that its header promises",)

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from avfusion.errors import MediaError
 from avfusion.media.audio import Sound
 from avfusion.media.faces import Face, FaceTrack
@@ -17,6 +15,7 @@ from avfusion.media.video import Frames
 from avfusion.media.writer import RecordWriter
 
 Progress = Callable[[int, int, str], None]  # frames done, frames expected, reader
+_SHORT_S = 0.5  # a sound that ends so much before the pictures is worth a word
 _NO_FACE = (math.nan,) * 15
 
 
@@ -33,7 +32,6 @@ def read_video(
     `settings` are MediaSettings as a dict; `key` names the content and settings, for resuming;
     `progress` hears of every frame. Refuses with MediaError what cannot be read at all.
     """
-    torch.set_num_threads(1)
     mel_shape = MelShape.of(settings)
     file = probe(path)
     frames = Frames(file, use_decord)
@@ -54,7 +52,7 @@ def read_video(
             "faces_max": track["faces_max"],
             "reader": frames.reader,
             "audio_offset_s": None if math.isnan(sound.start_s) else sound.start_s,
-            "warnings": [*file.warnings, *frames.warnings, *_remarks(file, track), *sound.warnings],
+            "warnings": [*file.warnings, *frames.warnings, *_remarks(file, track, sound)],
             "face_px": settings["face_px"],
             "mel_hop_s": settings["mel_hop_s"],
         }
@@ -94,8 +92,12 @@ def _numbers(face: Face | None) -> tuple[float, ...]:
     return (face.score, *face.box.tolist(), *face.points.ravel().tolist())
 
 
-def _remarks(file: Probe, track: dict[str, Any]) -> list[str]:
-    remarks = []
+def _remarks(file: Probe, track: dict[str, Any], sound: Sound) -> list[str]:
+    remarks = list(sound.warnings)
+    if track["last_s"] - sound.end_s > _SHORT_S:
+        remarks.append(
+            f"the sound ends at {sound.end_s:.2f} s, the pictures {track['last_s']:.2f} s"
+        )
     if not file.audio:
         remarks.append("no sound track")
     if not track["with_face"]:

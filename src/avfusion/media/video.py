@@ -61,7 +61,7 @@ class Frames:
                 yield index, time_s, np.ascontiguousarray(image)
             index += 1
         if decoded.damaged:
-            self.warnings.append(f"{decoded.damaged} damaged pictures in the stream")
+            self.warnings.append(f"damaged pictures in the stream: {decoded.damaged}")
 
     def _time_s(self, index: int, container_s: float | None) -> float | None:
         """None for a frame that cannot be placed: no timestamp, and more frames than packets."""
