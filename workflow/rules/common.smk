@@ -20,7 +20,8 @@ except AvfError as error:
     raise WorkflowError(str(error)) from None
 
 # `avf` stands beside the Python that runs Snakemake, whether or not a shell has activated it.
-shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+# A prefix replaces Snakemake's own, whose pipefail keeps `| tee` from hiding a failed job.
+shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
 
 lay = Layout(Path(study.results))
 LOGS = lay.results / "logs"
