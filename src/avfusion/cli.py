@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("encode", _encode, "Write one encoder's features.", "corpus", "encoder")
     sub.add_argument("--shard", default="0/1", help="i/n: every n-th video, from the i-th")
     settings(sub)
-    sub = command("train", _train, "Fit one fusion with one seed; write traces.", "corpus", "fusion")
+    sub = command(
+        "train", _train, "Fit one fusion with one seed; write traces.", "corpus", "fusion"
+    )
     sub.add_argument("--seed", type=int, default=0)
     settings(sub)
     sub = command("infer", _infer, "Write the traces of a trained run again.")
@@ -78,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
 def _doctor(args: argparse.Namespace) -> int:
     from avfusion.doctor import examine
 
-    return examine(args.config)
+    verdicts = []
+    for finding in examine(args.config):
+        print(finding)
+        verdicts.append(finding.verdict)
+    return int("MISSING" in verdicts)
 
 
 def _schema(args: argparse.Namespace) -> None:
