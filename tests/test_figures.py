@@ -11,7 +11,7 @@ import pytest
 from avfusion.layout import Layout
 from avfusion.report import style
 from avfusion.report._fig_ccc import against
-from avfusion.report._fig_read import Part
+from avfusion.report._fig_read import CorpusFiles
 from avfusion.report._fig_traces import chosen_fusions
 from avfusion.report.figures import DRAW, write_figures
 from avfusion.report.tables import write_tables
@@ -76,7 +76,7 @@ def test_every_fusion_is_named_and_its_score_written(drawn):
 
 def test_differences_are_read_towards_the_best(drawn):
     study, layout = drawn
-    pairs = Part("demo", study, layout).headline("comparisons")
+    pairs = CorpusFiles("demo", study, layout).headline("comparisons")
     first = pairs.iloc[0]
     there = against(pairs, first["fusion"], first["other"], first["target"])
     back = against(pairs, first["other"], first["fusion"], first["target"])
@@ -108,18 +108,18 @@ def test_what_was_not_run_is_said_not_left_out(tmp_path):
 
 def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
     study, layout = drawn
-    part = Part("demo", study, layout)
+    files = CorpusFiles("demo", study, layout)
     card = json.loads(layout.card("demo").read_text())
-    assert part.delay_s("arousal") == card["delay_s"]["arousal"] > 0
-    gold, traces = part.gold(), part.traces()
-    best = chosen_fusions(part, list(study["fusions"]))[0]
+    assert files.delay_s("arousal") == card["delay_s"]["arousal"] > 0
+    gold, traces = files.gold(), files.traces()
+    best = chosen_fusions(files, list(study["fusions"]))[0]
     one = traces[
         (traces["fusion"] == best) & (traces["video"] == "test_00") & (traces["seed"] == 0)
     ]
     own = gold[gold["video"] == "test_00"].dropna()
     gaps = [
         np.abs(np.interp(one["time_s"] + shift, own["time_s"], own["arousal"]) - one["arousal"])
-        for shift in (0.0, part.delay_s("arousal"))
+        for shift in (0.0, files.delay_s("arousal"))
     ]
     assert gaps[1].mean() < gaps[0].mean()
 

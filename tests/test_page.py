@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from avfusion.report import _page_origin
 from avfusion.report._page_paths import without_paths
 from avfusion.report.figures import write_figures
 from avfusion.report.page import write_page
@@ -140,17 +141,29 @@ def test_no_folder_of_this_machine_appears(tmp_path):
 
 
 def test_names_are_text_not_markup(tmp_path):
-    study, layout, text = made(tmp_path, ("audio", "jca"), lost=[("jca", 0)])
-    study["headline_note"] = NASTY
-    missing = pd.DataFrame(
-        {"video": [NASTY], "partition": ["test"], "stage": ["media"], "reason": ["</td><script>"]}
-    )
-    missing.to_csv(layout.scores("demo") / "missing.csv", index=False)
+    study, layout = reported(tmp_path, ("audio", "jca"))
+    row = {"video": NASTY, "partition": "test", "stage": "media", "reason": "</td><script>"}
+    pd.DataFrame([row]).to_csv(layout.scores("demo") / "missing.csv", index=False)
+    study["fusions"][NASTY] = {}
     write_page(study, layout)
-    again = layout.page.read_text(encoding="utf-8")
-    assert NASTY in Reader(again).text
-    assert NASTY not in again
-    assert again.count("<script>") == text.count("<script>") == 1
+    text = layout.page.read_text(encoding="utf-8")
+    assert Reader(text).text.count(NASTY) >= 2  # the video and the fusion
+    assert NASTY not in text
+    assert text.count("<script>") == 1
+
+
+def test_checks_that_do_not_pass_are_shown(tmp_path):
+    study, layout = reported(tmp_path, ("audio",))
+    columns = ["name", "verdict", "expected", "found", "hint", "certainty"]
+    rows = [
+        ("videos", "PASS", "11", "11", "", "by definition"),
+        ("subjects apart", "WARN", "0 shared", "1 shared", "Look at s03.", "paper"),
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(layout.checks("demo"), index=False)
+    write_page(study, layout)
+    said = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "made 2 checks ." in said or "made 2 checks." in said
+    assert "subjects apart WARN 0 shared 1 shared Look at s03." in said
 
 
 def test_a_study_of_which_nothing_ran_still_has_a_page(tmp_path):
@@ -160,10 +173,15 @@ def test_a_study_of_which_nothing_ran_still_has_a_page(tmp_path):
     assert "2 runs were asked for, none was scored" in said
 
 
-def test_the_page_is_the_same_twice(page):
-    study, layout, text = page
-    write_page(study, layout)
-    assert layout.page.read_text(encoding="utf-8") == text
+def test_the_page_is_the_same_twice(page, monkeypatch):
+    study, layout, _ = page
+    monkeypatch.setattr(_page_origin, "code", lambda: "one commit")
+    texts = []
+    for _ in range(2):
+        write_page(study, layout)
+        texts.append(layout.page.read_text(encoding="utf-8"))
+    assert texts[0] == texts[1]
+    assert "one commit" in texts[0]
 
 
 @pytest.mark.parametrize(

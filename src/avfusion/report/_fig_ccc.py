@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from avfusion.report._fig_read import TARGETS, Caption, Part, interval, number, order
+from avfusion.report._fig_read import TARGETS, Caption, CorpusFiles, interval, number, order
 from avfusion.report.style import INK, PAPER, SOFT, looks
 
 if TYPE_CHECKING:
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
+def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     """CCC of every fusion with its interval, one panel a target, best fusion at the top."""
-    scores = part.headline("scores")
+    scores = files.headline("scores")
     scored = order(scores)
     if not scored:
         return None
-    names = scored + [name for name in part.study["fusions"] if name not in scored]
+    names = scored + [name for name in files.study["fusions"] if name not in scored]
     figure, axes = _panels(len(names))
-    seeds, style = part.seed_scores(), looks(part.study["fusions"])
+    seeds, style = files.seed_scores(), looks(files.study["fusions"])
     for axis, target in zip(axes, TARGETS, strict=True):
         rows = scores[scores["target"] == target].set_index("fusion")
         for y, name in enumerate(names):
@@ -36,18 +36,18 @@ def draw_ccc(part: Part) -> "tuple[Figure, Caption] | None":
         axis.set_title(target)
         axis.set_xlabel("CCC")
     axes[0].set_yticks(range(len(names)), names)
-    return figure, _ccc_caption(part, scores, scored)
+    return figure, _ccc_caption(files, scores, scored)
 
 
-def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
+def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     """CCC of every fusion minus the best one's, paired by video; filled = told apart (Holm)."""
-    pairs, scores = part.headline("comparisons"), part.headline("scores")
+    pairs, scores = files.headline("comparisons"), files.headline("scores")
     names = order(scores)
     if len(names) < 2 or not len(pairs):
         return None
     best, others = names[0], names[1:]
     figure, axes = _panels(len(others))
-    style = looks(part.study["fusions"])
+    style = looks(files.study["fusions"])
     told = []
     for axis, target in zip(axes, TARGETS, strict=True):
         axis.axvline(0, color=SOFT, linewidth=1)
@@ -59,7 +59,7 @@ def draw_differences(part: Part) -> "tuple[Figure, Caption] | None":
         axis.set_title(target)
         axis.set_xlabel(f"CCC minus {best}'s")
     axes[0].set_yticks(range(len(others)), others)
-    return figure, _difference_caption(part, best, told, len(others))
+    return figure, _difference_caption(files, best, told, len(others))
 
 
 def against(pairs: pd.DataFrame, name: str, best: str, target: str) -> dict[str, Any] | None:
@@ -106,40 +106,42 @@ def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = Fa
                   fontsize=7.5, color=INK)  # fmt: skip
 
 
-def _ccc_caption(part: Part, scores: pd.DataFrame, names: list[str]) -> Caption:
+def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> Caption:
     rows = scores[scores["target"] == "mean"].set_index("fusion")
     top = rows.loc[names[0]]
     said = [f"{n} {number(rows.loc[n, 'mean'])} {interval(rows.loc[n, 'low'], rows.loc[n, 'high'])}"
             for n in names]  # fmt: skip
     videos, missing = int(top["videos"]), int(top["missing"])
     text = (
-        f"Concordance (CCC) with the gold standard on the {part.partition} partition of "
-        f"{part.corpus}, protocol “{part.study['headline']}”: {videos} videos scored, {missing} "
+        f"Concordance (CCC) with the gold standard on the {files.partition} partition of "
+        f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {int(top['seeds'])} training runs; bar: "
-        f"{part.confidence} interval over videos; "
+        f"{files.confidence} interval over videos; "
         f"small points below it: single runs. Sorted by the mean of valence and arousal."
-        f"{_unfinished(part)}"
+        f"{_unfinished(files)}"
     )
-    alt = f"Mean CCC with {part.confidence} interval, best first: " + "; ".join(said) + "."
-    return Caption(part.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
+    alt = f"Mean CCC with {files.confidence} interval, best first: " + "; ".join(said) + "."
+    return Caption(files.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
 
 
-def _unfinished(part: Part) -> str:
-    seeds = part.seed_scores()
+def _unfinished(files: CorpusFiles) -> str:
+    seeds = files.seed_scores()
     done = set(zip(seeds["fusion"], seeds["seed"], strict=True)) if len(seeds) else set()
-    absent = [f"{fusion} seed {seed}" for fusion, seed in part.runs() if (fusion, seed) not in done]
+    absent = [
+        f"{fusion} seed {seed}" for fusion, seed in files.runs() if (fusion, seed) not in done
+    ]
     return f" Not run: {', '.join(absent)}." if absent else ""
 
 
-def _difference_caption(part: Part, best: str, told: list[str], others: int) -> Caption:
-    alpha = part.study["statistics"]["alpha"]
+def _difference_caption(files: CorpusFiles, best: str, told: list[str], others: int) -> Caption:
+    alpha = files.study["statistics"]["alpha"]
     text = (
         f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
-        f"videos ({part.corpus}, {part.partition}, “{part.study['headline']}”). Bar: "
-        f"{part.confidence} interval of the difference. Filled marker: told "
+        f"videos ({files.corpus}, {files.partition}, “{files.study['headline']}”). Bar: "
+        f"{files.confidence} interval of the difference. Filled marker: told "
         f"apart (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval without "
         f"zero); hollow: not."
     )
     which = ", ".join(told) if told else "none"
     alt = f"{len(told)} of {others} fusions are told apart from {best} in mean CCC: {which}."
-    return Caption(part.corpus, "differences", f"Differences to {best}", text, alt)
+    return Caption(files.corpus, "differences", f"Differences to {best}", text, alt)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avfusion.report._fig_read import Caption, Part, number
+from avfusion.report._fig_read import Caption, CorpusFiles, number
 from avfusion.report.style import Look, looks
 
 if TYPE_CHECKING:
@@ -14,21 +14,22 @@ if TYPE_CHECKING:
 COLUMNS = 5
 
 
-def draw_curves(part: Part) -> "tuple[Figure, Caption] | None":
+def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     """Small multiples: one column a fusion, loss above validation score, one line a seed."""
-    epochs = part.epochs()
+    epochs = files.epochs()
     if not len(epochs):
         return None
-    names = [name for name in part.study["fusions"] if name in set(epochs["fusion"])]
+    names = [name for name in files.study["fusions"] if name in set(epochs["fusion"])]
     figure, grid = _grid(len(names))
-    style = looks(part.study["fusions"])
+    style = looks(files.study["fusions"])
     for name, (upper, lower) in zip(names, grid, strict=True):
         for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
             _run(upper, lower, run, style[name])
         upper.set_title(name)
         lower.set_xlabel("epoch")
         lower.tick_params(labelbottom=True)
-    return figure, _caption(part, epochs, names)
+        lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return figure, _caption(files, epochs, names)
 
 
 def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
@@ -66,14 +67,14 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
                    markersize=5)  # fmt: skip
 
 
-def _caption(part: Part, epochs: pd.DataFrame, names: list[str]) -> Caption:
-    runs, asked = len(epochs.groupby(["fusion", "seed"])), len(part.runs())
+def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:
+    runs, asked = len(epochs.groupby(["fusion", "seed"])), len(files.runs())
     text = (
-        f"Training on {part.corpus}: loss on the train partition above, mean CCC of valence and "
+        f"Training on {files.corpus}: loss on the train partition above, mean CCC of valence and "
         f"arousal on the validation partition below, one line a run ({runs} of {asked} runs). "
         f"Marker: the epoch whose weights are kept."
     )
     best = epochs.groupby("fusion")["score"].max()
     said = "; ".join(f"{name} {number(best[name])}" for name in names)
     alt = f"Best validation CCC of any run: {said}."
-    return Caption(part.corpus, "curves", "Training curves", text, alt)
+    return Caption(files.corpus, "curves", "Training curves", text, alt)

@@ -25,7 +25,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Part:
+class CorpusFiles:
     """One corpus of a study and where its files lie; what every figure is drawn from."""
 
     corpus: str

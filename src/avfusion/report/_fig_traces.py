@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avfusion.report._fig_read import Caption, Part, order
+from avfusion.report._fig_read import Caption, CorpusFiles, order
 from avfusion.report.style import INK, PAPER, WASH, look, looks
 
 if TYPE_CHECKING:
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 SINGLE = ("audio", "video")
 
 
-def draw_traces(part: Part, videos: int = 3) -> "Iterator[tuple[str, Figure, Caption]]":
+def draw_traces(files: CorpusFiles, videos: int = 3) -> "Iterator[tuple[str, Figure, Caption]]":
     """One figure a video, for the reported videos with the most planted spans (then by name)."""
-    traces, gold, truth = part.traces(), part.gold(), part.truth()
+    traces, gold, truth = files.traces(), files.gold(), files.truth()
     if not len(traces) or not len(gold):
         return
     spans = truth["video"].value_counts() if len(truth) else pd.Series(dtype=int)
     chosen = sorted(traces["video"].unique(), key=lambda v: (-spans.get(v, 0), v))[:videos]
-    shown = chosen_fusions(part, sorted(traces["fusion"].unique()))
+    shown = chosen_fusions(files, sorted(traces["fusion"].unique()))
     for video in chosen:
         own = truth[truth["video"] == video] if len(truth) else truth
         lines = traces[traces["video"] == video]
-        figure = _draw(part, shown, lines, gold[gold["video"] == video], own)
-        yield video, figure, _caption(part, video, shown, own)
+        figure = _draw(files, shown, lines, gold[gold["video"] == video], own)
+        yield video, figure, _caption(files, video, shown, own)
 
 
-def chosen_fusions(part: Part, present: list[str]) -> list[str]:
+def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:
     """The best fusion first, then single modalities, then the next best, three in all."""
-    scores = part.headline("scores")
+    scores = files.headline("scores")
     ranked = [n for n in order(scores) if n in present]
     ranked += [n for n in present if n not in ranked]
     joint = [n for n in ranked if n not in SINGLE]
@@ -41,7 +41,11 @@ def chosen_fusions(part: Part, present: list[str]) -> list[str]:
 
 
 def _draw(
-    part: Part, shown: list[str], lines: pd.DataFrame, gold: pd.DataFrame, spans: pd.DataFrame
+    files: CorpusFiles,
+    shown: list[str],
+    lines: pd.DataFrame,
+    gold: pd.DataFrame,
+    spans: pd.DataFrame,
 ) -> "Figure":
     from matplotlib.figure import Figure
 
@@ -55,13 +59,13 @@ def _draw(
         _tiers(axes[0], spans)
     for axis, target in zip(axes[-2:], ("valence", "arousal"), strict=True):
         _shade(axis, spans)
-        axis.plot(gold["time_s"] - part.delay_s(target), gold[target], color=INK, linewidth=2.4,
+        axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.4,
                   label="gold", zorder=2.5)  # fmt: skip
-        _lines(axis, part, shown, lines, target)
+        _lines(axis, files, shown, lines, target)
         axis.set_ylabel(target)
         axis.grid(axis="y")
     axes[-2].sharey(axes[-1])
-    axes[-1].autoscale_view()
+    axes[-1].set_ylim(_limits(files, gold, lines))
     axes[-1].set_xlabel("time in the video, s")
     axes[-1].set_xlim(0, lines["time_s"].max())
     handles, labels = axes[-1].get_legend_handles_labels()
@@ -69,9 +73,21 @@ def _draw(
     return figure
 
 
-def _lines(axis: "Axes", part: Part, shown: list[str], lines: pd.DataFrame, target: str) -> None:
+def _limits(files: CorpusFiles, gold: pd.DataFrame, lines: pd.DataFrame) -> tuple[float, float]:
+    """What is drawn and a little more, at most a quarter beyond the rating scale at either end."""
+    columns = ["valence", "arousal"]
+    low, high = files.card().get("range", (-1.0, 1.0))
+    room, edge = (high - low) / 4, (high - low) / 50
+    values = pd.concat([gold[columns], lines[columns]])
+    bottom, top = values.min().min(), values.max().max()
+    return max(bottom - edge, low - room), min(top + edge, high + room)
+
+
+def _lines(
+    axis: "Axes", files: CorpusFiles, shown: list[str], lines: pd.DataFrame, target: str
+) -> None:
     """Mean over seeds of each fusion; the best one's range over seeds as a band."""
-    style = looks(part.study["fusions"])
+    style = looks(files.study["fusions"])
     for rank, name in reversed(list(enumerate(shown))):
         by_time = lines[lines["fusion"] == name].groupby("time_s")[target]
         mean, low, high = by_time.mean(), by_time.min(), by_time.max()
@@ -104,14 +120,14 @@ def _tiers(axis: "Axes", spans: pd.DataFrame) -> None:
     axis.spines[["left", "bottom"]].set_visible(False)
 
 
-def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
-    delays = ", ".join(f"{part.delay_s(t):g} s for {t}" for t in ("valence", "arousal"))
-    count = len(part.study["seeds"])
+def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
+    delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in ("valence", "arousal"))
+    count = len(files.study["seeds"])
     text = (
-        f"Predictions for {part.corpus} {part.partition} video {video} against the gold standard "
+        f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
         f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay "
         f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
-        f"{shown[0]}."
+        f"{shown[0]}. A line that leaves the axes lies beyond the rating scale."
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
@@ -121,4 +137,4 @@ def _caption(part: Part, video: str, shown: list[str], spans: pd.DataFrame) -> C
     )
     alt = f"Valence and arousal over time: gold and {', '.join(shown)}."
     alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
-    return Caption(part.corpus, "traces", f"Predictions over time, {video}", text, alt)
+    return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)

@@ -13,7 +13,7 @@ from avfusion import __version__
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.registry import corpora, encoders
-from avfusion.report._fig_read import Part, read
+from avfusion.report._fig_read import CorpusFiles, read
 
 PACKAGES = (
     *("torch", "torchaudio", "numpy", "pandas", "scipy", "decord", "av", "opencv-python-headless"),
@@ -23,12 +23,12 @@ PACKAGES = (
 
 def origin(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
     """Everything a reader needs to make the page again, or to see why theirs differs."""
-    parts = [Part(name, study, layout) for name in study["corpora"]]
+    parts = [CorpusFiles(name, study, layout) for name in study["corpora"]]
     return {
         "code": code(),
         "versions": {"Python": platform.python_version(), **_versions()},
-        "hashes": [line for part in parts for line in _hashes(part)],
-        "commands": [line for part in parts for line in _commands(part)],
+        "hashes": [line for files in parts for line in _hashes(files)],
+        "commands": [line for files in parts for line in _commands(files)],
     }
 
 
@@ -61,20 +61,20 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _hashes(part: Part) -> list[tuple[str, str]]:
+def _hashes(files: CorpusFiles) -> list[tuple[str, str]]:
     """Data hash of the corpus, one hash over each encoder's features and over all weights."""
     found = []
-    if part.card():
-        found.append((f"{part.corpus}: manifest and gold", part.card().get("data_hash", "")))
-    for name in dict.fromkeys(n for own in part.study["features"].values() for n in own):
-        index = read(part.layout.features(part.corpus, name) / "index.parquet")
+    if files.card():
+        found.append((f"{files.corpus}: manifest and gold", files.card().get("data_hash", "")))
+    for name in dict.fromkeys(n for own in files.study["features"].values() for n in own):
+        index = read(files.layout.features(files.corpus, name) / "index.parquet")
         if "sha256" in index:
-            found.append((f"{part.corpus}: features {name}", _digest(index)))
-    for fusion, seed in part.runs():
-        path = part.layout.run(part.corpus, fusion, seed) / "best.safetensors"
+            found.append((f"{files.corpus}: features {name}", _digest(index)))
+    for fusion, seed in files.runs():
+        path = files.layout.run(files.corpus, fusion, seed) / "best.safetensors"
         if path.is_file():
             whole = hashlib.sha256(path.read_bytes()).hexdigest()
-            found.append((f"{part.corpus}: weights {fusion} seed {seed}", whole))
+            found.append((f"{files.corpus}: weights {fusion} seed {seed}", whole))
     return found
 
 
@@ -83,14 +83,14 @@ def _digest(index: Any) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _commands(part: Part) -> list[str]:
+def _commands(files: CorpusFiles) -> list[str]:
     """The commands behind one corpus' numbers; Snakemake runs the same ones, in more shards."""
-    name, runs = part.corpus, part.runs()
-    if not part.card():
+    name, runs = files.corpus, files.runs()
+    if not files.card():
         return []
     made = [f"avf make-corpus {name}"] if _known(corpora.defines, name, "make") else []
     lines = [*made, f"avf verify {name}", f"avf media {name}", f"avf index results/media/{name}"]
-    for encoder in dict.fromkeys(n for own in part.study["features"].values() for n in own):
+    for encoder in dict.fromkeys(n for own in files.study["features"].values() for n in own):
         if _known(encoders.constant, encoder, "fitted"):
             lines.append(f"avf fit-encoder {name} {encoder}")
         lines.append(f"avf encode {name} {encoder}")

@@ -14,7 +14,7 @@ from avfusion.layout import Layout
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
 from avfusion.report._fig_curves import draw_curves
 from avfusion.report._fig_protocols import draw_protocols
-from avfusion.report._fig_read import Caption, Part
+from avfusion.report._fig_read import Caption, CorpusFiles
 from avfusion.report._fig_traces import draw_traces
 from avfusion.report.style import SOFT, drawing, save
 
@@ -38,7 +38,7 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
     captions: dict[str, Any] = {}
     for corpus in study["corpora"]:
         with drawing():
-            for stem, figure, caption in _all(Part(corpus, study, layout)):
+            for stem, figure, caption in _all(CorpusFiles(corpus, study, layout)):
                 save(figure, layout.figures / stem)
                 captions[stem] = asdict(caption)
                 log.info("figure %s", stem)
@@ -47,22 +47,22 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
     os.replace(half, layout.figures / "captions.json")
 
 
-def _all(part: Part) -> "Iterator[tuple[str, Figure, Caption]]":
+def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
     for kind, draw in DRAW.items():
-        figure, caption = draw(part) or _absent(part, kind)
-        yield f"{part.corpus}_{kind}", figure, caption
-    for video, figure, caption in draw_traces(part):
-        yield f"{part.corpus}_traces_{video.replace('/', '-')}", figure, caption
+        figure, caption = draw(files) or _absent(files, kind)
+        yield f"{files.corpus}_{kind}", figure, caption
+    for video, figure, caption in draw_traces(files):
+        yield f"{files.corpus}_traces_{video.replace('/', '-')}", figure, caption
 
 
-def _absent(part: Part, kind: str) -> "tuple[Figure, Caption]":
+def _absent(files: CorpusFiles, kind: str) -> "tuple[Figure, Caption]":
     """A figure that says what it lacks, so that no gap is mistaken for a result."""
     from matplotlib.figure import Figure
 
-    if part.card():
-        words = f"{part.corpus}: not enough finished runs for this figure ({kind})"
+    if files.card():
+        words = f"{files.corpus}: not enough finished runs for this figure ({kind})"
     else:
-        words = f"{part.corpus}: not run"
+        words = f"{files.corpus}: not run"
     figure = Figure(figsize=(8.2, 1.2))
     figure.text(0.5, 0.5, words, ha="center", va="center", color=SOFT, fontsize=11)
-    return figure, Caption(part.corpus, kind, f"{kind}: nothing to show", words + ".", words + ".")
+    return figure, Caption(files.corpus, kind, f"{kind}: nothing to show", words + ".", words + ".")

@@ -27,13 +27,13 @@ DARK = {  # the page's dark theme: every colour that a figure may hold, and what
 """Light colour to dark colour; both clear 3:1 against their own ground."""
 
 _HUES = list(DARK)[5:]
-_MARKERS = "osD^vP<X>ph*dH8"
+_MARKERS = "osD^vP<*>phXdH8"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
-_KNOWN = {  # fusion: hue, marker, dash; single modalities dotted, so that they read as baselines
-    "audio": (4, 5, 2), "video": (7, 1, 2), "concat": (8, 3, 1), "late": (9, 4, 1),
+_KNOWN = {  # fusion: hue, marker, dash; single modalities are dotted, joint attention is solid
+    "audio": (4, 5, 2), "video": (7, 1, 2), "concat": (3, 3, 1), "late": (9, 4, 1),
     "lstm": (10, 9, 3), "self_attention": (11, 12, 3), "ca": (0, 0, 0), "ca2": (6, 8, 1),
-    "jca": (1, 2, 0), "rjca": (5, 6, 0), "dca": (2, 7, 0), "iaca": (3, 10, 0),
+    "jca": (1, 2, 0), "rjca": (5, 6, 0), "dca": (2, 7, 0), "iaca": (8, 10, 0),
 }  # fmt: skip
 
 
@@ -113,6 +113,8 @@ def _settings() -> dict[str, Any]:
         "ytick.labelsize": 9,
         "grid.color": RULE,
         "grid.linewidth": 0.7,
+        "figure.constrained_layout.w_pad": 0.08,  # inches; text is as wide as measured, not hinted
+        "text.hinting": "none",
         "lines.linewidth": 1.5,
         "lines.solid_capstyle": "round",
         "legend.frameon": False,
@@ -143,6 +145,7 @@ def _settle(figure: "Figure") -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
+        engine.execute(figure)  # labels of the second pass know where the axes lie
         figure.set_layout_engine("none")
     for axis in figure.axes:
         axis.set_position([round(value, 6) for value in axis.get_position().bounds])

@@ -1,0 +1,65 @@
+"""What the page says of a corpus itself: its card, its own words, its partitions, its checks."""
+
+import ast
+from typing import Any
+
+from avfusion.errors import AvfError
+from avfusion.registry import corpora as corpus_files
+from avfusion.report._fig_read import CorpusFiles, read
+from avfusion.report._page_paths import plain, without_paths
+
+UNITS = {"_s": " (s)", "_hz": " (Hz)", "_px": " (px)", "_mb": " (MB)"}
+
+
+def card(files: CorpusFiles) -> dict[str, Any]:
+    """corpus.json as lines, what the corpus' own file says of itself, and what verifying found."""
+    facts = {_label(key): _fact(value) for key, value in files.card().items() if key != "name"}
+    try:
+        text = ast.get_docstring(ast.parse(corpus_files.source(files.corpus).read_text())) or ""
+    except AvfError:
+        text = ""
+    try:
+        obtain = str(corpus_files.constant(files.corpus, "obtain") or "")
+    except (AvfError, ValueError):  # unknown here, or not a plain text
+        obtain = ""
+    checks = plain(
+        read(files.layout.checks(files.corpus)).fillna("").astype(str).to_dict("records")
+    )
+    return {
+        "facts": facts,
+        "text": [block for block in text.split("\n\n") if block.strip()],
+        "obtain": without_paths(obtain),
+        "checks": len(checks),
+        "doubts": [row for row in checks if row["verdict"] != "PASS"],
+    }
+
+
+def _label(key: str) -> str:
+    for suffix, unit in UNITS.items():
+        key = key.removesuffix(suffix) + unit if key.endswith(suffix) else key
+    return key.replace("_", " ")
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_fact(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_fact(inner) for inner in value)
+    return without_paths(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def partitions(files: CorpusFiles) -> list[dict[str, Any]]:
+    """Videos and subjects of each partition, and in how many of those anyone of train is seen."""
+    rows = read(files.layout.manifest(files.corpus))
+    if not len(rows):
+        return []
+    train = set(rows.loc[rows["partition"] == "train", "subject"].dropna())
+    return [
+        {
+            "name": name,
+            "videos": len(own),
+            "subjects": own["subject"].nunique(),
+            "shared": 0 if name == "train" else len(train & set(own["subject"].dropna())),
+        }
+        for name, own in rows.groupby("partition", sort=False)
+    ]
