@@ -11,6 +11,7 @@ import pytest
 from avfusion.layout import Layout
 from avfusion.report import style
 from avfusion.report._fig_ccc import against
+from avfusion.report._fig_protocols import by_protocol, stamps
 from avfusion.report._fig_read import CorpusFiles
 from avfusion.report._fig_traces import chosen_fusions
 from avfusion.report.figures import DRAW, write_figures
@@ -129,6 +130,22 @@ def test_a_video_figure_names_the_planted_spans(drawn):
     said = words(layout, "demo_traces_test_00")
     truth = pd.read_parquet(layout.truth("demo")).query("video == 'test_00'")
     assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(said)
+
+
+def test_a_protocol_that_leaks_says_so_in_the_figure(tmp_path):
+    layout = Layout(tmp_path)
+    rows = [
+        {"corpus": "demo", "protocol": rule, "leaks": leaks, "fusion": "jca", "target": "mean",
+         "mean": value}
+        for rule, leaks, value in (("pooled", False, 0.4), ("gold_rescaled", True, 0.7))
+    ]  # fmt: skip
+    layout.tables.mkdir()
+    pd.DataFrame(rows).to_csv(layout.tables / "scores.csv", index=False)
+    study = {"protocols": ["pooled", "gold_rescaled"], "headline": "pooled"}
+    files = CorpusFiles("demo", study, layout)
+    assert list(by_protocol(files).columns) == ["pooled", "gold_rescaled"]
+    assert stamps(files, ["pooled", "gold_rescaled"])[0] == "pooled"
+    assert "LEAKS GOLD" in stamps(files, ["pooled", "gold_rescaled"])[1]
 
 
 def test_a_fusion_looks_the_same_in_every_study():
