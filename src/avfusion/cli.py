@@ -149,7 +149,7 @@ def _infer(args: argparse.Namespace) -> None:
 def _score(args: argparse.Namespace) -> None:
     from avfusion.score import score_corpus
 
-    own = _settings(args, lambda study: study.model_dump())
+    own = _settings(args, lambda study: study.score_settings())
     score_corpus(args.corpus, own, Layout(args.results))
 
 

@@ -129,10 +129,14 @@ class Study(_Settings):
         return {
             "encoder": encoder,
             "options": self.encoders.get(encoder, {}),
-            "windows": self.windows.model_dump(),
-            "media": self.media.model_dump(),
+            "windows": self.windows.model_dump(exclude={"clips"}),
+            "media": self.media.model_dump(exclude={"time_limit_s"}),
             "code": fingerprint(encoders.module(encoder), "avfusion.encoders.base"),
         }
+
+    def score_settings(self) -> dict[str, Any]:
+        """All that scoring depends on besides its input files."""
+        return self.model_dump(include={"features", "fusions", "protocols", "seeds"})
 
 
 def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:

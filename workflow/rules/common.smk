@@ -98,9 +98,8 @@ def run_settings(wildcards):
 
 
 def score_settings(wildcards):
-    """The study without the other corpora and without what only earlier stages read."""
-    own = {wildcards.corpus: study.corpora[wildcards.corpus].model_dump()}
-    return as_json({**study.model_dump(), "corpora": own})
+    """What scoring depends on."""
+    return as_json(study.score_settings())
 
 
 def report_settings(wildcards):
