@@ -1,0 +1,115 @@
+"""A wrong config is refused in words that say what is wrong and what to write instead."""
+
+import copy
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from avfusion.errors import ConfigError
+from avfusion.settings import Study, load, schema
+
+GOOD = {"corpora": {"demo": {"root": "data/demo"}}, "fusions": {"concat": {}, "jca": {}}}
+
+
+def refusal(path, value):
+    raw = copy.deepcopy(GOOD)
+    *folders, last = path.split("/")
+    place = raw
+    for name in folders:
+        place = place.setdefault(name, {})
+    place[last] = value
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("windws", {}, "unknown setting 'windws'. Did you mean 'windows'?"),
+        ("windows/clip", 3, "unknown setting 'windows.clip'. Did you mean 'clips'?"),
+        ("corpora/demo/shard", 3, "unknown setting 'corpora.demo.shard'. Did you mean 'shards'?"),
+        ("corpora/demo", {}, "setting 'corpora.demo.root' is missing"),
+        ("corpora/demmo", {"root": "x"}, "No corpus named 'demmo'. Did you mean 'demo'?"),
+        ("train/lr", -1, "train.lr: input should be greater than 0; found -1"),
+        ("train/epochs", 2.5, "train.epochs: "),
+        ("seeds", [], "seeds: "),
+        ("fusions/jac", {}, "No fusion named 'jac'. Did you mean 'jca'?"),
+        ("fusions/wide", {"is": "jac"}, "fusions.wide: No fusion named 'jac'"),
+        ("fusions/jca", {"hiden": 3}, "fusions.jca has no option 'hiden'. Did you mean 'hidden'?"),
+        ("fusions/jca", {"train": {"lrr": 1}}, "'fusions.jca.train.lrr'. Did you mean 'lr'?"),
+        ("fusions/jca", {"train": {"epochs": 0}}, "fusions.jca.train.epochs: "),
+        ("fusions/jca", {"train": 3}, "fusions.jca.train: expected settings"),
+        ("fusions/a b", {}, "'fusions.a b' cannot be a name"),
+        ("features/audio", ["mel_cn"], "No encoder named 'mel_cn'. Did you mean 'mel_cnn'?"),
+        ("features/audio", ["face_cnn"], "lists 'face_cnn', which encodes video"),
+        ("encoders/mel_cnn", {"dims": 3}, "encoders.mel_cnn has no option 'dims'"),
+        ("windows/clip_s", 0.5, "windows.clip_s (0.5) must be a multiple of windows.hop_s (0.16)"),
+        ("headline", "pooed", "no protocol named 'pooed'"),
+        ("headline", "gold_rescaled", "headline 'gold_rescaled' is not among protocols"),
+    ],
+)
+def test_a_fault_is_named_with_its_remedy(path, value, said):
+    assert said in refusal(path, value)
+
+
+def test_all_faults_are_told_at_once():
+    raw = {**copy.deepcopy(GOOD), "headline": "pooed"}
+    raw["fusions"]["jac"] = {}
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    assert "pooed" in str(caught.value)
+    assert "jac" in str(caught.value)
+
+
+def test_the_shipped_config_is_valid_and_says_nothing_the_schema_does_not_know(project):
+    study = load(project / "config/config.yaml")
+    raw = yaml.safe_load((project / "config/config.yaml").read_text())
+    jsonschema.validate(raw, json.loads(schema()))
+    assert set(raw["fusions"]) == set(study.fusions)
+
+
+def test_the_schema_on_disk_is_the_one_the_settings_give(project):
+    found = (project / "workflow/schemas/config.schema.json").read_text()
+    assert found == schema(), "run: avf schema > workflow/schemas/config.schema.json"
+
+
+def test_every_setting_is_explained_in_the_config_readme(project):
+    said = (project / "config/README.md").read_text()
+    names = set(Study.model_fields)
+    for field in Study.model_fields.values():
+        names |= set(getattr(field.annotation, "model_fields", {}))
+    assert [name for name in sorted(names) if f"{name}" not in said] == []
+
+
+def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
+    for name, text in [("no.yaml", None), ("list.yaml", "- 1"), ("bad.yaml", "a: [")]:
+        if text:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError, match=name):
+            load(tmp_path / name)
+
+
+def test_a_run_depends_on_its_own_options_and_seed_alone():
+    study = load(GOOD)
+    raw = copy.deepcopy(GOOD)
+    raw["fusions"]["jca"] = {"hidden": 8, "train": {"lr": 0.01}}
+    other = load({**raw, "statistics": {"draws": 7}, "headline": "smoothed"})
+    assert study.run_settings("demo", "concat", 1) == other.run_settings("demo", "concat", 1)
+    assert study.run_settings("demo", "jca", 1) != other.run_settings("demo", "jca", 1)
+    assert other.run_settings("demo", "jca", 1)["train"]["lr"] == 0.01
+    assert study.run_settings("demo", "jca", 0) != study.run_settings("demo", "jca", 1)
+    assert study.encoder_settings("mel_cnn") == other.encoder_settings("mel_cnn")
+
+
+def test_a_second_form_of_a_fusion_has_its_class_and_its_own_name():
+    raw = copy.deepcopy(GOOD)
+    raw["fusions"]["wide"] = {"is": "jca", "hidden": 64}
+    own = load(raw).run_settings("demo", "wide", 0)
+    assert (own["fusion"], own["class"], own["options"]) == ("wide", "jca", {"hidden": 64})
+
+
+def test_a_fusion_with_nothing_behind_its_name_has_default_options():
+    assert load({**GOOD, "fusions": {"concat": None}}).fusions == {"concat": {}}
