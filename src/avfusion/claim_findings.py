@@ -1,0 +1,135 @@
+"""What scores say of each kind of claim: a quantity, its interval, and a p for the side it fell on.
+
+Shapes: V videos, S seeds; sums are (S, 2, V, 6), one array an entry of the study, of the same seeds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from avfusion import stats
+from avfusion.paired import Effect, How, difference, margin_p, trend
+
+Sums = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim's quantity, or what is missing for it.
+
+    `sure_for`, `sure_against`: whether intervals alone are for or against the claim.
+    """
+
+    quantity: str = ""
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    p: float = np.nan
+    sure_for: bool = False
+    sure_against: bool = False
+    detail: str = ""
+    missing: str = ""
+    seeds: int = 0
+
+
+def better(names: list[str], sums: Sums, how: How) -> Finding:
+    """names[0] minus each other; the smallest difference speaks for all.
+
+    Every difference has to be positive, so p is the largest of theirs (intersection-union); where
+    one is negative, p is the smallest times their number, for the claim then fails at any of them.
+    """
+    gaps = {other: difference(sums[names[0]], sums[other], how) for other in names[1:]}
+    smallest = min(gaps, key=lambda other: gaps[other].value)
+    effect = gaps[smallest]
+    p = max(gap.p for gap in gaps.values())
+    if effect.value <= 0:
+        p = min(1.0, len(gaps) * min(gap.p for gap in gaps.values() if gap.value <= 0))
+    listed = "; ".join(f"{names[0]} − {other}: {_text(gap)}" for other, gap in gaps.items())
+    return Finding(
+        quantity=f"{names[0]} − {smallest}",
+        **_ends(effect),
+        p=p,
+        sure_for=all(gap.low > 0 for gap in gaps.values()),
+        sure_against=any(gap.high < 0 for gap in gaps.values()),
+        detail=listed if len(gaps) > 1 else "",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding:
+    """names[0] minus names[1] against ±margin: equal within it, or different beyond it."""
+    effect = difference(sums[names[0]], sums[names[1]], how)
+    p = margin_p(effect.samples, effect.value, sums[names[0]].shape[-2], margin)
+    return Finding(
+        quantity=f"|{names[0]} − {names[1]}| < {margin:g}",
+        **_ends(effect),
+        p=p,
+        sure_for=abs(effect.value) < margin,
+        sure_against=effect.low > margin or effect.high < -margin,
+        detail=f"two one-sided tests; difference from 0: {stats.p_text(effect.p)}",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def rising(names: list[str], sums: Sums, how: How) -> Finding:
+    """Slope of the score along `names`, and each step with Holm's correction over the steps."""
+    effect = trend([sums[name] for name in names], how)
+    steps = [difference(sums[b], sums[a], how) for a, b in zip(names, names[1:], strict=False)]
+    p = stats.holm(np.array([step.p for step in steps]))
+    gains = [
+        stats.told_apart(s.low, s.high, q, how.alpha) and s.value > 0
+        for s, q in zip(steps, p, strict=True)
+    ]
+    helps = gains.index(False) if False in gains else len(gains)
+    listed = [
+        f"{a} to {b}: {_text(step)}, {stats.p_text(q)}"
+        for a, b, step, q in zip(names, names[1:], steps, p, strict=False)
+    ]
+    stop = f"each step adds up to {names[helps]}" if helps else "no first step that surely adds"
+    return Finding(
+        quantity=f"slope per step, {names[0]} to {names[-1]}",
+        **_ends(effect),
+        p=effect.p,
+        sure_for=effect.low > 0,
+        sure_against=effect.high < 0,
+        detail=f"{stop}; {'; '.join(listed)}",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) -> Finding:
+    """Area of names[0] minus that of names[1], as the robustness tables have it."""
+    absent = Finding(missing=f"no area of {names[0]} and {names[1]} under {corruption}")
+    if not len(areas):
+        return absent
+    rows = areas[
+        (areas["corpus"] == corpus)
+        & (areas["corruption"] == corruption)
+        & (areas["target"] == "mean")
+    ]
+    for pair, sign in ((names, 1), (names[::-1], -1)):
+        own = rows[(rows["fusion"] == pair[0]) & (rows["other"] == pair[1])]
+        if len(own):
+            row = own.iloc[0]
+            low, high = sorted((sign * row["low"], sign * row["high"]))
+            return Finding(
+                quantity=f"area of {names[0]} − area of {names[1]}",
+                effect=float(sign * row["difference"]),
+                low=float(low),
+                high=float(high),
+                p=float(row["p"]),
+                sure_for=low > 0,
+                sure_against=high < 0,
+            )
+    return absent
+
+
+def _ends(effect: Effect) -> dict[str, float]:
+    return {"effect": effect.value, "low": effect.low, "high": effect.high}
+
+
+def _text(effect: Effect) -> str:
+    """`0.040 [0.010, 0.070]`, with true minus signs."""
+    text = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+    return text.replace("-", "−")

@@ -1,0 +1,102 @@
+"""What claims ask of the paired bootstrap beyond `stats`: equality within a margin, and a trend.
+
+Both use the same draws of videos as every table. Shapes: V videos, S seeds, N draws, K forms in a
+row; sums end in (V, 6).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, t
+
+from avfusion import stats
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A quantity with its interval over videos, two-sided p, and the samples (N,) behind both."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    samples: np.ndarray
+
+
+@dataclass(frozen=True)
+class How:
+    """How pooling and resampling are done: the protocol's pooling, and `study.statistics`."""
+
+    pooling: str
+    draws: int
+    alpha: float
+    seed: int
+
+
+def difference(better: np.ndarray, worse: np.ndarray, how: How) -> Effect:
+    """Mean CCC of `better` minus that of `worse`, sums (S, 2, V, 6) of the same seeds each."""
+    weight = stats.draw(better.shape[-2], how.draws, how.seed)
+    gap = (stats.point(better, how.pooling) - stats.point(worse, how.pooling)).mean(axis=0)[2]
+    samples = _means(better, weight, how) - _means(worse, weight, how)  # (N,)
+    p = stats.swap_test(better, worse, how.pooling, how.draws, how.seed)[2]
+    return _effect(gap, samples, p, better.shape[-2], how)
+
+
+def trend(rows: list[np.ndarray], how: How) -> Effect:
+    """Least-squares slope of mean CCC over places 1 … K of `rows`, sums (S, 2, V, 6) each.
+
+    p: in each draw the K forms of every video change places at random, all seeds and dimensions at
+    once; p is the share of draws with a slope at least as steep as the real one.
+    """
+    count, places = rows[0].shape[-2], np.arange(len(rows), dtype=float)
+    lever = (places - places.mean()) / ((places - places.mean()) ** 2).sum()  # (K,)
+    weight = stats.draw(count, how.draws, how.seed)
+    slope = float(lever @ [stats.point(row, how.pooling).mean(axis=0)[2] for row in rows])
+    samples = lever @ np.stack([_means(row, weight, how) for row in rows])
+    every = np.concatenate(rows, axis=-2)  # (S, 2, K V, 6)
+    rng = np.random.default_rng(how.seed)
+    order = rng.permuted(np.tile(np.arange(len(rows)), (how.draws, count, 1)), axis=-1)
+    shuffled = np.zeros(how.draws)
+    for place, by in enumerate(lever):
+        taken = (order[..., place, None] == np.arange(len(rows))).astype(float)  # (N, V, K)
+        taken = taken.transpose(0, 2, 1).reshape(how.draws, -1)  # (N, K V)
+        shuffled += by * _means(every, taken, how)
+    steeper = np.abs(shuffled) >= abs(slope) - 1e-12
+    return _effect(slope, samples, (1 + steeper.sum()) / (1 + how.draws), count, how)
+
+
+def margin_p(samples: np.ndarray, value: float, videos: int, margin: float) -> float:
+    """p of the side of ±margin on which a difference `value` fell; samples (N,) of it.
+
+    Within: two one-sided tests that it is not within (Schuirmann, J. Pharmacokin. Biopharm. 1987).
+    Beyond: that it is not beyond. Shares of draws are widened for few videos as `stats.interval`
+    widens its tails, so that p <= alpha within where the interval of level 1 - 2 alpha lies within.
+
+    >>> draws = np.random.default_rng(0).normal(0, 1, 2000)
+    >>> [margin_p(size * draws, 0.0, 20, 0.05) < 0.05 for size in (0.01, 0.05)]
+    [True, False]
+    >>> [margin_p(0.1 + size * draws, 0.1, 20, 0.05) < 0.05 for size in (0.01, 0.05)]
+    [True, False]
+    """
+    if videos < 2 or not np.isfinite(samples).all():
+        return float("nan")
+    if abs(value) < margin:
+        return max(_tail(samples >= margin, videos), _tail(samples <= -margin, videos))
+    inward = samples < margin if value > 0 else samples > -margin
+    return min(1.0, 2 * _tail(inward, videos))
+
+
+def _tail(wrong: np.ndarray, videos: int) -> float:
+    """p from the draws (N,) on the wrong side; the inverse of the widening in `stats.interval`."""
+    share = min((1 + wrong.sum()) / (1 + len(wrong)), 1 - 1e-9)
+    return float(t.cdf(norm.ppf(share) * np.sqrt((videos - 1) / videos), videos - 1))
+
+
+def _means(sums: np.ndarray, weight: np.ndarray, how: How) -> np.ndarray:
+    """Mean of valence and arousal CCC in each draw, averaged over seeds: (N,)."""
+    return stats.targets(sums, weight, how.pooling).mean(axis=0)[2]
+
+
+def _effect(value: float, samples: np.ndarray, p: float, videos: int, how: How) -> Effect:
+    low, high = stats.interval(samples, videos, how.alpha)
+    return Effect(float(value), float(low), float(high), float(p), samples)
