@@ -13,6 +13,7 @@ Controls take W and b out of the choice; what is left of a difference is not due
     relu_only  Z = relu(X_n): attended features behind the same ReLU, no gate;
     none       Z = relu(X_n + R Y): as many trained parameters as the gate, added along n fixed
                directions R instead of choosing.
+X_n gives way to a fixed mean of versions where a fusion says so (`ungated`).
 """
 
 import torch

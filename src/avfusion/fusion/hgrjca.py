@@ -12,7 +12,8 @@ Idea     Each pass may be refused by itself; a high-level gate then weighs what 
               looking at Z_m^(n)                        (T, D)
     Y   = BLSTM([Z_v ; Z_a])                            (T, D)    (T, 2D) without this BLSTM
 
-Options  Those of rjca.py (recursions from 2), and `gate`, `temperature`, `relu` of dca.py.
+Options  Those of rjca.py (recursions from 2), and `gate`, `temperature`, `relu` of dca.py; the
+         control none lets the mean of the passes go through the high-level gate.
 Maps     gate_audio_t, gate_video_t (B, T): the weight of pass t over pass t-1, t = 1 … n;
          high_audio_t, high_video_t (B, T): the weight of Z_m^(t).
 Masks    Those of RJCA.
@@ -84,7 +85,9 @@ class _Levels(nn.Module):
         self.low = nn.ModuleList(
             Gate(width, width, seed=seed + t, **own) for t in range(recursions)
         )
-        self.high = Gate(width, width, choices=recursions, seed=seed + recursions, **own)
+        mean = [1 / recursions] * recursions if own["kind"] == "none" else None
+        last = {"choices": recursions, "seed": seed + recursions, "ungated": mean}
+        self.high = Gate(width, width, **last, **own)
 
     def forward(self, passes: list[Tensor]) -> tuple[Tensor, list[Tensor], Tensor]:
         """X^(0) … X^(n), (B, T, D) each -> Z (B, T, D), n low weights (B, T), high (B, T, n)."""

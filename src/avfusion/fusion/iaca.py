@@ -11,8 +11,9 @@ Idea     Where the modalities do not agree, each falls back on attending to itse
     Y   = gate(Z_a, Z_v), looking at [Z_a ; Z_v]        (T, D)    relu(G_0 Z_a + G_1 Z_v)
 
 Options  `stage2: concat` weighs side by side instead, Y = relu([G_1 Z_v ; G_0 Z_a]), then joins as
-         the wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py; the controls
-         relu_only and none let C_m pass in stage 1 and the mean of both modalities in stage 2.
+         the wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py. In stage 1
+         relu_only lets C_m pass and none the mean of S_m and C_m; in stage 2 both let the mean
+         of the modalities pass.
 Maps     gate_audio, gate_video (B, T): weight of C_m; gate_modality (B, T): weight of video.
 Masks    Those of the attentions; X_m of an absent clip is a row of zeros.
 Departs  A reconstruction: what a gate looks at, one temperature for both stages and the form of
@@ -58,12 +59,13 @@ class InconsistencyAwareCrossAttention(nn.Module):
         self.cross = attention("iaca", wraps, inner, *widths, steps)
         audio, video = self.cross.widths
         _check(stage2, audio, video, self.cross.out_dim)
-        self.own = SelfAttention(audio, video, steps=steps)
+        self.own = SelfAttention(audio, video, steps=steps) if gate != "relu_only" else None
         own = {"kind": gate, "temperature": temperature, "relu": relu}
-        self.gate_audio = Gate(audio, audio, seed=seed, **own)
-        self.gate_video = Gate(video, video, seed=seed + 1, **own)
-        width = audio if stage2 == "sum" else audio + video
         mean = [0.5, 0.5]
+        first = {"ungated": mean if gate == "none" else None}
+        self.gate_audio = Gate(audio, audio, seed=seed, **first, **own)
+        self.gate_video = Gate(video, video, seed=seed + 1, **first, **own)
+        width = audio if stage2 == "sum" else audio + video
         self.gate = Gate(audio + video, width, seed=seed + 2, ungated=mean, **own)
         self.sum = stage2 == "sum"
         self.out_dim = width if self.sum else self.cross.out_dim
@@ -76,7 +78,9 @@ class InconsistencyAwareCrossAttention(nn.Module):
         audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
         video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
         x, cross, maps = self.cross.attend(audio, video, *present)
-        _, own, own_maps = self.own.attend(*x, *present)
+        own, own_maps = cross, {}
+        if self.own is not None:
+            _, own, own_maps = self.own.attend(*x, *present)
         audio, chosen_audio = self.gate_audio(cross.audio, [own.audio, cross.audio])
         video, chosen_video = self.gate_video(cross.video, [own.video, cross.video])
         features, chosen = self._between(audio, video)
