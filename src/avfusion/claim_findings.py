@@ -1,8 +1,9 @@
-"""What scores say of each kind of claim: a quantity, its interval, and a p for the side it fell on.
+"""What scores say of each kind of claim: a quantity, its interval, and p for the side it fell on.
 
-Shapes: V videos, S seeds; sums are (S, 2, V, 6), one array an entry of the study, of the same seeds.
+Shapes: V videos, S seeds; sums are (S, 2, V, 6), one array an entry, all of the same seeds.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding
     effect = difference(sums[names[0]], sums[names[1]], how)
     p = margin_p(effect.samples, effect.value, sums[names[0]].shape[-2], margin)
     return Finding(
-        quantity=f"|{names[0]} − {names[1]}| < {margin:g}",
+        quantity=f"{names[0]} − {names[1]}, within ±{margin:g}",
         **_ends(effect),
         p=p,
         sure_for=abs(effect.value) < margin,
@@ -75,7 +76,7 @@ def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding
 def rising(names: list[str], sums: Sums, how: How) -> Finding:
     """Slope of the score along `names`, and each step with Holm's correction over the steps."""
     effect = trend([sums[name] for name in names], how)
-    steps = [difference(sums[b], sums[a], how) for a, b in zip(names, names[1:], strict=False)]
+    steps = [difference(sums[b], sums[a], how) for a, b in itertools.pairwise(names)]
     p = stats.holm(np.array([step.p for step in steps]))
     gains = [
         stats.told_apart(s.low, s.high, q, how.alpha) and s.value > 0

@@ -116,7 +116,7 @@ def beside(scores: pd.DataFrame, published: list[Published], study: dict[str, An
 def _beside(row: Published, ours: dict[tuple, dict], study: dict[str, Any]) -> dict[str, Any]:
     """One published number with ours, or with what there is none of."""
     found = row.model_dump(include={"paper", "corpus", "partition", "method", "metric", "unit"})
-    found |= row.model_dump(include={"target", "kind", "source", "note", "corruption", "level"})
+    found |= row.model_dump(include={"target", "kind", "source", "note", "corruption"})
     protocol = row.protocol or study["headline"]
     entry = forms.find({"is": row.fusion, **row.options}, study) if row.fusion else None
     place = (row.corpus, entry, row.partition, protocol, row.target, row.corruption, row.level)
@@ -128,7 +128,8 @@ def _beside(row: Published, ours: dict[tuple, dict], study: dict[str, Any]) -> d
         "protocol": protocol,
         "protocol_known": bool(row.protocol),
         "theirs": row.value,
-        "spread": row.spread,
+        "spread": math.nan if row.spread is None else row.spread,
+        "level": math.nan if row.level is None else row.level,
         "ours": mine["mean"] if ran else math.nan,
         "low": mine["low"] if ran else math.nan,
         "high": mine["high"] if ran else math.nan,

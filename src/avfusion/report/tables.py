@@ -9,6 +9,8 @@ from avfusion.layout import Layout
 from avfusion.report import _estimate, _text, _words
 from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.report.claims_table import write_claims
+from avfusion.report.published_table import write_published
 from avfusion.stats import TARGETS
 
 ORDER = ("mean", "valence", "arousal")  # of a printed table: the headline target first
@@ -25,6 +27,8 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     _write_scores(parts, absent, study, layout)
     _write_comparisons(parts, absent, study, layout)
     _write_protocols(parts, absent, layout)
+    write_claims(parts, absent, study, layout)
+    write_published(parts, study, layout)
     runs = [_stamped(scored[part.scored.corpus], part) for part in parts]
     _text.write_csv(layout.tables / "runs.csv", _join(runs))
     metrics = {part.scored.corpus: _metrics(part) for part in parts}

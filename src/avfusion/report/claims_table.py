@@ -1,0 +1,103 @@
+"""The papers' claims beside what this study says of them: results/tables/claims.{csv,md,tex}."""
+
+from typing import Any
+
+import pandas as pd
+
+from avfusion import claims
+from avfusion.claim_checks import check_claims, not_run
+from avfusion.errors import AvfError
+from avfusion.layout import Layout
+from avfusion.report import _text
+from avfusion.report._part import Part
+from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.stats import least_p
+
+AREAS = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"]
+HEAD = ["claim", "quantity", "effect", "p (Holm)", "verdict"]
+
+
+def write_claims(
+    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+) -> None:
+    """Write the verdict on every claim on every corpus; one that was never scored says so."""
+    read = claims.load()
+    areas = read_areas(layout)
+    tables = {p.scored.corpus: check_claims(p.scored, study, read, areas) for p in parts}
+    tables |= {corpus: not_run(corpus, study, read) for corpus in absent}
+    shown, typeset = [_preface(study)], []
+    for corpus, table in tables.items():
+        said = header(table, corpus)
+        cells = [_cells(row) for row in table.itertuples() if row.verdict != "not run"]
+        shown += [f"## {corpus}", said, *caveats(table, study)]
+        if cells:
+            shown.append(markdown(HEAD, cells))
+            typeset.append(latex(HEAD, cells, said, f"claims-{corpus}"))
+        shown.append("\n".join(_line(row) for row in table.itertuples()))
+    _text.write_csv(layout.tables / "claims.csv", pd.concat(tables.values(), ignore_index=True))
+    _text.write_page(layout.tables / "claims.md", "Claims of the papers", shown)
+    _text.write_text(layout.tables / "claims.tex", "\n".join(typeset))
+
+
+def read_areas(layout: Layout) -> pd.DataFrame:
+    """Paired areas under robustness curves; empty where robustness was not run."""
+    path = layout.tables / "areas.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=AREAS)
+    table = pd.read_csv(path)
+    lost = [name for name in AREAS if name not in table]
+    if lost:
+        raise AvfError(f"{path}: no column {', '.join(lost)}. Remove it and make it again.")
+    return table
+
+
+def header(table: pd.DataFrame, corpus: str) -> str:
+    """How many claims were checked on a corpus, under what, and what came out."""
+    counts = table["verdict"].value_counts()
+    parts = [f"{n} {said}" for said, n in counts.items()]
+    first = table.iloc[0]
+    leaks = " (LEAKS GOLD)" if first.leaks else ""
+    where = f"protocol {first.protocol}{leaks}"
+    if first.videos:
+        where += f", {first.partition} partition, {first.videos} videos"
+    return f"{corpus}, {where}: {len(table)} claims, of them {', '.join(parts)}."
+
+
+def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
+    """That no verdict is possible where the videos are too few for so many claims."""
+    how, videos = study["statistics"], int(table["videos"].iloc[0])
+    compared = int((table["p"].notna() & table["kind"].eq("better")).sum())
+    least = least_p(videos, how["draws"]) if videos > 1 else 1.0
+    family = int(table["p"].notna().sum())
+    if not compared or least * family <= how["alpha"]:
+        return []
+    return [
+        f"{videos} videos are few for {family} claims at once: the smallest possible p of a "
+        f"comparison is {least:.3f}, {min(1, least * family):.2f} after Holm's correction if all "
+        f"are as small, so a true claim may go without support."
+    ]
+
+
+def _preface(study: dict[str, Any]) -> str:
+    how = study["statistics"]
+    return (
+        f"Each claim is checked in the mean of valence and arousal CCC, paired by video and seed: "
+        f"effect with its {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} bootstrap "
+        f"draws of whole videos, p by exchanging fusions video by video, Holm's correction over "
+        f"the claims of a corpus. Supported or contradicted: corrected p at most {how['alpha']:g} "
+        f"and an interval that agrees. Equality is tested as such, by two one-sided tests."
+    )
+
+
+def _cells(row: Any) -> list[str]:
+    size = estimate(row.effect, row.low, row.high)
+    return [row.claim, row.quantity, size, number(row.p_holm), row.verdict]
+
+
+def _line(row: Any) -> str:
+    """The claim in words, where it was made, what was found in detail or is missing."""
+    made = f"; tested there on {row.claimed_on}" if row.claimed_on else ""
+    text = f"- **{row.claim}**: {row.says} ({row.source}{made}.)"
+    if row.missing:
+        return f"{text} **Not run**: {row.missing}."
+    return f"{text} **{row.verdict.capitalize()}**{f': {row.detail}' if row.detail else ''}."
