@@ -131,6 +131,15 @@ def test_settings_say_what_was_fitted_to_what(layout):
     assert not {"test_01", "train_02"} & set(pd.read_parquet(folder / "traces.parquet")["video"])
 
 
+@pytest.mark.parametrize("head", ["regressor", "ca", "jca"])
+def test_the_head_is_the_one_asked_for(layout, head):
+    folder = train(layout, write_inputs(layout), "ca", head=head, epochs=1)
+    weights, own = load_weights(folder / "best.safetensors")
+    assert own["train"]["head"] == head
+    assert any(key.startswith("head.arousal") for key in weights) == (head != "regressor")
+    assert np.isfinite(pd.read_parquet(folder / "traces.parquet")["arousal"]).all()
+
+
 def test_traces_can_be_written_again(layout):
     folder = train(layout, write_inputs(layout), "ca")
     before = read(folder, "traces.parquet")

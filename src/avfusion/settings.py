@@ -6,7 +6,7 @@ Units stand in the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabyte
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -71,8 +71,11 @@ class TrainSettings(_Settings):
     lr: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     patience: Count = Field(10, description="Stop after so many epochs without a better score.")
-    hidden: Count = Field(128, description="Width of the regression head's hidden layer.")
-    dropout: Share = Field(0.3, description="In the head; the papers use 0.6 on larger corpora.")
+    head: Literal["regressor", "ca", "jca"] = Field(
+        "regressor", description="One head for all, or the head that CA's or JCA's paper prints."
+    )
+    hidden: Count = Field(128, description="Width of the regressor's hidden layer.")
+    dropout: Share = Field(0.3, description="In the regressor; the papers use 0.6 on larger data.")
 
 
 class StatisticsSettings(_Settings):
