@@ -2,9 +2,11 @@
 
 
 rule tables:
-    """Scores, paired comparisons and protocols as tables."""
+    """Scores, paired comparisons, protocols, the papers' claims and their numbers as tables."""
     input:
         rules.score_all.input,
+        claims="config/claims.yaml",
+        published="config/published.csv",
     output:
         scores=report(
             lay.tables / "scores.csv",
@@ -23,6 +25,12 @@ rule tables:
                 "comparisons.tex",
                 "protocols.csv",
                 "protocols.md",
+                "claims.csv",
+                "claims.md",
+                "claims.tex",
+                "published.csv",
+                "published.md",
+                "published.tex",
                 "runs.csv",
                 "summary.json",
                 "metrics.json",
