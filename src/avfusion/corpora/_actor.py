@@ -77,10 +77,10 @@ def _poses(
     for i in range(len(time_s)):
         yield Pose(
             smile=float(valence[i]),
-            mouth=float(0.5 * mouth[i] * (0.75 + 0.35 * arousal[i])),
-            brows=float(0.25 * valence[i] + 0.3 * arousal[i] + brows[i]),
+            mouth=float(0.5 * mouth[i] * (0.8 + 0.5 * arousal[i])),
+            brows=float(0.25 * valence[i] + 0.45 * arousal[i] + brows[i]),
             frown=float(max(0.0, -0.8 * valence[i])),
-            wide=float(0.9 * arousal[i]),
+            wide=float(1.5 * arousal[i]),
             blink=float(blinks[i]),
             shift_px=(float(7 * sway[0][i]), float(5 * sway[1][i])),
             roll_deg=float(3.5 * sway[2][i]),
@@ -112,7 +112,7 @@ class _Spoil:
         crown = puppet.portrait.landmarks[10] - (0, 0.3 * puppet.unit)
         x, y = np.clip(crown, 8, np.array(CANVAS_PX) - 9).astype(int)
         self.hair = np.median(puppet.portrait.image[y - 8 : y + 9, x - 8 : x + 9], axis=(0, 1))
-        self.card = rng.uniform(60, 210, 3)
+        self.card = rng.uniform(70, 190) * rng.uniform(0.85, 1.15, 3)
 
     def covered(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """A card is held up in front of the face."""

@@ -59,6 +59,10 @@ class Speaker:
         self._callback = _Callback(self._receive)  # kept alive for as long as the library calls it
         self._library.espeak_SetSynthCallback(self._callback)
 
+    def close(self) -> None:
+        """Let the library go; it hangs when it is started twice without this."""
+        self._library.espeak_Terminate()
+
     def say(self, text: str, prosody: Prosody) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
         """Samples (N,) float32 in [-1, 1] and words (word, start_s, end_s); text is ASCII."""
         self._chunks, self._starts = [], []

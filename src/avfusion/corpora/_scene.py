@@ -130,7 +130,7 @@ def _through(
 ) -> np.ndarray:
     """What a modality lets through: the signal and its own nuisance, in a share by strength."""
     nuisance = 0.5 * (0.4 * rng.standard_normal() + 0.9 * smooth(rng, seconds, 1.2))
-    mixed = signal + 0.4 * nuisance if strong else 0.5 * signal + 0.75 * nuisance
+    mixed = signal + 0.4 * nuisance if strong else 0.6 * signal + 0.65 * nuisance
     return np.clip(mixed, -1.1, 1.1)
 
 
