@@ -34,14 +34,14 @@ class FaceCnn(FittedEncoder):
         dim: int = 64,
         frame_hz: float = 12.5,
         fit_hz: float = 6.25,
-        epochs: int = 15,
+        epochs: int = 22,
         batch: int = 64,
         lr: float = 1e-3,
         most: int = 40_000,
         seed: int = 0,
     ) -> None:
         self.dim, self.frame_hz, self.fit_hz = dim, frame_hz, fit_hz
-        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=6, most=most, seed=seed)
+        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=8, most=most, seed=seed)
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
         """A network with fresh weights."""
@@ -58,19 +58,8 @@ class FaceCnn(FittedEncoder):
         return torch.cat([_grey(faces) for _, faces in read_faces(record, frames)])
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Half of the pictures mirrored; each moved by up to 3 px, turned and scaled a little."""
-        count = len(inputs)
-        draw = torch.rand(count, 5, generator=generator) * 2 - 1  # (B, 5) in (-1, 1)
-        mirror = torch.where(draw[:, 0] > 0, 1.0, -1.0)
-        angle, scale = 0.12 * draw[:, 1], 1 + 0.08 * draw[:, 2]
-        shift = draw[:, 3:] * (6 / SIDE_PX)
-        turn = torch.stack([angle.cos() * mirror, -angle.sin(), angle.sin() * mirror, angle.cos()])
-        place = torch.cat([(turn * scale).T.reshape(count, 2, 2), shift[..., None]], -1)
-        grid = F.affine_grid(place, [count, 1, SIDE_PX, SIDE_PX], align_corners=False)
-        moved = F.grid_sample(
-            inputs[:, None].float(), grid, padding_mode="border", align_corners=False
-        )
-        return moved[:, 0]
+        """Pictures mirrored, moved, turned, scaled, lit otherwise, grainy, partly covered."""
+        return _spoil(_move(inputs.float(), generator), generator)
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
@@ -84,6 +73,35 @@ def _grey(faces: Tensor) -> Tensor:
     """RGB uint8 (B, side, side, 3) to grey uint8 (B, 56, 56) by averaging areas (Rec. 601)."""
     grey = faces.float() @ torch.tensor([0.299, 0.587, 0.114])  # (B, side, side)
     return F.adaptive_avg_pool2d(grey, SIDE_PX).round().to(torch.uint8)
+
+
+def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Half of (B, 56, 56) mirrored; each moved by up to 3 px, turned by 7°, scaled by 8 %."""
+    count = len(pictures)
+    draw = torch.rand(count, 5, generator=generator) * 2 - 1  # (B, 5) in (-1, 1)
+    mirror = torch.where(draw[:, 0] > 0, 1.0, -1.0)
+    angle, scale = 0.12 * draw[:, 1], 1 + 0.08 * draw[:, 2]
+    shift = draw[:, 3:, None] * (6 / SIDE_PX)  # a side is 2 wide in the grid's unit
+    turn = torch.stack([angle.cos() * mirror, -angle.sin(), angle.sin() * mirror, angle.cos()])
+    place = torch.cat([(turn * scale).T.reshape(count, 2, 2), shift], -1)  # (B, 2, 3)
+    grid = F.affine_grid(place, [count, 1, SIDE_PX, SIDE_PX], align_corners=False)
+    pictures = pictures[:, None]
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)[:, 0]
+
+
+def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Other light (gamma 0.67 to 1.5) and grain; a quarter of the side covered in half of them."""
+    one = (len(pictures), 1, 1)
+    grain = 6 * torch.rand(one, generator=generator)
+    pictures = pictures + grain * torch.randn(pictures.shape, generator=generator)
+    gamma = torch.exp((torch.rand(one, generator=generator) * 2 - 1) * 0.4)
+    pictures = 255 * (pictures.clamp(0, 255) / 255) ** gamma
+    size, place = SIDE_PX // 4, torch.arange(SIDE_PX)
+    corner = torch.randint(SIDE_PX - size, (len(pictures), 2), generator=generator)
+    stripes = (place >= corner[..., None]) & (place < corner[..., None] + size)  # (B, 2, 56)
+    patch = stripes[:, 0, :, None] & stripes[:, 1, None]
+    covered = patch & (torch.rand(one, generator=generator) < 0.5)
+    return pictures.masked_fill(covered, 128)
 
 
 class _Net(nn.Module):

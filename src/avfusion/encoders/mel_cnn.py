@@ -36,7 +36,7 @@ class MelCnn(FittedEncoder):
         dim: int = 64,
         context_s: float = 2.56,
         fit_hz: float = 3.125,
-        epochs: int = 15,
+        epochs: int = 12,
         batch: int = 64,
         lr: float = 1e-3,
         most: int = 40_000,
@@ -71,10 +71,14 @@ class MelCnn(FittedEncoder):
         net.deviation.copy_(torch.stack(spread))
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Up to 2 dB louder or softer; a stripe of bands and one of time muted (SpecAugment)."""
+        """Another voice (bands moved by up to 3) and level (2 dB); a stripe of bands and one of
+        time muted (as SpecAugment, Park et al. 2019)."""
         count, rows, bands = inputs.shape
-        gain = (torch.rand(count, 1, 1, generator=generator) * 2 - 1) * 2 * math.log(10) / 10
-        x = (inputs.float() + gain).clamp(min=SILENCE)
+        moved = torch.randint(-3, 4, (count, 1), generator=generator)
+        source = (torch.arange(bands) + moved).clamp(0, bands - 1)  # (B, bands)
+        x = inputs.float().gather(2, source[:, None].expand(-1, rows, -1))
+        gain = (torch.rand(count, 1, 1, generator=generator) * 2 - 1) * 0.2 * math.log(10)
+        x = (x + gain).clamp(min=SILENCE)
         for axis, size in ((1, rows), (2, bands)):
             width = torch.rand(count, 1, generator=generator) * size / 8
             begin = torch.rand(count, 1, generator=generator) * size
@@ -115,7 +119,7 @@ class _Net(nn.Module):
             layers += [nn.ReLU()]
         self.listen = nn.Sequential(*layers)
         self.embed = nn.Sequential(
-            nn.Dropout(0.3), nn.Linear(3 * 64 * math.ceil(bands / 16), dim), nn.Tanh()
+            nn.Dropout(0.5), nn.Linear(3 * 64 * math.ceil(bands / 16), dim), nn.Tanh()
         )
         self.rate = nn.Linear(dim, 2)
 
