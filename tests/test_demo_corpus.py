@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.corpora import base
-from avfusion.corpora._actor import play
+from avfusion.corpora import _mesh, base
+from avfusion.corpora._actor import play, portrait
 from avfusion.corpora._puppet import Pose, Puppet
+from avfusion.corpora._ratings import rate
 from avfusion.corpora._scene import KINDS, Span, scene
 from avfusion.corpora._voice import perform
 from avfusion.corpora.demo import Demo
+from avfusion.goldstandard import gold_standard
 from avfusion.layout import Layout
 
 SMALL = {"videos": 4, "seconds": 6.0, "width": 160, "height": 120}
@@ -102,9 +104,6 @@ def test_the_gold_is_late_by_the_delay_that_the_corpus_states():
     for dimension in ("valence", "arousal"):
         best = []
         for index in range(6):
-            from avfusion.corpora._ratings import rate
-            from avfusion.goldstandard import gold_standard
-
             plan = scene(index, 60.0, 3)
             signal = getattr(plan, dimension)
             gold = gold_standard(rate(signal, dimension, plan.rng(4))).gold
@@ -217,8 +216,6 @@ def test_a_blurred_face_loses_its_detail(faulty):
 
 @pytest.mark.parametrize("index", [0, 5])  # a painted face and a varied painting
 def test_a_smile_lifts_the_corners_of_the_mouth(index):
-    from avfusion.corpora._actor import portrait
-
     face = portrait(scene(index, 4.0, 7))
     puppet = Puppet(face, (480, 360))
     heights = []
@@ -233,6 +230,4 @@ def test_a_smile_lifts_the_corners_of_the_mouth(index):
 
 
 def puppet_row(landmark):
-    from avfusion.corpora import _mesh
-
     return _mesh.CONTROLS.index(landmark)
