@@ -18,9 +18,9 @@ env: .venv/.installed ## install the locked environment into .venv
 	@envs/install.sh
 
 demo: env ## the whole study on the generated corpus, to results/report.html
-	@snakemake --cores $(CORES) --rerun-incomplete --quiet host reason --show-failed-logs all
-	@echo; sed -n 1,20p results/tables/headline.md; echo
-	@echo "table   results/tables/"; echo "figure  results/figures/"; echo "page    results/report.html"
+	@snakemake --cores $(CORES) --rerun-incomplete --show-failed-logs --quiet host reason rules -- all
+	@echo; head -n 18 results/tables/scores.md; echo
+	@ls results/tables/scores.md results/figures/*_ccc.png results/report.html
 
 test: env ## the tests
 	@pytest -n $(WORKERS)
@@ -37,7 +37,8 @@ lock: env ## renew envs/requirements.txt from requirements.in
 
 restore: env ## fetch results that DVC stored; Snakemake then takes them for its own
 	dvc pull
-	snakemake --cores 1 --touch all
+	snakemake --cores 1 --touch report_all
+	snakemake --cores 1 --quiet host reason rules -- all
 
 clean: ## remove results; corpora and the environment stay
 	find results -mindepth 1 ! -name .gitkeep -delete

@@ -46,9 +46,10 @@ class Copy:
         assert (done.returncode == 0) == good, done.stdout[-6000:]
         return done.stdout
 
-    def jobs(self, *words: str) -> dict[str, int]:
+    def jobs(self, target: str, options: tuple[str, ...] = ()) -> dict[str, int]:
         """Rule -> number of jobs that would run."""
-        lines = self.snakemake("-n", "--quiet", "host", "rules", "reason", "--", *words).split("\n")
+        quiet = ("--quiet", "host", "rules", "reason")
+        lines = self.snakemake("-n", *options, *quiet, "--", target).split("\n")
         table = [line.split() for line in lines]
         counts = {w[0]: int(w[1]) for w in table if len(w) == 2 and w[1].isdigit()}
         counts.pop("total", None)

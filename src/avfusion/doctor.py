@@ -74,7 +74,7 @@ def _packages() -> Iterator[Finding]:
     if other:
         more = f" and {len(other) - 4} more" if len(other) > 4 else ""
         yield Finding("WARN", "packages", "; ".join(other[:4]) + more, "make env")
-    if not locked:
+    if not LOCK.is_file():
         yield Finding("WARN", "packages", f"no {LOCK} here", "run avf from the project's folder")
     elif not absent and not other:
         yield Finding("OK", "packages", f"{len(locked)} as locked")

@@ -40,7 +40,7 @@ def record_corpus(corpus: str, layout: Layout, store: str | None) -> int:
     """
     local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
-    shown = re.sub(r"//[^/@]*@", "//", uri)  # without a password
+    shown = _without_password(uri)
     said: dict[str, Any] = {"corpus": corpus, "store": shown}
     try:
         with _quiet(), _alone(layout.results / "mlflow.lock"):
@@ -48,7 +48,7 @@ def record_corpus(corpus: str, layout: Layout, store: str | None) -> int:
             said |= {"recorded": True, **_Store(uri, corpus, layout).record()}
         log.info("%s: %d runs in %s, %d of them new", corpus, said["runs"], shown, said["new"])
     except Exception as error:  # whatever the store's own code raises, the study is whole
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:240]
+        reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
         said |= {"recorded": False, "reason": reason}
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
@@ -157,6 +157,10 @@ def _commit() -> dict[str, str]:
     commit = git("rev-parse", "HEAD")
     dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
     return {"mlflow.source.git.commit": commit, "dirty": str(dirty)} if commit else {}
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _answers(uri: str) -> None:

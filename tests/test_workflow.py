@@ -1,0 +1,134 @@
+"""The workflow: what it would run, what it runs again and why, and how its rules are written."""
+
+import json
+import re
+import zipfile
+
+import pandas as pd
+import pytest
+import yaml
+
+ACCEPTED = {"Specify a conda environment or container for each rule."}
+"""What `snakemake --lint` may say: all rules share one locked environment, made by `make env`."""
+
+
+@pytest.fixture
+def rules(project):
+    """Rule -> its text, of every rule that runs a command."""
+    found = {}
+    for path in sorted((project / "workflow/rules").glob("*.smk")):
+        for text in re.split(r"(?m)^(?=rule )", path.read_text())[1:]:
+            if "shell:" in text:
+                found[re.match(r"rule (\w+):", text)[1]] = text
+    assert len(found) > 10
+    return found
+
+
+def test_every_rule_says_what_it_does_and_what_it_takes(rules):
+    for name, text in rules.items():
+        assert text.split("\n")[1].strip().startswith('"""'), name
+        for part in ("log:", "benchmark:", "threads:", "mem_mb=", "runtime="):
+            assert part in text, f"{name} has no {part}"
+
+
+def test_every_rule_is_one_avf_command_seen_and_logged(rules):
+    for name, text in rules.items():
+        command = "".join(re.findall(r'"(.*?)"\n', text[text.index("shell:") :]))
+        assert re.match(r"avf [a-z-]+ ", command), name
+        assert command.endswith(" 2>&1 | tee {log}"), name
+        assert command.count("avf ") == 1, name
+
+
+def test_the_snakefile_fits_on_a_screen(project):
+    assert len((project / "Snakefile").read_text().splitlines()) < 40
+
+
+def test_only_common_reads_the_config(project):
+    for path in (project / "workflow/rules").glob("*.smk"):
+        reads = re.search(
+            r"\bconfig\b(?!/)", re.sub(r'""".*?"""', "", path.read_text(), flags=re.S)
+        )
+        assert bool(reads) == (path.name == "common.smk"), path.name
+
+
+def test_lint_says_nothing_beyond_what_is_accepted(copy):
+    printed = copy.snakemake("--lint", good=False)
+    said = set(re.findall(r"(?m)^    \* (.+?):?$", printed))
+    assert said == ACCEPTED
+
+
+def test_the_study_is_one_run_a_fusion_and_seed(copy):
+    study = yaml.safe_load((copy.folder / "config/config.yaml").read_text())
+    encoders = study["features"]["audio"] + study["features"]["video"]
+    shards = study["corpora"]["demo"]["shards"]
+    jobs = copy.jobs("all")
+    assert jobs["train"] == len(study["fusions"]) * len(study["seeds"])
+    assert jobs["media"] == shards
+    assert jobs["encode"] == shards * len(encoders)
+    assert jobs["fit_encoder"] == 2, "mel_cnn and face_cnn; face_expression brings its weights"
+    assert {jobs[name] for name in ("make_corpus", "score", "tables", "figures", "page")} == {1}
+
+
+@pytest.mark.parametrize("profile", ["slurm", "workflow/profiles/local", "workflow/profiles/ci"])
+def test_a_profile_is_understood(copy, profile):
+    printed = copy.snakemake("--profile", profile, "-n", "corpus_all")
+    assert "make_corpus" in printed
+
+
+def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
+    copy.edit("config/config.yaml", "  jca: {}", "  jca: {hiden: 3}")
+    printed = copy.snakemake("-n", "all", good=False)
+    assert "fusions.jca has no option 'hiden'. Did you mean 'hidden'?" in printed
+    assert "ConfigError" not in printed
+
+
+def test_a_corpus_that_is_not_here_is_named_with_what_to_do(copy):
+    source = (copy.folder / "src/avfusion/corpora/demo.py").read_text()
+    far = source.replace('.add("demo")', '.add("far")').replace("def make(", "def never(")
+    (copy.folder / "src/avfusion/corpora/far.py").write_text(far)
+    copy.edit("config/config.yaml", "corpora:\n", "corpora:\n  far: {root: data/far}\n")
+    printed = copy.snakemake("-n", "all")
+    assert "Corpus 'far' is not at 'data/far'" in printed
+    assert "results/runs/far" not in printed
+    printed = copy.snakemake("-n", "results/manifest/far/manifest.parquet", good=False)
+    assert "set corpora.far.root to where it lies" in printed
+
+
+@pytest.mark.slow
+def test_a_real_study_outlives_a_bad_video_and_runs_again_only_what_changed(copy):
+    tiny = ("--configfile", "tiny.yaml")
+    copy.snakemake("--cores", "2", *tiny, "--", "corpus_all")
+    manifest = pd.read_parquet(copy.folder / "results/manifest/demo/manifest.parquet")
+    bad = manifest.loc[manifest["partition"] == "test", "video"].iloc[0]
+    path = copy.folder / "data/tiny" / manifest.set_index("video")["path"][bad]
+    path.write_bytes(path.read_bytes()[:1000])
+    copy.snakemake("--cores", "2", *tiny, "--", "all")
+    results = copy.folder / "results"
+
+    media = pd.read_parquet(results / "media/demo/index.parquet").set_index("video")
+    assert media.loc[bad, "status"] == "failed"
+    assert (media.drop(bad)["status"] == "ok").all()
+    assert json.loads((results / "mlflow.demo.json").read_text())["recorded"]
+    for name in ("tables/scores.md", "figures/demo_ccc.png", "report.html"):
+        assert (results / name).stat().st_size > 0
+    copy.snakemake("--cores", "1", *tiny, "--report", "report.zip", "--", "all")
+    assert any(
+        name.endswith(".html") for name in zipfile.ZipFile(copy.folder / "report.zip").namelist()
+    )
+
+    def due():
+        return copy.jobs("all", options=tiny)
+
+    after = {"score": 1, "tables": 1, "figures": 1, "page": 1, "record": 1, "all": 1}
+    assert due() == {}, "a second run does nothing"
+    copy.edit("tiny.yaml", "ca: {}", "ca: {stages: 2}")
+    assert due() == {"train": 1, **after}, "an option re-runs its fusion only"
+    copy.edit("tiny.yaml", "ca: {stages: 2}", "ca: {}")
+    copy.edit("tiny.yaml", "epochs: 3}", "epochs: 4}")
+    assert due() == {"train": 2, **after}, "training settings re-run training only"
+    copy.edit("tiny.yaml", "epochs: 4}", "epochs: 3}")
+    copy.edit("src/avfusion/fusion/ca.py", '"""', '"""In other words: ')
+    assert due() == {}, "words change nothing"
+    with (copy.folder / "src/avfusion/fusion/ca.py").open("a") as file:
+        file.write("\nX = 1\n")
+    assert due() == {"train": 1, **after}, "an edited fusion trains again, alone"
