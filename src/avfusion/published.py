@@ -185,8 +185,8 @@ def _sentences(error: ValidationError | json.JSONDecodeError) -> list[str]:
         return [f'options are no JSON ({error.msg.lower()}); write them like {{"stages": 2}}']
     found = []
     for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"]) or "the row"
+        where = "".join(f"{part}: " for part in fault["loc"])
         said = fault["msg"].removeprefix("Value error, ")
         value = "" if fault["type"] in ("value_error", "missing") else f"; found {fault['input']!r}"
-        found.append(f"{where}: {said[0].lower()}{said[1:]}{value}")
+        found.append(f"{where}{said[0].lower()}{said[1:]}{value}")
     return found
