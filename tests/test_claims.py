@@ -14,8 +14,11 @@ from avfusion.claim_findings import Finding, better
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
 from avfusion.paired import How, difference, margin_p, trend
+from avfusion.report._page_papers import papers
 from avfusion.report._part import read_part
 from avfusion.report.claims_table import write_claims
+from avfusion.report.page import render
+from avfusion.report.tables import write_tables
 from avfusion.score import score_corpus
 from synthetic_results import Plan, write_results
 
@@ -254,3 +257,37 @@ def test_a_wrong_claims_file_is_refused(tmp_path, old, new, said):
     (tmp_path / "claims.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(ConfigError, match=re.escape(said)):
         claims.load(tmp_path / "claims.yaml")
+
+
+def test_the_page_shows_claims_and_published_numbers(part):
+    _, study, layout = part
+    write_tables(study, layout)
+    page = render(study, layout)
+    row = re.search(r"<tr><th scope=\"row\">Cross-attention predicts better than concat.*", page)
+    assert row
+    assert "supported" in row[0]
+    assert "No fusion" not in page
+    assert "277 published numbers; 0 have a counterpart here" in page
+    assert "no entry grjca: {} under fusions" in page
+
+
+def test_a_published_number_that_was_met_stands_open_on_the_page(part):
+    """As if this study's corpus were the paper's."""
+    _, study, layout = part
+    table = pd.read_csv(layout.tables / "published.csv")
+    at = table.index[(table["fusion"] == "ca") & (table["metric"] == "ccc")][0]
+    ours = {"ours": 0.7, "low": 0.6, "high": 0.8, "verdict": "inside interval", "why": None}
+    for name, value in ours.items():
+        table[name] = table[name].astype(object)
+        table.loc[at, name] = value
+    found = papers(study, layout)["published"]
+    assert found["met"] == []
+    table.to_csv(layout.tables / "published.csv", index=False)
+    (line,) = papers(study, layout)["published"]["met"]
+    assert line["cells"][6:8] == ["0.700 [0.600, 0.800]", "inside interval"]
+    assert "1 lie inside our interval" in papers(study, layout)["published"]["said"]
+
+
+def test_a_page_without_these_tables_has_no_such_sections(part, tmp_path):
+    _, study, _ = part
+    assert papers(study, Layout(tmp_path)) == {"claims": [], "published": None}

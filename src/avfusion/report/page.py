@@ -10,6 +10,7 @@ from avfusion.layout import Layout
 from avfusion.report import _page_data
 from avfusion.report._page_figures import themes
 from avfusion.report._page_origin import origin
+from avfusion.report._page_papers import papers
 from avfusion.report._page_paths import plain
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,6 +43,7 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         study=study,
         settings=settings_text(study),
         corpora=corpora,
+        papers=papers(study, layout),
         confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
         origin=plain(origin(study, layout)),
         version=__version__,

@@ -1,0 +1,70 @@
+"""What the page says of the papers: their claims and their numbers, taken from the tables."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from avfusion.layout import Layout
+from avfusion.report import published_table
+from avfusion.report._fig_read import interval, number, read
+from avfusion.report.claims_table import caveats, header
+
+
+def papers(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """Claims by corpus, and published numbers; both empty where the tables were not written."""
+    claims = read(layout.tables / "claims.csv")
+    numbers = read(layout.tables / "published.csv")
+    by_corpus = claims.groupby("corpus", sort=False) if len(claims) else []
+    return {
+        "claims": [_claims(name, rows, study) for name, rows in by_corpus],
+        "published": _published(numbers) if len(numbers) else None,
+    }
+
+
+def _claims(corpus: str, rows: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
+    texts = ["says", "source", "quantity", "detail", "missing", "claimed_on", "partition"]
+    rows = rows.assign(**{name: rows[name].fillna("") for name in texts})
+    ran = rows["verdict"] != "not run"
+    return {
+        "corpus": corpus,
+        "said": header(rows, corpus),
+        "caveats": caveats(rows, study),
+        "rows": [_claim(row) for row in rows[ran].to_dict("records")],
+        "absent": rows[~ran].to_dict("records"),
+    }
+
+
+def _claim(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "effect": number(row["effect"], sign=True),
+        "interval": interval(row["low"], row["high"], sign=True),
+        "p_holm": number(row["p_holm"]),
+    }
+
+
+def _published(table: pd.DataFrame) -> dict[str, Any]:
+    """Every number that has a counterpart, then those that could have one here."""
+    table = table.assign(**{c: table[c].fillna("") for c in ("fusion", "why", "corruption")})
+    met = table["verdict"] != "not run"
+    ours = table["metric"].eq("ccc") & table["fusion"].ne("")
+    return {
+        "said": published_table.header(table),
+        "head": [*published_table.HEAD, "corpus"],
+        "met": _lines(table[met]),
+        "absent": _lines(table[ours & ~met]),
+        "others": int((~ours & ~met).sum()),
+    }
+
+
+def _lines(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "cells": [*published_table.cells_of(row), row.corpus],
+            "source": row.source + (f"; {row.note}" if isinstance(row.note, str) else ""),
+            "why": row.why,
+        }
+        for row in rows.itertuples()
+        if math.isfinite(row.theirs)
+    ]
