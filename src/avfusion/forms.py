@@ -56,10 +56,18 @@ def written(form: dict[str, Any]) -> str:
 
 def _resolved(kind: str, entry: dict[str, Any]) -> dict[str, Any]:
     """Every option of the class with the entry's value or the default; no option is None or {}."""
-    defaults = {key: ast.literal_eval(text) for key, text in fusions.options(kind).items()}
+    defaults = {key: _literal(text) for key, text in fusions.options(kind).items()}
     given = {key: value for key, value in entry.items() if key not in OWN}
     resolved = {**defaults, **given}
     return {key: value for key, value in resolved.items() if value not in (None, {})}
+
+
+def _literal(text: str) -> Any:
+    """The value that source text stands for; what is no literal stays text."""
+    try:
+        return ast.literal_eval(text)
+    except ValueError:
+        return text
 
 
 def _word(value: Any) -> str:
