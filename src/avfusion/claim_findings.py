@@ -100,7 +100,10 @@ def rising(names: list[str], sums: Sums, how: How) -> Finding:
 
 
 def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) -> Finding:
-    """Area of names[0] minus that of names[1], as the robustness tables have it."""
+    """What names[1] loses more than names[0] as corruption grows, from the robustness tables.
+
+    The areas lie between a curve and its own start, so a positive difference is a smaller loss.
+    """
     absent = Finding(missing=f"no area of {names[0]} and {names[1]} under {corruption}")
     if not len(areas):
         return absent
@@ -115,7 +118,7 @@ def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) 
             row = own.iloc[0]
             low, high = sorted((sign * row["low"], sign * row["high"]))
             return Finding(
-                quantity=f"area of {names[0]} − area of {names[1]}",
+                quantity=f"loss of {names[1]} − loss of {names[0]}",
                 effect=float(sign * row["difference"]),
                 low=float(low),
                 high=float(high),
