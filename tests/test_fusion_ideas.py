@@ -84,7 +84,8 @@ def test_controls_of_dca_are_what_they_say(wraps):
     before, after, _ = plain.attend(*batch)
     audio, video = torch.relu(before.audio + after.audio), torch.relu(before.video + after.video)
     mean = plain.join(Pair(audio / 2, video / 2))
-    expected = {"relu_only": torch.relu(plain.join(after)), "fixed": mean, "learned": mean}
+    attended = plain.join(Pair(torch.relu(after.audio), torch.relu(after.video)))
+    expected = {"relu_only": attended, "fixed": mean, "learned": mean}
     for gate, features in expected.items():
         fuse = make("dca", wraps=wraps, inner=inner, gate=gate, temperature=1e9)
         fuse.attention.load_state_dict(plain.state_dict())

@@ -9,18 +9,22 @@ from typing import Any
 from avfusion.errors import ConfigError
 from avfusion.fusion.base import Attention
 from avfusion.fusion.ca import CrossAttention
+from avfusion.fusion.cross_transformer import CrossTransformer
 from avfusion.fusion.dense_joint import DenseJoint
 from avfusion.fusion.jca import JointCrossAttention
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.fusion.self_attention import SelfAttention
+from avfusion.fusion.self_transformer import SelfTransformer
 from avfusion.registry import fusions
 
 ABLE: dict[str, type[Attention]] = {
     "ca": CrossAttention,
+    "cross_transformer": CrossTransformer,
     "dense_joint": DenseJoint,
     "jca": JointCrossAttention,
     "rjca": RecursiveJointCrossAttention,
     "self_attention": SelfAttention,
+    "self_transformer": SelfTransformer,
 }
 
 
