@@ -1,0 +1,120 @@
+"""Claims and published numbers in the report: tables and page say what was found and what not."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from avfusion.layout import Layout
+from avfusion.report._page_papers import papers
+from avfusion.report._part import read_part
+from avfusion.report.claims_table import caveats, write_claims
+from avfusion.report.page import render
+from avfusion.report.published_table import write_published
+from avfusion.report.tables import write_tables
+from avfusion.score import score_corpus
+from planted_claims import ROOT, checked, is_better, planted
+from synthetic_results import Plan, write_results
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield planted(tmp_path_factory.mktemp("claims"))
+
+
+def test_tables_say_what_was_found_and_what_was_not_run(part):
+    own, study, layout = part
+    write_claims([own], ["recola"], study, layout)
+    table = pd.read_csv(layout.tables / "claims.csv")
+    told = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
+    assert list(told["verdict"]) == ["supported"]
+    assert set(table.query("corpus == 'recola'")["verdict"]) == {"not run"}
+    text = (layout.tables / "claims.md").read_text()
+    assert "15 claims, of them 15 not run" in text
+    assert re.search(r"\*\*dca_improves_ca\*\*.*\*\*Not run\*\*: no entry `dca_ca", text)
+    assert (layout.tables / "claims.tex").read_text().count(r"\begin{table}") == 1
+
+
+def test_few_videos_for_many_claims_are_a_caveat(part):
+    table = checked(part, *[is_better("ca", "audio")] * 3)
+    assert caveats(table, part[1]) == []
+    (said,) = caveats(table.assign(videos=5), part[1])
+    assert "5 videos are few for 3 claims" in said
+
+
+def test_the_page_shows_claims_and_published_numbers(part):
+    _, study, layout = part
+    write_tables(study, layout)
+    page = render(study, layout)
+    row = re.search(r"<tr><th scope=\"row\">Cross-attention predicts better than concat.*", page)
+    assert row
+    assert "supported" in row[0]
+    assert "No fusion" not in page
+    assert "277 published numbers; 0 have a counterpart here" in page
+    assert "no entry grjca: {} under fusions" in page
+
+
+def test_a_published_number_that_was_met_stands_open_on_the_page(part):
+    """As if this study's corpus were the paper's."""
+    _, study, layout = part
+    write_tables(study, layout)
+    table = pd.read_csv(layout.tables / "published.csv")
+    at = table.index[(table["fusion"] == "ca") & (table["metric"] == "ccc")][0]
+    ours = {"ours": 0.7, "low": 0.6, "high": 0.8, "verdict": "inside interval", "why": None}
+    for name, value in ours.items():
+        table[name] = table[name].astype(object)
+        table.loc[at, name] = value
+    found = papers(study, layout)["published"]
+    assert found["met"] == []
+    table.to_csv(layout.tables / "published.csv", index=False)
+    (line,) = papers(study, layout)["published"]["met"]
+    assert line["cells"][6:8] == ["0.700 [0.600, 0.800]", "inside interval"]
+    assert "1 lie inside our interval" in papers(study, layout)["published"]["said"]
+
+
+def test_a_page_without_these_tables_has_no_such_sections(part, tmp_path):
+    _, study, _ = part
+    assert papers(study, Layout(tmp_path)) == {"claims": [], "published": None}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> Path:
+    """Tables of a study whose corpus is called RECOLA, scored also as its paper scores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        layout = Layout(tmp_path_factory.mktemp("published"))
+        plan = Plan(corpus="recola", errors={"concat": 0.3, "ca": 0.2}, seeds=(0,))
+        study = write_results(layout, plan).model_dump()
+        study["protocols"] = ["pooled", "gold_rescaled"]
+        study["statistics"]["draws"] = 500
+        score_corpus("recola", study, layout)
+        write_published([read_part("recola", study, layout)], study, layout)
+    return layout.tables
+
+
+def test_a_study_of_a_papers_corpus_stands_beside_its_numbers(tables):
+    table = pd.read_csv(tables / "published.csv")
+    met = table[table["verdict"] != "not run"]
+    assert set(met["method"]) == {
+        "2D CNN + feature concatenation",
+        "I3D + feature concatenation",
+        "I3D + cross-attention (CA)",
+        "CA / fusion",
+    }
+    assert set(met["protocol"]) == {"gold_rescaled"}
+    assert set(met["partition"]) == {"validation"}
+    inside = met["theirs"].between(met["low"], met["high"])
+    assert (inside == met["verdict"].eq("inside interval")).all()
+
+
+def test_the_printed_table_marks_kind_and_verdict(tables):
+    text = (tables / "published.md").read_text()
+    (line,) = re.findall(r"\| I3D \+ cross-attention \(CA\) .* valence .*", text)
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[4:6] == ["0.685", "printed"]
+    assert re.fullmatch(r"0\.\d{3} \[.*\]", cells[6])
+    assert "audio_missing 0.9" in text
+    assert (tables / "published.tex").read_text().count(r"\begin{table}") == 1
