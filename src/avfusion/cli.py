@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("folder", type=Path, metavar="RUN")
     sub = command("score", _score, "Score all traces of a corpus.", "corpus")
     settings(sub)
+    sub = command("robust", _robust, "Corrupt the input of finished runs; read gates.", "corpus")
+    settings(sub)
     sub = command("report", _report, "Write tables, figures and the page from the scores.")
     sub.add_argument("--only", choices=["tables", "figures", "page"])
     settings(sub)
@@ -151,6 +153,15 @@ def _score(args: argparse.Namespace) -> None:
 
     own = _settings(args, lambda study: study.score_settings())
     score_corpus(args.corpus, own, Layout(args.results))
+
+
+def _robust(args: argparse.Namespace) -> None:
+    from avfusion.gates import write_gates
+    from avfusion.robust import robust_corpus
+
+    own = _settings(args, lambda study: study.robust_settings())
+    robust_corpus(args.corpus, own, Layout(args.results))
+    write_gates(args.corpus, own, Layout(args.results))
 
 
 def _report(args: argparse.Namespace) -> None:

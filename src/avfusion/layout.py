@@ -50,6 +50,10 @@ class Layout:
         """Folder of scores: scores.parquet (a run x protocol x target), sums.parquet."""
         return self.results / "scores" / corpus
 
+    def robustness(self, corpus: str) -> Path:
+        """Folder of corrupted input: sums.parquet, <fusion>/seed<k>/traces.parquet."""
+        return self.results / "robustness" / corpus
+
     @property
     def tables(self) -> Path:
         return self.results / "tables"

@@ -101,6 +101,10 @@ class Study(_Settings):
     protocols: Annotated[list[str], Field(min_length=1)] = ["pooled", "per_video", "smoothed"]
     headline: str = Field("pooled", description="The protocol of the first table and figure.")
     statistics: StatisticsSettings = StatisticsSettings()
+    robustness: dict[Name, list[float]] = Field(
+        {},
+        description="Corruption -> levels that rise from above 0; `{}` leaves robustness out.",
+    )
 
     def fusion_class(self, name: str) -> str:
         """The registry's name behind a study's name: `jca_wide: {is: jca}` is a form of `jca`."""
@@ -140,6 +144,12 @@ class Study(_Settings):
     def score_settings(self) -> dict[str, Any]:
         """All that scoring depends on besides its input files."""
         return self.model_dump(include={"features", "fusions", "protocols", "seeds"})
+
+    def robust_settings(self) -> dict[str, Any]:
+        """All that runs on corrupted input depend on besides their input files."""
+        own = self.model_dump(include={"fusions", "headline", "robustness", "seeds"})
+        code = "avfusion.corrupt", "avfusion.trained"
+        return own | {"draw": self.statistics.seed, "code": fingerprint(*code)}
 
 
 def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:

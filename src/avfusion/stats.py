@@ -93,7 +93,7 @@ def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int)
     of draws whose difference is at least as large as the real one. All 2^V exchanges are tried
     when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
     """
-    swap, exact = _exchanges(a.shape[-2], draws, seed)
+    swap, exact = exchanges(a.shape[-2], draws, seed)
     both = np.concatenate([a, b], axis=-2)  # (S, 2, 2V, 6)
     first = targets(both, np.hstack([1 - swap, swap]), pooling).mean(axis=0)
     second = targets(both, np.hstack([swap, 1 - swap]), pooling).mean(axis=0)
@@ -104,7 +104,7 @@ def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int)
     return np.where(np.isnan(real), np.nan, p)
 
 
-def _exchanges(videos: int, draws: int, seed: int) -> tuple[np.ndarray, bool]:
+def exchanges(videos: int, draws: int, seed: int) -> tuple[np.ndarray, bool]:
     """Which videos change sides (N, V) as 0 and 1, and whether that is every possible way."""
     if 2**videos <= draws:
         every = np.arange(2**videos)[:, None] >> np.arange(videos) & 1

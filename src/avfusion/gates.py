@@ -1,0 +1,121 @@
+"""What the gates of finished runs do: their weight clip by clip, and whether it tells corruption.
+
+A gate that knows a corrupted modality weighs its clips differently there than in clean ones. The
+area under the ROC curve (AUROC) of its weight is the chance that a clip in a planted span has a
+larger weight than a clean one (Mann and Whitney, Ann. Math. Stat. 1947): 0.5 is no response, and
+values below 0.5 are a response as values above are. The unit of resampling is the video.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from avfusion import stats
+from avfusion.fit import deterministic
+from avfusion.layout import Layout
+from avfusion.robust import reported_partition
+from avfusion.shards import write_table
+from avfusion.trained import Trained
+from avfusion.windows import Windows
+
+log = logging.getLogger(__name__)
+PREFIX = "gate_"
+
+
+def write_gates(corpus: str, study: dict[str, Any], layout: Layout) -> None:
+    """Write gates.parquet into each finished run that has gates: `video, time_s, gate_…`.
+
+    A weight a clip of the reported partition, on whole input; no gold is read.
+    """
+    partition = reported_partition(corpus, layout)
+    runs = [layout.run(corpus, f, s) for f in study["fusions"] for s in study["seeds"]]
+    for folder in (folder for folder in runs if (folder / "traces.parquet").is_file()):
+        trained = Trained.open(folder, layout)
+        with deterministic(trained.own["seed"]):
+            weights = gate_weights(trained.model, trained.data.windows(partition))
+        if weights:
+            write_table(trained.rows(partition).assign(**weights), folder / "gates.parquet")
+            log.info("%s: %d gates", folder, len(weights))
+
+
+def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> dict[str, Any]:
+    """Every map (B, T) called gate_… as a weight for each row (R,); empty if there are none."""
+    found: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for which in torch.arange(len(windows)).split(batch):
+            maps = model(*windows.batch(which)[:4])[1]
+            used = windows.used[which]
+            for name, weight in maps.items():
+                if name.startswith(PREFIX):
+                    rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
+                    rows[windows.rows[which][used]] = weight[used]
+    return {name: rows.numpy() for name, rows in found.items()}
+
+
+@dataclass(frozen=True)
+class Response:
+    """How a gate answers one kind of span: AUROC with its interval over videos."""
+
+    auroc: float
+    low: float
+    high: float
+    videos: int
+    clips: int
+    clean: int
+
+
+def mark(rows: pd.DataFrame, spans: pd.DataFrame, clip_s: float) -> np.ndarray:
+    """The number of the span (R,) that more than half of each clip lies in.
+
+    -1: the clip touches no span. -2: it touches one or several, none by more than half.
+    rows: `video, time_s` (clip ends). spans: `video, start_s, end_s`, numbered by place.
+    """
+    marked = np.full(len(rows), -1)
+    video, end = rows["video"].to_numpy(), rows["time_s"].to_numpy(float)
+    for number, span in enumerate(spans.itertuples()):
+        inside = np.minimum(end, span.end_s) - np.maximum(end - clip_s, span.start_s)
+        here = video == span.video
+        marked[here & (inside > 1e-9) & (marked == -1)] = -2
+        marked[here & (inside > clip_s / 2)] = number
+    return marked
+
+
+def respond(
+    weights: np.ndarray, hit: np.ndarray, clean: np.ndarray, video: np.ndarray, how: dict[str, Any]
+) -> Response:
+    """AUROC of weights (S, R), averaged over seeds, for rows `hit` (R,) against rows `clean` (R,).
+
+    how: `study["statistics"]`. Only videos with a hit or clean clip are drawn; a draw without
+    either tells nothing and is left out.
+    """
+    use = hit | clean
+    names = np.unique(video[use])
+    count = len(names)
+    ours = [(hit & (video == v), clean & (video == v)) for v in names]
+    n = np.array([(h.sum(), c.sum()) for h, c in ours]).reshape(-1, 2)  # (V, 2)
+    with_hit = int((n[:, 0] > 0).sum())
+    sizes = {"videos": with_hit, "clips": int(n[:, 0].sum()), "clean": int(n[:, 1].sum())}
+    if not sizes["clips"] or not sizes["clean"]:
+        return Response(np.nan, np.nan, np.nan, **sizes)
+    wins = np.mean([_wins(own, ours) for own in weights], axis=0)  # (V, V)
+    draws = np.vstack([np.ones(count), stats.draw(count, how["draws"], how["seed"])])
+    pairs = (draws @ n[:, 0]) * (draws @ n[:, 1])  # (1 + N,)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = ((draws @ wins) * draws).sum(axis=1) / pairs
+    low, high = stats.interval(values[1:][pairs[1:] > 0], with_hit, how["alpha"])
+    return Response(float(values[0]), max(float(low), 0.0), min(float(high), 1.0), **sizes)
+
+
+def _wins(weight: np.ndarray, ours: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """How often a hit of video i outweighs a clean clip of video j (V, V); ties count half."""
+    clean = [np.sort(weight[c]) for _, c in ours]
+    table = np.zeros((len(ours), len(ours)))
+    for i, (hit, _) in enumerate(ours):
+        for j, row in enumerate(clean):
+            below = np.searchsorted(row, weight[hit], side="left")
+            table[i, j] = (below + np.searchsorted(row, weight[hit], side="right")).sum() / 2
+    return table

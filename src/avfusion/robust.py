@@ -1,0 +1,178 @@
+"""What every finished run predicts and scores when its features are corrupted at test time.
+
+Predictions of all runs under all corruptions are on disk before gold is opened. A killed job goes
+on with the first run that is not whole.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion import protocol as protocols
+from avfusion.corrupt import corrupted, find, spread
+from avfusion.errors import AvfError, TrainError
+from avfusion.inputs import content_hash
+from avfusion.layout import Layout
+from avfusion.protocol import DIMENSIONS
+from avfusion.shards import write_table
+from avfusion.stats import SUMS, video_sums
+from avfusion.trained import Trained
+from avfusion.windows import Windows
+
+log = logging.getLogger(__name__)
+WHOLE = ("whole", 0.0)
+"""The undisturbed input among the corruptions and levels; every curve starts there."""
+CLOSE = 1e-4
+Case = tuple[str, float]
+
+
+def robust_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
+    """Write `robustness/<corpus>/<fusion>/seed<k>/traces.parquet` of every run, then sums.parquet.
+
+    study: `Study.robust_settings()`. Every run meets the same draw of every corruption; a run that
+    is not there is left out and named in the log.
+    """
+    partition = reported_partition(corpus, layout)
+    spreads: dict[str, np.ndarray] = {}
+    runs = list(_finished(corpus, study, layout))
+    if not runs:
+        raise AvfError(f"{corpus}: no finished run of this study. Run `avf train` first.")
+    told = time.monotonic()
+    for done, run in enumerate(runs, start=1):
+        _predict(corpus, run, partition, spreads, study, layout)
+        if time.monotonic() - told > 5 or done == len(runs):
+            log.info("%s: corrupted input to %d of %d runs", corpus, done, len(runs))
+            told = time.monotonic()
+    sums = [_sums(corpus, run, partition, study, layout) for run in runs]
+    write_table(pd.concat(sums, ignore_index=True), layout.robustness(corpus) / "sums.parquet")
+
+
+def cases(study: dict[str, Any]) -> list[Case]:
+    """Whole input, then every corruption at every level."""
+    grid = study["robustness"].items()
+    return [WHOLE, *((name, float(level)) for name, levels in grid for level in levels)]
+
+
+def reported_partition(corpus: str, layout: Layout) -> str:
+    """`test`, or `validation` where this copy of the corpus has no test ratings."""
+    manifest = pd.read_parquet(layout.manifest(corpus), columns=["video", "partition"])
+    rated = pd.read_parquet(layout.gold(corpus)).dropna(subset=list(DIMENSIONS), how="all")
+    found = set(manifest.loc[manifest["video"].isin(rated["video"]), "partition"])
+    return "validation" if "validation" in found and "test" not in found else "test"
+
+
+def _finished(corpus: str, study: dict[str, Any], layout: Layout) -> Iterator[tuple[str, int]]:
+    for fusion in study["fusions"]:
+        for seed in study["seeds"]:
+            if (layout.run(corpus, fusion, seed) / "traces.parquet").is_file():
+                yield fusion, seed
+            else:
+                log.warning("%s: %s seed %d is not trained; left out", corpus, fusion, seed)
+
+
+def _folder(corpus: str, run: tuple[str, int], layout: Layout) -> Path:
+    return layout.robustness(corpus) / run[0] / f"seed{run[1]}"
+
+
+def _predict(
+    corpus: str,
+    run: tuple[str, int],
+    partition: str,
+    spreads: dict[str, np.ndarray],
+    study: dict[str, Any],
+    layout: Layout,
+) -> None:
+    """Write one run's traces under every case, unless they are whole and of these settings."""
+    trained = Trained.open(layout.run(corpus, *run), layout)
+    folder = _folder(corpus, run, layout)
+    wanted = {key: study[key] for key in ("robustness", "draw", "code")}
+    wanted |= {"partition": partition, "inputs": trained.own["inputs"]}
+    wanted["weights"] = content_hash(*trained.model.state_dict().values())
+    said = folder / "settings.json"
+    if said.is_file() and json.loads(said.read_text()) == wanted:
+        return
+    said.unlink(missing_ok=True)
+    for name, store in trained.data.stores.items():
+        if name not in spreads:
+            videos = trained.data.videos
+            spreads[name] = spread(store, list(videos["video"][videos["partition"] == "train"]))
+    rows = trained.rows(partition)
+    parts = []
+    for name, level in cases(study):
+        windows = corrupt_windows(trained, (name, level), partition, spreads, study["draw"])
+        labels = {"corruption": name, "level": level, "present": present(windows, name)}
+        parts.append(rows.assign(**labels, **trained.predict(windows)))
+    _refuse_other_numbers(parts[0], layout.run(corpus, *run))
+    table = pd.concat(parts, ignore_index=True).astype({"corruption": "category"})
+    write_table(table, folder / "traces.parquet")
+    half = said.with_name(f"{said.name}.half{os.getpid()}")
+    half.write_text(json.dumps(wanted, indent=2) + "\n")
+    os.replace(half, said)
+
+
+def corrupt_windows(
+    trained: Trained, case: Case, partition: str, spreads: dict[str, np.ndarray], seed: int
+) -> Windows:
+    """A partition's windows with the run's features corrupted; gold is unrated throughout."""
+    if case == WHOLE:
+        return trained.data.windows(partition)
+    stores, own = trained.data.stores, trained.own
+    used = {name: stores[name] for name in own["features"][find(case[0])[0]]}
+    changed = corrupted(used, *case, own["windows"], spreads, seed)
+    return replace(trained.data, stores=stores | changed).windows(partition)
+
+
+def present(windows: Windows, corruption: str) -> np.ndarray:
+    """Whether each row (R,) has the corrupted modality; both, on whole input."""
+    modalities = ("audio", "video") if corruption == WHOLE[0] else (find(corruption)[0],)
+    return np.logical_and.reduce(
+        [~getattr(windows, modality).isnan().any(-1).numpy() for modality in modalities]
+    )
+
+
+def _refuse_other_numbers(whole: pd.DataFrame, folder: Path) -> None:
+    """On whole input the opened run must say what its traces say, or it is not that run."""
+    traces = pd.read_parquet(folder / "traces.parquet")
+    both = whole.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
+    gap = max((both[d] - both[f"{d}_before"]).abs().max() for d in DIMENSIONS)
+    if len(both) != len(whole) or not gap <= CLOSE:
+        raise TrainError(
+            f"{folder}: on whole input it now predicts otherwise than in traces.parquet (by "
+            f"{gap:.2g}). Write the traces again: `avf infer {folder}`, then `avf score`."
+        )
+
+
+def _sums(
+    corpus: str, run: tuple[str, int], partition: str, study: dict[str, Any], layout: Layout
+) -> pd.DataFrame:
+    """Six sums a corruption, level, target and video under the headline protocol."""
+    rule = protocols.load(study["headline"])
+    delay_s = json.loads(layout.card(corpus).read_text())["delay_s"]
+    table = pd.read_parquet(_folder(corpus, run, layout) / "traces.parquet")
+    gold = pd.read_parquet(layout.gold(corpus))
+    gold = gold[gold["video"].isin(table["video"])].sort_values(["video", "time_s"])
+    rated = {v: rows for v, rows in gold.groupby("video") if _any_rated(rows)}
+    found = []
+    for (name, level), case in table.groupby(["corruption", "level"], observed=True, sort=False):
+        own = {v: rows for v, rows in case.groupby("video") if v in rated}
+        pairs = {v: protocols.apply(rule, t, rated[v], delay_s) for v, t in own.items()}
+        for d in DIMENSIONS:
+            scaled = protocols.rescale(rule, [pair[d] for pair in pairs.values()])
+            for video, pair in zip(pairs, scaled, strict=True):
+                absent = 1 - own[video]["present"].mean()
+                found.append((corpus, *run, partition, rule.name, name, level, d, video, absent,
+                              *video_sums(*pair)))  # fmt: skip
+    names = ["corpus", "fusion", "seed", "partition", "protocol", "corruption", "level", "target"]
+    return pd.DataFrame(found, columns=[*names, "video", "absent", *SUMS])
+
+
+def _any_rated(rows: pd.DataFrame) -> bool:
+    return bool(rows[list(DIMENSIONS)].notna().any(axis=None))

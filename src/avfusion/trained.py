@@ -1,0 +1,54 @@
+"""A finished run, opened for another look: its model, and the features it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.checkpoint import load_weights
+from avfusion.errors import TrainError
+from avfusion.fit import deterministic
+from avfusion.inputs import Inputs
+from avfusion.layout import Layout
+from avfusion.model import Model, build
+from avfusion.windows import DIMENSIONS, Windows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's settings, its model with the best weights, and its inputs."""
+
+    own: dict[str, Any]
+    model: Model
+    data: Inputs
+
+    @classmethod
+    def open(cls, folder: Path, layout: Layout) -> "Trained":
+        """The run in `folder`; refuses one whose features have changed since it was trained."""
+        weights, own = load_weights(folder / "best.safetensors")
+        data = Inputs.read(own, layout)
+        if data.hashes() != {k: v for k, v in own["inputs"].items() if k != "gold"}:
+            raise TrainError(
+                f"{folder}: its features have changed since it was trained. Run `avf train "
+                f"{own['corpus']} {own['fusion']} --seed {own['seed']}`."
+            )
+        widths = [len(weights[f"{modality}.mean"]) for modality in ("audio", "video")]
+        model = build(own, *widths)
+        model.load_state_dict(weights)
+        return cls(own, model.eval(), data)
+
+    def rows(self, partition: str) -> pd.DataFrame:
+        """Video and clip end of every row of a partition's windows: `video, time_s`."""
+        table = self.data.videos
+        videos = table["video"][table["partition"] == partition]
+        times = [self.data.times(video) for video in videos]
+        names = np.repeat(videos.to_numpy(), [len(t) for t in times])
+        return pd.DataFrame({"video": names, "time_s": np.concatenate(times)})
+
+    def predict(self, windows: Windows) -> dict[str, np.ndarray]:
+        """Valence and arousal (R,) for every row of the windows, as training wrote its traces."""
+        with deterministic(self.own["seed"]):
+            found = windows.predict(self.model).numpy()
+        return dict(zip(DIMENSIONS, found.T, strict=True))
