@@ -14,7 +14,7 @@ from avfusion.registry import fusions
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "config" / "published.csv"
-AWAITED = {"rjcma"}  # named by papers, maybe not here yet
+AWAITED = {"rjcma"}  # a paper's own, maybe not here yet
 STUDY = {
     "corpora": {"affwild2": {}, "recola": {}},
     "fusions": {"mine": {"is": "jca"}, "two": {"is": "ca", "stages": 2}, "rjca": {}},
