@@ -8,7 +8,7 @@ import torch
 
 import derivations_transformers as by_hand
 from avfusion.errors import ConfigError
-from avfusion.fusion._multihead import MultiHead
+from avfusion.fusion.mbt import Block
 from test_fusion_family import AUDIO, STEPS, VIDEO, clips, count, make, same, scatter
 
 PAIR = ["self_transformer", "cross_transformer"]
@@ -20,10 +20,18 @@ def _selfcross(name, a, v, w, **options):
     return by_hand.selfcross(a, v, w, across=across, heads=3, **options)
 
 
+BLOCKS = {**SMALL, "layers": 3}
 DERIVATIONS = [
-    (name, SMALL | options, partial(_selfcross, name, **options))
-    for name in PAIR
-    for options in ({}, {"memory": False}, {"pool": False})
+    *(
+        (name, SMALL | options, partial(_selfcross, name, **options))
+        for name in PAIR
+        for options in ({}, {"memory": False}, {"pool": False})
+    ),
+    ("mbt", {**BLOCKS, "fuse_from": 1}, partial(by_hand.mbt, heads=3, layers=3, fuse_from=1)),
+    ("mbt", {**BLOCKS, "fuse_from": 0}, partial(by_hand.mbt, heads=3, layers=3, fuse_from=0)),
+    ("bbfn", BLOCKS, partial(by_hand.bbfn, heads=3, layers=3)),
+    ("mmlatch", {"hidden": 6}, by_hand.mmlatch),
+    ("mmlatch", {"hidden": 6, "feedback": False}, partial(by_hand.mmlatch, feedback=False)),
 ]
 
 
@@ -38,70 +46,92 @@ def test_equals_its_derivation(name, options, derive):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
-IDLE = 120  # the published attention's key bias, which a softmax does not feel
-TEXT, RESAMPLING, HEAD = 130_320, 825 + 500_500, 14_460 + 427
+ASKED = [
+    *(("self_transformer", "audio"), ("mbt", "audio")),
+    *((name, "video") for name in ("cross_transformer", "bbfn", "mmlatch")),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "attentions", "published"),
-    [("self_transformer", 3, 1_645_892), ("cross_transformer", 6, 1_820_132)],
-)
-def test_with_the_parts_for_text_and_utterances_it_has_the_published_size(
-    name, attentions, published
-):
-    """The published model has text, resamples time and answers seven classes."""
-    assert count(MultiHead(120, 6)) + IDLE == 58_080
-    others = (attentions - 2) * 58_080 + TEXT + RESAMPLING + HEAD
-    assert count(make(name, 120, 2048)) + 2 * IDLE + others == published
-
-
-def test_self_and_cross_differ_in_nothing_but_whom_they_ask():
-    """The same weights; and where audio and video are one, the same answer."""
-    own, cross = (make(name, AUDIO, AUDIO, **SMALL) for name in PAIR)
-    cross.load_state_dict(own.state_dict())
-    for fuse in (own, cross):
-        fuse.encode_video.load_state_dict(fuse.encode_audio.state_dict())
-    a, _, here, _ = clips()
-    same(own(a, a, here, here).features, cross(a, a, here, here).features)
-
-
-@pytest.mark.parametrize(("name", "asked"), [("self_transformer", 0), ("cross_transformer", 1)])
-def test_attended_audio_is_made_of_what_is_asked_alone(name, asked):
-    """Where all clips of what audio asks are alike, every audio clip gets one answer."""
-    fuse = make(name, memory=False, **SMALL)
-    batch = list(clips())
-    batch[asked] = batch[asked][:, :1].expand(-1, STEPS, -1)
-    audio = fuse.attend(*batch).after.audio
-    same(audio, audio[:, :1].expand_as(audio))
-    batch[1 - asked] = 3 * batch[1 - asked]
-    same(fuse.attend(*batch).after.audio, audio)
-
-
-@pytest.mark.parametrize("name", PAIR)
-def test_attention_alone_does_not_know_the_order_of_clips(name):
-    fuse, (a, v, here, _) = make(name, memory=False, **SMALL), clips()
-    order = torch.randperm(STEPS, generator=torch.Generator().manual_seed(3))
-    moved = fuse(a[:, order], v[:, order], here, here).features
-    same(moved, fuse(a, v, here, here).features[:, order], 1e-5)
-    fuse = make(name, **SMALL)
-    moved = fuse(a[:, order], v[:, order], here, here).features
-    assert not torch.allclose(moved, fuse(a, v, here, here).features[:, order], atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("name", "silent"), [("self_transformer", "audio"), ("cross_transformer", "video")]
-)
-def test_absent_clips_are_never_asked_and_nobody_to_ask_gives_zero(name, silent):
-    """silent: the attended modality that is left without keys when audio is absent."""
-    fuse, (a, v, here, _) = make(name, **SMALL), clips()
+@pytest.mark.parametrize(("name", "asks"), ASKED)
+def test_absent_audio_clips_are_never_asked(name, asks):
+    """asks: the modality whose weights lie over audio clips."""
+    fuse, (a, v, here, _) = make(name), clips()
     heard = here.clone()
-    heard[:, 2:4] = False
-    weights = fuse(a * heard[..., None], v, heard, here).maps[silent]
+    heard[:, 2:4], heard[0] = False, False
+    weights = fuse(a * heard[..., None], v, heard, here).maps[asks]
     assert not weights[..., 2:4].any()
-    same(weights.sum(-1), torch.ones(weights.shape[:2]))
-    attended = fuse.attend(torch.zeros_like(a), v, torch.zeros_like(here), here)
-    assert not getattr(attended.after, silent).any()
-    assert not attended.maps[silent].any()
+    assert not weights[0, :, :STEPS].any()
+    same(weights[1:].sum(-1), torch.ones(2, STEPS))
+
+
+def test_published_blocks_have_their_sizes():
+    """ViT-B/16's block; BBFN's gates, feed-forward and attention; MMLatch's mask and attention."""
+    assert count(Block(768, 12)) + 768 == 7_087_872  # 768: the idle key bias
+    layer = make("bbfn").audio[1]
+    assert count(layer.retain, layer.take) == 6_480
+    assert count(layer.ffn) == 13_000
+    assert count(layer.attention) + 40 == 6_560
+    latch = make("mmlatch", 74, 35)
+    assert count(latch.mask_audio) == 4 * 74 * (100 + 74 + 2)
+    assert count(latch.hears, latch.sees) == 60_000
+
+
+def test_mbt_passes_no_more_between_modalities_than_its_bottlenecks_hold():
+    """Video answers audio through n D numbers, itself through more."""
+    sizes = {"width": 4, "heads": 2, "layers": 2, "fuse_from": 0}
+    a, v, *here = (part[:1] for part in clips())
+    for bottlenecks in (1, 3):
+        fuse = scatter(make("mbt", bottlenecks=bottlenecks, **sizes))
+
+        def video(a, v, fuse=fuse):
+            return fuse(a, v, *here).features[..., :4].flatten()
+
+        inputs = a.double(), v.double()
+        of_audio, of_video = torch.autograd.functional.jacobian(video, inputs)
+        rank = torch.linalg.matrix_rank(of_audio.flatten(1), rtol=1e-9)
+        assert 0 < rank <= bottlenecks * 4
+        assert torch.linalg.matrix_rank(of_video.flatten(1), rtol=1e-9) > 4
+
+
+@pytest.mark.parametrize(("open_", "shut"), [("retain", "take"), ("take", "retain")])
+def test_gates_of_bbfn_choose_between_oneself_and_the_other(open_, shut):
+    """Shut to the other, a stream is its own; shut to itself, only its questions remain of it."""
+    fuse, (a, v, *here) = make("bbfn", layers=1), clips()
+    for stream in (fuse.audio, fuse.video):
+        for name, bias in ((open_, 1e3), (shut, -1e3)):
+            getattr(stream[0], name).weight.data.zero_()
+            getattr(stream[0], name).bias.data.fill_(bias)
+    if open_ == "retain":
+        first, second = fuse(a, v, *here), fuse(a, torch.randn_like(v), *here)
+    else:  # every blank clip answers alike, so how audio asks does not matter
+        blank = torch.zeros_like(v)
+        first, second = fuse(a, blank, *here), fuse(torch.randn_like(a), blank, *here)
+    same(first.features[..., 40:], second.features[..., 40:])
+    maps = fuse(a, v, *here).maps
+    assert (maps[f"{open_}_audio"] == 1).all()
+    assert (maps[f"{shut}_audio"] == 0).all()
+
+
+def test_feedback_of_mmlatch_dims_by_the_other_modality_and_never_shuts():
+    fuse, (a, v, *here) = make("mmlatch"), clips()
+    low, high = torch.tensor([-1.0, 1.0]).sigmoid()
+    maps = fuse(a, v, *here).maps
+    for mask in (maps["mask_audio"], maps["mask_video"]):
+        assert ((mask > low) & (mask < high)).all()
+    other = fuse(a, 9 * torch.randn_like(v), *here).maps
+    assert torch.equal(other["mask_video"], maps["mask_video"])
+    assert not torch.allclose(other["mask_audio"], maps["mask_audio"], atol=1e-3)
+
+
+def test_without_video_mmlatch_reads_audio_as_if_there_were_no_feedback():
+    fuse, once = make("mmlatch"), make("mmlatch", feedback=False)
+    once.load_state_dict({k: p for k, p in fuse.state_dict().items() if "mask" not in k})
+    a, v, heard, _ = clips()
+    gone = torch.zeros_like(v), heard, torch.zeros_like(heard)
+    found = fuse(a, *gone)
+    assert (found.maps["mask_audio"] == 1).all()
+    same(found.features, once(a, *gone).features)
+    assert not torch.allclose(fuse(a, v, heard, heard).features, once(a, v, heard, heard).features)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +140,9 @@ def test_absent_clips_are_never_asked_and_nobody_to_ask_gives_zero(name, silent)
         ("self_transformer", {"width": 10, "heads": 3}, "width 10 cannot be cut into 3 heads"),
         ("cross_transformer", {"heads": 0}, "into 0 heads"),
         ("cross_transformer", {"width": 9, "heads": 3}, "width is 9"),
+        ("mbt", {"layers": 3}, "fuse_from is 2, layers 3"),
+        ("mbt", {"bottlenecks": 0}, "bottlenecks 0"),
+        ("bbfn", {"width": 42}, "width 42 cannot be cut into 5 heads"),
     ],
 )
 def test_refusals_name_the_setting_and_what_was_found(name, options, says):

@@ -1,0 +1,108 @@
+"""Feedback masking (MMLatch): what one modality was understood to say masks the other's input.
+
+Source   Paraskevopoulos, Georgiou, Potamianos: "MMLatch: Bottom-up Top-down Fusion for Multimodal
+         Sentiment Analysis", ICASSP 2022, arXiv:2201.09828, and its published code.
+Idea     Perception goes up and down: a first pass through the encoders says what to attend to, a
+         second pass through the same encoders reads inputs that are dimmed accordingly.
+
+    h_m = enc_m(x_m) = ask_m(BLSTM_m(x_m))              (T, k)    m in {a, v}, directions summed
+    M_m = sigmoid(LSTM_m(h_o))                          (T, d_m)  o the other modality
+    H_m = enc_m(M_m * x_m)                              (T, k)    the same enc_m again
+    F   = H_a + ask(H_a, H_v) + H_v + ask(H_v, H_a)     (T, k)
+    Y   = ask(BLSTM([H_v ; H_a ; F]))                   (T, 2k)   directions side by side
+
+         ask(X, Z) = softmax(X W_q (Z W_k)^T / sqrt(k)) Z W_v, ask(X) = ask(X, X); each ask has
+         its own weights, without bias, residual or heads. An LSTM gives numbers in (-1, 1), so M_m
+         lies in (0.27, 0.73): it dims a feature, it cannot shut it out.
+Options  `feedback: false` reads once, as the published code also can: the control of the idea.
+Maps     audio, video (B, T, T): the weights within F; mask_audio, mask_video (B, T, d_m): M_m.
+Masks    An absent clip is never asked; memories go on over it, a row of zeros; M_m is 1 where o is
+         absent and so has said nothing.
+Departs  The paper has text: M_m is then the mean of two masks, F of three pairs, and text is asked
+         once more. It sums over time for one label, we keep every row. The dropout on M_m (0.2)
+         is on in the published code even at test time; ours only in training.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.fusion._init import xavier_linear
+from avfusion.fusion.base import Fused, masked_softmax
+from avfusion.registry import fusions
+
+
+@fusions.add("mmlatch")
+class FeedbackMasking(nn.Module):
+    """Two passes through one pair of encoders, masks between, attention after."""
+
+    def __init__(
+        self,
+        audio_dim: int,
+        video_dim: int,
+        *,
+        steps: int,
+        hidden: int = 100,
+        dropout: float = 0.2,
+        feedback: bool = True,
+    ) -> None:
+        super().__init__()
+        self.audio = _Encoder(audio_dim, hidden, dropout)
+        self.video = _Encoder(video_dim, hidden, dropout)
+        self.mask_audio = nn.LSTM(hidden, audio_dim, batch_first=True) if feedback else None
+        self.mask_video = nn.LSTM(hidden, video_dim, batch_first=True) if feedback else None
+        self.dropout = nn.Dropout(dropout)
+        self.hears, self.sees = _Ask(hidden, dropout / 2), _Ask(hidden, dropout / 2)
+        self.memory = _Encoder(3 * hidden, hidden, dropout / 2, side_by_side=True)
+        self.out_dim = 2 * hidden
+
+    def forward(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Fused:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2k)."""
+        heard, seen = self.audio(audio, audio_present), self.video(video, video_present)
+        maps = {}
+        if self.mask_audio is not None:
+            maps["mask_audio"] = _mask(self.mask_audio, seen, video_present)  # (B, T, Da)
+            maps["mask_video"] = _mask(self.mask_video, heard, audio_present)  # (B, T, Dv)
+            heard = self.audio(audio * self.dropout(maps["mask_audio"]), audio_present)
+            seen = self.video(video * self.dropout(maps["mask_video"]), video_present)
+        of_video, maps["audio"] = self.hears(heard, seen, video_present)
+        of_audio, maps["video"] = self.sees(seen, heard, audio_present)
+        both = torch.cat([seen, heard, heard + of_video + seen + of_audio], dim=-1)  # (B, T, 3k)
+        return Fused(self.memory(both, audio_present | video_present), maps)
+
+
+def _mask(lstm: nn.LSTM, other: Tensor, present: Tensor) -> Tensor:
+    """M from the other modality (B, T, k), present (B, T) -> (B, T, d); 1 where it is absent."""
+    return lstm(other)[0].sigmoid().masked_fill(~present[..., None], 1.0)
+
+
+class _Encoder(nn.Module):
+    """x (B, T, inputs), present (B, T) -> (B, T, k), or (B, T, 2k) if side by side."""
+
+    def __init__(self, inputs: int, hidden: int, dropout: float, *, side_by_side=False) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(inputs, hidden, batch_first=True, bidirectional=True)
+        self.ask = _Ask(2 * hidden if side_by_side else hidden, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.sum = not side_by_side
+
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        h = self.dropout(self.lstm(x)[0])  # (B, T, 2k)
+        h = h.unflatten(-1, (2, -1)).sum(-2) if self.sum else h
+        return self.ask(h, h, present)[0]
+
+
+class _Ask(nn.Module):
+    """asks (B, T, k), source (B, S, k), present (B, S) -> (B, T, k), weights (B, T, S)."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        linear = {"bias": False}
+        self.query, self.key, self.value = (xavier_linear(width, width, **linear) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, asks: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.query(asks) @ self.key(source).mT / asks.shape[-1] ** 0.5
+        weights = masked_softmax(scores, present[:, None], axis=-1)
+        return self.dropout(weights) @ self.value(source), weights
