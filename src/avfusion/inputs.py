@@ -98,7 +98,8 @@ class Inputs:
                     f"{self.stores[name].path}: clip ends of {video!r} differ from the other "
                     f"encoders' ({len(part.times_s)}). Encode all with the same `windows`."
                 )
-        return np.concatenate([part.rows for part in loaded], axis=1)
+        rows = np.concatenate([part.rows for part in loaded], axis=1)
+        return off_baseline(rows) if self.own["train"]["baseline"] == "video" else rows
 
     def hashes(self) -> dict[str, Any]:
         """What the run's numbers depend on besides its settings, as hashes."""
@@ -109,6 +110,17 @@ class Inputs:
             "features": {k: content_hash(v) for k, v in named.items()},
             "partitions": content_hash(split),
         }
+
+
+def off_baseline(rows: np.ndarray) -> np.ndarray:
+    """Rows (R, D) float32 less their mean over the video's present rows; NaN rows stay NaN.
+
+    Faces and voices differ at rest more than one of them changes; AVEC's baselines standardise
+    per recording for the same reason. Uses the whole video, so not for a live stream.
+    """
+    rows = rows.astype(np.float32)
+    present = ~np.isnan(rows).any(axis=1)
+    return rows - rows[present].mean(axis=0) if present.any() else rows
 
 
 def content_hash(*parts: Any) -> str:

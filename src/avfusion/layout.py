@@ -56,12 +56,15 @@ class Layout:
 
     @property
     def tables(self) -> Path:
+        """Scores, comparisons and the rest as CSV, Markdown and LaTeX."""
         return self.results / "tables"
 
     @property
     def figures(self) -> Path:
+        """Figures as SVG and PNG."""
         return self.results / "figures"
 
     @property
     def page(self) -> Path:
+        """The page that opens offline."""
         return self.results / "report.html"

@@ -66,7 +66,12 @@ class FeatureSettings(_Settings):
 class TrainSettings(_Settings):
     """How a fusion is fitted; the same for all, unless a fusion overrides a key under `train`."""
 
-    epochs: Count = 30
+    baseline: Literal["none", "video"] = Field(
+        "video",
+        description="`video` takes each video's own mean off its features: what a face or voice "
+        "is like at rest goes, and with it the video's overall mood.",
+    )
+    epochs: Count = 40
     batch: Count = Field(32, description="Windows in a batch; the CCC loss pools over them.")
     lr: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4

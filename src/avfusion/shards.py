@@ -1,4 +1,4 @@
-"""Videos are dealt out to jobs by row number; each job writes one shard table, joined at the end."""
+"""Videos are dealt out to jobs by row number; each writes a shard table, joined at the end."""
 
 import os
 from pathlib import Path

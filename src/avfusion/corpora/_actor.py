@@ -73,14 +73,14 @@ def _poses(
     lively = 0.35 + 0.65 * np.clip((1 + arousal) / 2, 0, 1)
     sway = [lively * at(smooth(rng, scene.seconds, s), time_s) for s in (0.5, 0.6, 0.5)]
     blinks = _blinks(scene, time_s, rng)
-    brows = 0.35 * at(smooth(rng, scene.seconds, 0.8), time_s)
+    brows = 0.25 * at(smooth(rng, scene.seconds, 0.8), time_s)
     for i in range(len(time_s)):
         yield Pose(
-            smile=float(valence[i]),
+            smile=float(1.35 * valence[i]),
             mouth=float(0.5 * mouth[i] * (0.8 + 0.5 * arousal[i])),
-            brows=float(0.25 * valence[i] + 0.45 * arousal[i] + brows[i]),
-            frown=float(max(0.0, -0.8 * valence[i])),
-            wide=float(1.5 * arousal[i]),
+            brows=float(0.25 * valence[i] + 0.7 * arousal[i] + brows[i]),
+            frown=float(max(0.0, -1.0 * valence[i])),
+            wide=float(2.0 * arousal[i]),
             blink=float(blinks[i]),
             shift_px=(float(7 * sway[0][i]), float(5 * sway[1][i])),
             roll_deg=float(3.5 * sway[2][i]),

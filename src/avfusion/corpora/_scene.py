@@ -122,15 +122,15 @@ def within(span: Span, time_s: np.ndarray, fade_s: float = 0.3) -> np.ndarray:
 
 def _true(rng: np.random.Generator, seconds: float) -> np.ndarray:
     """Slow changes around a mean that differs between videos; within 0.85, as raters add to it."""
-    return 0.85 * np.tanh(0.45 * rng.standard_normal() + 0.75 * smooth(rng, seconds, 1.8))
+    return 0.85 * np.tanh(0.2 * rng.standard_normal() + 0.85 * smooth(rng, seconds, 1.6))
 
 
 def _through(
     rng: np.random.Generator, signal: np.ndarray, seconds: float, *, strong: bool
 ) -> np.ndarray:
     """What a modality lets through: the signal and its own nuisance, in a share by strength."""
-    nuisance = 0.5 * (0.4 * rng.standard_normal() + 0.9 * smooth(rng, seconds, 1.2))
-    mixed = signal + 0.4 * nuisance if strong else 0.6 * signal + 0.65 * nuisance
+    nuisance = 0.5 * (0.2 * rng.standard_normal() + 0.9 * smooth(rng, seconds, 1.2))
+    mixed = signal + 0.4 * nuisance if strong else 0.45 * signal + 0.7 * nuisance
     return np.clip(mixed, -1.1, 1.1)
 
 

@@ -53,7 +53,7 @@ def _phrase(
     valence = float(at(scene.speech["valence"], start_s + 0.8))
     prosody = Prosody(
         rate=round(170 + 60 * arousal + rng.uniform(-8, 8)),
-        pitch=round(np.clip(45 + 24 * arousal + 5 * valence + rng.uniform(-4, 4), 0, 99)),
+        pitch=round(np.clip(45 + 24 * arousal + 8 * valence + rng.uniform(-4, 4), 0, 99)),
         range=round(np.clip(50 + 20 * arousal + 30 * valence, 0, 99)),
     )
     text = phrase(rng, float(at(scene.valence, start_s + 0.8)))

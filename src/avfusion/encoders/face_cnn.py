@@ -1,8 +1,10 @@
 """Small network on aligned faces, fitted to the corpus' own valence and arousal, then frozen.
 
-A picture is the aligned face in grey at 56x56, brought to zero mean and unit deviation, so that
-neither skin nor light is a cue. Four convolutions keep the place of what they see (a mouth corner
-is where it is, since faces are aligned); the embedding is averaged over the faces of a clip.
+A picture is the aligned face in grey at 56x56 less the video's mean picture, so that the network
+sees how a face moves and not whose it is: with a few tens of faces to learn from, identity is the
+easier cue. That takes the whole video; `at_rest: false` shows the face itself. Four convolutions
+keep the place of what they see (a mouth corner is where it is, since faces are aligned); the
+embedding is averaged over the faces of a clip.
 Every learned choice is by train and validation gold; the loss is CCC of both dimensions.
 """
 
@@ -20,6 +22,9 @@ from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 
 SIDE_PX = 56
+REST_HZ = 2.0
+GREYS = 32.0
+"""About the deviation of a face's grey levels."""
 
 
 @encoders.add("face_cnn")
@@ -38,9 +43,10 @@ class FaceCnn(FittedEncoder):
         batch: int = 64,
         lr: float = 1e-3,
         most: int = 40_000,
+        at_rest: bool = True,
         seed: int = 0,
     ) -> None:
-        self.dim, self.frame_hz, self.fit_hz = dim, frame_hz, fit_hz
+        self.dim, self.frame_hz, self.fit_hz, self.at_rest = dim, frame_hz, fit_hz, at_rest
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=8, most=most, seed=seed)
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
@@ -53,9 +59,10 @@ class FaceCnn(FittedEncoder):
         return times_s[thin(times_s, self.fit_hz)]
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Grey pictures uint8 (N, 56, 56) of the frames at these times."""
+        """Pictures float16 (N, 56, 56) of the frames at these times."""
         frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
-        return torch.cat([_grey(faces) for _, faces in read_faces(record, frames)])
+        rest = self._rest(record)
+        return torch.cat([(_grey(f) - rest).half() for _, f in read_faces(record, frames)])
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Pictures mirrored, moved, turned, scaled, lit otherwise, grainy, partly covered."""
@@ -63,16 +70,29 @@ class FaceCnn(FittedEncoder):
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
-        return encode_faces(record, ends_s, clip_s, self.frame_hz, self._embed, self.dim)
+        rest = self._rest(record)
 
-    def _embed(self, faces: Tensor) -> Tensor:
-        return self.net(_grey(faces))[0]
+        def embed(faces: Tensor) -> Tensor:
+            return self.net(_grey(faces) - rest)[0]
+
+        return encode_faces(record, ends_s, clip_s, self.frame_hz, embed, self.dim)
+
+    def _rest(self, record: MediaRecord) -> Tensor:
+        """The video's mean picture (56, 56), from `REST_HZ` faces a second; 0 if not asked for."""
+        faces = record.with_face
+        total, count = torch.zeros(SIDE_PX, SIDE_PX), 0
+        if self.at_rest:
+            chosen = faces[thin(record.frames["time_s"].to_numpy()[faces], REST_HZ)]
+            for _, chunk in read_faces(record, chosen):
+                total, count = total + _grey(chunk).sum(0), count + len(chunk)
+        return total / max(count, 1)
 
 
 def _grey(faces: Tensor) -> Tensor:
-    """RGB uint8 (B, side, side, 3) to grey uint8 (B, 56, 56) by averaging areas (Rec. 601)."""
+    """RGB uint8 (B, side, side, 3) to grey (B, 56, 56) of zero mean, by areas (Rec. 601)."""
     grey = faces.float() @ torch.tensor([0.299, 0.587, 0.114])  # (B, side, side)
-    return F.adaptive_avg_pool2d(grey, SIDE_PX).round().to(torch.uint8)
+    grey = F.adaptive_avg_pool2d(grey, SIDE_PX)
+    return grey - grey.mean((1, 2), keepdim=True)
 
 
 def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
@@ -90,18 +110,17 @@ def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Other light (gamma 0.67 to 1.5) and grain; a quarter of the side covered in half of them."""
+    """Other contrast (0.67 to 1.5) and grain; a quarter of the side covered in half of them."""
     one = (len(pictures), 1, 1)
     grain = 6 * torch.rand(one, generator=generator)
+    pictures = pictures * torch.exp((torch.rand(one, generator=generator) * 2 - 1) * 0.4)
     pictures = pictures + grain * torch.randn(pictures.shape, generator=generator)
-    gamma = torch.exp((torch.rand(one, generator=generator) * 2 - 1) * 0.4)
-    pictures = 255 * (pictures.clamp(0, 255) / 255) ** gamma
     size, place = SIDE_PX // 4, torch.arange(SIDE_PX)
     corner = torch.randint(SIDE_PX - size, (len(pictures), 2), generator=generator)
     stripes = (place >= corner[..., None]) & (place < corner[..., None] + size)  # (B, 2, 56)
     patch = stripes[:, 0, :, None] & stripes[:, 1, None]
     covered = patch & (torch.rand(one, generator=generator) < 0.5)
-    return pictures.masked_fill(covered, 128)
+    return pictures.masked_fill(covered, 0.0)
 
 
 class _Net(nn.Module):
@@ -117,9 +136,7 @@ class _Net(nn.Module):
         self.rate = nn.Linear(dim, 2)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey pictures (B, 56, 56) to embeddings (B, D) and valence, arousal (B, 2)."""
-        x = pictures.float()
-        x = x - x.mean((1, 2), keepdim=True)
-        x = x / (x.std((1, 2), keepdim=True) + 1.0)  # +1 grey level: a flat picture stays flat
+        """Pictures (B, 56, 56) to embeddings (B, D) and valence, arousal (B, 2)."""
+        x = pictures.float() / GREYS
         embedding = self.embed(self.look(x[:, None]))
         return embedding, self.rate(embedding)

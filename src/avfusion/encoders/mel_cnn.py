@@ -2,8 +2,10 @@
 
 A patch ends at the clip's end and reaches back `context_s`, longer than the clip itself, because
 prosody (the course of pitch and loudness) is not visible in 0.64 s; it never sees later sound.
-Bands are standardised by the train partition's mean and deviation, which are kept with the
-weights; loudness is kept, being a cue. Rows without audio count as silence, the log's floor.
+Each band's mean over the video is taken off (cepstral mean normalisation, Atal 1974), so that the
+network hears how a voice changes and not whose it is; `at_rest: false` leaves it. Bands are then
+standardised by the train partition's mean and deviation, which are kept with the weights. Rows
+without audio count as silence, the log's floor.
 """
 
 import math
@@ -40,9 +42,10 @@ class MelCnn(FittedEncoder):
         batch: int = 64,
         lr: float = 1e-3,
         most: int = 40_000,
+        at_rest: bool = True,
         seed: int = 0,
     ) -> None:
-        self.dim, self.context_s, self.fit_hz = dim, context_s, fit_hz
+        self.dim, self.context_s, self.fit_hz, self.at_rest = dim, context_s, fit_hz, at_rest
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=6, most=most, seed=seed)
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
@@ -62,7 +65,15 @@ class MelCnn(FittedEncoder):
         inside = (wanted >= 0) & (wanted < len(record.logmel))
         patches = record.logmel[wanted.clip(0, len(record.logmel) - 1)]  # (N, rows, bands)
         silent = ~inside[..., None] | np.isnan(patches)
-        return torch.from_numpy(np.where(silent, np.float16(SILENCE), patches))
+        patches = np.where(silent, np.float16(SILENCE), patches)
+        return torch.from_numpy(patches - self._rest(record).astype(np.float16))
+
+    def _rest(self, record: MediaRecord) -> np.ndarray:
+        """Each band's mean (bands,) where there is audio; 0 if not asked for."""
+        heard = ~np.isnan(record.logmel[:, 0])
+        if not (self.at_rest and heard.any()):
+            return np.zeros(record.logmel.shape[1], np.float32)
+        return record.logmel[heard].mean(axis=0, dtype=np.float32)
 
     def prepare(self, net: nn.Module, train: Tensor) -> None:
         """Keep each band's mean and deviation over the train patches."""
@@ -78,13 +89,14 @@ class MelCnn(FittedEncoder):
         source = (torch.arange(bands) + moved).clamp(0, bands - 1)  # (B, bands)
         x = inputs.float().gather(2, source[:, None].expand(-1, rows, -1))
         gain = (torch.rand(count, 1, 1, generator=generator) * 2 - 1) * 0.2 * math.log(10)
-        x = (x + gain).clamp(min=SILENCE)
+        low = x.amin()  # the quietest there is counts as silence
+        x = (x + gain).clamp(min=low)
         for axis, size in ((1, rows), (2, bands)):
             width = torch.rand(count, 1, generator=generator) * size / 8
             begin = torch.rand(count, 1, generator=generator) * size
             place = torch.arange(size)
             stripe = (place >= begin) & (place < begin + width)  # (B, size)
-            x = x.masked_fill(stripe[:, :, None] if axis == 1 else stripe[:, None], SILENCE)
+            x = x.masked_fill(stripe[:, :, None] if axis == 1 else stripe[:, None], low)
         return x
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
