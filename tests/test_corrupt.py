@@ -1,5 +1,7 @@
 """A corruption does what it says, to the same places for everyone, and nothing at level 0."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,7 @@ def test_stretches_of_time_go_whole_and_in_the_share_asked_for(stores, name, lev
 def test_what_is_gone_stays_gone_as_the_level_rises(stores, name):
     for video in ("test_00", "test_01", "test_02"):
         masks = [gone(rows(stores, name, level, video)) for level in (0.1, 0.2, 0.5, 0.7, 0.9)]
-        for less, more in zip(masks, masks[1:], strict=False):
+        for less, more in itertools.pairwise(masks):
             assert more[less].all()
 
 

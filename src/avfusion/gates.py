@@ -80,7 +80,7 @@ def mark(rows: pd.DataFrame, spans: pd.DataFrame, clip_s: float) -> np.ndarray:
         inside = np.minimum(end, span.end_s) - np.maximum(end - clip_s, span.start_s)
         here = video == span.video
         marked[here & (inside > 1e-9) & (marked == -1)] = -2
-        marked[here & (inside > clip_s / 2)] = number
+        marked[here & (inside > clip_s / 2 + 1e-9)] = number
     return marked
 
 

@@ -108,7 +108,7 @@ def _predict(
     parts = []
     for name, level in cases(study):
         windows = corrupt_windows(trained, (name, level), partition, spreads, study["draw"])
-        labels = {"corruption": name, "level": level, "present": present(windows, name)}
+        labels = {"corruption": name, "level": level, **present(windows)}
         parts.append(rows.assign(**labels, **trained.predict(windows)))
     _refuse_other_numbers(parts[0], layout.run(corpus, *run))
     table = pd.concat(parts, ignore_index=True).astype({"corruption": "category"})
@@ -130,12 +130,10 @@ def corrupt_windows(
     return replace(trained.data, stores=stores | changed).windows(partition)
 
 
-def present(windows: Windows, corruption: str) -> np.ndarray:
-    """Whether each row (R,) has the corrupted modality; both, on whole input."""
-    modalities = ("audio", "video") if corruption == WHOLE[0] else (find(corruption)[0],)
-    return np.logical_and.reduce(
-        [~getattr(windows, modality).isnan().any(-1).numpy() for modality in modalities]
-    )
+def present(windows: Windows) -> dict[str, np.ndarray]:
+    """Whether each row (R,) has audio and has video."""
+    rows = {"has_audio": windows.audio, "has_video": windows.video}
+    return {name: ~part.isnan().any(-1).numpy() for name, part in rows.items()}
 
 
 def _refuse_other_numbers(whole: pd.DataFrame, folder: Path) -> None:
@@ -167,11 +165,11 @@ def _sums(
         for d in DIMENSIONS:
             scaled = protocols.rescale(rule, [pair[d] for pair in pairs.values()])
             for video, pair in zip(pairs, scaled, strict=True):
-                absent = 1 - own[video]["present"].mean()
-                found.append((corpus, *run, partition, rule.name, name, level, d, video, absent,
+                absent = 1 - own[video][["has_audio", "has_video"]].mean().to_numpy()
+                found.append((corpus, *run, partition, rule.name, name, level, d, video, *absent,
                               *video_sums(*pair)))  # fmt: skip
     names = ["corpus", "fusion", "seed", "partition", "protocol", "corruption", "level", "target"]
-    return pd.DataFrame(found, columns=[*names, "video", "absent", *SUMS])
+    return pd.DataFrame(found, columns=[*names, "video", "no_audio", "no_video", *SUMS])
 
 
 def _any_rated(rows: pd.DataFrame) -> bool:

@@ -1,0 +1,83 @@
+"""Table of gates: does a gate's weight tell where a span of corruption was planted?"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.gates import PREFIX, mark, respond
+from avfusion.layout import Layout
+from avfusion.report import _text
+from avfusion.report._text import estimate, latex, markdown
+
+COLUMNS = ["corpus", "fusion", "gate", "modality", "kind", "auroc", "low", "high", "seeds"]
+COLUMNS += ["videos", "clips", "clean"]
+
+
+def write_gates(study: dict[str, Any], layout: Layout) -> None:
+    """Write gates.* from the weights that `avf robust` left; without `robustness`, none.
+
+    study: `Study.model_dump()`.
+    """
+    if not study["robustness"]:
+        for path in layout.tables.glob("gates.*"):
+            path.unlink()
+        return
+    shown, typeset, tables = [], [], [pd.DataFrame(columns=COLUMNS)]
+    head = ["fusion", "gate", "span", "AUROC", "clips", "videos"]
+    for corpus in study["corpora"]:
+        table = gate_table(corpus, study, layout)
+        tables += [table] if len(table) else []
+        shown.append(f"## {corpus}")
+        if not len(table):
+            shown.append("No gates of finished runs to read, or no spans planted.")
+            continue
+        said = (
+            f"{corpus}: the chance that a gate's weight is larger in a clip of a planted span than "
+            f"in a clean clip (AUROC; 0.5 = no response), averaged over seeds, with its "
+            f"{100 * (1 - study['statistics']['alpha']):g}% interval over videos."
+        )
+        cells = [
+            [r.fusion, r.gate.removeprefix(PREFIX), f"{r.kind} ({r.modality})",
+             estimate(r.auroc, r.low, r.high), str(r.clips), str(r.videos)]
+            for r in table.itertuples()
+        ]  # fmt: skip
+        shown += [said, markdown(head, cells)]
+        typeset.append(latex(head, cells, said, f"gates-{corpus}"))
+    _text.write_csv(layout.tables / "gates.csv", pd.concat(tables[1:] or tables, ignore_index=True))
+    _text.write_page(layout.tables / "gates.md", "Gates in planted spans", shown)
+    _text.write_text(layout.tables / "gates.tex", "\n".join(typeset))
+
+
+def gate_table(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFrame:
+    """A row a fusion, gate, modality and kind of span (and `any` kind): AUROC and its interval."""
+    truth = layout.truth(corpus)
+    spans = pd.read_parquet(truth) if truth.is_file() else pd.DataFrame()
+    rows = []
+    for fusion in study["fusions"] if len(spans) else ():
+        paths = [layout.run(corpus, fusion, s) / "gates.parquet" for s in study["seeds"]]
+        seeds = [pd.read_parquet(path) for path in paths if path.is_file()]
+        if not seeds:
+            continue
+        own = spans[spans["video"].isin(seeds[0]["video"])].reset_index(drop=True)
+        marked = mark(seeds[0], own, study["windows"]["clip_s"])
+        video = seeds[0]["video"].to_numpy()
+        for gate in (name for name in seeds[0] if name.startswith(PREFIX)):
+            weights = np.stack([table[gate].to_numpy(float) for table in seeds])
+            for modality, kind, numbers in _groups(own):
+                hit = np.isin(marked, numbers)
+                found = respond(weights, hit, marked == -1, video, study["statistics"])
+                rows.append({"corpus": corpus, "fusion": fusion, "gate": gate,
+                             "modality": modality, "kind": kind, **vars(found),
+                             "seeds": len(seeds)})  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _groups(spans: pd.DataFrame) -> list[tuple[str, str, np.ndarray]]:
+    """Modality, kind and numbers of the spans: all of a modality first, then each kind of it."""
+    found = []
+    for modality, own in spans.groupby("modality"):
+        found.append((str(modality), "any", own.index.to_numpy()))
+        if own["kind"].nunique() > 1:
+            found += [(str(modality), str(k), r.index.to_numpy()) for k, r in own.groupby("kind")]
+    return found
