@@ -33,6 +33,9 @@ VARIANTS = [
     ("lstm", {"form": "residual"}),
     ("lstm", {"form": "residual", "per_modality": True, "layers": 1}),
     ("ca", {"stages": 2}),
+    ("self_transformer", {"heads": 2, "memory": False, "pool": False}),
+    ("mbt", {"fuse_from": 0, "layers": 2, "bottlenecks": 1}),
+    ("mmlatch", {"feedback": False}),
 ]
 
 
