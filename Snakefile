@@ -19,6 +19,7 @@ include: "workflow/rules/media.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/score.smk"
+include: "workflow/rules/robust.smk"
 include: "workflow/rules/report.smk"
 
 

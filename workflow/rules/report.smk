@@ -5,6 +5,7 @@ rule tables:
     """Scores, paired comparisons, protocols, the papers' claims and their numbers as tables."""
     input:
         rules.score_all.input,
+        rules.robust_all.input,
         claims="config/claims.yaml",
         published="config/published.csv",
     output:
@@ -34,6 +35,7 @@ rule tables:
                 "runs.csv",
                 "summary.json",
                 "metrics.json",
+                *ROBUST_TABLES,
             )
         ],
     log:

@@ -10,7 +10,9 @@ from avfusion.report import _estimate, _text, _words
 from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report.claims_table import write_claims
+from avfusion.report.gate_table import write_gates
 from avfusion.report.published_table import write_published
+from avfusion.report.robust_table import write_robustness
 from avfusion.stats import TARGETS
 
 ORDER = ("mean", "valence", "arousal")  # of a printed table: the headline target first
@@ -27,6 +29,8 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     _write_scores(parts, absent, study, layout)
     _write_comparisons(parts, absent, study, layout)
     _write_protocols(parts, absent, layout)
+    write_robustness(study, layout)  # before the claims and published numbers, which read it
+    write_gates(study, layout)
     write_claims(parts, absent, study, layout)
     write_published(parts, study, layout)
     runs = [_stamped(scored[part.scored.corpus], part) for part in parts]
