@@ -10,7 +10,7 @@ import torch
 from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.features import write_features
-from avfusion.inputs import Inputs
+from avfusion.inputs import Inputs, off_baseline
 from avfusion.layout import Layout
 from avfusion.shards import write_table
 from avfusion.train import scores, train_run, write_traces
@@ -89,9 +89,20 @@ def test_test_features_do_not_reach_the_weights(layout, tmp_path):
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_a_video_without_its_baseline_has_mean_zero_and_keeps_its_gaps():
+    rows = np.arange(12, dtype=np.float16).reshape(4, 3) ** 2
+    rows[2] = np.nan
+    changed = off_baseline(rows)
+    assert np.isnan(changed[2]).all()
+    np.testing.assert_allclose(np.nanmean(changed, axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(changed[1] - changed[0], rows[1] - rows[0])
+    assert np.isnan(off_baseline(np.full((2, 3), np.nan))).all()
+
+
 def test_features_are_standardised_over_train(layout):
     plan = write_inputs(layout)
-    weights, _ = load_weights(train(layout, plan, epochs=1) / "best.safetensors")
+    folder = train(layout, plan, epochs=1, baseline="none")
+    weights, _ = load_weights(folder / "best.safetensors")
     folder = layout.features(plan.corpus, "ear")
     rows = np.concatenate([np.load(folder / f"train_{i:02d}.npy") for i in range(6)])
     rows = rows[~np.isnan(rows).any(1)].astype(float)
