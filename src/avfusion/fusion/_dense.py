@@ -16,10 +16,15 @@ Masks    An absent clip is a row of zeros in X_m, in X_m W_vm + b_vm, and in Q i
          are absent, so that the biases do not speak for it. The published code has no masks.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from avfusion.fusion._correlate import attend, correlations
 from avfusion.fusion._init import xavier_linear
+from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Pair
 
 
@@ -42,7 +47,7 @@ class DenseJointAttention(nn.Module):
         query = self.query(torch.cat([video, audio], dim=-1)) * (heard | seen)  # (B, T, d)
         after_audio, audio_map = self.audio(audio, query, heard)
         after_video, video_map = self.video(video, query, seen)
-        maps = {"audio": audio_map, "video": video_map}
+        maps = Maps(audio=audio_map, video=video_map)
         return Attended(Pair(audio, video), Pair(after_audio, after_video), maps)
 
 
@@ -56,9 +61,14 @@ class _Side(nn.Module):
         self.back = xavier_linear(joint, width)  # W_o, b_o
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, query: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, query: Tensor, present: Tensor
+    ) -> tuple[Tensor, Callable[[], Tensor]]:
         """x (B, T, D), query (B, T, d), present (B, T, 1) -> attended (B, T, D), S (B, D, d)."""
-        scores = torch.tanh(self.key(x.mT) @ query / query.shape[-1] ** 0.5)  # (B, D, d)
-        scores = self.dropout(scores)
-        mixed = torch.relu(torch.tanh((self.value(x) * present) @ scores))  # (B, T, d)
-        return x + self.dropout(torch.relu(self.back(mixed))), scores
+        key = self.key(x.mT) / query.shape[-1] ** 0.5  # (B, D, T)
+        value = self.value(x) * present  # (B, T, D)
+        share = self.dropout.p if self.training else 0.0
+        mixed = attend(query.mT, key.mT, value.mT, share).mT  # X_m W_vm S_m (B, T, d)
+        mixed = torch.relu(torch.tanh(mixed))
+        after = x + self.dropout(torch.relu(self.back(mixed)))
+        return after, partial(correlations, key, query)

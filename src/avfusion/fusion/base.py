@@ -1,5 +1,6 @@
 """What every fusion answers, and what those that attend share: the mask and a way to wrap them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ class Fused(NamedTuple):
     """
 
     features: Tensor
-    maps: dict[str, Tensor]
+    maps: Mapping[str, Tensor]
 
 
 def masked_softmax(scores: Tensor, present: Tensor, axis: int) -> Tensor:
@@ -38,7 +39,7 @@ class Attended(NamedTuple):
 
     before: Pair
     after: Pair
-    maps: dict[str, Tensor]
+    maps: Mapping[str, Tensor]
 
 
 class Attention(nn.Module):

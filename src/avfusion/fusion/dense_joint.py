@@ -26,6 +26,7 @@ from avfusion.errors import ConfigError
 from avfusion.fusion._bilstm import ResidualBiLSTM, places
 from avfusion.fusion._dense import DenseJointAttention
 from avfusion.fusion._guided import LAYOUTS, AudioGuided
+from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Pair
 from avfusion.registry import fusions
 
@@ -77,7 +78,7 @@ class DenseJoint(Attention):
         heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
         if self.unit_length:
             audio, video = F.normalize(audio, dim=-1), F.normalize(video, dim=-1)
-        maps = {}
+        maps = Maps()
         if self.audio_memory is not None:
             audio = self.audio_memory(audio)
         if self.guided is not None:
@@ -89,7 +90,7 @@ class DenseJoint(Attention):
         for t, block in enumerate(self.blocks, start=1):
             attended = block.attend(*after, audio_present, video_present)
             after = attended.after
-            maps |= {f"{name}_{t}": weights for name, weights in attended.maps.items()}
+            maps |= attended.maps.numbered(t)
         return Attended(before, after, maps)
 
     def join(self, pair: Pair) -> Tensor:

@@ -20,9 +20,14 @@ Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + 
          paper, and we, from [Y_v ; Y_a]. `raw_video: true` is the form it was trained in.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from avfusion.fusion._correlate import attend, correlations
+from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Fused, Pair
 from avfusion.registry import fusions
 
@@ -60,7 +65,7 @@ class JointCrossAttention(Attention):
         joint = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
         after_audio, audio_map = self.audio(audio, joint)
         after_video, video_map = self.video(video, joint)
-        maps = {"audio": audio_map, "video": video_map}
+        maps = Maps(audio=audio_map, video=video_map)
         return Attended(Pair(audio, video), Pair(after_audio, after_video), maps)
 
     def forward(
@@ -83,9 +88,9 @@ class _Attend(nn.Module):
         self.from_self = nn.Linear(steps, hidden, bias=False)  # W_m
         self.back = nn.Linear(hidden, steps, bias=False)  # W_h
 
-    def forward(self, x: Tensor, joint: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, D), joint (B, T, 2D) -> attended (B, T, D), correlations (B, D, 2D)."""
-        mixed = self.mix(joint.mT).mT  # (B, T, 2D)
-        corr = torch.tanh(x.mT @ mixed / joint.shape[-1] ** 0.5)  # (B, D, 2D)
-        h = torch.relu(self.from_self(x.mT) + self.from_map(corr))  # (B, D, k)
-        return self.back(h).mT + x, corr
+    def forward(self, x: Tensor, joint: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """x (B, T, D), joint (B, T, 2D) -> attended (B, T, D), correlations C (B, D, 2D)."""
+        mixed = self.mix(joint.mT).mT / joint.shape[-1] ** 0.5  # (B, T, 2D)
+        from_map = attend(x.mT, mixed, self.from_map.weight.T)  # C W_c^T (B, D, k)
+        h = torch.relu(self.from_self(x.mT) + from_map)  # (B, D, k)
+        return self.back(h).mT + x, partial(correlations, x.mT, mixed)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
 from avfusion.fusion._bilstm import ResidualBiLSTM, places
+from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Pair
 from avfusion.fusion.jca import JointCrossAttention
 from avfusion.registry import fusions
@@ -61,17 +62,17 @@ class RecursiveJointCrossAttention(Attention):
 
     def passes(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
-    ) -> tuple[list[Pair], dict[str, Tensor]]:
+    ) -> tuple[list[Pair], Maps]:
         """X^(0) … X^(n), each audio and video (B, T, D), and the correlations of every pass."""
         heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
         audio = self.audio_memory(self.encode_audio(audio) * heard) * heard
         video = self.video_memory(self.encode_video(video) * seen) * seen
-        pairs, maps = [Pair(audio, video)], {}
+        pairs, maps = [Pair(audio, video)], Maps()
         for t in range(self.recursions):
             block = self.blocks[t % len(self.blocks)]
             attended = block.attend(*pairs[-1], audio_present, video_present)
             pairs.append(attended.after)
-            maps |= {f"{name}_{t + 1}": weights for name, weights in attended.maps.items()}
+            maps |= attended.maps.numbered(t + 1)
         return pairs, maps
 
     def attend(

@@ -1,0 +1,132 @@
+"""Attention with tanh for softmax, computed block by block: its scores are never held whole.
+
+    Y = dropout(tanh(K Q)) V            K (B, N, T), Q (B, T, M), V (M, P) or (B, M, P)
+
+The joint attentions compare each feature with each joint feature, so N x M is large and T small:
+64 windows of 512 + 512 features have 134 MB of scores a modality. Forward and backward go over
+the same blocks of a few windows and rows, which stay in the processor's cache; backward computes
+the scores again (they cost T multiplications each) and draws the same dropout again.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+BLOCK = {"cpu": 2**19, "cuda": 2**25}
+"""Scores in a block: 2 MB stay in a processor's cache; a GPU needs more to be busy."""
+TOGETHER = 4
+"""Windows multiplied at once, at least: small products run one to a core."""
+
+
+def attend(
+    keys: Tensor, queries: Tensor, values: Tensor, dropout: float = 0.0, block: int | None = None
+) -> Tensor:
+    """keys (B, N, T), queries (B, T, M), values (M, P) or (B, M, P) -> (B, N, P).
+
+    dropout: share of scores set to 0, the others scaled up; drawn from torch's own generator.
+    block: most scores held at once. Under autocast, products are in its dtype, sums in float32.
+    """
+    device = keys.device.type
+    block = block or BLOCK.get(device, BLOCK["cuda"])
+    if torch.is_autocast_enabled(device):
+        kind = torch.get_autocast_dtype(device)
+        keys, queries, values = (x.to(kind) for x in (keys, queries, values))
+    seed = int(torch.randint(2**62, ())) if dropout else 0
+    with torch.autocast(device, enabled=False):
+        share = round(dropout * 2**16)
+        values = values / (1 - share / 2**16) if share else values
+        return _Attend.apply(keys, queries, values, block, share, seed)
+
+
+def correlations(keys: Tensor, queries: Tensor) -> Tensor:
+    """All scores at once, (B, N, M), for figures."""
+    return torch.tanh(keys @ queries)
+
+
+class _Attend(torch.autograd.Function):
+    """Y and its three gradients; block, share and seed say how the scores are made again."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, keys: Tensor, queries: Tensor, values: Tensor, *rule: int
+    ) -> Tensor:
+        ctx.save_for_backward(keys, queries, values)
+        ctx.rule = rule
+        out = keys.new_empty(*keys.shape[:2], values.shape[-1])  # (B, N, P)
+        for windows, rows, scores, _ in _blocks(keys, queries, *rule):
+            out[windows, rows] = scores @ (values if values.dim() == 2 else values[windows])
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor | None, ...]:
+        keys, queries, values = ctx.saved_tensors
+        sums = torch.promote_types(keys.dtype, torch.float32)
+        d_keys = torch.empty_like(keys)
+        d_queries = torch.zeros_like(queries, dtype=sums)
+        d_values = torch.zeros_like(values, dtype=sums)
+        shared = values.dim() == 2
+        spare = None
+        for windows, rows, scores, dropped in _blocks(keys, queries, *ctx.rule):
+            wanted = d_out[windows, rows]  # (b, n, P)
+            spare = torch.empty_like(scores) if spare is None else spare
+            d_scores = spare.flatten()[: scores.numel()].view_as(scores)
+            if shared:
+                d_values += scores.flatten(0, 1).T @ wanted.flatten(0, 1)
+                torch.mm(wanted.flatten(0, 1), values.T, out=d_scores.flatten(0, 1))
+            else:
+                d_values[windows] += scores.mT @ wanted
+                torch.bmm(wanted, values[windows].mT, out=d_scores)
+            torch.ops.aten.tanh_backward.grad_input(d_scores, scores, grad_input=d_scores)
+            if dropped is not None:
+                d_scores.masked_fill_(dropped, 0)
+            d_keys[windows, rows] = d_scores @ queries[windows].mT
+            d_queries[windows] += keys[windows, rows].mT @ d_scores
+        return d_keys, d_queries.to(queries), d_values.to(values), None, None, None
+
+
+def _blocks(
+    keys: Tensor, queries: Tensor, block: int, share: int, seed: int
+) -> Iterator[tuple[slice, slice, Tensor, Tensor | None]]:
+    """Windows, rows, their scores (b, n, M) and where dropout made them 0.
+
+    All blocks lie in one buffer: what was yielded is overwritten by the next.
+    tanh(x) is made as 2 sigmoid(2x) - 1, since torch's sigmoid is up to ten times as fast.
+    """
+    (count, height, _), width = keys.shape, queries.shape[2]
+    together = min(count, max(TOGETHER, block // (height * width)))
+    tall = min(height, max(1, block // (together * width)))
+    twice = 2 * queries
+    buffer = keys.new_empty(together * tall * width)
+    kind = torch.promote_types(keys.dtype, torch.float32)
+    wide = buffer if kind == keys.dtype else torch.empty_like(buffer, dtype=kind)
+    less = wide.new_tensor(-1)
+    draw = torch.Generator(keys.device).manual_seed(seed)
+    for windows in _cut(count, together):
+        for rows in _cut(height, tall):
+            some = keys[windows, rows]
+            size = (*some.shape[:2], width)
+            scores = buffer[: math.prod(size)].view(size)
+            exact = scores if wide is buffer else wide[: math.prod(size)].view(size)
+            torch.bmm(some, twice[windows], out=scores)
+            torch.add(less, exact.copy_(scores).sigmoid_(), alpha=2, out=exact)
+            dropped = _dropped(size, share, draw) if share else None
+            if dropped is not None:
+                exact.masked_fill_(dropped, 0)
+            yield windows, rows, scores.copy_(exact), dropped
+
+
+def _cut(length: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def _dropped(size: tuple[int, ...], share: int, draw: torch.Generator) -> Tensor:
+    """True in share / 65,536 of the places: 16 random bits a place, which costs a tenth of
+    what torch's dropout draws."""
+    count = math.prod(size)
+    words = torch.empty(-(-count // 4), dtype=torch.int64, device=draw.device)
+    words.random_(-(2**63), None, generator=draw)
+    return words.view(torch.int16)[:count].view(size) < share - 2**15
