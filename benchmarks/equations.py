@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import describe
 from torch import Tensor, nn
 
 from avfusion.heads import CaHead, JcaHead
 from avfusion.registry import fusions
+from machine import describe
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from derivations_family import cross_attended, joint_attended

@@ -52,8 +52,8 @@ def _phrase(
     arousal = float(at(scene.speech["arousal"], start_s + 0.8))
     valence = float(at(scene.speech["valence"], start_s + 0.8))
     prosody = Prosody(
-        rate=round(170 + 60 * arousal + rng.uniform(-8, 8)),
-        pitch=round(np.clip(45 + 24 * arousal + 8 * valence + rng.uniform(-4, 4), 0, 99)),
+        rate=round(170 + 66 * arousal + rng.uniform(-8, 8)),
+        pitch=round(np.clip(45 + 30 * arousal + 8 * valence + rng.uniform(-4, 4), 0, 99)),
         range=round(np.clip(50 + 20 * arousal + 30 * valence, 0, 99)),
     )
     text = phrase(rng, float(at(scene.valence, start_s + 0.8)))
@@ -82,7 +82,7 @@ def _recorded(
 ) -> np.ndarray:
     """Brightness by valence, loudness by arousal, a level, room noise, the planted audio spans."""
     time_s = np.arange(len(clean)) / rate_hz
-    gain_db = 9 * at(scene.speech["arousal"], time_s) - 2 + rng.normal(0, 1.0)
+    gain_db = 12 * at(scene.speech["arousal"], time_s) - 2 + rng.normal(0, 1.0)
     noise = rng.standard_normal(len(clean))
     bright_db = 12 * at(scene.speech["valence"], time_s)  # a happy voice is brighter
     sound = _brightened(clean, rate_hz, bright_db) * 10 ** (gain_db / 20)

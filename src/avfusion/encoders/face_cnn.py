@@ -47,7 +47,7 @@ class FaceCnn(FittedEncoder):
         seed: int = 0,
     ) -> None:
         self.dim, self.frame_hz, self.fit_hz, self.at_rest = dim, frame_hz, fit_hz, at_rest
-        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=8, most=most, seed=seed)
+        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
         """A network with fresh weights."""

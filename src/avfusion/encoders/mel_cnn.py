@@ -38,7 +38,7 @@ class MelCnn(FittedEncoder):
         dim: int = 64,
         context_s: float = 2.56,
         fit_hz: float = 3.125,
-        epochs: int = 12,
+        epochs: int = 14,
         batch: int = 64,
         lr: float = 1e-3,
         most: int = 40_000,
@@ -46,7 +46,7 @@ class MelCnn(FittedEncoder):
         seed: int = 0,
     ) -> None:
         self.dim, self.context_s, self.fit_hz, self.at_rest = dim, context_s, fit_hz, at_rest
-        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=6, most=most, seed=seed)
+        self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
         """A network with fresh weights."""

@@ -1,0 +1,63 @@
+"""JCA and the dense joint block as their equations read, in plain PyTorch: what speed is beside.
+
+Each takes the package's own module for its weights, so that outputs and gradients can be compared
+entry by entry. The first is written a window at a time, as the published code of JCA runs it;
+the other two take the whole batch at once, as that of the dense block does.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avfusion.fusion.base import Fused
+
+
+def jca_by_window(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """JCA without encoders; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
+    pairs = zip(audio, video, strict=True)
+    return torch.stack([_jca(fuse, a, v) for a, v in pairs])
+
+
+def jca_by_batch(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """The same for all windows at once: both (B, D, 2D) maps exist in full."""
+    return _jca(fuse, fuse.encode_audio(audio), fuse.encode_video(video))
+
+
+def _jca(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """audio, video (..., T, D)."""
+    joint = torch.cat([audio, video], dim=-1)  # J (..., T, 2D)
+    attended = []
+    for x, side in ((video, fuse.video), (audio, fuse.audio)):
+        w_j, w_c = side.mix.weight, side.from_map.weight
+        w_m, w_h = side.from_self.weight, side.back.weight
+        c = torch.tanh(x.mT @ (w_j @ joint) / joint.shape[-1] ** 0.5)  # (..., D, 2D)
+        h = torch.relu(x.mT @ w_m.T + c @ w_c.T)  # (..., D, k)
+        attended.append((h @ w_h.T).mT + x)
+    return torch.cat(attended, dim=-1)
+
+
+def dense_by_batch(block: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """The dense joint block; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
+    q = block.query(torch.cat([video, audio], dim=-1))  # (B, T, d)
+    attended = []
+    for x, side in ((video, block.video), (audio, block.audio)):
+        dropped = {"p": side.dropout.p, "training": block.training}
+        k = side.key(x.mT)  # (B, D, T)
+        s = F.dropout(torch.tanh(k @ q / q.shape[-1] ** 0.5), **dropped)  # (B, D, d)
+        u = torch.relu(torch.tanh(side.value(x) @ s))  # (B, T, d)
+        attended.append(x + F.dropout(torch.relu(side.back(u)), **dropped))
+    return torch.cat(attended, dim=-1)
+
+
+class Plain(nn.Module):
+    """A fusion's weights run by one of the forms above; all clips count as present."""
+
+    def __init__(self, fuse: nn.Module, form: Callable[[nn.Module, Tensor, Tensor], Tensor]):
+        super().__init__()
+        self.fuse, self.form = fuse, form
+
+    def forward(self, audio: Tensor, video: Tensor, *present: Tensor) -> Fused:
+        """audio, video (B, T, D) -> features (B, T, out), no maps."""
+        return Fused(self.form(self.fuse, audio, video), {})
