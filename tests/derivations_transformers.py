@@ -125,14 +125,15 @@ def _gated_layer(m: str, o: str, x: dict, p: dict, w: Named, heads: int) -> Arra
 def mmlatch(a: Array, v: Array, w: Named, *, feedback: bool = True) -> Array:
     """ICASSP 2022: encode, mask the inputs by the other modality, encode again, fuse; (T, 2k)."""
     hear, see = under(w, "audio"), under(w, "video")
+    if "encode_audio.weight" in w:
+        a, v = affine(a, w, "encode_audio"), affine(v, w, "encode_video")
     if feedback:
         h_a, h_v = _encoder(a, hear), _encoder(v, see)
         a = a * sigmoid(_forward_lstm(h_v, under(w, "mask_audio")))
         v = v * sigmoid(_forward_lstm(h_a, under(w, "mask_video")))
     h_a, h_v = _encoder(a, hear), _encoder(v, see)
     f = h_a + _ask(h_a, h_v, under(w, "hears")) + h_v + _ask(h_v, h_a, under(w, "sees"))
-    both = np.hstack(_two_lstms(np.hstack([h_v, h_a, f]), under(w, "memory.lstm")))
-    return _ask(both, both, under(w, "memory.ask"))
+    return np.hstack(_two_lstms(np.hstack([h_v, h_a, f]), under(w, "memory")))
 
 
 def _encoder(x: Array, w: Named) -> Array:

@@ -31,6 +31,7 @@ DERIVATIONS = [
     ("mbt", {**BLOCKS, "fuse_from": 0}, partial(by_hand.mbt, heads=3, layers=3, fuse_from=0)),
     ("bbfn", BLOCKS, partial(by_hand.bbfn, heads=3, layers=3)),
     ("mmlatch", {"hidden": 6}, by_hand.mmlatch),
+    ("mmlatch", {"hidden": 6, "encode": 0}, by_hand.mmlatch),
     ("mmlatch", {"hidden": 6, "feedback": False}, partial(by_hand.mmlatch, feedback=False)),
 ]
 
@@ -71,7 +72,7 @@ def test_published_blocks_have_their_sizes():
     assert count(layer.retain, layer.take) == 6_480
     assert count(layer.ffn) == 13_000
     assert count(layer.attention) + 40 == 6_560
-    latch = make("mmlatch", 74, 35)
+    latch = make("mmlatch", 74, 35, encode=0)
     assert count(latch.mask_audio) == 4 * 74 * (100 + 74 + 2)
     assert count(latch.hears, latch.sees) == 60_000
 

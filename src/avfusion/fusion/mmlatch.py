@@ -5,22 +5,24 @@ Source   Paraskevopoulos, Georgiou, Potamianos: "MMLatch: Bottom-up Top-down Fus
 Idea     Perception goes up and down: a first pass through the encoders says what to attend to, a
          second pass through the same encoders reads inputs that are dimmed accordingly.
 
-    h_m = enc_m(x_m) = ask_m(BLSTM_m(x_m))              (T, k)    m in {a, v}, directions summed
-    M_m = sigmoid(LSTM_m(h_o))                          (T, d_m)  o the other modality
-    H_m = enc_m(M_m * x_m)                              (T, k)    the same enc_m again
+    X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
+    h_m = enc_m(X_m) = ask_m(BLSTM_m(X_m))              (T, k)    directions summed
+    M_m = sigmoid(LSTM_m(h_o))                          (T, D)    o the other modality
+    H_m = enc_m(M_m * X_m)                              (T, k)    the same enc_m again
     F   = H_a + ask(H_a, H_v) + H_v + ask(H_v, H_a)     (T, k)
-    Y   = ask(BLSTM([H_v ; H_a ; F]))                   (T, 2k)   directions side by side
+    Y   = BLSTM([H_v ; H_a ; F])                        (T, 2k)   directions side by side
 
          ask(X, Z) = softmax(X W_q (Z W_k)^T / sqrt(k)) Z W_v, ask(X) = ask(X, X); each ask has
          its own weights, without bias, residual or heads. An LSTM gives numbers in (-1, 1), so M_m
          lies in (0.27, 0.73): it dims a feature, it cannot shut it out.
 Options  `feedback: false` reads once, as the published code also can: the control of the idea.
-Maps     audio, video (B, T, T): the weights within F; mask_audio, mask_video (B, T, d_m): M_m.
+Maps     audio, video (B, T, T): the weights within F; mask_audio, mask_video (B, T, D): M_m.
 Masks    An absent clip is never asked; memories go on over it, a row of zeros; M_m is 1 where o is
          absent and so has said nothing.
 Departs  The paper has text: M_m is then the mean of two masks, F of three pairs, and text is asked
-         once more. It sums over time for one label, we keep every row. The dropout on M_m (0.2)
-         is on in the published code even at test time; ours only in training.
+         once more. It weighs the rows of Y by one more ask and sums them for one label; we keep
+         every row. E_m, as our features are wider than its 35 to 300; `encode: 0` leaves it out.
+         The dropout on M_m (0.2) is on in its code even at test time; ours only in training.
 """
 
 import torch
@@ -42,34 +44,39 @@ class FeedbackMasking(nn.Module):
         *,
         steps: int,
         hidden: int = 100,
+        encode: int = 64,
         dropout: float = 0.2,
         feedback: bool = True,
     ) -> None:
         super().__init__()
-        self.audio = _Encoder(audio_dim, hidden, dropout)
-        self.video = _Encoder(video_dim, hidden, dropout)
-        self.mask_audio = nn.LSTM(hidden, audio_dim, batch_first=True) if feedback else None
-        self.mask_video = nn.LSTM(hidden, video_dim, batch_first=True) if feedback else None
+        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
+        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
+        audio, video = (encode, encode) if encode else (audio_dim, video_dim)
+        self.audio, self.video = _Encoder(audio, hidden, dropout), _Encoder(video, hidden, dropout)
+        self.mask_audio = nn.LSTM(hidden, audio, batch_first=True) if feedback else None
+        self.mask_video = nn.LSTM(hidden, video, batch_first=True) if feedback else None
         self.dropout = nn.Dropout(dropout)
         self.hears, self.sees = _Ask(hidden, dropout / 2), _Ask(hidden, dropout / 2)
-        self.memory = _Encoder(3 * hidden, hidden, dropout / 2, side_by_side=True)
+        self.memory = nn.LSTM(3 * hidden, hidden, batch_first=True, bidirectional=True)
         self.out_dim = 2 * hidden
 
     def forward(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> Fused:
         """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2k)."""
+        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
+        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
         heard, seen = self.audio(audio, audio_present), self.video(video, video_present)
         maps = {}
         if self.mask_audio is not None:
-            maps["mask_audio"] = _mask(self.mask_audio, seen, video_present)  # (B, T, Da)
-            maps["mask_video"] = _mask(self.mask_video, heard, audio_present)  # (B, T, Dv)
+            maps["mask_audio"] = _mask(self.mask_audio, seen, video_present)  # (B, T, D)
+            maps["mask_video"] = _mask(self.mask_video, heard, audio_present)  # (B, T, D)
             heard = self.audio(audio * self.dropout(maps["mask_audio"]), audio_present)
             seen = self.video(video * self.dropout(maps["mask_video"]), video_present)
         of_video, maps["audio"] = self.hears(heard, seen, video_present)
         of_audio, maps["video"] = self.sees(seen, heard, audio_present)
         both = torch.cat([seen, heard, heard + of_video + seen + of_audio], dim=-1)  # (B, T, 3k)
-        return Fused(self.memory(both, audio_present | video_present), maps)
+        return Fused(self.memory(both)[0], maps)
 
 
 def _mask(lstm: nn.LSTM, other: Tensor, present: Tensor) -> Tensor:
@@ -78,18 +85,16 @@ def _mask(lstm: nn.LSTM, other: Tensor, present: Tensor) -> Tensor:
 
 
 class _Encoder(nn.Module):
-    """x (B, T, inputs), present (B, T) -> (B, T, k), or (B, T, 2k) if side by side."""
+    """x (B, T, inputs), present (B, T) -> (B, T, k)."""
 
-    def __init__(self, inputs: int, hidden: int, dropout: float, *, side_by_side=False) -> None:
+    def __init__(self, inputs: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.lstm = nn.LSTM(inputs, hidden, batch_first=True, bidirectional=True)
-        self.ask = _Ask(2 * hidden if side_by_side else hidden, dropout)
+        self.ask = _Ask(hidden, dropout)
         self.dropout = nn.Dropout(dropout)
-        self.sum = not side_by_side
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        h = self.dropout(self.lstm(x)[0])  # (B, T, 2k)
-        h = h.unflatten(-1, (2, -1)).sum(-2) if self.sum else h
+        h = self.dropout(self.lstm(x)[0]).unflatten(-1, (2, -1)).sum(-2)  # (B, T, k)
         return self.ask(h, h, present)[0]
 
 
