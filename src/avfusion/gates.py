@@ -49,10 +49,9 @@ def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> 
         for which in torch.arange(len(windows)).split(batch):
             maps = model(*windows.batch(which)[:4])[1]
             used = windows.used[which]
-            for name, weight in maps.items():
-                if name.startswith(PREFIX):
-                    rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
-                    rows[windows.rows[which][used]] = weight[used]
+            for name in (name for name in maps if name.startswith(PREFIX)):
+                rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
+                rows[windows.rows[which][used]] = maps[name][used]
     return {name: rows.numpy() for name, rows in found.items()}
 
 

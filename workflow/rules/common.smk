@@ -36,7 +36,8 @@ ABSENT = {
     if not (name in MADE or Path(root).is_dir() or lay.manifest(name).is_file())
 }
 HERE = [name for name in study.corpora if name not in ABSENT]
-FIGURES = ("ccc", "differences", "protocols", "curves")
+FIGURES = ["ccc", "differences", "protocols", "curves"]
+FIGURES += ["robust", "gates"] if study.robustness else []
 
 for message in ABSENT.values():
     logger.warning(f"{message} The tables will say: not run.")

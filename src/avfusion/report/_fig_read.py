@@ -67,6 +67,10 @@ class CorpusFiles:
         rows = self._join("traces.parquet")
         return rows[rows["partition"] == self.partition] if len(rows) else rows
 
+    def gates(self) -> pd.DataFrame:
+        """Weights of all gates: fusion, seed, video, time_s and gate_…, NaN where it has none."""
+        return self._join("gates.parquet") if self.study["robustness"] else pd.DataFrame()
+
     def _join(self, name: str) -> pd.DataFrame:
         found = []
         for fusion, seed in self.runs():

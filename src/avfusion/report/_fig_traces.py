@@ -56,9 +56,9 @@ def _draw(
     ratios = [0.17 * tiers, 2, 2] if tiers else [2, 2]
     axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     if tiers:
-        _tiers(axes[0], spans)
+        draw_tiers(axes[0], spans)
     for axis, target in zip(axes[-2:], ("valence", "arousal"), strict=True):
-        _shade(axis, spans)
+        shade(axis, spans)
         axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.4,
                   label="gold", zorder=2.5)  # fmt: skip
         _lines(axis, files, shown, lines, target)
@@ -99,13 +99,13 @@ def _lines(
                   linewidth=1.9 if rank == 0 else 1.2)  # fmt: skip
 
 
-def _shade(axis: "Axes", spans: pd.DataFrame) -> None:
+def shade(axis: "Axes", spans: pd.DataFrame) -> None:
     """Grey ground behind every planted span."""
     for span in spans.itertuples():
         axis.axvspan(span.start_s, span.end_s, facecolor=WASH, linewidth=0, zorder=0)
 
 
-def _tiers(axis: "Axes", spans: pd.DataFrame) -> None:
+def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
     """Planted spans as annotation tiers: a row a kind, a bar a span, coloured by modality."""
     tiers = list(dict.fromkeys(zip(spans["modality"], spans["kind"], strict=True)))
     for row, (modality, kind) in enumerate(tiers):

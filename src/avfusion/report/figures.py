@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from avfusion.layout import Layout
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
 from avfusion.report._fig_curves import draw_curves
+from avfusion.report._fig_gates import draw_gate_auroc, draw_gates
 from avfusion.report._fig_protocols import draw_protocols
 from avfusion.report._fig_read import Caption, CorpusFiles
+from avfusion.report._fig_robust import draw_robust
 from avfusion.report._fig_traces import draw_traces
 from avfusion.report.style import SOFT, drawing, save
 
@@ -30,6 +32,9 @@ DRAW = {
     "curves": draw_curves,
 }
 """Figures of which each corpus has exactly one; a corpus without the numbers gets one saying so."""
+
+ROBUST = {"robust": draw_robust, "gates": draw_gate_auroc}
+"""As `DRAW`, for a study that corrupts input."""
 
 
 def write_figures(study: dict[str, Any], layout: Layout) -> None:
@@ -53,6 +58,11 @@ def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
         yield f"{files.corpus}_{kind}", figure, caption
     for video, figure, caption in draw_traces(files):
         yield f"{files.corpus}_traces_{video.replace('/', '-')}", figure, caption
+    for kind, draw in ROBUST.items() if files.study["robustness"] else ():
+        figure, caption = draw(files) or _absent(files, kind)
+        yield f"{files.corpus}_{kind}", figure, caption
+    for fusion, figure, caption in draw_gates(files):
+        yield f"{files.corpus}_gates_{fusion}", figure, caption
 
 
 def _absent(files: CorpusFiles, kind: str) -> "tuple[Figure, Caption]":

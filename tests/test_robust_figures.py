@@ -1,0 +1,74 @@
+"""Figures of corrupted input and of gates: there for a study that asks, and true to its tables."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import robust_study
+from avfusion.layout import Layout
+from avfusion.report._fig_gates import draw_gate_auroc, draw_gates
+from avfusion.report._fig_read import CorpusFiles
+from avfusion.report._fig_robust import draw_robust, named_fusions
+from avfusion.report.figures import write_figures
+from avfusion.report.style import drawing, look
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> CorpusFiles:
+    layout = Layout(tmp_path_factory.mktemp("figures"))
+    study = robust_study.make(layout, ["video", "concat", "dca", "dca_random"], seeds=[0])
+    robust_study.corrupt(study, layout)
+    return CorpusFiles("toy", study.model_dump(), layout)
+
+
+def test_curves_are_those_of_the_table(files):
+    with drawing():
+        figure, caption = draw_robust(files)
+    table = files.table("robustness")
+    own = table[(table["fusion"] == "concat") & (table["corruption"] == "audio_missing")]
+    own = own[own["target"] == "valence"].sort_values("level")
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(lines["concat"].get_ydata()) == list(own["mean"])
+    assert list(lines["concat"].get_xdata()) == [0.0, 0.3, 0.9]
+    assert lines["video"].get_color() == look("video").colour
+    assert "robustness.csv" in caption.text  # the control is grey
+    assert len(figure.axes) == 2 * len(robust_study.LEVELS)
+
+
+def test_a_control_is_not_named_beside_what_it_controls(files):
+    assert set(named_fusions(files, files.table("robustness"))) == {"video", "concat", "dca"}
+
+
+def test_every_gate_has_a_row_and_a_figure(files):
+    with drawing():
+        figure, caption = draw_gate_auroc(files)
+        drawn = {fusion: (shown, said) for fusion, shown, said in draw_gates(files)}
+    words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert words == ["dca: audio", "dca: video", "dca_random: audio", "dca_random: video"]
+    assert "0.5: the gate does not tell" in caption.text
+    assert set(drawn) == {"dca", "dca_random"}
+    weights = pd.read_parquet(files.layout.run("toy", "dca", 0) / "gates.parquet")
+    dots = drawn["dca"][0].axes[1].lines[0]  # below the tiers of spans
+    assert list(dots.get_ydata()) == list(
+        weights.loc[weights["video"] == "test_00", "gate_audio"].astype(float)
+    )
+
+
+def test_figures_are_written_where_they_are_asked_for(files, tmp_path):
+    write_figures(files.study, files.layout)
+    stems = set(json.loads((files.layout.figures / "captions.json").read_text()))
+    asked = {"toy_robust", "toy_gates", "toy_gates_dca", "toy_gates_dca_random"}
+    assert asked <= stems
+    assert all((files.layout.figures / f"{stem}.svg").is_file() for stem in stems)
+    write_figures({**files.study, "robustness": {}}, files.layout)
+    left = set(json.loads((files.layout.figures / "captions.json").read_text()))
+    assert not asked & left
+
+
+def test_without_numbers_the_figure_says_so(files, tmp_path):
+    layout = Layout(tmp_path)
+    write_figures(files.study, layout)
+    said = json.loads((layout.figures / "captions.json").read_text())
+    assert "not run" in said["toy_robust"]["text"]
+    assert "not run" in said["toy_gates"]["text"]
