@@ -54,7 +54,9 @@ def dense_by_batch(block: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
 class Plain(nn.Module):
     """A fusion's weights run by one of the forms above; all clips count as present."""
 
-    def __init__(self, fuse: nn.Module, form: Callable[[nn.Module, Tensor, Tensor], Tensor]):
+    def __init__(
+        self, fuse: nn.Module, form: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.fuse, self.form = fuse, form
 
