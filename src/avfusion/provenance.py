@@ -1,0 +1,35 @@
+"""Which code made a result: the git commit of the checkout that holds this package."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def code_state() -> dict[str, Any]:
+    """`commit`, and `dirty`: whether tracked files or the package differ from it.
+
+    Both None where the package is not in a checkout of its own: installed from a wheel, say into
+    an environment inside somebody else's checkout. The current directory plays no part.
+    """
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return {"commit": None, "dirty": None}
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    added = _git("ls-files", "--others", "--exclude-standard")
+    dirty = None if changed is None or added is None else bool(changed or added)
+    return {"commit": _git("rev-parse", "HEAD"), "dirty": dirty}
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the package's folder, None where it fails or is absent."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(PACKAGE), *words]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=30, env=env
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
