@@ -1,6 +1,8 @@
 """The study, read once: all that the other rule files know of the config comes through here."""
 
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,7 +23,8 @@ except AvfError as error:
 
 # `avf` stands beside the Python that runs Snakemake, whether or not a shell has activated it.
 # A prefix replaces Snakemake's own, whose pipefail keeps `| tee` from hiding a failed job.
-shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
+here = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f'set -euo pipefail; export PATH={here}:"$PATH"; ')
 
 lay = Layout(Path(study.results))
 LOGS = lay.results / "logs"
@@ -49,7 +52,7 @@ wildcard_constraints:
     corpus="|".join(study.corpora),
     encoder="|".join(study.encoder_names()),
     fusion="|".join(study.fusions),
-    root="|".join(ROOTS[name] for name in MADE) or "(?!)",
+    root="|".join(re.escape(ROOTS[name]) for name in MADE) or "(?!)",
     seed=r"\d+",
     i=r"\d+",
     n=r"\d+",

@@ -18,7 +18,7 @@ rule make_corpus:
         code=made_code,
         settings=made_settings,
     shell:
-        "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log}"
+        "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule verify:
@@ -44,8 +44,8 @@ rule verify:
         code=corpus_code,
         settings=corpus_settings,
     shell:
-        "avf verify {wildcards.corpus} --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf verify {wildcards.corpus} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule corpus_all:

@@ -5,7 +5,9 @@ rule fit_encoder:
     """Fit an encoder on the train partition alone; a killed job goes on from its last epoch."""
     input:
         index=lay.media("{corpus}") / "index.parquet",
+        manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
+        card=lay.card("{corpus}"),
     output:
         weights=lay.encoder("{corpus}", "{encoder}") / "best.safetensors",
     log:
@@ -20,8 +22,8 @@ rule fit_encoder:
         results=results_folder,
         settings=encoder_settings,
     shell:
-        "avf fit-encoder {wildcards.corpus} {wildcards.encoder} --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf fit-encoder {wildcards.corpus} {wildcards.encoder} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule encode:
@@ -44,8 +46,8 @@ rule encode:
         settings=encoder_settings,
     shell:
         "avf encode {wildcards.corpus} {wildcards.encoder} "
-        "--shard {wildcards.i}/{wildcards.n} --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "--shard {wildcards.i}/{wildcards.n} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule feature_index:
@@ -68,7 +70,7 @@ rule feature_index:
     params:
         folder=str(lay.features("{corpus}", "{encoder}")),
     shell:
-        "avf index {params.folder} 2>&1 | tee {log}"
+        "avf index {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule features_all:

@@ -21,7 +21,7 @@ rule media:
         settings=media_settings,
     shell:
         "avf media {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
-        "--results {params.results} --settings {params.settings:q} 2>&1 | tee {log}"
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule media_index:
@@ -42,7 +42,7 @@ rule media_index:
     params:
         folder=str(lay.media("{corpus}")),
     shell:
-        "avf index {params.folder} 2>&1 | tee {log}"
+        "avf index {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule media_all:

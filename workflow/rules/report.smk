@@ -52,8 +52,8 @@ rule tables:
         code=fingerprint("avfusion.report.tables"),
         settings=report_settings,
     shell:
-        "avf report --only tables --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf report --only tables --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule figures:
@@ -89,8 +89,8 @@ rule figures:
         code=fingerprint("avfusion.report.figures"),
         settings=report_settings,
     shell:
-        "avf report --only figures --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf report --only figures --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule page:
@@ -119,8 +119,8 @@ rule page:
         code=fingerprint("avfusion.report.page"),
         settings=report_settings,
     shell:
-        "avf report --only page --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf report --only page --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule record:
@@ -142,7 +142,7 @@ rule record:
     params:
         results=results_folder,
     shell:
-        "avf record {wildcards.corpus} --results {params.results} 2>&1 | tee {log}"
+        "avf record {wildcards.corpus} --results {params.results:q} 2>&1 | tee {log:q}"
 
 
 rule report_all:

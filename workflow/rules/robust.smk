@@ -36,8 +36,8 @@ rule robust:
         code=fingerprint("avfusion.robust", "avfusion.gates"),
         settings=robust_settings,
     shell:
-        "avf robust {wildcards.corpus} --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf robust {wildcards.corpus} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule robust_all:

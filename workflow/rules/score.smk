@@ -5,6 +5,9 @@ rule score:
     """Score all predictions of a corpus under every protocol of the study."""
     input:
         traces=lambda wildcards: traces(wildcards.corpus),
+        media=lay.media("{corpus}") / "index.parquet",
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),
         protocols=[f"config/protocols/{name}.yaml" for name in study.protocols],
@@ -24,8 +27,8 @@ rule score:
         code=fingerprint("avfusion.score"),
         settings=score_settings,
     shell:
-        "avf score {wildcards.corpus} --results {params.results} "
-        "--settings {params.settings:q} 2>&1 | tee {log}"
+        "avf score {wildcards.corpus} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule score_all:

@@ -5,7 +5,9 @@ rule train:
     """Fit one fusion with one seed; a killed job goes on from its last epoch."""
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
+        card=lay.card("{corpus}"),
     output:
         weights=lay.run("{corpus}", "{fusion}", "{seed}") / "best.safetensors",
         epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
@@ -23,7 +25,7 @@ rule train:
         settings=run_settings,
     shell:
         "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
-        "--results {params.results} --settings {params.settings:q} 2>&1 | tee {log}"
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule train_all:
