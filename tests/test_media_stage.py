@@ -1,4 +1,4 @@
-"""One video's trouble stays its own: time limits, killed readers, a shard that fails as a whole."""
+"""One video's trouble stays its own: time limits, killed readers, what is kept and removed."""
 
 import hashlib
 import multiprocessing
@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 import odd_videos
-from avfusion.errors import ConfigError, MediaError
+from avfusion.errors import AvfError, ConfigError
 from avfusion.layout import Layout
 from avfusion.media.stage import run_shard, video_key
 from avfusion.settings import MediaSettings
+from avfusion.shards import join
 
 SETTINGS = MediaSettings().model_dump()
 
@@ -71,12 +72,29 @@ def test_a_killed_reader_fails_one_video_only(corpus):
     assert "SIGKILL" in table.reason["long.mp4"]
 
 
-def test_when_all_fail_for_one_reason_the_table_is_there_and_the_stage_refuses(corpus):
+def test_broken_videos_fail_alone_and_only_a_corpus_without_any_other_is_refused(corpus):
     for name in ("a.mp4", "b.mp4"):
         (corpus.root / name).write_bytes(b"")
-    with pytest.raises(MediaError, match=r"all 2 videos .* the file is empty"):
-        corpus(["a.mp4", "b.mp4"])
-    assert corpus.table().status.tolist() == ["failed", "failed"]
+    assert corpus(["a.mp4", "b.mp4"]).status.tolist() == ["failed", "failed"]
+    with pytest.raises(AvfError, match=r"all 2 videos failed\. The first: .*the file is empty"):
+        join(corpus.layout.media("c"))
+    assert corpus(["a.mp4", "good.mp4"]).status["good.mp4"] == "ok"
+    assert join(corpus.layout.media("c")).status.tolist() == ["failed", "ok"]
+
+
+def test_a_withdrawn_video_leaves_no_face(corpus):
+    (corpus.root / "other.mp4").write_bytes((corpus.root / "good.mp4").read_bytes())
+    corpus(["good.mp4", "other.mp4"])
+    assert (corpus.layout.media("c") / "other.mp4" / "faces.zip").is_file()
+    corpus(["good.mp4"])
+    assert not (corpus.layout.media("c") / "other.mp4").exists()
+    assert (corpus.layout.media("c") / "good.mp4" / "faces.zip").is_file()
+
+
+def test_other_code_is_another_record(monkeypatch):
+    before = video_key("0", SETTINGS)
+    monkeypatch.setattr("avfusion.media.stage.fingerprint", lambda *modules: "edited")
+    assert video_key("0", SETTINGS) != before
 
 
 def test_a_setting_that_cannot_be_met_is_the_study_s_fault_not_the_video_s(corpus):

@@ -28,7 +28,10 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def join(folder: Path) -> pd.DataFrame:
-    """Join the newest complete set of shards into index.parquet, sorted by video."""
+    """Join the newest complete set of shards into index.parquet, sorted by video.
+
+    Refuses a table in which every video failed: nothing can follow from it.
+    """
     sets: dict[int, list[Path]] = {}
     for path in sorted(folder.glob("shard-*-of-*.parquet")):
         sets.setdefault(int(path.stem.rsplit("-", 1)[1]), []).append(path)
@@ -38,5 +41,7 @@ def join(folder: Path) -> pd.DataFrame:
     newest = max(whole, key=lambda paths: max(p.stat().st_mtime for p in paths))
     table = pd.concat([pd.read_parquet(path) for path in newest], ignore_index=True)
     table = table.sort_values("video", ignore_index=True)
+    if len(table) and not (table["status"] == "ok").any():
+        raise AvfError(f"{folder}: all {len(table)} videos failed. The first: {table['reason'][0]}")
     write_table(table, folder / "index.parquet")
     return table

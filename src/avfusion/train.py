@@ -20,6 +20,7 @@ from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.metrics import ccc
 from avfusion.model import Model, build
+from avfusion.provenance import code_state
 from avfusion.shards import write_table
 from avfusion.windows import DIMENSIONS, Batch, Windows
 
@@ -43,7 +44,9 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
+    said |= code_state()
     folder = layout.run(corpus, own["fusion"], seed)
+    (folder / "traces.parquet").unlink(missing_ok=True)  # of other settings, perhaps
     write_whole(folder / "settings.json", json.dumps(settings | said, indent=2).encode())
     fit(
         model,

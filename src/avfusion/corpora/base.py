@@ -120,7 +120,8 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
         return 1
     for table, path in outputs.items():
         write_table(tables[table], path)
-    card = {**corpus.card(), "data_hash": _data_hash(tables["manifest"], tables["gold"])}
+    card = corpus.card()
+    card["data_hash"] = _data_hash(tables["manifest"], tables["gold"], card["delay_s"])
     _write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
     log.info("%s: %d videos, %d checks, none failed", name, len(tables["manifest"]), len(done))
     return 0
@@ -148,8 +149,8 @@ def _examine(corpus: Corpus) -> tuple[dict[str, pd.DataFrame], list[Check]]:
     return tables, [*common_checks(corpus, corpus.gold(), tables), *corpus.checks()]
 
 
-def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame) -> str:
-    digest = hashlib.sha256()
+def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]) -> str:
+    digest = hashlib.sha256(json.dumps(delay_s, sort_keys=True).encode())
     for table in (manifest, gold):
         digest.update(table.to_csv(index=False).encode())
     return digest.hexdigest()

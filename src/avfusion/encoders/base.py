@@ -69,8 +69,11 @@ def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layou
     from avfusion.fit import deterministic
 
     name = own["encoder"]
-    index = deal(_media_index(corpus, layout), shard)
+    whole = _media_index(corpus, layout)
+    index = deal(whole, shard)
     job = _Job(corpus, own, layout)
+    if shard[0] == 0:
+        _remove_withdrawn(job.folder, set(whole["video"]))
     began = said = time.monotonic()
     rows = []
     with deterministic(seed=0):
@@ -118,6 +121,10 @@ class _Job:
             return kept
         windows = self.own["windows"]
         ends_s = clip_ends(record.duration_s, windows["hop_s"])
+        if len(ends_s) == 0:
+            raise AvfError(
+                f"lasts {record.duration_s:.3f} s, less than windows.hop_s ({windows['hop_s']} s)."
+            )
         rows = self.encoder.encode(record, ends_s, windows["clip_s"])  # (N, D)
         expected = (len(ends_s), self.encoder.dim)
         if rows.shape != expected:
@@ -142,11 +149,17 @@ class _Job:
 
     def _key(self, record: MediaRecord) -> str:
         """Names everything that the features depend on: media, settings, weights and code."""
-        own = {key: self.own[key] for key in ("encoder", "options", "windows")}
-        source = encoders.source(self.own["encoder"])
-        code = [_sha256(path) for path in (source, *sorted(source.parent.glob("_*.py")))]
-        parts = [record.meta.get("key", record.meta), own, self.weights_sha256, code]
+        own = {key: self.own.get(key) for key in ("encoder", "options", "windows", "code")}
+        parts = [record.meta.get("key", record.meta), own, self.weights_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
+    for stamp in folder.glob("*.json"):
+        if stamp.stem not in videos:
+            log.warning("%s: no such video any more; its features are removed", stamp.stem)
+            for ending in (".npy", ".times.npy", ".json"):
+                stamp.with_suffix(ending).unlink(missing_ok=True)
 
 
 def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:

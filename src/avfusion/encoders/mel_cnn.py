@@ -1,7 +1,8 @@
 """Small network on log-mel patches, fitted to the corpus' own valence and arousal, then frozen.
 
 A patch ends at the clip's end and reaches back `context_s`, longer than the clip itself, because
-prosody (the course of pitch and loudness) is not visible in 0.64 s; it never sees later sound.
+prosody (the course of pitch and loudness) is not visible in 0.64 s. Later sound reaches it only
+through the last spectrum's half window (12.5 ms) and the video's mean, below.
 Each band's mean over the video is taken off (cepstral mean normalisation, Atal 1974), so that the
 network hears how a voice changes and not whose it is; `at_rest: false` leaves it. Bands are then
 standardised by the train partition's mean and deviation, which are kept with the weights. Rows

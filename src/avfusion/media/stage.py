@@ -11,12 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.errors import MediaError
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
 from avfusion.shards import deal, shard_path, write_table
+from avfusion.source import fingerprint
 
-VERSION = 1  # raise it when the same video and settings give another record
 _INDEX = {
     "video": "string",
     "status": "string",
@@ -30,6 +29,7 @@ _INDEX = {
     "reader": "string",
     "audio_offset_s": "float64",
     "warnings": "string",
+    "key": "string",
 }
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,15 @@ def run_shard(
 ) -> None:
     """Read the shard's videos below `root` into layout.media(corpus), and write its table.
 
-    A video that was read before with the same content and settings is left as it is. One that
-    cannot be read fails alone, with its reason in its row; if all of two or more videos fail for
-    one reason, the table is written and MediaError raised.
+    A video that was read before with the same content, settings and code is left as it is. One
+    that cannot be read fails alone, with its reason in its row. Records of videos that are no
+    longer in the manifest are removed: whoever withdraws leaves no face behind.
     """
     manifest = pd.read_parquet(layout.manifest(corpus))
     videos = list(deal(manifest, shard).itertuples(index=False))
     folder = layout.media(corpus)
+    if shard[0] == 0:
+        _remove_withdrawn(folder, set(manifest["video"]))
     rows, began = [], time.monotonic()
     for done, video in enumerate(videos, start=1):
         row = _row(corpus, root, video, folder / video.video, settings)
@@ -55,13 +57,12 @@ def run_shard(
         log.info("%d/%d %s; %.0f s left", done, len(videos), _told(row), left_s)
     table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
     write_table(table, shard_path(folder, shard))
-    _refuse_if_all_fail(corpus, rows, root)
 
 
 def video_key(sha256: str, settings: dict[str, Any]) -> str:
-    """What a record depends on: the video's content, the settings, this stage's version."""
+    """What a record depends on: the video's content, the settings, the code that reads it."""
     own = {name: value for name, value in settings.items() if name != "time_limit_s"}
-    text = json.dumps([VERSION, sha256, own], sort_keys=True)
+    text = json.dumps([fingerprint("avfusion.media.read"), sha256, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -106,10 +107,8 @@ def _told(row: dict[str, Any]) -> str:
     return f"{row['video']}: {row['frames']} frames, {speed}, {share}{noted}"
 
 
-def _refuse_if_all_fail(corpus: str, rows: list[dict[str, Any]], root: Path) -> None:
-    reasons = {row["reason"].partition(": ")[2] for row in rows}
-    if len(rows) > 1 and len(reasons) == 1 and reasons != {""}:
-        raise MediaError(
-            f"{corpus}: all {len(rows)} videos of this shard below {root} failed for one reason: "
-            f"{reasons.pop()}"
-        )
+def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
+    for record in folder.glob("*/meta.json"):
+        if record.parent.name not in videos:
+            log.warning("%s is not in the manifest any more: removed", record.parent)
+            shutil.rmtree(record.parent)
