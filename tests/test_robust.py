@@ -219,3 +219,11 @@ def test_a_corpus_not_run_says_so(done, tmp_path):
 def test_the_command_does_all_of_it(done, capsys):
     given = json.dumps(done[0].robust_settings())
     assert cli.main(["robust", CORPUS, "--results", str(done[1].results), "--settings", given]) == 0
+
+
+@pytest.mark.slow
+def test_the_rule_is_due_only_where_the_study_asks(copy):
+    asked = ("--configfile", "tiny.yaml")
+    assert "robust" not in copy.jobs("all", asked)
+    copy.edit("tiny.yaml", "seeds: [0]", "seeds: [0]\nrobustness: {audio_missing: [0.5]}")
+    assert copy.jobs("all", asked)["robust"] == 1
