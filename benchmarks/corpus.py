@@ -7,14 +7,13 @@ spans.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from avfusion.layout import Layout
-from machine import describe
+from machine import finish
 
 
 def main() -> None:
@@ -29,10 +28,8 @@ def main() -> None:
         "title": "The demo corpus, seen by the face detector",
         "what": "Frames in which YuNet finds exactly one face, inside and outside planted spans.",
         "rows": [*sizes(layout, manifest), *faces(frames)],
-        "machine": describe(),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    finish(result, args.out)
 
 
 def read_frames(layout: Layout, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,6 @@ sizes and in float64, is by how much.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from avfusion.heads import CaHead, JcaHead
 from avfusion.registry import fusions
-from machine import describe
+from machine import finish
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from derivations_family import cross_attended, joint_attended
@@ -36,10 +35,8 @@ def main() -> None:
         "what": "Largest absolute difference to a NumPy derivation in float64 (L = 16, 512 + 512); "
         "parameters against those that the published configurations have.",
         "rows": [*differences(), *counts()],
-        "machine": describe(),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    finish(result, args.out)
 
 
 def differences() -> list[dict[str, Any]]:

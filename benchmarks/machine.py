@@ -1,9 +1,12 @@
-"""What machine and code a benchmark ran on; nothing that names a user."""
+"""What machine and code a benchmark ran on, and whether its bounds were met."""
 
 import importlib.metadata
+import json
 import os
 import platform
+import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,3 +49,33 @@ def _version(name: str) -> str:
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def finish(result: dict[str, Any], out: Path) -> None:
+    """Write the result with what each bound says of its figure; leave with 1 if one is missed."""
+    missed = []
+    for row in result["rows"]:
+        row["met"] = met(str(row["found"]), str(row.get("expected", "")))
+        if row["met"] == "no":
+            missed.append(f"{row['measure']}: {row['found']}, expected {row['expected']}")
+    result["machine"] = describe()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    if missed:
+        sys.exit("Missed:\n" + "\n".join(missed))
+
+
+def met(found: str, expected: str) -> str:
+    """`yes` or `no` where a bound (`<= 480 s`) or an exact text is expected; else nothing.
+
+    >>> met("97.3 % of 100", ">= 95 %"), met("12", "0"), met("0.3", "")
+    ('yes', 'no', '')
+    """
+    if not expected:
+        return ""
+    bound = re.match(r"(<=|>=|<|>)\s*([-+0-9.e]+)", expected)
+    if not bound:
+        return "yes" if found == expected else "no"
+    value, limit = float(re.findall(r"[-+0-9.e]+", found)[0]), float(bound[2])
+    holds = {"<=": value <= limit, ">=": value >= limit, "<": value < limit, ">": value > limit}
+    return "yes" if holds[bound[1]] else "no"

@@ -7,7 +7,6 @@ the first run is given beside that of its own stages, in core-seconds and as a s
 """
 
 import argparse
-import json
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from machine import describe
+from machine import finish
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,15 +34,10 @@ def main() -> None:
         first_s, first = timed_run(folder, args.cores)
         second_s, second = timed_run(folder, args.cores)
         rows = [
-            {"measure": "first run, wall", "value": round(first_s), "unit": "s", "bound": "<= 480"},
-            {
-                "measure": "second run, wall",
-                "value": round(second_s, 1),
-                "unit": "s",
-                "bound": "<= 20",
-            },
-            {"measure": "second run, jobs", "value": jobs(second), "unit": "", "bound": "0"},
-            {"measure": "first run, jobs", "value": jobs(first), "unit": "", "bound": ""},
+            row("first run, wall", f"{first_s:.0f} s", "<= 480 s"),
+            row("second run, wall", f"{second_s:.1f} s", "<= 20 s"),
+            row("second run, jobs", str(jobs(second)), "0"),
+            row("first run, jobs", str(jobs(first))),
             *scores(folder),
             *stages(folder),
         ]
@@ -51,10 +45,8 @@ def main() -> None:
         "title": "The demo study, cold and again",
         "what": f"`snakemake --cores {args.cores} all` on a fresh copy, generation included.",
         "rows": rows,
-        "machine": describe(),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    finish(result, args.out)
 
 
 def copy_tracked(folder: Path) -> None:
@@ -100,14 +92,12 @@ def scores(folder: Path) -> list[dict[str, object]]:
     table = table[(table["protocol"] == "pooled") & (table["target"] == "mean")]
     singles = table[table["fusion"].isin(["audio", "video"])]["mean"].max()
     fused = table[~table["fusion"].isin(["audio", "video"])].sort_values("mean").iloc[-1]
-    rows = []
-    for name, value in zip(table["fusion"], table["mean"], strict=True):
-        rows.append(
-            {"measure": f"CCC of {name}", "value": round(value, 3), "unit": "", "bound": ""}
-        )
-    gain = round(fused["mean"] - singles, 3)
-    label = f"{fused['fusion']} over the better single modality"
-    return [*rows, {"measure": label, "value": gain, "unit": "CCC", "bound": "> 0"}]
+    rows = [
+        row(f"CCC of {name}", f"{value:.3f}")
+        for name, value in zip(table["fusion"], table["mean"], strict=True)
+    ]
+    label = f"{fused['fusion']} less the better single modality, CCC"
+    return [*rows, row(label, f"{fused['mean'] - singles:.3f}", "> 0")]
 
 
 def stages(folder: Path) -> list[dict[str, object]]:
@@ -118,9 +108,14 @@ def stages(folder: Path) -> list[dict[str, object]]:
         name = path.name.split(".")[0].split("-")[0]
         total[name] = total.get(name, 0.0) + float(rule["s"].sum())
     return [
-        {"measure": f"stage {name}, all jobs", "value": round(s, 1), "unit": "s", "bound": ""}
+        row(f"stage {name}, all jobs", f"{s:.1f} s")
         for name, s in sorted(total.items(), key=lambda item: -item[1])
     ]
+
+
+def row(measure: str, found: str, expected: str = "") -> dict[str, str]:
+    """One line of the result."""
+    return {"measure": measure, "found": found, "expected": expected}
 
 
 if __name__ == "__main__":
