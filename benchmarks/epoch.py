@@ -1,0 +1,172 @@
+"""A training epoch over cached features of Aff-Wild2's size, one fusion after another.
+
+    python benchmarks/epoch.py --out benchmarks/results/epoch.json
+
+564 videos of 4,965 frames (2.8 million in all), a feature row a frame and windows of 16 clips of
+32 frames, each row predicted once, as published (T-BIOM 2023, arXiv:2209.09068). A few of these
+videos are made as random float16 rows in memory-mapped files; steps over them are timed, and the
+epoch is their mean times its number of batches. About 3 minutes.
+"""
+
+import argparse
+import json
+import multiprocessing
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from _turns import say
+from avfusion.fit import deterministic
+from avfusion.losses import ccc_loss
+from avfusion.model import Model, build
+from avfusion.windows import Windows, cut
+from machine import describe
+
+VIDEOS, FRAMES, CLIPS, CLIP_FRAMES, WIDTH, BATCH = 564, 4_965, 16, 32, 512, 64
+PUBLISHED_S = 9_338
+"""Median of the training epochs in the log that the T-BIOM code carries; on a GPU, with its frozen
+backbones run again in every epoch, over its training partition."""
+FUSIONS = ("audio", "video", "concat", "ca", "jca", "rjca", "dca", "iaca", "grjca", "dense_joint")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--fusions", nargs="+", default=FUSIONS)
+    parser.add_argument("--videos", type=int, default=12, help="videos made, of 564")
+    parser.add_argument("--seconds", type=float, default=12, help="of measuring, a fusion")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        windows = made(Path(folder), args.videos)
+        per_video = len(windows) // args.videos
+        batches = -(-VIDEOS * per_video // BATCH)
+        rows = [apart(partial(row, name, windows, batches, args.seconds)) for name in args.fusions]
+    result = {
+        "title": "An epoch over cached features",
+        "what": f"{VIDEOS} videos of {FRAMES:,} frames, {WIDTH} + {WIDTH} features a frame: "
+        f"{per_video} windows of {CLIPS} clips a video ({VIDEOS * per_video:,} in all), "
+        f"{batches:,} batches of {BATCH}, default options, one thread as in `avf train`, with "
+        "AdamW. "
+        f"Extrapolated linearly from the batches measured on {args.videos} videos' random "
+        f"features. The published code takes {PUBLISHED_S:,} s a training epoch (median of its "
+        "own log, GPU), since it runs its frozen backbones again each time; encoding once is not "
+        "in these numbers. Peak: most memory above what was held before the fusion was built.",
+        "rows": rows,
+        "machine": describe(),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def made(folder: Path, videos: int) -> Windows:
+    """Random features and gold of so many videos, behind memory-mapped files."""
+    rng, count = np.random.default_rng(0), videos * FRAMES
+    mapped = []
+    for name in ("audio", "video"):
+        path = folder / f"{name}.npy"
+        file = np.lib.format.open_memmap(path, "w+", np.float16, (count, WIDTH))
+        for start in range(0, count, FRAMES):
+            file[start : start + FRAMES] = rng.standard_normal((FRAMES, WIDTH), np.float32)
+        file.flush()
+        mapped.append(torch.from_numpy(np.load(path, mmap_mode="r+")))
+    gold = torch.from_numpy(rng.uniform(-1, 1, (count, 2)).astype(np.float32))
+    rows, inside, used = (np.tile(part, (videos, 1)) for part in cut(FRAMES, CLIPS, CLIP_FRAMES))
+    first = np.repeat(FRAMES * np.arange(videos), len(rows) // videos)
+    indices = (torch.from_numpy(part) for part in (rows + first[:, None], inside, used))
+    return Windows(*mapped, gold, *indices)
+
+
+def apart(work: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What `work` returns, done in a fork, so that it starts with no memory of the one before."""
+    fork = multiprocessing.get_context("fork")
+    answers = fork.SimpleQueue()
+    child = fork.Process(target=lambda: answers.put(work()))
+    child.start()
+    child.join()
+    if child.exitcode:
+        sys.exit(f"measuring ended with exit code {child.exitcode}")
+    return answers.get()
+
+
+@dataclass
+class Spent:
+    """Seconds of a fusion's steps, by what they went to."""
+
+    data_s: float = 0.0
+    fit_s: float = 0.0
+    processor_s: float = 0.0
+    batches: int = 0
+
+
+def row(name: str, windows: Windows, batches: int, seconds: float) -> dict[str, str]:
+    """One fusion: its epoch's seconds, the share spent on getting batches, its peak memory."""
+    train = {"hidden": 128, "dropout": 0.3}
+    own = {"class": name, "options": {}, "windows": {"clips": CLIPS}, "train": train}
+    peak = Peak()
+    with deterministic(0):
+        model = build(own, WIDTH, WIDTH).train()
+        spent = steps(model, windows, seconds)
+    total_s = spent.data_s + spent.fit_s
+    epoch_s, waits = total_s / spent.batches * batches, 100 * spent.data_s / total_s
+    busy_s = spent.processor_s / spent.batches * batches
+    found = (
+        f"{busy_s:,.0f} s of processor time ({epoch_s:,.0f} s by the wall of a machine that other "
+        f"work may share), {waits:.0f} % getting data, "
+        f"peak {peak.mb():.0f} MB; {spent.batches} of {batches:,} batches measured"
+    )
+    say(f"{name}: {found}")
+    return {"measure": f"{name}: epoch", "found": found, "expected": f"published {PUBLISHED_S:,} s"}
+
+
+def steps(model: Model, windows: Windows, seconds: float) -> Spent:
+    """Train for so many seconds, at least 3 batches and one epoch at most, after one to warm up."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
+    spent, busy, ends = Spent(), 0.0, time.monotonic() + seconds
+    for number, which in enumerate(order.split(BATCH)):
+        began, used = time.perf_counter(), time.process_time()
+        batch = windows.batch(which)
+        got = time.perf_counter()
+        loss: Tensor = ccc_loss(model(*batch[:4])[0], batch.gold)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        done, busy = time.perf_counter(), time.process_time() - used
+        if number:
+            spent.data_s += got - began
+            spent.fit_s += done - got
+            spent.processor_s += busy
+            spent.batches += 1
+        if spent.batches >= 3 and time.monotonic() > ends:
+            break
+    return spent
+
+
+class Peak:
+    """Most memory that this process holds from here on, above what it holds now."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        self.held = self._status_mb("RssAnon")
+
+    def mb(self) -> float:
+        """The peak includes pages of mapped files that were read; they are taken off again."""
+        return self._status_mb("VmHWM") - self._status_mb("RssFile") - self.held
+
+    @staticmethod
+    def _status_mb(field: str) -> float:
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()
