@@ -11,6 +11,7 @@ from avfusion.report import _curves, _text
 from avfusion.report._curves import Curves
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report._words import and_list
+from avfusion.stats import least_p
 
 EMPTY = ["corpus", "corruption", "level", "target", "fusion", "other", "mean", "difference"]
 EMPTY += ["low", "high", "p", "seeds"]
@@ -50,7 +51,7 @@ def _write(curves: dict[str, Curves], study: dict[str, Any], layout: Layout) -> 
             shown["robustness"] += [f"### {what}", markdown(head, cells)]
             typeset["robustness"].append(latex(head, cells, f"{what}. {said}", f"{corpus}-{name}"))
             head, cells = _loss_cells(loss, name)
-            shown["areas"] += [f"### {what}", markdown(head, cells), _told(pair, name)]
+            shown["areas"] += [f"### {what}", markdown(head, cells), _told(pair, own, name, study)]
             label = f"loss-{corpus}-{name}"
             typeset["areas"].append(latex(head, cells, f"{what}. {said}", label))
     for corpus in (c for c in study["corpora"] if c not in curves):
@@ -113,12 +114,20 @@ def _loss_cells(losses: pd.DataFrame, name: str) -> tuple[list[str], list[list[s
     ]
 
 
-def _told(pairs: pd.DataFrame, name: str) -> str:
+def _told(pairs: pd.DataFrame, own: Curves, name: str, study: dict[str, Any]) -> str:
     """Which fusions lose less than which others, as far as that can be told."""
+    how = study["statistics"]
     rows = pairs[(pairs["corruption"] == name) & (pairs["target"] == "mean")]
     told = rows[rows["told_apart"].astype(bool)]
     if not len(told):
-        return f"None of {len(rows)} pairs can be told apart by what it loses (Holm-corrected p)."
+        text = f"None of {len(rows)} pairs can be told apart by what it loses (Holm-corrected p)."
+        least = least_p(len(own.videos), how["draws"])
+        if len(rows) and least * len(rows) > how["alpha"]:
+            text += (
+                f" {len(own.videos)} videos are too few for that: the smallest possible p is "
+                f"{least:.3f}, before correction."
+            )
+        return text
     said = []
     for row in told.itertuples():
         first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
