@@ -1,15 +1,19 @@
 """Every figure and number in the documents, from the files that made them; none is typed.
 
-python docs/build.py       # after `make demo`: README's result, docs/images, docs/benchmarks.md
+    python docs/build.py       # after `make demo`: README, docs/images, docs/benchmarks.md
 """
 
+import ast
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+from avfusion.registry import fusions
+
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- result:begin -->", "<!-- result:end -->"
+README = ROOT / "README.md"
 IMAGES = ("demo_ccc.png", "demo_curves.png", "demo_differences.png")
 HEAD = """# Benchmarks
 
@@ -23,12 +27,14 @@ def main() -> None:
     """Refresh README, images and benchmarks; leaves alone what has no source on this machine."""
     results = ROOT / "results"
     if (results / "tables" / "summary.json").is_file():
-        fill_readme(json.loads((results / "tables" / "summary.json").read_text()))
+        summary = json.loads((results / "tables" / "summary.json").read_text())
+        README.write_text(filled(README.read_text(), "result", " ".join(summary["sentences"])))
         images = ROOT / "docs" / "images"
         images.mkdir(exist_ok=True)
         for path in (results / "figures" / name for name in IMAGES):
             if path.is_file():
                 shutil.copyfile(path, images / path.name)
+    README.write_text(filled(README.read_text(), "fusions", fusion_table()))
     parts = [
         HEAD,
         *(section(path) for path in sorted((ROOT / "benchmarks/results").glob("*.json"))),
@@ -36,13 +42,23 @@ def main() -> None:
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts))
 
 
-def fill_readme(summary: dict[str, Any]) -> None:
-    """Put the study's own sentences between README's markers."""
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    said = " ".join(summary["sentences"]) if "sentences" in summary else summary["sentence"]
-    readme.write_text(f"{before}{BEGIN}\n{said}\n{END}{after}")
+def filled(text: str, name: str, content: str) -> str:
+    """The text with `content` between the markers called `name`."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def fusion_table() -> str:
+    """Every fusion of the registry: its name, its title and where it comes from."""
+    lines = ["| name | fusion | source |", "|---|---|---|"]
+    for name in fusions.names():
+        words = ast.get_docstring(ast.parse(fusions.source(name).read_text())) or ""
+        title = words.split("\n\n")[0].replace("\n", " ").rstrip(".")
+        found = re.search(r"^Source\s+(.*?)(?=^\S|^$)", words, flags=re.DOTALL | re.MULTILINE)
+        source = " ".join(found[1].split()) if found else ""
+        lines.append(f"| [`{name}`](src/avfusion/fusion/{name}.py) | {title} | {source} |")
+    return "\n".join(lines)
 
 
 def section(path: Path) -> str:
