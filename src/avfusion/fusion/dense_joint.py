@@ -12,8 +12,8 @@ Idea     The papers' equations are jca.py and rjca.py; what their numbers were m
 
 Options  `guided: spatial` or `as_published` needs un-pooled 7x7 maps (a video width of 49 c); the
          second has the layout of the published code, which mixes places and channels up.
-Cost     The (d_m, d) maps dominate: at the published width of 512 a step of training takes about
-         20 times that at `width: 128`, and 60 times that of jca.py (one core, T = 16).
+Cost     At the published width of 512 a step of training takes about 25 times the processor time
+         of jca.py with `encode: 128` (T = 16); benchmarks/epoch.py measures both.
 Masks    A clip that is absent is a row of zeros before each DJC; the published code has no masks.
 Departs  `unit_length: false` leaves x_m standardised; with it, standardised rows are divided by
          their length. One shared head in place of one for valence and one for arousal.
