@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from avfusion import checkpoint
+from avfusion import whole
 from avfusion.checkpoint import key, load_state, load_weights, save_state, save_weights
 from avfusion.errors import TrainError
 
@@ -55,7 +55,7 @@ def test_a_write_that_dies_leaves_the_old_file(tmp_path, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "fsync", die)
+    monkeypatch.setattr(whole.os, "fsync", die)
     with pytest.raises(KeyboardInterrupt):
         save_state(path, STATE | {"best": 0.5}, "k")
     assert path.read_bytes() == before

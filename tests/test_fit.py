@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from avfusion import checkpoint
+from avfusion import whole
 from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from small_fit import small_fit
@@ -46,7 +46,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("nth", [1, 2, 3, 4, 7, 24, 25, 26])
 def test_dying_at_any_write_changes_no_bit(tmp_path, monkeypatch, undisturbed, call, nth):
     """Two files an epoch, 12 epochs, two files at the end: the nth write dies half-way."""
-    real, count = getattr(checkpoint.os, call), 0
+    real, count = getattr(whole.os, call), 0
 
     def die_at_nth(*args):
         nonlocal count
@@ -56,7 +56,7 @@ def test_dying_at_any_write_changes_no_bit(tmp_path, monkeypatch, undisturbed, c
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, call, die_at_nth)
+        patch.setattr(whole.os, call, die_at_nth)
         with pytest.raises(Killed):
             small_fit(tmp_path)
     small_fit(tmp_path)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from avfusion.errors import TrainError
+from avfusion.whole import write_bytes
 
 
 def key(settings: dict[str, Any]) -> str:
@@ -25,17 +25,6 @@ def key(settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write all or nothing: a killed job leaves the previous file intact."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".half")
-    with half.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(half, path)
-
-
 def save_state(path: Path, state: dict[str, Any], settings_key: str) -> None:
     """Write tensors, numbers, texts, lists and dicts to go on from, under the settings' key.
 
@@ -45,7 +34,7 @@ def save_state(path: Path, state: dict[str, Any], settings_key: str) -> None:
     torch.save(state, payload)
     body = payload.getvalue()
     head = {"key": settings_key, "sha256": hashlib.sha256(body).hexdigest()}
-    write_whole(path, json.dumps(head).encode() + b"\n" + body)
+    write_bytes(path, json.dumps(head).encode() + b"\n" + body)
 
 
 def load_state(path: Path, settings_key: str) -> dict[str, Any]:
@@ -70,7 +59,7 @@ def save_weights(path: Path, weights: dict[str, Tensor], settings: dict[str, Any
     """Write named tensors as safetensors; `settings` travel in the file's metadata as JSON."""
     whole = {name: tensor.detach().contiguous().clone() for name, tensor in weights.items()}
     text = json.dumps(settings, sort_keys=True)
-    write_whole(path, save(whole, metadata={"settings": text}))
+    write_bytes(path, save(whole, metadata={"settings": text}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

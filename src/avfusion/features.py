@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.errors import AvfError
+from avfusion.whole import write_bytes
 
 INDEX = ("video", "status", "reason", "rows", "dim", "missing_share", "sha256")
 SLACK_S = 1e-6
@@ -66,10 +66,7 @@ def _write_array(path: Path, array: np.ndarray) -> str:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     data = buffer.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f"{path.name}.half{os.getpid()}")
-    half.write_bytes(data)
-    os.replace(half, path)
+    write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

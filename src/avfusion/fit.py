@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avfusion.checkpoint import key, load_state, save_state, save_weights, state_key, write_whole
+from avfusion.checkpoint import key, load_state, save_state, save_weights, state_key
 from avfusion.errors import TrainError
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -173,7 +174,7 @@ class _Run:
     def _write_history(self) -> None:
         lines = [",".join(self.history[0])]
         lines += [",".join(str(value) for value in row.values()) for row in self.history]
-        write_whole(self.folder / "epochs.csv", ("\n".join(lines) + "\n").encode())
+        write_text(self.folder / "epochs.csv", "\n".join(lines) + "\n")
 
 
 def _epoch(

@@ -20,6 +20,7 @@ from typing import Any
 
 from avfusion.layout import Layout
 from avfusion.runs import Run, content_key, finished_runs
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -57,9 +58,7 @@ def record_corpus(corpus: str, layout: Layout, store: str | None) -> int:
             f" --store {shown}" if store else "",
         )
     stamp = layout.results / f"mlflow.{corpus}.json"
-    half = stamp.with_suffix(".half")
-    half.write_text(json.dumps(said) + "\n")
-    os.replace(half, stamp)
+    write_text(stamp, json.dumps(said) + "\n")
     return 0
 
 

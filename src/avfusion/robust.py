@@ -6,7 +6,6 @@ on with the first run that is not whole.
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from avfusion.protocol import DIMENSIONS
 from avfusion.shards import write_table
 from avfusion.stats import SUMS, video_sums
 from avfusion.trained import Trained
+from avfusion.whole import write_text
 from avfusion.windows import Windows
 
 log = logging.getLogger(__name__)
@@ -113,9 +113,7 @@ def _predict(
     _refuse_other_numbers(parts[0], layout.run(corpus, *run))
     table = pd.concat(parts, ignore_index=True).astype({"corruption": "category"})
     write_table(table, folder / "traces.parquet")
-    half = said.with_name(f"{said.name}.half{os.getpid()}")
-    half.write_text(json.dumps(wanted, indent=2) + "\n")
-    os.replace(half, said)
+    write_text(said, json.dumps(wanted, indent=2) + "\n")
 
 
 def corrupt_windows(

@@ -6,7 +6,6 @@ is counted and named in missing.csv. Traces made from other data are refused.
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from avfusion.layout import Layout
 from avfusion.protocol import DIMENSIONS, Protocol
 from avfusion.shards import write_table
 from avfusion.stats import SUMS, TARGETS, point, video_sums
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 Run = tuple[str, int]
@@ -66,9 +66,9 @@ def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
     write_table(pd.concat(sums, ignore_index=True), folder / "sums.parquet")
     rows = [(v, data.partition[v], *missing[v]) for v in sorted(missing)]
     table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
-    _write_text(folder / "missing.csv", table.to_csv(index=False))
+    write_text(folder / "missing.csv", table.to_csv(index=False))
     used = {rule.name: rule.model_dump() for rule in rules}
-    _write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
+    write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
 
 
 def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
@@ -181,11 +181,3 @@ def _scores(
                 "missing": total - sums.shape[1],
                 "note": said,
             }
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + f".half{os.getpid()}")
-    half.write_text(text)
-    os.replace(half, path)

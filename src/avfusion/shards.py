@@ -1,11 +1,11 @@
 """Videos are dealt out to jobs by row number; each writes a shard table, joined at the end."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from avfusion.errors import AvfError
+from avfusion.whole import replacing
 
 
 def deal(manifest: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
@@ -21,10 +21,8 @@ def shard_path(folder: Path, shard: tuple[int, int]) -> Path:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write Parquet whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + f".half{os.getpid()}")
-    table.to_parquet(half, index=False)
-    os.replace(half, path)
+    with replacing(path) as half:
+        table.to_parquet(half, index=False)
 
 
 def join(folder: Path) -> pd.DataFrame:

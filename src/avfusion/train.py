@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avfusion.checkpoint import load_weights, write_whole
+from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic, fit
 from avfusion.inputs import Inputs, content_hash
@@ -22,6 +22,7 @@ from avfusion.metrics import ccc
 from avfusion.model import Model, build
 from avfusion.provenance import code_state
 from avfusion.shards import write_table
+from avfusion.whole import write_text
 from avfusion.windows import DIMENSIONS, Batch, Windows
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     said |= code_state()
     folder = layout.run(corpus, own["fusion"], seed)
     (folder / "traces.parquet").unlink(missing_ok=True)  # of other settings, perhaps
-    write_whole(folder / "settings.json", json.dumps(settings | said, indent=2).encode())
+    write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
     fit(
         model,
         batches=lambda generator: _batches(train, rule["batch"], generator),

@@ -1,7 +1,6 @@
 """Makes one demo video with its ratings, gold and transcript; the work of one process."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from avfusion.corpora._ratings import RATERS, rate
 from avfusion.corpora._scene import SIGNAL_HZ, Scene, scene
 from avfusion.corpora._voice import perform
 from avfusion.goldstandard import gold_standard
+from avfusion.whole import write_text
 
 DIMENSIONS = ("valence", "arousal")
 
@@ -64,14 +64,6 @@ def make_video(root: Path, recipe: Recipe) -> str:
     stamp = {"digest": recipe.digest, "bytes": _sizes(root, plan.video)}
     write_text(_stamp(root, plan.video), json.dumps(stamp) + "\n")
     return plan.video
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text)
-    os.replace(half, path)
 
 
 def _write_ratings(plan: Scene, paths: dict[str, Path]) -> None:

@@ -6,7 +6,6 @@ A corpus is one file in this folder with a class marked `@corpora.add("<file's n
 import hashlib
 import json
 import logging
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from avfusion.errors import CorpusError
 from avfusion.layout import Layout
 from avfusion.registry import corpora
 from avfusion.shards import write_table
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     """
     corpus = corpora.get(name)(**own)
     tables, done = _examine(corpus)
-    _write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in done]).to_csv(index=False))
+    write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in done]).to_csv(index=False))
     for line in done:
         level = logging.INFO if line.verdict == "PASS" else logging.WARNING
         hint = f" {line.hint}" if line.hint else ""
@@ -122,7 +122,7 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
         write_table(tables[table], path)
     card = corpus.card()
     card["data_hash"] = _data_hash(tables["manifest"], tables["gold"], card["delay_s"])
-    _write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
+    write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
     log.info("%s: %d videos, %d checks, none failed", name, len(tables["manifest"]), len(done))
     return 0
 
@@ -154,10 +154,3 @@ def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, fl
     for table in (manifest, gold):
         digest.update(table.to_csv(index=False).encode())
     return digest.hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + f".half{os.getpid()}")
-    half.write_text(text)
-    os.replace(half, path)

@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 
 from avfusion.corpora._demo_checks import AGAIN, demo_checks, read_csv
-from avfusion.corpora._make import DIMENSIONS, Recipe, files, is_whole, make_video, write_text
+from avfusion.corpora._make import DIMENSIONS, Recipe, files, is_whole, make_video
 from avfusion.corpora._ratings import DELAYS_S
 from avfusion.corpora._scene import SIGNAL_HZ, scene, video_name
 from avfusion.corpora.base import MANIFEST, TRUTH, Check, Corpus, empty_truth
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.registry import corpora
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from avfusion.checkpoint import load_weights, write_whole
+from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic, fit
 from avfusion.inputs import content_hash
@@ -23,6 +23,7 @@ from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.media.store import MediaRecord
 from avfusion.metrics import ccc
+from avfusion.whole import write_text
 from avfusion.windows import DIMENSIONS, targets
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class FittedEncoder:
             seed=r.seed,
             name=own["encoder"],
         )
-        write_whole(folder / "settings.json", (json.dumps(settings, indent=1) + "\n").encode())
+        write_text(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
 
     def load(self, path: Path, own: dict[str, Any]) -> None:
         """Read fitted weights; refuses those of other settings."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,6 +16,7 @@ from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from avfusion.shards import deal, shard_path, write_table
+from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -142,9 +142,7 @@ class _Job:
             "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
             "sha256": write_features(self.folder, video, ends_s, rows),
         }
-        half = stamp.with_name(f"{stamp.name}.half{os.getpid()}")
-        half.write_text(json.dumps({"key": key, "row": answer}, indent=1) + "\n")
-        os.replace(half, stamp)
+        write_text(stamp, json.dumps({"key": key, "row": answer}, indent=1) + "\n")
         return answer
 
     def _key(self, record: MediaRecord) -> str:

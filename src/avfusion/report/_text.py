@@ -1,7 +1,6 @@
 """How a table is written: numbers, Markdown, LaTeX and files, whole or not at all."""
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from avfusion.whole import write_text
 
 Cells = Sequence[Sequence[str]]
 
@@ -98,14 +99,6 @@ def tex(text: str) -> str:
 def write_page(path: Path, title: str, blocks: list[str]) -> None:
     """A Markdown page of blocks set apart by blank lines."""
     write_text(path, "\n\n".join([f"# {title}", *(b.rstrip("\n") for b in blocks)]) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + f".half{os.getpid()}")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

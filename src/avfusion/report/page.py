@@ -1,7 +1,6 @@
 """The report as one page: results/report.html opens offline and asks no other file for anything."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from avfusion.report._page_figures import themes
 from avfusion.report._page_origin import origin
 from avfusion.report._page_papers import papers
 from avfusion.report._page_paths import plain
+from avfusion.whole import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -19,10 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def write_page(study: dict[str, Any], layout: Layout) -> None:
     """Write results/report.html from tables, figures and cards; whole or not at all."""
     text = render(study, layout)
-    layout.page.parent.mkdir(parents=True, exist_ok=True)
-    half = layout.page.with_name(f".{layout.page.name}.half")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, layout.page)
+    write_text(layout.page, text)
 
 
 def render(study: dict[str, Any], layout: Layout) -> str:

@@ -1,0 +1,35 @@
+"""Files that are whole or absent: written under another name, forced to disk, then renamed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a name to write under; at the end it becomes `path`, unless the block failed.
+
+    A job killed at any moment leaves the previous file intact. The name carries the process, so
+    two writers cannot mix, and begins with a dot, so that no pattern of ours finds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.stem}.half{os.getpid()}{path.suffix}")
+    try:
+        yield half
+        with half.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write all or nothing."""
+    with replacing(path) as half:
+        half.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write all or nothing, as UTF-8."""
+    write_bytes(path, text.encode())
