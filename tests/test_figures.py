@@ -58,7 +58,7 @@ def drawn(request, tmp_path_factory):
 
 def test_every_kind_of_figure_is_there_as_svg_and_png(drawn):
     _, layout = drawn
-    stems = {f"demo_{kind}" for kind in DRAW} | {f"demo_traces_test_{i:02d}" for i in range(3)}
+    stems = {f"demo_{kind}" for kind in (*DRAW, "traces_1", "traces_2", "traces_3")}
     for stem in stems:
         assert (layout.figures / f"{stem}.svg").stat().st_size > 1000
         assert (layout.figures / f"{stem}.png").read_bytes()[:4] == b"\x89PNG"
@@ -107,6 +107,26 @@ def test_what_was_not_run_is_said_not_left_out(tmp_path):
         assert words(layout, f"recola_{kind}") == ["recola: not run"]
 
 
+def test_a_second_study_leaves_its_own_figures_alone(tmp_path):
+    study, layout = reported(tmp_path, NINE[:2])
+    layout.figures.mkdir()
+    for name in ("demo_gates_dca.png", "demo_gates_dca.svg", "other_ccc.png", "demo_notes.txt"):
+        (layout.figures / name).write_text("of another study")
+    files = CorpusFiles("demo", study, layout)
+    first, *_others = sorted(files.traces()["video"].unique())
+    for path in (layout.results / "runs").rglob("traces.parquet"):
+        pd.read_parquet(path).query("video not in @_others").to_parquet(path)
+    write_figures(study, layout)
+    left = {path.name for path in layout.figures.iterdir()}
+    assert {"other_ccc.png", "demo_notes.txt"} <= left
+    assert not [name for name in left if name.startswith("demo_gates")]
+    captions = json.loads((layout.figures / "captions.json").read_text())
+    assert first in captions["demo_traces_1"]["title"]
+    for number in (2, 3):
+        assert f"demo_traces_{number}.png" in left
+        assert "no further video" in captions[f"demo_traces_{number}"]["text"]
+
+
 def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
     study, layout = drawn
     files = CorpusFiles("demo", study, layout)
@@ -127,7 +147,9 @@ def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
 
 def test_a_video_figure_names_the_planted_spans(drawn):
     _, layout = drawn
-    said = words(layout, "demo_traces_test_00")
+    said = words(layout, "demo_traces_1")
+    captions = json.loads((layout.figures / "captions.json").read_text())
+    assert "test_00" in captions["demo_traces_1"]["title"]
     truth = pd.read_parquet(layout.truth("demo")).query("video == 'test_00'")
     assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(said)
 

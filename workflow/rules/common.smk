@@ -39,7 +39,7 @@ ABSENT = {
     if not (name in MADE or Path(root).is_dir() or lay.manifest(name).is_file())
 }
 HERE = [name for name in study.corpora if name not in ABSENT]
-FIGURES = ["ccc", "differences", "protocols", "curves"]
+FIGURES = ["ccc", "differences", "protocols", "curves", "traces_1", "traces_2", "traces_3"]
 FIGURES += ["robust", "gates"] if study.robustness else []
 
 for message in ABSENT.values():

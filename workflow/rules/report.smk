@@ -66,7 +66,7 @@ rule figures:
         png=[
             report(
                 lay.figures / f"{name}_{kind}.png",
-                caption=f"../report/{kind}.rst",
+                caption=f"../report/{kind.partition('_')[0]}.rst",
                 category="Figures",
                 labels={"corpus": name, "shows": kind},
             )

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 SINGLE = ("audio", "video")
 
 
-def draw_traces(files: CorpusFiles, videos: int = 3) -> "Iterator[tuple[str, Figure, Caption]]":
-    """One figure a video, for the reported videos with the most planted spans (then by name)."""
+def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Caption]]":
+    """One figure a video, for the reported videos with the most planted spans (then by name).
+
+    Fewer than `videos` where the corpus reports fewer or has no predictions.
+    """
     traces, gold, truth = files.traces(), files.gold(), files.truth()
     if not len(traces) or not len(gold):
         return
@@ -27,7 +30,7 @@ def draw_traces(files: CorpusFiles, videos: int = 3) -> "Iterator[tuple[str, Fig
         own = truth[truth["video"] == video] if len(truth) else truth
         lines = traces[traces["video"] == video]
         figure = _draw(files, shown, lines, gold[gold["video"] == video], own)
-        yield video, figure, _caption(files, video, shown, own)
+        yield figure, _caption(files, video, shown, own)
 
 
 def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:

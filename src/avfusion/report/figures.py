@@ -6,8 +6,10 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from avfusion.layout import Layout
@@ -33,12 +35,18 @@ DRAW = {
 }
 """Figures of which each corpus has exactly one; a corpus without the numbers gets one saying so."""
 
+TRACES = [f"traces_{number}" for number in range(1, 4)]
+"""Figures of single videos, the one with the most planted spans first."""
+
 ROBUST = {"robust": draw_robust, "gates": draw_gate_auroc}
 """As `DRAW`, for a study that corrupts input."""
 
 
 def write_figures(study: dict[str, Any], layout: Layout) -> None:
-    """Draw every figure of every corpus into results/figures, captions.json last."""
+    """Draw every figure of every corpus into results/figures, captions.json last.
+
+    Older figures of these corpora that are no longer made are removed.
+    """
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
     for corpus in study["corpora"]:
@@ -47,6 +55,7 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
                 save(figure, layout.figures / stem)
                 captions[stem] = asdict(caption)
                 log.info("figure %s", stem)
+    _remove_others(study["corpora"], set(captions), layout)
     half = layout.figures / ".captions.half.json"
     half.write_text(json.dumps(captions, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(half, layout.figures / "captions.json")
@@ -56,8 +65,9 @@ def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
     for kind, draw in DRAW.items():
         figure, caption = draw(files) or _absent(files, kind)
         yield f"{files.corpus}_{kind}", figure, caption
-    for video, figure, caption in draw_traces(files):
-        yield f"{files.corpus}_traces_{video.replace('/', '-')}", figure, caption
+    for kind, drawn in zip_longest(TRACES, draw_traces(files, len(TRACES))):
+        figure, caption = drawn or _absent(files, "traces")
+        yield f"{files.corpus}_{kind}", figure, caption
     for kind, draw in ROBUST.items() if files.study["robustness"] else ():
         figure, caption = draw(files) or _absent(files, kind)
         yield f"{files.corpus}_{kind}", figure, caption
@@ -65,12 +75,25 @@ def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
         yield f"{files.corpus}_gates_{fusion}", figure, caption
 
 
+def _remove_others(corpora: Iterable[str], made: set[str], layout: Layout) -> None:
+    """Remove figures that an earlier study left; they would pass for this one's."""
+    names, kinds = "|".join(corpora), "|".join([*DRAW, *ROBUST, "traces"])
+    for path in layout.figures.glob("*_*.*"):
+        ours = re.fullmatch(rf"({names})_({kinds})(_.*)?\.(png|svg)", path.name)
+        if ours and path.stem not in made:
+            path.unlink()
+            log.info("removed %s: this study does not make it", path.name)
+
+
 def _absent(files: CorpusFiles, kind: str) -> "tuple[Figure, Caption]":
     """A figure that says what it lacks, so that no gap is mistaken for a result."""
     from matplotlib.figure import Figure
 
     if files.card():
-        words = f"{files.corpus}: not enough finished runs for this figure ({kind})"
+        lack = (
+            "no further video with predictions" if kind == "traces" else "not enough finished runs"
+        )
+        words = f"{files.corpus}: {lack} for this figure ({kind})"
     else:
         words = f"{files.corpus}: not run"
     figure = Figure(figsize=(8.2, 1.2))
