@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import zipfile
 
 import pandas as pd
@@ -92,6 +93,21 @@ def test_a_corpus_that_is_not_here_is_named_with_what_to_do(copy):
     assert "results/runs/far" not in printed
     printed = copy.snakemake("-n", "results/manifest/far/manifest.parquet", good=False)
     assert "set corpora.far.root to where it lies" in printed
+
+
+def test_folders_with_spaces_reach_every_command_whole(copy):
+    copy.edit("config/config.yaml", "corpora:\n", "results: my results\ncorpora:\n")
+    copy.edit("config/config.yaml", "root: data/demo", "root: my (own) data/demo")
+    printed = copy.snakemake("-n", "-p", "all")
+    commands = [shlex.split(line) for line in re.findall(r"\bavf [a-z-]+ .* tee .*", printed)]
+    assert len(commands) > 20
+    for words in commands:
+        assert words[-2] == "tee" and words[-1].startswith("my results/logs/"), words
+        if "--results" in words:
+            assert words[words.index("--results") + 1] == "my results"
+    assert any(words[1] == "index" and words[2].startswith("my results/") for words in commands)
+    (made,) = [words for words in commands if words[1] == "make-corpus"]
+    assert json.loads(made[made.index("--settings") + 1])["root"] == "my (own) data/demo"
 
 
 @pytest.mark.slow
