@@ -8,11 +8,6 @@ ROBUST_TABLES = [
 ] + (["losses.csv"] if study.robustness else [])
 
 
-def robust_settings(wildcards):
-    """What predictions on corrupted input depend on."""
-    return as_json(study.robust_settings())
-
-
 rule robust:
     """Predict and score with corrupted features; read the gates; a killed job goes on."""
     input:
@@ -34,7 +29,7 @@ rule robust:
     params:
         results=results_folder,
         code=fingerprint("avfusion.robust", "avfusion.gates"),
-        settings=robust_settings,
+        settings=lambda wildcards: as_json(study.robust_settings()),
     shell:
         "avf robust {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
