@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         for argument in arguments:
             sub.add_argument(argument)
-        sub.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+        sub.add_argument("--results", type=Path, help="default: the config's `results`")
         sub.add_argument("--config", type=Path, default=Path("config/config.yaml"))
         return sub
 
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     settings(sub)
     sub = command("record", _record, "Show finished runs in MLflow.", "corpus")
     sub.add_argument("--store", help="tracking URI; default: SQLite under the results folder")
+    settings(sub)
     return parser
 
 
@@ -104,7 +105,7 @@ def _make_corpus(args: argparse.Namespace) -> None:
 def _verify(args: argparse.Namespace) -> int:
     from avfusion.corpora.base import verify
 
-    return verify(args.corpus, _corpus(args), Layout(args.results))
+    return verify(args.corpus, _corpus(args), _layout(args))
 
 
 def _media(args: argparse.Namespace) -> None:
@@ -112,7 +113,7 @@ def _media(args: argparse.Namespace) -> None:
 
     own = _settings(args, lambda study: study.media.model_dump())
     root = own.pop("root", None) or _study(args).corpora[args.corpus].root
-    run_shard(args.corpus, Path(root), _shard(args), own, Layout(args.results))
+    run_shard(args.corpus, Path(root), _shard(args), own, _layout(args))
 
 
 def _index(args: argparse.Namespace) -> None:
@@ -125,34 +126,34 @@ def _fit_encoder(args: argparse.Namespace) -> None:
     from avfusion.encoders.base import fit
 
     own = _settings(args, lambda study: study.encoder_settings(args.encoder))
-    fit(args.corpus, own, Layout(args.results))
+    fit(args.corpus, own, _layout(args))
 
 
 def _encode(args: argparse.Namespace) -> None:
     from avfusion.encoders.base import encode_shard
 
     own = _settings(args, lambda study: study.encoder_settings(args.encoder))
-    encode_shard(args.corpus, _shard(args), own, Layout(args.results))
+    encode_shard(args.corpus, _shard(args), own, _layout(args))
 
 
 def _train(args: argparse.Namespace) -> None:
     from avfusion.train import train_run
 
     own = _settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
-    train_run(own, Layout(args.results))
+    train_run(own, _layout(args))
 
 
 def _infer(args: argparse.Namespace) -> None:
     from avfusion.train import write_traces
 
-    write_traces(args.folder, Layout(args.results))
+    write_traces(args.folder, _layout(args))
 
 
 def _score(args: argparse.Namespace) -> None:
     from avfusion.score import score_corpus
 
     own = _settings(args, lambda study: study.score_settings())
-    score_corpus(args.corpus, own, Layout(args.results))
+    score_corpus(args.corpus, own, _layout(args))
 
 
 def _robust(args: argparse.Namespace) -> None:
@@ -160,21 +161,26 @@ def _robust(args: argparse.Namespace) -> None:
     from avfusion.robust import robust_corpus
 
     own = _settings(args, lambda study: study.robust_settings())
-    robust_corpus(args.corpus, own, Layout(args.results))
-    write_gates(args.corpus, own, Layout(args.results))
+    robust_corpus(args.corpus, own, _layout(args))
+    write_gates(args.corpus, own, _layout(args))
 
 
 def _report(args: argparse.Namespace) -> None:
     from avfusion.report import write
 
     own = _settings(args, lambda study: study.model_dump())
-    write(own, Layout(args.results), only=args.only)
+    write(own, _layout(args), only=args.only)
 
 
 def _record(args: argparse.Namespace) -> int:
     from avfusion.record import record_corpus
 
-    return record_corpus(args.corpus, Layout(args.results), store=args.store)
+    own = _settings(args, lambda study: study.model_dump(include={"fusions", "seeds"}))
+    return record_corpus(args.corpus, _layout(args), store=args.store, study=own)
+
+
+def _layout(args: argparse.Namespace) -> Layout:
+    return Layout(args.results or Path(_study(args).results))
 
 
 def _study(args: argparse.Namespace) -> Any:

@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.layout import Layout
+from avfusion.provenance import code_state
 from avfusion.runs import Run, content_key, finished_runs
 from avfusion.whole import write_text
 
@@ -33,9 +33,12 @@ PATIENCE = {
 }
 
 
-def record_corpus(corpus: str, layout: Layout, store: str | None) -> int:
+def record_corpus(
+    corpus: str, layout: Layout, store: str | None, study: dict[str, Any] | None = None
+) -> int:
     """Record the corpus' runs in `store`, else $MLFLOW_TRACKING_URI, else results/mlflow.db.
 
+    Of `study`, its `fusions` and `seeds` are current; without it every finished run is.
     Always 0: a study does not fail because nobody looks on. What became of it is written to
     results/mlflow.<corpus>.json.
     """
@@ -46,7 +49,7 @@ def record_corpus(corpus: str, layout: Layout, store: str | None) -> int:
     try:
         with _quiet(), _alone(layout.results / "mlflow.lock"):
             _answers(uri)
-            said |= {"recorded": True, **_Store(uri, corpus, layout).record()}
+            said |= {"recorded": True, **_Store(uri, corpus, layout).record(study)}
         log.info("%s: %d runs in %s, %d of them new", corpus, said["runs"], shown, said["new"])
     except Exception as error:  # whatever the store's own code raises, the study is whole
         reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
@@ -79,16 +82,16 @@ class _Store:
         )
         runs = self.client.search_runs([self.experiment], max_results=50_000)
         self.known = {run.info.run_id: run.data.tags for run in runs}
-        self.commit = _commit()
 
-    def record(self) -> dict[str, int]:
+    def record(self, asked: dict[str, Any] | None) -> dict[str, int]:
         """Record what is new or changed; returns how many runs there are and how many were new."""
-        runs = list(finished_runs(self.corpus, self.layout))
+        runs = [run for run in finished_runs(self.corpus, self.layout) if _asked_for(run, asked)]
         pages = [*_files(self.layout.tables), *_files(self.layout.figures)]
         key = content_key(
             *(run.key().encode() for run in runs), *(page.read_bytes() for page in pages)
         )
-        study, changed = self._start("study", key, {"kind": "study"}, None)
+        about = {"kind": "study", **_commit(code_state())}
+        study, changed = self._start("study", key, about, None)
         new, said = 0, time.monotonic()
         for count, run in enumerate(runs, start=1):
             new += self._record(run, study)
@@ -99,21 +102,27 @@ class _Store:
             for page in pages:
                 self.client.log_artifact(study, str(page), page.parent.name)
             self._close(study, key, int(time.time() * 1000))
+        names = {run.name for run in runs}
+        for ident, known in self.known.items():
+            if known.get("kind") == "run" and known.get("mlflow.runName") not in names:
+                self.client.set_tag(ident, "current", "False")
         return {"runs": len(runs), "new": new}
 
     def _record(self, run: Run, study: str) -> bool:
         from mlflow.entities import Metric, Param
 
         own = {name: str(run.settings.get(name, "")) for name in ("fusion", "seed", "code")}
+        own |= _commit(run.settings if "commit" in run.settings else code_state())
         tags = {**own, "data_hash": str(run.settings.get("data_hash", "")), "kind": "run"}
         began, ended = (
             int((run.folder / name).stat().st_mtime * 1000)
             for name in ("settings.json", "traces.parquet")
         )
-        key = run.key()
-        ident, changed = self._start(run.name, key, {**tags, "mlflow.parentRunId": study}, began)
+        key, links = run.key(), {"mlflow.parentRunId": study, "current": "True"}
+        ident, changed = self._start(run.name, key, {**tags, **links}, began)
         if not changed:
-            self.client.set_tag(ident, "mlflow.parentRunId", study)
+            for name, value in links.items():
+                self.client.set_tag(ident, name, value)
             return False
         params = [Param(name, value) for name, value in run.params().items()]
         metrics = [Metric(name, value, ended, step) for name, value, step in run.metrics()]
@@ -133,7 +142,8 @@ class _Store:
                 if known.get("key") == key:
                     return ident, False
                 self.client.delete_run(ident)
-        shown = {"mlflow.runName": name, "corpus": self.corpus, **self.commit, **tags}
+                del self.known[ident]
+        shown = {"mlflow.runName": name, "corpus": self.corpus, **tags}
         run = self.client.create_run(self.experiment, began, tags=shown, run_name=name)
         return run.info.run_id, True
 
@@ -146,16 +156,16 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_file())
 
 
-def _commit() -> dict[str, str]:
-    """The commit that the records are made under, and whether files differ from it."""
+def _asked_for(run: Run, study: dict[str, Any] | None) -> bool:
+    own = run.settings
+    return study is None or (own["fusion"] in study["fusions"] and own["seed"] in study["seeds"])
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
 
-    commit = git("rev-parse", "HEAD")
-    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
-    return {"mlflow.source.git.commit": commit, "dirty": str(dirty)} if commit else {}
+def _commit(state: dict[str, Any]) -> dict[str, str]:
+    """The commit that trained a run, else the one that records it, and whether files differed."""
+    if not state["commit"]:
+        return {}
+    return {"mlflow.source.git.commit": state["commit"], "dirty": str(state.get("dirty"))}
 
 
 def _without_password(text: str) -> str:

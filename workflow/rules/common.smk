@@ -111,6 +111,19 @@ def report_settings(wildcards):
     return as_json(study.model_dump())
 
 
+def record_settings(wildcards):
+    """Which runs are shown as current."""
+    return as_json(study.model_dump(include={"fusions", "seeds"}))
+
+
+def not_recorded(wildcards):
+    """Changes with each attempt that found no server, so that the next study tries again."""
+    stamp = lay.results / f"mlflow.{wildcards.corpus}.json"
+    if not stamp.is_file() or json.loads(stamp.read_text()).get("recorded"):
+        return ""
+    return str(stamp.stat().st_mtime_ns)
+
+
 def corpus_tree(wildcards):
     """What must lie at the corpus' root before it is verified; made if avf can make it."""
     name, root = wildcards.corpus, ROOTS[wildcards.corpus]

@@ -98,6 +98,7 @@ rule page:
     input:
         rules.tables.output,
         rules.figures.output,
+        templates=sorted(Path("src/avfusion/report/templates").iterdir()),
     output:
         report(
             lay.page,
@@ -141,8 +142,12 @@ rule record:
         runtime=60,
     params:
         results=results_folder,
+        again=not_recorded,
+        code=fingerprint("avfusion.record"),
+        settings=record_settings,
     shell:
-        "avf record {wildcards.corpus} --results {params.results:q} 2>&1 | tee {log:q}"
+        "avf record {wildcards.corpus} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule report_all:

@@ -3,15 +3,14 @@
 import hashlib
 import json
 import platform
-import subprocess
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from avfusion import __version__
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.provenance import code_state
 from avfusion.registry import corpora, encoders
 from avfusion.report._fig_read import CorpusFiles, read
 
@@ -34,21 +33,11 @@ def origin(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
 
 def code() -> str:
     """Version and commit of avfusion, and whether files differ from the commit."""
-    commit = _git("rev-parse", "HEAD")
-    if not commit:
+    state = code_state()
+    if not state["commit"]:
         return f"avfusion {__version__}, not from a git checkout"
-    changed = _git("status", "--porcelain", "--untracked-files=no")
-    state = f"with {len(changed.splitlines())} files changed since" if changed else "unchanged"
-    return f"avfusion {__version__}, git commit {commit[:12]}, {state}"
-
-
-def _git(*words: str) -> str:
-    command = ["git", "-C", str(Path(__file__).parent), *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    changed = "with files changed since" if state["dirty"] else "unchanged"
+    return f"avfusion {__version__}, git commit {state['commit'][:12]}, {changed}"
 
 
 def _versions() -> dict[str, str]:
