@@ -11,6 +11,8 @@ from avfusion import __version__
 from avfusion.errors import AvfError, ConfigError
 from avfusion.layout import Layout
 
+ABOUT = "From raw video to a table that says which audio-visual fusion is better, and how sure."
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; an expected failure prints its message and returns 1."""
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="avf", description=__doc__.split(";")[0])
+    parser = argparse.ArgumentParser(prog="avf", description=ABOUT)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -39,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         for argument in arguments:
             sub.add_argument(argument)
         sub.add_argument("--results", type=Path, help="default: the config's `results`")
-        sub.add_argument("--config", type=Path, default=Path("config/config.yaml"))
+        sub.add_argument(
+            "--config", type=Path, default=Path("config/config.yaml"), help="the study"
+        )
         return sub
 
     def settings(sub: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ class Scored:
     partition: str
     videos: list[str]
     missing: list[str]
+    unlearnt: list[str]  # missing from the other partitions: fitted or chosen without them
     notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
     sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (2, V, 6)
 
@@ -75,8 +76,9 @@ def read_scored(
             [by.loc[d].loc[videos].to_numpy(float) for d in DIMENSIONS]
         )
     gone = pd.read_csv(folder / "missing.csv")
-    missing = sorted(gone.loc[gone["partition"] == partition, "video"].astype(str))
-    return Scored(corpus, rule, partition, videos, missing, notes, table)
+    here = gone["partition"] == partition
+    missing, unlearnt = (sorted(set(gone.loc[of, "video"].astype(str))) for of in (here, ~here))
+    return Scored(corpus, rule, partition, videos, missing, unlearnt, notes, table)
 
 
 def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:

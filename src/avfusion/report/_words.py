@@ -80,12 +80,14 @@ def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame) -> list[s
         return [f"{scored.corpus}: no run was scored."]
     best = rows.iloc[0]
     seeds = f"{best.seeds} seed{'s' if best.seeds > 1 else ''}"
-    gone = f" ({_missing(scored).replace(' (', ': ')}" if scored.missing else ""
+    gone = f" ({_named(scored.missing).replace(' (', ': ')}" if scored.missing else ""
     said = [
         f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{gone} and {seeds}, "
         f"{best.fusion} reaches a mean CCC of {estimate(best['mean'], best.low, best.high)} "
         f"under protocol {scored.rule.stamp}."
     ]
+    if scored.unlearnt:
+        said.append(f"Of the videos to learn from, {_named(scored.unlearnt)}.")
     if not len(pairs):
         return said
     mine = pairs[(pairs["fusion"] == best.fusion) & pairs["difference"].notna()]
@@ -138,9 +140,14 @@ def _corrected(p: pd.Series) -> str:
 
 
 def _missing(scored: Scored) -> str:
-    """How many videos are missing and which; a long list is cut where the file goes on."""
-    names = scored.missing
-    if not names:
-        return "none missing"
+    """How many videos are missing and which, of those scored and of those learnt from."""
+    said = _named(scored.missing) if scored.missing else "none missing"
+    if scored.unlearnt:
+        said += f"; of the videos to learn from, {_named(scored.unlearnt)}"
+    return said
+
+
+def _named(names: list[str]) -> str:
+    """A long list is cut where the file goes on."""
     shown = ", ".join(names[:6]) + (", … in missing.csv" if len(names) > 6 else "")
     return f"{len(names)} missing ({shown})"
