@@ -233,3 +233,12 @@ def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
     assert not found.csv("comparisons")["told_apart"].any()
     assert found.text("scores.md").count("not run") == 2
     assert "demo: no run was scored." in found.json("summary")["sentences"]
+
+
+def test_a_video_lost_to_training_stands_in_the_header_and_the_first_sentences(tmp_path):
+    found = Results(tmp_path, Plan(seconds=8, failed=("train_02", "validation_01")))
+    said = "2 missing (train_02, validation_01)"
+    assert f"12 videos scored, none missing; of the videos to learn from, {said}" in found.text(
+        "scores.md"
+    )
+    assert f"Of the videos to learn from, {said}." in found.json("summary")["sentences"]
