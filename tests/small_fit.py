@@ -51,8 +51,8 @@ def _killed(folder: Path, seed: int) -> int:
     kills = 0
     while True:
         child = _child(folder / "killed")
-        if kills < 8:
-            time.sleep(draw.uniform(0, 0.4 * whole_s))
+        if kills < 12:
+            time.sleep(draw.uniform(0, 0.15 * whole_s))
             os.kill(child, signal.SIGKILL)
         if _wait(child):
             return kills
