@@ -30,7 +30,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(capsys, monkeypatch):
     def stop(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_schema", stop)
+    monkeypatch.setattr("avfusion.commands.schema.run", stop)
     assert cli.main(["schema"]) == 130
     assert "the same command goes on from here" in capsys.readouterr().err
 

@@ -1,0 +1,1 @@
+"""The commands of `avf`: a file here is a command; `cli.py` finds it by its name."""

@@ -1,0 +1,73 @@
+"""What commands share: the study, the settings given by hand, a corpus' own, and shards."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from avfusion.errors import ConfigError
+from avfusion.layout import Layout
+
+
+def settings_option(sub: argparse.ArgumentParser) -> None:
+    """`--settings`, which rules use so that a job depends on its own part of the config alone."""
+    sub.add_argument("--settings", help="JSON text or file; default: this part of --config")
+
+
+def shard_option(sub: argparse.ArgumentParser) -> None:
+    """`--shard i/n`."""
+    sub.add_argument("--shard", default="0/1", help="i/n: every n-th video, from the i-th")
+
+
+def layout(args: argparse.Namespace) -> Layout:
+    """Paths below `--results`, or below the config's `results`."""
+    return Layout(args.results or Path(study(args).results))
+
+
+def study(args: argparse.Namespace) -> Any:
+    """The study of `--config`."""
+    from avfusion.settings import load
+
+    return load(args.config)
+
+
+def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """The command's own settings: given as JSON text or file, else its part of the config."""
+    if args.settings is None:
+        return part(study(args))
+    text = args.settings
+    if not text.lstrip().startswith("{"):
+        path = Path(text)
+        if not path.is_file():
+            raise ConfigError(f"--settings {text}: neither JSON nor a file.")
+        text = path.read_text()
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"--settings: not JSON ({error}).") from None
+
+
+def corpus_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Constructor arguments of a corpus: its root and its own options."""
+
+    def part(study: Any) -> dict[str, Any]:
+        if args.corpus not in study.corpora:
+            listed = ", ".join(study.corpora)
+            raise ConfigError(f"{args.config} lists no corpus {args.corpus!r}, only: {listed}.")
+        own = study.corpora[args.corpus]
+        return {"root": own.root, **own.options}
+
+    own = settings(args, part)
+    return {**own, "root": Path(own["root"])}
+
+
+def shard(args: argparse.Namespace) -> tuple[int, int]:
+    """(i, n) of `--shard`."""
+    try:
+        index, count = (int(part) for part in args.shard.split("/"))
+    except ValueError:
+        raise ConfigError(f"--shard {args.shard!r}: expected i/n, such as 0/2.") from None
+    if not 0 <= index < count:
+        raise ConfigError(f"--shard {args.shard!r}: i must lie in 0 … n-1.")
+    return index, count

@@ -1,0 +1,24 @@
+"""`avf encode`: write one encoder's features."""
+
+import argparse
+
+from avfusion.commands._options import layout, settings, settings_option, shard, shard_option
+
+HELP = "Write one encoder's features."
+STAGE = 31
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add what the command takes beyond --config and --results."""
+    sub.add_argument("corpus")
+    sub.add_argument("encoder")
+    shard_option(sub)
+    settings_option(sub)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it; an expected failure is an `AvfError`."""
+    from avfusion.encoders.base import encode_shard
+
+    own = settings(args, lambda study: study.encoder_settings(args.encoder))
+    encode_shard(args.corpus, shard(args), own, layout(args))

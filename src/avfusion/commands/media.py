@@ -1,0 +1,25 @@
+"""`avf media`: decode, track faces and compute log-mels."""
+
+import argparse
+from pathlib import Path
+
+from avfusion.commands._options import layout, settings, settings_option, shard, shard_option, study
+
+HELP = "Decode, track faces and compute log-mels."
+STAGE = 20
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add what the command takes beyond --config and --results."""
+    sub.add_argument("corpus")
+    shard_option(sub)
+    settings_option(sub)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it; an expected failure is an `AvfError`."""
+    from avfusion.media.stage import run_shard
+
+    own = settings(args, lambda study: study.media.model_dump())
+    root = own.pop("root", None) or study(args).corpora[args.corpus].root
+    run_shard(args.corpus, Path(root), shard(args), own, layout(args))

@@ -1,0 +1,24 @@
+"""`avf train`: fit one fusion with one seed; write traces."""
+
+import argparse
+
+from avfusion.commands._options import layout, settings, settings_option
+
+HELP = "Fit one fusion with one seed; write traces."
+STAGE = 40
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add what the command takes beyond --config and --results."""
+    sub.add_argument("corpus")
+    sub.add_argument("fusion")
+    sub.add_argument("--seed", type=int, default=0)
+    settings_option(sub)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it; an expected failure is an `AvfError`."""
+    from avfusion.train import train_run
+
+    own = settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
+    train_run(own, layout(args))
