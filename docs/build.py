@@ -1,6 +1,6 @@
 """Every figure and number in the documents, from the files that made them; none is typed.
 
-    python docs/build.py       # after `make demo`: README, docs/images, docs/benchmarks.md
+python docs/build.py       # after `make demo`: README, docs/images, docs/benchmarks.md
 """
 
 import ast

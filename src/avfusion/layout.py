@@ -30,6 +30,14 @@ class Layout:
         """What `avf verify` expected and found: check, verdict, expected, found, hint."""
         return self.results / "manifest" / corpus / "checks.csv"
 
+    def fingerprints(self, corpus: str) -> Path:
+        """One row a file of the corpus' folder: path, bytes, sha256; to compare between labs."""
+        return self.results / "manifest" / corpus / "fingerprints.parquet"
+
+    def verified(self, corpus: str) -> Path:
+        """What `avf verify` read before and need not read again: digests, times of frames."""
+        return self.results / "manifest" / corpus / "read"
+
     def media(self, corpus: str) -> Path:
         """Folder of media: index.parquet, shard-*.parquet and one folder a video."""
         return self.results / "media" / corpus

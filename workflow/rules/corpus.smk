@@ -35,10 +35,10 @@ rule verify:
         LOGS / "verify" / "{corpus}.log",
     benchmark:
         TIMES / "verify-{corpus}.bench.tsv"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=2000,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
         code=corpus_code,

@@ -1,30 +1,40 @@
 """Checks that hold for every corpus: files, partitions, gold and planted spans."""
 
-import hashlib
-import logging
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
-from avfusion.corpora.base import PARTITIONS, Check, Corpus, check
+from avfusion.corpora.base import EXTRA, MANIFEST, PARTITIONS, Check, Corpus, check
 
-log = logging.getLogger(__name__)
 _MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
 
 
-def with_digests(videos: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """The manifest with sha256 and bytes (null and 0 where the file is missing), by video."""
-    videos = videos.sort_values("video", ignore_index=True)
-    sums, sizes, said = [], [], time.monotonic()
-    for number, path in enumerate(root / p for p in videos["path"]):
-        sums.append(_sha256(path) if path.is_file() else None)
-        sizes.append(path.stat().st_size if path.is_file() else 0)
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            log.info("reading videos: %d of %d", number + 1, len(videos))
+def with_digests(videos: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """The manifest by video, with sha256 and bytes (null and 0 where the file is missing).
+
+    A corpus may add `side` and `crops` to the columns; see docs/architecture.md.
+    """
+    extra = [name for name in EXTRA if name in videos.columns]
+    videos = videos[[*MANIFEST, *extra]].sort_values("video", ignore_index=True)
+    found = [corpus.tree.find(path) or (0, None) for path in videos["path"]]
+    sizes, sums = zip(*found, strict=True) if found else ((), ())
     return videos.assign(sha256=pd.Series(sums, dtype=object), bytes=sizes)
+
+
+def tree_checks(corpus: Corpus, whole: str) -> Iterator[Check]:
+    """What holds of any tree: that it can be read; and its fingerprint, to compare with others."""
+    tree = corpus.tree
+    said = [f"{path} ({why})" for path, why in tree.unread.items()]
+    yield check(
+        "readable files",
+        not said,
+        "every file can be opened",
+        _listed(said) or f"{len(tree):,} files in {len(tree.folders):,} folders",
+        "Mend the permission or the link, or copy the file again.",
+        verdict="WARN",
+    )
+    found = f"{whole[:16]} over {len(tree):,} files, {tree.bytes:,} bytes; {tree.hidden} hidden"
+    yield check("fingerprint", True, "the same at every lab that holds the same files", found, "")
 
 
 def common_checks(
@@ -33,7 +43,7 @@ def common_checks(
     """Every check that needs no knowledge of the corpus; gold as the tree has it, unsorted."""
     manifest = tables["manifest"]
     yield from _files(corpus, manifest)
-    yield from _partitions(manifest)
+    yield from _partitions(corpus, manifest)
     yield from _gold(corpus, gold, manifest)
     yield _spans(tables["truth"], manifest)
 
@@ -65,15 +75,11 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "It will count as a failed video; fetch it again.",
         verdict="WARN",
     )
-    folders = sorted({(corpus.root / path).parent for path in manifest["path"]})
-    listed = {corpus.root / path for path in manifest["path"]}
-    extra = [
-        f.name
-        for d in folders
-        if d.is_dir()
-        for f in sorted(d.iterdir())
-        if f.suffix.lower() in _MEDIA and f not in listed
-    ]
+    listed = set(manifest["path"])
+    beside = {path.rpartition("/")[0] for path in listed}
+    folders = [folder for name, folder in corpus.tree.folders.items() if name in beside]
+    extra = [path for folder in folders for path in folder.paths if _is_media(path)]
+    extra = [path.rpartition("/")[2] for path in extra if path not in listed]
     yield check(
         "unlisted files",
         not extra,
@@ -94,7 +100,7 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
     )
 
 
-def _partitions(manifest: pd.DataFrame) -> Iterator[Check]:
+def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
     found = set(manifest["partition"])
     counts = manifest["partition"].value_counts()
     sizes = ", ".join(f"{p} {counts.get(p, 0)}" for p in PARTITIONS)
@@ -115,6 +121,7 @@ def _partitions(manifest: pd.DataFrame) -> Iterator[Check]:
             f"no {column} in two partitions",
             f"in two: {_listed(shared)}" if len(shared) else f"{len(sides)} {column}s",
             "Testing on what was seen in training measures memory; move the videos.",
+            verdict="WARN" if corpus.split_given else "FAIL",
         )
 
 
@@ -140,6 +147,8 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
     )
     rated = set(gold["video"][values.notna().any(axis=1)])
     for partition, verdict in zip(PARTITIONS, ("FAIL", "FAIL", "WARN"), strict=True):
+        if partition in corpus.unrated:
+            continue
         videos = manifest["video"][manifest["partition"] == partition]
         bare = videos[~videos.isin(rated)]
         yield check(
@@ -178,12 +187,11 @@ def _spans(truth: pd.DataFrame, manifest: pd.DataFrame) -> Check:
     )
 
 
+def _is_media(path: str) -> bool:
+    return path[path.rfind(".") :].lower() in _MEDIA
+
+
 def _listed(names: object, most: int = 5) -> str:
     names = [str(name) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

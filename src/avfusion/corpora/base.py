@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from avfusion.corpora._download import Download
+from avfusion.corpora._tree import Tree
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
 from avfusion.registry import corpora
@@ -23,26 +25,41 @@ from avfusion.whole import write_text
 log = logging.getLogger(__name__)
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
+EXTRA = ("side", "crops", "crops_sha256")  # whose face to follow, or where faces lie ready
 GOLD = ("video", "time_s", "valence", "arousal")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")
 PARTITIONS = ("train", "validation", "test")
+DEFINED, RECOMPUTED = "by definition", "recomputed"
+READ, COMPUTED = "read in a source", "computed from public material"
+RECOLLECTION, GIVEN = "recollection", "given in the config"
+CERTAINTIES = (DEFINED, RECOMPUTED, READ, COMPUTED, RECOLLECTION, GIVEN)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of checks.csv; `certainty` says where the expectation comes from."""
+    """One line of checks.csv; `certainty` says where the expectation comes from.
+
+    What is only recollected may warn and never fail: nobody is kept from working by a rumour.
+    """
 
     name: str
     verdict: str  # PASS, WARN or FAIL
     expected: str
     found: str
     hint: str = ""
-    certainty: str = "by definition"
+    certainty: str = DEFINED
+
+    def __post_init__(self) -> None:
+        if self.certainty not in CERTAINTIES:
+            raise ValueError(f"{self.name}: certainty {self.certainty!r} is not in CERTAINTIES.")
+        if self.certainty == RECOLLECTION and self.verdict == "FAIL":
+            raise ValueError(f"{self.name}: a recollection cannot fail a corpus.")
 
 
 def check(name: str, good: bool, expected: str, found: object, hint: str, **more: str) -> Check:
-    """PASS where good, else FAIL (or `verdict`) with the hint."""
-    verdict = "PASS" if good else more.pop("verdict", "FAIL")
+    """PASS where good, else FAIL with the hint; WARN by `verdict` or if only recollected."""
+    worst = "WARN" if more.get("certainty") == RECOLLECTION else "FAIL"
+    verdict = "PASS" if good else more.get("verdict", worst)
     more.pop("verdict", None)
     return Check(name, verdict, expected, str(found), "" if good else hint, **more)
 
@@ -56,9 +73,19 @@ class Corpus(ABC):
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     licence: ClassVar[str]
     obtain: ClassVar[str]  # the sentence that says how to get the files
+    access: ClassVar[str] = ""  # who may have it, who signs, where to ask; `avf obtain` prints it
+    downloads: ClassVar[tuple[Download, ...]] = ()  # what anyone may fetch, and nothing else
+    unrated: ClassVar[tuple[str, ...]] = ()  # partitions whose ratings were never given out
+    split_given: ClassVar[bool] = False  # by the corpus' authors: an overlap warns, it cannot fail
 
     def __init__(self, *, root: Path) -> None:
         self.root = Path(root)
+        self.tree: Tree | None = None  # what lies below the root; there once `verify` has read it
+        self.cache: Path | None = None  # folder for what is dear to read twice
+
+    def fingerprint_files(self, folder: str) -> bool:
+        """Whether files of this folder (relative path) are read, or listed by size alone."""
+        return True
 
     @abstractmethod
     def videos(self) -> pd.DataFrame:
@@ -97,11 +124,12 @@ def empty_truth() -> pd.DataFrame:
 def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     """Check a corpus tree and write its tables below `layout`; 1 if a check fails, else 0.
 
-    A failed corpus leaves checks.csv only, so that nothing goes on from it. Nothing is ever
-    written to the corpus folder.
+    A failed corpus leaves checks.csv and fingerprints.parquet only, so that nothing goes on from
+    it. Nothing is ever written to the corpus folder.
     """
     corpus = corpora.get(name)(**own)
-    tables, done = _examine(corpus)
+    corpus.cache = layout.verified(name)
+    tables, done = _examine(corpus, layout.fingerprints(name))
     write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in done]).to_csv(index=False))
     for line in done:
         level = logging.INFO if line.verdict == "PASS" else logging.WARNING
@@ -127,26 +155,26 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     return 0
 
 
-def _examine(corpus: Corpus) -> tuple[dict[str, pd.DataFrame], list[Check]]:
+def _examine(corpus: Corpus, out: Path) -> tuple[dict[str, pd.DataFrame], list[Check]]:
     """The corpus' tables and every check; a tree that cannot be read is one failed check."""
-    from avfusion.corpora._checks import common_checks, with_digests
+    from avfusion.corpora._checks import common_checks, tree_checks, with_digests
+    from avfusion.corpora._scan import read_tree
 
     if not corpus.root.is_dir():
-        return {}, [
-            check(
-                "folder", False, "the corpus folder", "no folder " + str(corpus.root), corpus.obtain
-            )
-        ]
+        found = f"no folder {corpus.root}"
+        return {}, [check("folder", False, "the corpus folder", found, corpus.obtain)]
+    corpus.tree = read_tree(corpus.root, corpus.cache / "digests.bin", corpus.fingerprint_files)
+    done = [*tree_checks(corpus, corpus.tree.write(out))]
     try:
-        gold = corpus.gold()[list(GOLD)].sort_values(["video", "time_s"], kind="stable")
+        gold = corpus.gold()[list(GOLD)]
         tables = {
-            "manifest": with_digests(corpus.videos()[list(MANIFEST)], corpus.root),
-            "gold": gold.reset_index(drop=True),
+            "manifest": with_digests(corpus.videos(), corpus),
+            "gold": gold.sort_values(["video", "time_s"], kind="stable", ignore_index=True),
             "truth": corpus.truth()[list(TRUTH)],
         }
     except CorpusError as error:
-        return {}, [check("tree", False, "a readable tree", error, corpus.obtain)]
-    return tables, [*common_checks(corpus, corpus.gold(), tables), *corpus.checks()]
+        return {}, [*done, check("tree", False, "a readable tree", error, corpus.obtain)]
+    return tables, [*done, *common_checks(corpus, gold, tables), *corpus.checks()]
 
 
 def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]) -> str:

@@ -1,0 +1,33 @@
+"""`avf obtain`: say how a corpus is had, and fetch what anyone may fetch."""
+
+import argparse
+
+from avfusion.commands._options import corpus_settings, settings_option
+
+HELP = "Say how a corpus is had, and fetch what anyone may fetch."
+STAGE = 9
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add what the command takes beyond --config and --results."""
+    sub.add_argument("corpus")
+    sub.add_argument("--root", help="where it goes; default: the config's `root`")
+    settings_option(sub)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it; an expected failure is an `AvfError`."""
+    from pathlib import Path
+
+    from avfusion.corpora._download import fetch
+    from avfusion.registry import corpora
+
+    corpus = corpora.get(args.corpus)
+    print(f"{args.corpus}\n\nLicence: {corpus.licence}\n\n{corpus.access or corpus.obtain}")
+    if not corpus.downloads:
+        print(f"\nNothing of it may be fetched by a program. Then: avf verify {args.corpus}")
+        return
+    root = Path(args.root) if args.root else corpus_settings(args)["root"]
+    for file in corpus.downloads:
+        print(fetch(file, root))
+    print(f"\nThen: avf verify {args.corpus}")

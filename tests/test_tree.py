@@ -1,0 +1,132 @@
+"""A corpus' files are all listed and read once, whatever stops the reading; nothing is invented."""
+
+import hashlib
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion.corpora import _digest, _scan
+from avfusion.corpora.base import RECOLLECTION, Check, check
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "corpus"
+    for path, text in (
+        ("a/1.txt", "one"), ("a/2.txt", ""), ("a/b c/ö.txt", "three"), ("top.txt", "four"),
+        ("a/.DS_Store", "junk"), (".hidden/5.txt", "junk"), ("empty/x", "x"),
+    ):  # fmt: skip
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+def read(root, **more):
+    return _scan.read_tree(root, root.parent / "digests.bin", **more)
+
+
+def counted(monkeypatch):
+    """Paths that were really opened, in the order in which they were."""
+    opened, real = [], _digest._sha256
+    monkeypatch.setattr(_digest, "_sha256", lambda path: opened.append(path.name) or real(path))
+    return opened
+
+
+def test_every_file_that_is_not_hidden_has_its_own_size_and_sha256(root, tmp_path):
+    tree = read(root)
+    tree.write(tmp_path / "f.parquet")
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    found = {row.path: (row.bytes, row.sha256) for row in table.itertuples()}
+    raw = {p: (root / p).read_bytes() for p in ("a/1.txt", "a/2.txt", "a/b c/ö.txt", "top.txt")}
+    raw["empty/x"] = b"x"
+    assert found == {p: (len(b), hashlib.sha256(b).hexdigest()) for p, b in raw.items()}
+    assert tree.hidden == 2
+    assert tree.find("a/b c/ö.txt") == found["a/b c/ö.txt"]
+    assert tree.find("a/3.txt") is None
+
+
+def test_what_was_read_is_not_read_again_until_it_changes(root, monkeypatch):
+    opened = counted(monkeypatch)
+    first = read(root)
+    assert sorted(opened) == ["1.txt", "top.txt", "x", "ö.txt"]  # an empty file need not be opened
+    opened.clear()
+    assert read(root).find("top.txt") == first.find("top.txt")
+    assert opened == []
+    (root / "top.txt").write_text("five")
+    os.utime(root / "top.txt", ns=(1, 1))
+    assert read(root).find("top.txt")[1] == hashlib.sha256(b"five").hexdigest()
+    assert opened == ["top.txt"]
+
+
+def test_a_stopped_run_goes_on_where_it_was(root, monkeypatch):
+    for number in range(50):
+        (root / f"{number}.bin").write_bytes(bytes([number]))
+    monkeypatch.setattr(_digest, "_BATCH_FILES", 5)
+    monkeypatch.setattr(_digest, "workers", lambda: 1)
+    opened, real = counted(monkeypatch), _scan._keep
+    kept = []
+
+    def killed(*args):
+        real(*args)
+        kept.append(args)
+        if len(kept) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_scan, "_keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        read(root)
+    with (root.parent / "digests.bin").open("ab") as file:
+        file.write(b"half a record")
+    monkeypatch.setattr(_scan, "_keep", real)
+    opened.clear()
+    tree = read(root)
+    done = sum(len(args[4]) for args in kept)
+    assert done > 0
+    assert len(opened) == 54 - done
+    assert all(tree.find(f"{n}.bin")[1] == hashlib.sha256(bytes([n])).hexdigest() for n in (0, 49))
+
+
+def test_a_link_in_a_circle_ends_and_a_link_to_nowhere_is_told(root):
+    (root / "a" / "up").symlink_to(root, target_is_directory=True)
+    (root / "gone.mp4").symlink_to(root / "nothing")
+    tree = read(root)
+    assert "gone.mp4" in tree.unread
+    assert len(tree) < 12
+
+
+def test_the_fingerprint_of_a_tree_follows_names_and_contents_alone(root, tmp_path):
+    def whole():
+        return read(root).write(tmp_path / "f.parquet")
+
+    first = whole()
+    os.utime(root / "top.txt", ns=(5, 5))
+    assert whole() == first
+    (root / "top.txt").rename(root / "pot.txt")
+    second = whole()
+    (root / "pot.txt").write_text("FOUR")
+    assert len({first, second, whole()}) == 3
+
+
+def test_a_folder_that_is_not_wanted_is_listed_and_not_read(root, monkeypatch):
+    opened = counted(monkeypatch)
+    tree = read(root, wanted=lambda folder: not folder.startswith("a"))
+    assert sorted(opened) == ["top.txt", "x"]
+    assert tree.find("a/1.txt") == (3, None)
+
+
+def test_batches_cover_every_file_once():
+    sizes = np.array([1, 1 << 30, 5, 0, 7] * 200)
+    rows = [row for part in _digest.batches(sizes) for row in range(len(sizes))[part]]
+    assert rows == list(range(len(sizes)))
+
+
+def test_what_is_only_recollected_warns_and_cannot_fail():
+    line = check("count", False, "18", 17, "Look again.", certainty=RECOLLECTION, verdict="WARN")
+    assert line.verdict == "WARN"
+    assert check("count", False, "18", 17, "", certainty=RECOLLECTION).verdict == "WARN"
+    with pytest.raises(ValueError, match="recollection"):
+        Check("count", "FAIL", "18", "17", certainty=RECOLLECTION)
+    with pytest.raises(ValueError, match="certainty"):
+        Check("count", "PASS", "18", "18", certainty="somebody said so")
