@@ -155,7 +155,9 @@ def test_non_finite_loss_names_run_epoch_batch_and_keeps_the_state(tmp_path):
         calls += 1
         return model(batch[0]).square().mean() * (torch.inf if calls == 5 else 1)
 
-    with pytest.raises(TrainError, match=r"small: loss is inf in epoch 2, batch 2.*train\.lr"):
+    with pytest.raises(
+        TrainError, match=r"small: diverged: loss is inf in epoch 2, batch 2.*train\.lr"
+    ):
         small_fit(tmp_path, loss=loss)
     assert len(pd.read_csv(tmp_path / "epochs.csv")) == 1
 

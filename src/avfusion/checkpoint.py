@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from avfusion.errors import TrainError
-from avfusion.whole import write_bytes
+from avfusion.whole import write_bytes, write_text
 
 
 def key(settings: dict[str, Any]) -> str:
@@ -72,6 +72,13 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, settings  # noqa: SIM118
     except SafetensorError as error:
         raise _damaged(path, f"not safetensors ({error})") from None
+
+
+def save_history(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write epochs.csv, a line an epoch; without any, its heading alone."""
+    lines = [",".join(rows[0] if rows else ("epoch", "loss", "score", "lr"))]
+    lines += [",".join(str(value) for value in row.values()) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _split(path: Path) -> tuple[dict[str, str], bytes]:

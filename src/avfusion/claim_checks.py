@@ -77,6 +77,18 @@ def _table(
     return pd.DataFrame(rows).drop(columns=["sure_for", "sure_against"])
 
 
+def _lost(names: list[str], scored: "Scored") -> str:
+    """That fusions have no scored run, and that their runs failed where they did."""
+    notes = {name: [n for (f, _), n in scored.notes.items() if f == name] for name in names}
+    said = [
+        f"{name} ({len(failed)} failed)"
+        if (failed := [n for n in notes[name] if n.startswith("failed")])
+        else name
+        for name in names
+    ]
+    return f"no scored run of {', '.join(said)}"
+
+
 def _finding(
     claim: Claim, scored: "Scored", study: dict[str, Any], claims: Claims, areas: pd.DataFrame
 ) -> Finding:
@@ -87,7 +99,7 @@ def _finding(
     names = [str(forms.find(form, study)) for form in wanted]
     unscored = [name for name in dict.fromkeys(names) if not scored.sums.get(name)]
     if unscored:
-        return Finding(missing=f"no scored run of {', '.join(unscored)}")
+        return Finding(missing=_lost(unscored, scored))
     if isinstance(claim, Robust):
         return robust(names, scored.corpus, claim.corruption, areas)
     seeds = sorted(set.intersection(*(set(scored.sums[name]) for name in names)))

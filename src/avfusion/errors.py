@@ -18,4 +18,12 @@ class MediaError(AvfError):
 
 
 class TrainError(AvfError):
-    """A fit cannot start or go on (no rated windows, non-finite loss, foreign state file)."""
+    """A fit cannot start or go on (no rated windows, foreign state file)."""
+
+
+class RunError(TrainError):
+    """One run failed for reasons of its own (diverged); it is a row of the tables, not a hole."""
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{name}: {reason} {remedy}")
+        self.reason, self.remedy = reason, remedy

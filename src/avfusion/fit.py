@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avfusion.checkpoint import key, load_state, save_state, save_weights, state_key
-from avfusion.errors import TrainError
-from avfusion.whole import write_text
+from avfusion.checkpoint import key, load_state, save_history, save_state, save_weights, state_key
+from avfusion.errors import RunError
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -72,6 +71,7 @@ def fit(
     with deterministic(seed):
         run = _Run(model, folder, settings_key, name, lr, weight_decay)
         run.resume()
+        save_history(folder / "epochs.csv", run.history)  # none of other settings is left behind
         while not run.finished(epochs, patience):
             generator = run.start_epoch(seed)
             mean = _epoch(run, batches(generator), loss, epochs)
@@ -143,14 +143,19 @@ class _Run:
             log.info("%s: " + text, self.name, self.epoch, *numbers)
             self.said_at = time.monotonic()
 
+    def diverged(self, what: str, where: str) -> RunError:
+        """The refusal of a fit that left the finite numbers."""
+        rate = self.optimiser.param_groups[0]["lr"]
+        reason = f"diverged: {what} in epoch {self.epoch + 1}, {where}."
+        remedy = f"Lower `train.lr` (now {rate}), or look for infinite features."
+        return RunError(self.name, reason, remedy)
+
     def close(self, settings: dict[str, Any]) -> FitResult:
         """Write the best weights, load them into the model and say what was reached."""
         if not self.best:
-            raise TrainError(
-                f"{self.name}: no epoch gave a finite validation score; the predictions or the "
-                f"validation gold are constant. Look at {self.folder / 'epochs.csv'}."
-            )
-        self._write_history()
+            reason = "no epoch gave a finite validation score: predictions or gold are constant."
+            raise RunError(self.name, reason, f"Look at {self.folder / 'epochs.csv'}.")
+        save_history(self.folder / "epochs.csv", self.history)
         self.model.load_state_dict(self.best)
         self.model.eval()
         best = self.folder / "best.safetensors"
@@ -169,12 +174,7 @@ class _Run:
             "history": self.history,
         }
         save_state(self.folder / "state.pt", state, self.key)
-        self._write_history()
-
-    def _write_history(self) -> None:
-        lines = [",".join(self.history[0])]
-        lines += [",".join(str(value) for value in row.values()) for row in self.history]
-        write_text(self.folder / "epochs.csv", "\n".join(lines) + "\n")
+        save_history(self.folder / "epochs.csv", self.history)
 
 
 def _epoch(
@@ -185,16 +185,14 @@ def _epoch(
     for count, batch in enumerate(batches, start=1):
         value = loss(run.model, batch)
         if not value.isfinite():
-            raise TrainError(
-                f"{run.name}: loss is {value.item()} in epoch {run.epoch + 1}, batch {count}. "
-                f"Lower `train.lr` (now {run.optimiser.param_groups[0]['lr']}), or look for "
-                f"infinite features; epochs up to {run.epoch} are kept."
-            )
+            raise run.diverged(f"loss is {value.item()}", f"batch {count}")
         run.optimiser.zero_grad()
         value.backward()
         run.optimiser.step()
         total += value.item()
         run.say(f"%d of {epochs} epochs done, batch {count}, loss %.4f", value.item())
     if not count:
-        raise TrainError(f"{run.name}: no batches to train on. Are there rated train videos?")
+        raise RunError(run.name, "no batches to train on.", "Are there rated train videos?")
+    if not all(weight.isfinite().all() for weight in run.model.parameters()):
+        raise run.diverged("weights are not finite", "at its end")
     return total / count

@@ -18,6 +18,7 @@ from avfusion import stats
 from avfusion.fit import deterministic
 from avfusion.layout import Layout
 from avfusion.robust import reported_partition
+from avfusion.runs import predicts
 from avfusion.shards import write_table
 from avfusion.trained import Trained
 from avfusion.windows import Windows
@@ -33,7 +34,7 @@ def write_gates(corpus: str, study: dict[str, Any], layout: Layout) -> None:
     """
     partition = reported_partition(corpus, layout)
     runs = [layout.run(corpus, f, s) for f in study["fusions"] for s in study["seeds"]]
-    for folder in (folder for folder in runs if (folder / "traces.parquet").is_file()):
+    for folder in (folder for folder in runs if predicts(folder)):
         trained = Trained.open(folder, layout)
         with deterministic(trained.own["seed"]):
             weights = gate_weights(trained.model, trained.data.windows(partition))

@@ -111,9 +111,7 @@ class _Store:
     def _record(self, run: Run, study: str) -> bool:
         from mlflow.entities import Metric, Param
 
-        own = {name: str(run.settings.get(name, "")) for name in ("fusion", "seed", "code")}
-        own |= _commit(run.settings if "commit" in run.settings else code_state())
-        tags = {**own, "data_hash": str(run.settings.get("data_hash", "")), "kind": "run"}
+        tags = run.tags() | _commit(run.settings if "commit" in run.settings else code_state())
         began, ended = (
             int((run.folder / name).stat().st_mtime * 1000)
             for name in ("settings.json", "traces.parquet")
@@ -130,7 +128,7 @@ class _Store:
             self.client.log_batch(ident, params=params[i : i + 100])
         for i in range(0, len(metrics), 1000):
             self.client.log_batch(ident, metrics=metrics[i : i + 1000])
-        self._close(ident, key, ended)
+        self._close(ident, key, ended, "FAILED" if run.failed else "FINISHED")
         return True
 
     def _start(
@@ -147,8 +145,8 @@ class _Store:
         run = self.client.create_run(self.experiment, began, tags=shown, run_name=name)
         return run.info.run_id, True
 
-    def _close(self, ident: str, key: str, ended: int) -> None:
-        self.client.set_terminated(ident, "FINISHED", ended)
+    def _close(self, ident: str, key: str, ended: int, how: str = "FINISHED") -> None:
+        self.client.set_terminated(ident, how, ended)
         self.client.set_tag(ident, "key", key)  # last: without it, a record is unfinished
 
 

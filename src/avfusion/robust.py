@@ -21,6 +21,7 @@ from avfusion.errors import AvfError, TrainError
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.protocol import DIMENSIONS
+from avfusion.runs import failure, predicts
 from avfusion.shards import write_table
 from avfusion.stats import SUMS, video_sums
 from avfusion.trained import Trained
@@ -72,10 +73,12 @@ def reported_partition(corpus: str, layout: Layout) -> str:
 def _finished(corpus: str, study: dict[str, Any], layout: Layout) -> Iterator[tuple[str, int]]:
     for fusion in study["fusions"]:
         for seed in study["seeds"]:
-            if (layout.run(corpus, fusion, seed) / "traces.parquet").is_file():
+            folder = layout.run(corpus, fusion, seed)
+            if predicts(folder):
                 yield fusion, seed
             else:
-                log.warning("%s: %s seed %d is not trained; left out", corpus, fusion, seed)
+                why = failure(folder) or "not trained"
+                log.warning("%s: %s seed %d left out: %s", corpus, fusion, seed, why)
 
 
 def _folder(corpus: str, run: tuple[str, int], layout: Layout) -> Path:

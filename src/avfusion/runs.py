@@ -26,14 +26,25 @@ class Run:
         """`fusion/seedk`."""
         return f"{self.settings['fusion']}/seed{self.settings['seed']}"
 
+    @property
+    def failed(self) -> str:
+        """Why the run failed; empty where it did not."""
+        return failure(self.folder)
+
     def key(self) -> str:
         """Changes when anything that is recorded changes."""
         parts = [(self.folder / name).read_bytes() for name in ("settings.json", "epochs.csv")]
+        parts += [self.failed.encode()] if self.failed else []
         return content_key(*parts, self.scores.to_csv(index=False).encode())
 
     def params(self) -> dict[str, str]:
         """Settings, flattened: {"train.lr": "0.001", …}."""
         return dict(_flat(self.settings))
+
+    def tags(self) -> dict[str, str]:
+        """What tells the run from others, and why it failed if it did."""
+        tags = {n: str(self.settings.get(n, "")) for n in ("fusion", "seed", "code", "data_hash")}
+        return tags | {"kind": "run"} | ({"failed": self.failed} if self.failed else {})
 
     def metrics(self) -> Iterator[tuple[str, float, int]]:
         """(name, value, step): one a column and epoch, then the scores of every protocol."""
@@ -59,6 +70,20 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
         own = json.loads((folder / "settings.json").read_text())
         mine = (scores["fusion"] == own["fusion"]) & (scores["seed"] == own["seed"])
         yield Run(folder, own, scores[mine])
+
+
+def failure(folder: Path) -> str:
+    """What a run's failed.json says, reason first, then what to do; empty where there is none."""
+    path = folder / "failed.json"
+    if not path.is_file():
+        return ""
+    said = json.loads(path.read_text())
+    return f"failed: {said['reason']} {said['next']}"
+
+
+def predicts(folder: Path) -> bool:
+    """Whether the run is finished and did not fail."""
+    return (folder / "traces.parquet").is_file() and not failure(folder)
 
 
 def content_key(*parts: bytes) -> str:

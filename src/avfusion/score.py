@@ -19,6 +19,7 @@ from avfusion import protocol as protocols
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
 from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.runs import failure
 from avfusion.shards import write_table
 from avfusion.stats import SUMS, TARGETS, point, video_sums
 from avfusion.whole import write_text
@@ -107,6 +108,8 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
     if not path.is_file():
         return {}, f"not run: no {path.name} in {folder}. Run {again}."
     _refuse_other_data(data, folder, again)
+    if failure(folder):
+        return {}, failure(folder)
     table = pd.read_parquet(path)
     foreign = sorted(set(table["video"]) - data.partition.keys())
     if foreign:

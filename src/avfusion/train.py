@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from avfusion.checkpoint import load_weights
-from avfusion.errors import TrainError
+from avfusion.errors import RunError
 from avfusion.fit import deterministic, fit
 from avfusion.inputs import Inputs, content_hash
 from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.metrics import ccc
-from avfusion.model import Model, build
+from avfusion.model import build
 from avfusion.provenance import code_state
 from avfusion.shards import write_table
+from avfusion.trained import Trained
 from avfusion.whole import write_text
 from avfusion.windows import DIMENSIONS, Batch, Windows
 
@@ -32,6 +31,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     """Fit the run that `own` describes (`Study.run_settings`) and write its folder.
 
     Gold is read for the train and validation partitions alone; the traces cover all partitions.
+    A run that fails for reasons of its own leaves failed.json and traces without a row.
     """
     corpus, seed, rule = own["corpus"], own["seed"], own["train"]
     data = Inputs.read(own, layout)
@@ -47,47 +47,45 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
     said |= code_state()
     folder = layout.run(corpus, own["fusion"], seed)
-    (folder / "traces.parquet").unlink(missing_ok=True)  # of other settings, perhaps
+    for name in ("traces.parquet", "failed.json"):
+        (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
     write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
-    fit(
-        model,
-        batches=lambda generator: _batches(train, rule["batch"], generator),
-        loss=lambda model, batch: ccc_loss(model(*batch[:4])[0], batch.gold),
-        validate=lambda model: scores(validation.predict(model), validation.gold),
-        folder=folder,
-        settings=settings,
-        **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
-        seed=seed,
-        name=f"{corpus}/{own['fusion']}/seed{seed}",
-    )
-    write_traces(folder, layout)
+    try:
+        fit(
+            model,
+            batches=lambda generator: _batches(train, rule["batch"], generator),
+            loss=lambda model, batch: ccc_loss(model(*batch[:4])[0], batch.gold),
+            validate=lambda model: scores(validation.predict(model), validation.gold),
+            folder=folder,
+            settings=settings,
+            **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
+            seed=seed,
+            name=f"{corpus}/{own['fusion']}/seed{seed}",
+        )
+    except RunError as error:
+        _fail(folder, error, own)
+    else:
+        write_traces(folder, layout)
 
 
 def write_traces(folder: Path, layout: Layout) -> None:
     """Write traces.parquet from the folder's best.safetensors and the features; no gold is read."""
-    weights, own = load_weights(folder / "best.safetensors")
-    data = Inputs.read(own, layout)
-    trained = {k: v for k, v in own["inputs"].items() if k != "gold"}
-    if data.hashes() != trained:
-        raise TrainError(
-            f"{folder}: its features have changed since it was trained. Run `avf train "
-            f"{own['corpus']} {own['fusion']} --seed {own['seed']}`."
-        )
-    model: Model | None = None
-    parts = []
-    with deterministic(own["seed"]):
-        for partition, table in data.videos.groupby("partition", sort=False):
-            windows = data.windows(str(partition))
-            if model is None:
-                model = build(own, windows.audio.shape[1], windows.video.shape[1])
-                model.load_state_dict(weights)
-                model.eval()
-            time = [data.times(video) for video in table["video"]]
-            columns = dict(zip(DIMENSIONS, windows.predict(model).numpy().T, strict=True))
-            names = np.repeat(table["video"].to_numpy(), [len(t) for t in time])
-            frame = {"video": names, "partition": partition, "time_s": np.concatenate(time)}
-            parts.append(pd.DataFrame(frame | columns))
+    trained = Trained.open(folder, layout)
+    parts = [trained.traces(name) for name in trained.data.videos["partition"].unique()]
     write_table(pd.concat(parts, ignore_index=True), folder / "traces.parquet")
+
+
+def _fail(folder: Path, error: RunError, own: dict[str, Any]) -> None:
+    """Leave failed.json and traces without a row, so that the tables can say what happened."""
+    for name in ("best.safetensors", "gates.parquet"):
+        (folder / name).unlink(missing_ok=True)
+    again = f"avf train {own['corpus']} {own['fusion']} --seed {own['seed']}"
+    said = {"reason": error.reason, "next": f"{error.remedy} Then `{again}`."}
+    write_text(folder / "failed.json", json.dumps(said, indent=2) + "\n")
+    columns = {"video": str, "partition": str} | dict.fromkeys(("time_s", *DIMENSIONS), float)
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    write_table(empty, folder / "traces.parquet")
+    log.warning("FAILED  %s The study goes on; its tables show this run as failed.", error)
 
 
 def scores(prediction: Tensor, gold: Tensor) -> dict[str, float]:

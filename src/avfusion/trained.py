@@ -47,6 +47,12 @@ class Trained:
         names = np.repeat(videos.to_numpy(), [len(t) for t in times])
         return pd.DataFrame({"video": names, "time_s": np.concatenate(times)})
 
+    def traces(self, partition: str) -> pd.DataFrame:
+        """A partition as traces.parquet holds it: `video, partition, time_s, valence, arousal`."""
+        rows = self.rows(partition)
+        rows.insert(1, "partition", partition)
+        return rows.assign(**self.predict(self.data.windows(partition)))
+
     def predict(self, windows: Windows) -> dict[str, np.ndarray]:
         """Valence and arousal (R,) for every row of the windows, as training wrote its traces."""
         with deterministic(self.own["seed"]):

@@ -2,14 +2,13 @@
 
 
 rule train:
-    """Fit one fusion with one seed; a killed job goes on from its last epoch."""
+    """Fit one fusion with one seed; killed, it goes on from its last epoch; diverged, it says so."""
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),
     output:
-        weights=lay.run("{corpus}", "{fusion}", "{seed}") / "best.safetensors",
         epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
         traces=lay.run("{corpus}", "{fusion}", "{seed}") / "traces.parquet",
     log:

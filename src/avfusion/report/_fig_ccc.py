@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from avfusion.report._fig_read import TARGETS, Caption, CorpusFiles, interval, number, order
+from avfusion.report._words import absence
 from avfusion.report.style import INK, PAPER, SOFT, looks
+from avfusion.runs import failure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +33,17 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
             if name in scored:
                 _bar(axis, y, rows.loc[name], "mean", style[name])
             else:
-                axis.annotate("not run", (0.5, y), xycoords=("axes fraction", "data"),
+                axis.annotate(_lost(rows, name), (0.5, y), xycoords=("axes fraction", "data"),
                               ha="center", va="center", color=SOFT, fontsize=8)  # fmt: skip
         axis.set_title(target)
         axis.set_xlabel("CCC")
     axes[0].set_yticks(range(len(names)), names)
     return figure, _ccc_caption(files, scores, scored)
+
+
+def _lost(rows: pd.DataFrame, name: str) -> str:
+    """`failed` or `not run`; the caption and the table say why."""
+    return absence(rows.loc[name, "note"] if name in rows.index else "").partition(":")[0]
 
 
 def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
@@ -115,7 +122,7 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
     text = (
         f"Concordance (CCC) with the gold standard on the {files.partition} partition of "
         f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
-        f"missing. Large marker: mean over {int(top['seeds'])} training runs; bar: "
+        f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
         f"{files.confidence} interval over videos; "
         f"small points below it: single runs. Sorted by the mean of valence and arousal."
         f"{_unfinished(files)}"
@@ -127,10 +134,18 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
 def _unfinished(files: CorpusFiles) -> str:
     seeds = files.seed_scores()
     done = set(zip(seeds["fusion"], seeds["seed"], strict=True)) if len(seeds) else set()
-    absent = [
-        f"{fusion} seed {seed}" for fusion, seed in files.runs() if (fusion, seed) not in done
-    ]
-    return f" Not run: {', '.join(absent)}." if absent else ""
+    lost: dict[str, list[str]] = {}
+    for run in files.runs():
+        if run not in done:
+            why = failure(files.layout.run(files.corpus, *run))
+            lost.setdefault(absence(why).capitalize(), []).append(f"{run[0]} seed {run[1]}")
+    return "".join(f" {why}: {', '.join(runs)}." for why, runs in lost.items())
+
+
+def _runs(rows: pd.DataFrame) -> str:
+    """How many runs stand behind a mean: `3`, or `2 to 3`."""
+    counts = sorted({int(n) for n in rows["seeds"] if n})
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _difference_caption(files: CorpusFiles, best: str, told: list[str], others: int) -> Caption:

@@ -12,6 +12,7 @@ from avfusion.report._fig_read import TARGETS, CorpusFiles, interval, number, or
 from avfusion.report._page_card import card, partitions
 from avfusion.report._page_figures import figures_of
 from avfusion.report._page_paths import without_paths
+from avfusion.report._words import absence, of_seeds
 from avfusion.report.style import looks
 
 
@@ -62,13 +63,17 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "run": True,
                 "best": bool(first.get("best", False)),
                 "cells": [_cell(rows.loc[target]) for target in TARGETS],
-                "seeds": int(first["seeds"]),
+                "seeds": of_seeds(int(first["seeds"]), files.study).rpartition(" ")[0],
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
                 "parameters": parameters(files, name),
             }
         )
-    return found + [{"fusion": n, "colour": style[n].colour, "run": False} for n in absent]
+    why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
+    return found + [
+        {"fusion": n, "colour": style[n].colour, "run": False, "why": why.get(n, "not run")}
+        for n in absent
+    ]
 
 
 def parameters(files: CorpusFiles, fusion: str) -> str:

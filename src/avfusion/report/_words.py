@@ -1,5 +1,6 @@
 """The sentences above and below tables: what was compared, on what, and what came out."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,23 @@ def and_list(words: list[str]) -> str:
     'a, b and c'
     """
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def absence(note: Any) -> str:
+    """What stands where a fusion has no score: why its runs failed, or that there is no run.
+
+    >>> absence("seed 0: failed: diverged: loss is nan in epoch 1, batch 2. Lower `train.lr`.")
+    'failed: diverged: loss is nan in epoch 1, batch 2'
+    """
+    found = re.search(r"failed: .*?(?=\. |\.?$)", str(note))
+    return found[0] if found else "not run"
+
+
+def of_seeds(scored: int, study: dict[str, Any]) -> str:
+    """`3 seeds`, or `2 of 3 seeds` where a run has no score."""
+    asked = len(study["seeds"])
+    many = f"{asked} seed{'s' if asked > 1 else ''}"
+    return many if scored == asked else f"{scored} of {many}"
 
 
 def header(scored: Scored, study: dict[str, Any]) -> str:
@@ -69,17 +87,23 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
     if scored.notes:
         runs = and_list([f"{fusion} seed {seed}" for fusion, seed in scored.notes][:8])
         more = f" and {len(scored.notes) - 8} more" if len(scored.notes) > 8 else ""
-        said.append(f"{len(scored.notes)} runs have no score: {runs}{more} (runs.csv says why).")
+        why = sorted({absence(note) for note in scored.notes.values()} - {"not run"})
+        said.append(
+            f"{len(scored.notes)} runs have no score: {runs}{more} "
+            f"({'; '.join([*why[:2], 'runs.csv says why'])})."
+        )
     return said
 
 
-def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
+def findings(
+    scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: dict[str, Any]
+) -> list[str]:
     """The answer as sentences: the best fusion, what it beats, what it cannot be told from."""
     rows = table[(table["target"] == "mean") & table["mean"].notna()]
     if not len(rows):
         return [f"{scored.corpus}: no run was scored."]
     best = rows.iloc[0]
-    seeds = f"{best.seeds} seed{'s' if best.seeds > 1 else ''}"
+    seeds = of_seeds(int(best.seeds), study)
     gone = f" ({_named(scored.missing).replace(' (', ': ')}" if scored.missing else ""
     said = [
         f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{gone} and {seeds}, "

@@ -47,11 +47,11 @@ def _write_scores(
     for part in parts:
         corpus, said = part.scored.corpus, _words.header(part.scored, study)
         said += f" {_words.bold(part.tied)}"
-        cells = [_wide_cells(part, name) for name in part.order]
+        cells = [_wide_cells(part, name, study) for name in part.order]
         shown += [f"## {corpus}", said, markdown(["fusion", *(f"{t} CCC" for t in ORDER)], cells)]
         shown += _words.caveats(part.scored, study, len(part.mean_pairs))
         head = ["fusion", "mean CCC", "interval", "valence", "arousal"]
-        cells = [_slim_cells(part, name) for name in part.order]
+        cells = [_slim_cells(part, name, study) for name in part.order]
         typeset.append(latex(head, cells, said, f"scores-{corpus}"))
         headline = part.scores["protocol"] == study["headline"]
         best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
@@ -107,30 +107,35 @@ def _write_protocols(parts: list[Part], absent: list[str], layout: Layout) -> No
     _text.write_page(layout.tables / "protocols.md", "Protocols", shown)
 
 
-def _wide_cells(part: Part, name: str) -> list[str]:
+def _wide_cells(part: Part, name: str, study: dict[str, Any]) -> list[str]:
     """Name, then each target as mean ± sd [interval]."""
     rows = part.headline[part.headline["fusion"] == name].set_index("target")
     if not rows.loc["mean", "seeds"]:
-        return [name, "not run", "", ""]
+        return [name, _words.absence(rows.loc["mean", "note"]), "", ""]
     values = [rows.loc[t, ["mean", "low", "high", "sd"]].to_list() for t in ORDER]
-    return _emphasised(part, name, [estimate(*value) for value in values])
+    cells = [estimate(*value) for value in values]
+    return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
 
-def _slim_cells(part: Part, name: str) -> list[str]:
+def _slim_cells(part: Part, name: str, study: dict[str, Any]) -> list[str]:
     """Name, mean ± sd, its interval, both dimensions ± sd: what fits a printed page."""
     rows = part.headline[part.headline["fusion"] == name].set_index("target")
     if not rows.loc["mean", "seeds"]:
-        return [name, "not run", "", "", ""]
+        return [name, _words.absence(rows.loc["mean", "note"]), "", "", ""]
     short = [estimate(rows.loc[t, "mean"], sd=rows.loc[t, "sd"]) for t in ORDER]
     ends = _text.ends(rows.loc["mean", "low"], rows.loc["mean", "high"])
-    return _emphasised(part, name, [short[0], ends, *short[1:]])
+    cells = [short[0], ends, *short[1:]]
+    return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
 
-def _emphasised(part: Part, name: str, cells: list[str]) -> list[str]:
-    """Bold name and mean for the best fusion and its equals."""
+def _emphasised(
+    part: Part, name: str, cells: list[str], seeds: int, study: dict[str, Any]
+) -> list[str]:
+    """Bold name and mean for the best fusion and its equals; seeds where some are lost."""
+    few = f" ({_words.of_seeds(seeds, study)})" if seeds < len(study["seeds"]) else ""
     if name not in part.tied:
-        return [name, *cells]
-    return [f"**{name}**", f"**{cells[0]}**", *cells[1:]]
+        return [name + few, *cells]
+    return [f"**{name}**{few}", f"**{cells[0]}**", *cells[1:]]
 
 
 def _pair_cells(row: Any) -> list[str]:
@@ -159,7 +164,7 @@ def _summary(parts: list[Part], absent: list[str], study: dict[str, Any]) -> dic
     for part in parts:
         scored = part.scored
         corpora[scored.corpus] = {
-            "sentences": _words.findings(scored, part.headline, part.mean_pairs),
+            "sentences": _words.findings(scored, part.headline, part.mean_pairs, study),
             "caveats": _words.caveats(scored, study, len(part.mean_pairs)),
             "header": _words.header(scored, study),
             "protocol": scored.rule.name,
