@@ -1,4 +1,4 @@
-"""A run that diverges is a row with its reason, in every table, and the study goes on without it."""
+"""A run that diverges is a row with its reason in every table; the study goes on without it."""
 
 import json
 

@@ -7,11 +7,11 @@ are called there. How a claim is checked is in claim_checks.py.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avfusion.errors import ConfigError
 from avfusion.registry import fusions, near
+from avfusion.yamls import read_mapping
 
 FILE = Path("config/claims.yaml")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -94,12 +94,8 @@ class Claims(_Data):
 
 def load(path: Path = FILE) -> Claims:
     """The claims of a file; refuses with every fault in a sentence."""
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file. Run from the project's root.")
     try:
-        read = Claims.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
+        read = Claims.model_validate(read_mapping(path))
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {_sentence(f)}" for f in error.errors())) from None
     found = _faults(read)

@@ -1,12 +1,15 @@
 """What is wrong with a config, one sentence a fault, each naming setting, value and remedy."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
 from avfusion.errors import ConfigError
+from avfusion.grids import points
 from avfusion.registry import Registry, corpora, encoders, fusions, near
+from avfusion.typed import misfit, text_for_number
 
 if TYPE_CHECKING:
     from avfusion.settings import Study
@@ -53,9 +56,11 @@ def faults(study: "Study", protocols: Path) -> list[str]:
         for name in getattr(study.features, modality):
             found += _heard_or_seen(name, modality)
     for name, options in study.fusions.items():
-        own = {k: v for k, v in options.items() if k not in ("is", "train")}
+        own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
         found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
         found += _overrides(f"fusions.{name}.train", study.train, options.get("train", {}))
+        found += _grid(f"fusions.{name}.grid", study, name, options.get("grid", {}))
+    found += _grid("grid", study, None, study.grid)
     steps = study.windows.clip_s / study.windows.hop_s
     if abs(steps - round(steps)) > 1e-6:
         found.append(
@@ -86,11 +91,14 @@ def _entry(path: str, registry: Registry, name: str, given: dict[str, Any]) -> l
     except ConfigError as error:
         return [f"{path.removesuffix('.options')}: {error}"]
     listed = ", ".join(f"{key} (default {value})" for key, value in known.items()) or "none"
-    return [
-        f"{path} has no option {key!r}.{near(key, known)} Its options: {listed}."
-        for key in given
-        if key not in known
-    ]
+    kinds = registry.annotations(name)
+    found = []
+    for key, value in given.items():
+        if key not in known:
+            found.append(f"{path} has no option {key!r}.{near(key, known)} Its options: {listed}.")
+        elif wrong := misfit(kinds.get(key, "Any"), value):
+            found.append(f"{path}.{key}: {wrong}.")
+    return found
 
 
 def _heard_or_seen(encoder: str, modality: str) -> list[str]:
@@ -112,3 +120,25 @@ def _overrides(path: str, train: BaseModel, given: Any) -> list[str]:
         found = [{**fault, "loc": (path, *fault["loc"])} for fault in error.errors()]
         return [_sentence(create_model("Train", **{path: (model, ...)}), f) for f in found]
     return []
+
+
+def _grid(path: str, study: "Study", name: str | None, grid: Any) -> list[str]:
+    """Faults of a fusion's grid, or of the study's (name None), value by value."""
+    lists = isinstance(grid, dict) and all(isinstance(v, list) and v for v in grid.values())
+    if not lists:
+        return [f"{path}: expected lists such as {{train.lr: [0.001, 0.0001]}}; found {grid!r}."]
+    found = []
+    for key, values in grid.items():
+        head, _, tail = str(key).partition("train.")
+        for value in values:
+            if tail and not head and text_for_number(value):
+                found.append(f"{path}.{key}: {value!r}{text_for_number(value)}.")
+            elif tail and not head:
+                found += _overrides(path, study.train, {tail: value})
+            elif name is None:
+                found.append(f"{path}.{key}: a grid for all fusions holds `train.…` keys alone.")
+            else:
+                found += _entry(path, fusions, study.fusion_class(name), {str(key): value})
+    if len(points(grid)) != math.prod(map(len, grid.values())):
+        found.append(f"{path}: two of its points are one. Remove the value that stands twice.")
+    return list(dict.fromkeys(found))

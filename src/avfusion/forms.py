@@ -9,7 +9,7 @@ from typing import Any
 
 from avfusion.registry import fusions
 
-OWN = ("is", "train")  # keys of an entry that are no options of the class
+OWN = ("is", "train", "grid")  # keys of an entry that are no options of the class
 
 
 def find(form: dict[str, Any], study: dict[str, Any]) -> str | None:
@@ -27,7 +27,7 @@ def find(form: dict[str, Any], study: dict[str, Any]) -> str | None:
         for name, entry in entries.items()
         if entry.get("is", name) == kind and _resolved(kind, entry) == wanted
     ]
-    plain = [name for name in same if "train" not in entries[name]]
+    plain = [name for name in same if not {"train", "grid"} & entries[name].keys()]
     return next(iter(sorted(plain, key=lambda name: name != kind) + same), None)
 
 

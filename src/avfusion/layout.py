@@ -54,6 +54,14 @@ class Layout:
         """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces…"""
         return self.results / "runs" / corpus / fusion / f"seed{seed}"
 
+    def grid_run(self, corpus: str, fusion: str, point: str, seed: int) -> Path:
+        """Folder of one run of one grid point; as `run`, but without a video of test."""
+        return self.results / "grids" / corpus / fusion / point / f"seed{seed}"
+
+    def chosen(self, corpus: str, fusion: str) -> Path:
+        """Every grid point of a fusion with its validation score, and the one that is taken."""
+        return self.results / "grids" / corpus / fusion / "chosen.json"
+
     def scores(self, corpus: str) -> Path:
         """Folder of scores: scores.parquet (a run x protocol x target), sums.parquet."""
         return self.results / "scores" / corpus

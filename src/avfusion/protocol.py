@@ -18,12 +18,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.ndimage import uniform_filter1d
 
 from avfusion.errors import ConfigError
 from avfusion.registry import near
+from avfusion.yamls import read_mapping
 
 DIMENSIONS = ("valence", "arousal")
 Pair = tuple[np.ndarray, np.ndarray]
@@ -69,9 +69,7 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
             f"{path}: no such protocol.{near(name, known)} Known: {', '.join(known) or 'none'}."
         )
     try:
-        protocol = Protocol.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
+        protocol = Protocol.model_validate(read_mapping(path))
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(path, f) for f in error.errors())) from None
     if protocol.name != name:

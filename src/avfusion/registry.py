@@ -63,10 +63,12 @@ class Registry:
 
         Read from the syntax tree, so that a study can be checked without importing torch.
         """
-        cls = self._class(name)
-        init = [f for f in cls.body if isinstance(f, ast.FunctionDef)] if cls else []
-        init = [f for f in init if f.name == "__init__"]
-        return _keywords(init[0].args) if init else {}
+        return {arg.arg: ast.unparse(default) for arg, default in self._keywords(name)}
+
+    def annotations(self, name: str) -> dict[str, str]:
+        """Option -> its annotation as source text, of those that have one; nothing is imported."""
+        args = [arg for arg, _ in self._keywords(name)]
+        return {arg.arg: ast.unparse(arg.annotation) for arg in args if arg.annotation}
 
     def defines(self, name: str, method: str) -> bool:
         """Whether the entry's own class defines `method`; nothing is imported."""
@@ -82,6 +84,14 @@ class Registry:
     def module(self, name: str) -> str:
         """Import path of the entry's file."""
         return f"{self.package}.{name}"
+
+    def _keywords(self, name: str) -> list[tuple[ast.arg, ast.expr]]:
+        """Keyword-only arguments of the constructor that have a default."""
+        cls = self._class(name)
+        init = [f for f in cls.body if isinstance(f, ast.FunctionDef)] if cls else []
+        init = [f.args for f in init if f.name == "__init__"]
+        pairs = zip(init[0].kwonlyargs, init[0].kw_defaults, strict=True) if init else ()
+        return [(arg, default) for arg, default in pairs if default is not None]
 
     def _class(self, name: str) -> ast.ClassDef | None:
         """The `add`-ed class, from the syntax tree."""
@@ -110,11 +120,6 @@ def near(name: str, known: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {found[0]!r}?" if found else ""
-
-
-def _keywords(args: ast.arguments) -> dict[str, str]:
-    pairs = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    return {arg.arg: ast.unparse(default) for arg, default in pairs if default is not None}
 
 
 corpora = Registry("corpus", "avfusion.corpora")

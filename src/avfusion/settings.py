@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from avfusion.errors import ConfigError
 from avfusion.faults import faults, sentences
 from avfusion.registry import encoders, fusions
 from avfusion.source import fingerprint
+from avfusion.yamls import read_mapping
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -102,6 +102,14 @@ class Study(_Settings):
     encoders: dict[Name, Options] = Field({}, description="Options of each encoder.")
     fusions: dict[Name, Options] = Field(min_length=1, description="Options of each fusion.")
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    grid: dict[str, list[Any]] = Field(
+        {},
+        description="`train.lr: [0.001, 0.0001]`: values to choose from on validation, for every "
+        "fusion without a `grid` of its own.",
+    )
+    grid_seeds: Annotated[list[int], Field(min_length=1)] = Field(
+        [0], description="Runs of each grid point."
+    )
     train: TrainSettings = TrainSettings()
     protocols: Annotated[list[str], Field(min_length=1)] = ["pooled", "per_video", "smoothed"]
     headline: str = Field("pooled", description="The protocol of the first table and figure.")
@@ -123,7 +131,8 @@ class Study(_Settings):
         """All that one training run depends on besides its input files; JSON-ready, resolved."""
         options = dict(self.fusions[fusion])
         kind, override = options.pop("is", fusion), options.pop("train", {})
-        train = {**self.train.model_dump(), **override}
+        grid = options.pop("grid", self.grid)
+        train = TrainSettings(**{**self.train.model_dump(), **override}).model_dump()
         return {
             "corpus": corpus,
             "fusion": fusion,
@@ -134,7 +143,12 @@ class Study(_Settings):
             "windows": self.windows.model_dump(),
             "train": train,
             "code": fingerprint(fusions.module(kind), "avfusion.train"),
-        }
+        } | ({"grid": grid} if grid else {})
+
+    def grid_settings(self, corpus: str, fusion: str) -> dict[str, Any]:
+        """All that choosing a fusion's grid point depends on besides the points' runs."""
+        grid = self.fusions[fusion].get("grid", self.grid)
+        return {"corpus": corpus, "fusion": fusion, "grid": grid, "seeds": self.grid_seeds}
 
     def encoder_settings(self, encoder: str) -> dict[str, Any]:
         """All that fitting or applying one encoder depends on besides its input files."""
@@ -160,7 +174,7 @@ class Study(_Settings):
 def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:
     """A checked study from a YAML file or an already merged mapping; refuses with every fault."""
     where = str(source) if isinstance(source, Path) else "config"
-    raw = _read(source) if isinstance(source, Path) else source
+    raw = read_mapping(source) if isinstance(source, Path) else source
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
@@ -174,18 +188,6 @@ def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols
 def schema() -> str:
     """The JSON schema of config.yaml, as editors and the drift test read it."""
     return json.dumps(Study.model_json_schema(), indent=2) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file. Run from the project's root, or name one.")
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected `key: value` lines, found {type(raw).__name__}.")
-    return raw
 
 
 def _lines(where: str, found: list[str]) -> str:

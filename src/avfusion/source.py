@@ -12,7 +12,8 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent
 SPINE = {
-    f"avfusion.{name}" for name in ("errors", "faults", "layout", "registry", "settings", "source")
+    f"avfusion.{name}"
+    for name in ("errors", "faults", "layout", "registry", "settings", "source", "yamls")
 }
 """Names, paths and messages; no number passes through them."""
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from avfusion.errors import RunError
 from avfusion.fit import deterministic, fit
+from avfusion.grids import PREDICTS, command, resolved, run_folder
 from avfusion.inputs import Inputs, content_hash
 from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
@@ -33,6 +34,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     Gold is read for the train and validation partitions alone; the traces cover all partitions.
     A run that fails for reasons of its own leaves failed.json and traces without a row.
     """
+    own, chosen = resolved(own, layout)
     corpus, seed, rule = own["corpus"], own["seed"], own["train"]
     data = Inputs.read(own, layout)
     card = json.loads(layout.card(corpus).read_text())
@@ -45,8 +47,8 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
-    said |= code_state()
-    folder = layout.run(corpus, own["fusion"], seed)
+    said |= code_state() | chosen
+    folder, point = run_folder(own, layout), [own["point"]] if "point" in own else []
     for name in ("traces.parquet", "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
     write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
@@ -60,7 +62,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
             settings=settings,
             **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
             seed=seed,
-            name=f"{corpus}/{own['fusion']}/seed{seed}",
+            name="/".join([corpus, own["fusion"], *point, f"seed{seed}"]),
         )
     except RunError as error:
         _fail(folder, error, own)
@@ -71,7 +73,9 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
 def write_traces(folder: Path, layout: Layout) -> None:
     """Write traces.parquet from the folder's best.safetensors and the features; no gold is read."""
     trained = Trained.open(folder, layout)
-    parts = [trained.traces(name) for name in trained.data.videos["partition"].unique()]
+    every = trained.data.videos["partition"].unique()
+    names = [name for name in every if "point" not in trained.own or name in PREDICTS]
+    parts = [trained.traces(name) for name in names]
     write_table(pd.concat(parts, ignore_index=True), folder / "traces.parquet")
 
 
@@ -79,8 +83,7 @@ def _fail(folder: Path, error: RunError, own: dict[str, Any]) -> None:
     """Leave failed.json and traces without a row, so that the tables can say what happened."""
     for name in ("best.safetensors", "gates.parquet"):
         (folder / name).unlink(missing_ok=True)
-    again = f"avf train {own['corpus']} {own['fusion']} --seed {own['seed']}"
-    said = {"reason": error.reason, "next": f"{error.remedy} Then `{again}`."}
+    said = {"reason": error.reason, "next": f"{error.remedy} Then `{command(own)}`."}
     write_text(folder / "failed.json", json.dumps(said, indent=2) + "\n")
     columns = {"video": str, "partition": str} | dict.fromkeys(("time_s", *DIMENSIONS), float)
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})

@@ -10,6 +10,7 @@ import pandas as pd
 from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic
+from avfusion.grids import command
 from avfusion.inputs import Inputs
 from avfusion.layout import Layout
 from avfusion.model import Model, build
@@ -31,8 +32,7 @@ class Trained:
         data = Inputs.read(own, layout)
         if data.hashes() != {k: v for k, v in own["inputs"].items() if k != "gold"}:
             raise TrainError(
-                f"{folder}: its features have changed since it was trained. Run `avf train "
-                f"{own['corpus']} {own['fusion']} --seed {own['seed']}`."
+                f"{folder}: its features have changed since it was trained. Run `{command(own)}`."
             )
         widths = [len(weights[f"{modality}.mean"]) for modality in ("audio", "video")]
         model = build(own, *widths)

@@ -15,8 +15,11 @@ from avfusion.layout import Layout
 from avfusion.settings import load
 from avfusion.shards import shard_path
 from avfusion.source import fingerprint
+from avfusion.yamls import read_mapping
 
 try:
+    for path in workflow.configfiles:
+        read_mapping(Path(path))  # Snakemake itself lets a key stand twice
     study = load(config)
 except AvfError as error:
     raise WorkflowError(str(error)) from None
@@ -52,6 +55,7 @@ wildcard_constraints:
     corpus="|".join(study.corpora),
     encoder="|".join(study.encoder_names()),
     fusion="|".join(study.fusions),
+    point=r"[^/]+",
     root="|".join(re.escape(ROOTS[name]) for name in MADE) or "(?!)",
     seed=r"\d+",
     i=r"\d+",

@@ -36,6 +36,7 @@ rule tables:
                 "summary.json",
                 "metrics.json",
                 *ROBUST_TABLES,
+                *GRID_TABLES,
             )
         ],
     log:

@@ -8,6 +8,7 @@ rule train:
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),
+        chosen=chosen,
     output:
         epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
         traces=lay.run("{corpus}", "{fusion}", "{seed}") / "traces.parquet",

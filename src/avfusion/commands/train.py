@@ -13,12 +13,14 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("corpus")
     sub.add_argument("fusion")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--point", help="a point of the fusion's grid, instead of the chosen one")
     settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
+    from avfusion.grids import at_point
     from avfusion.train import train_run
 
     own = settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
-    train_run(own, layout(args))
+    train_run(at_point(own, args.point) if args.point else own, layout(args))

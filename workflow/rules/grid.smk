@@ -1,0 +1,83 @@
+"""Grids: hyper-parameters chosen on validation, where the study or a fusion has a grid."""
+
+from avfusion.grids import at_point, points
+
+GRIDS = {name: study.grid_settings("", name)["grid"] for name in study.fusions}
+GRIDS = {name: grid for name, grid in GRIDS.items() if grid}
+GRID_TABLES = [f"grids.{kind}" for kind in ("csv", "md") if GRIDS]
+
+
+def point_settings(wildcards):
+    """What the run of one grid point depends on."""
+    own = study.run_settings(wildcards.corpus, wildcards.fusion, int(wildcards.seed))
+    return as_json(at_point(own, wildcards.point))
+
+
+def grid_settings(wildcards):
+    """The points to choose from."""
+    return json.dumps(study.grid_settings(wildcards.corpus, wildcards.fusion))
+
+
+def grid_epochs(wildcards):
+    """Epochs of every point of a fusion's grid."""
+    return [
+        lay.grid_run(wildcards.corpus, wildcards.fusion, point, seed) / "epochs.csv"
+        for point in points(GRIDS.get(wildcards.fusion, {}))
+        for seed in study.grid_seeds
+    ]
+
+
+def chosen(wildcards):
+    """What a fusion's grid came to, of the fusions that have one."""
+    name = wildcards.corpus, wildcards.fusion
+    return lay.chosen(*name) if wildcards.fusion in GRIDS else []
+
+
+rule grid_point:
+    """Train one point of a fusion's grid; it is given no video of the test partition."""
+    input:
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest=lay.manifest("{corpus}"),
+        gold=lay.gold("{corpus}"),
+        card=lay.card("{corpus}"),
+    output:
+        epochs=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "epochs.csv",
+        traces=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "traces.parquet",
+    log:
+        LOGS / "grid" / "{corpus}.{fusion}.{point}.seed{seed}.log",
+    benchmark:
+        TIMES / "grid-{corpus}-{fusion}-{point}-{seed}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        results=results_folder,
+        settings=point_settings,
+    shell:
+        "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+rule choose:
+    """Take the best point of a fusion's grid, by validation alone."""
+    input:
+        points=grid_epochs,
+    output:
+        lay.chosen("{corpus}", "{fusion}"),
+    log:
+        LOGS / "grid" / "{corpus}.{fusion}.log",
+    benchmark:
+        TIMES / "choose-{corpus}-{fusion}.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=600,
+        runtime=10,
+    params:
+        results=results_folder,
+        code=fingerprint("avfusion.grids"),
+        settings=grid_settings,
+    shell:
+        "avf choose {wildcards.corpus} {wildcards.fusion} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
