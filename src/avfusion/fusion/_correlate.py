@@ -17,6 +17,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 BLOCK = {"cpu": 2**19, "cuda": 2**25}
 """Scores in a block: 2 MB stay in a processor's cache; a GPU needs more to be busy."""
+WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Integers by their bytes."""
 TOGETHER = 4
 """Windows multiplied at once, at least: small products run one to a core."""
 
@@ -36,8 +38,8 @@ def attend(
         keys, queries, values = (x.to(kind) for x in (keys, queries, values))
     seed = int(torch.randint(2**62, ())) if dropout else 0
     with torch.autocast(device, enabled=False):
-        share = round(dropout * 2**16)
-        values = values / (1 - share / 2**16) if share else values
+        share = round(dropout * 2**15)  # also the step of the coarsest mask, that of 16 bits
+        values = values / (1 - share / 2**15) if share else values
         return _Attend.apply(keys, queries, values, block, share, seed)
 
 
@@ -82,7 +84,7 @@ class _Attend(torch.autograd.Function):
                 torch.bmm(wanted, values[windows].mT, out=d_scores)
             torch.ops.aten.tanh_backward.grad_input(d_scores, scores, grad_input=d_scores)
             if kept is not None:
-                d_scores.mul_(kept)
+                d_scores.view(kept.dtype).bitwise_and_(kept)
             d_keys[windows, rows] = d_scores @ queries[windows].mT
             d_queries[windows] += keys[windows, rows].mT @ d_scores
         return d_keys, d_queries.to(queries), d_values.to(values), None, None, None
@@ -91,7 +93,7 @@ class _Attend(torch.autograd.Function):
 def _blocks(
     keys: Tensor, queries: Tensor, block: int, share: int, seed: int
 ) -> Iterator[tuple[slice, slice, Tensor, Tensor | None]]:
-    """Windows, rows, their scores (b, n, M), and 0 where dropout made them 0, else 1.
+    """Windows, rows, their scores (b, n, M), and no bit where dropout made them 0, else all.
 
     All blocks lie in one buffer: what was yielded is overwritten by the next.
     tanh(x) is made as 2 sigmoid(2x) - 1, since torch's sigmoid is up to ten times as fast.
@@ -104,8 +106,8 @@ def _blocks(
     kind = torch.promote_types(keys.dtype, torch.float32)
     wide = buffer if kind == keys.dtype else torch.empty_like(buffer, dtype=kind)
     less = wide.new_tensor(-1)
-    source = torch.Generator(keys.device).manual_seed(seed)
-    kept, spare = None, torch.empty_like(buffer) if share else None
+    masks = _Masks(buffer, share, seed) if share else None
+    kept = None
     for windows in _cut(count, together):
         for rows in _cut(height, tall):
             some = keys[windows, rows]
@@ -115,9 +117,9 @@ def _blocks(
             torch.bmm(some, twice[windows], out=scores)
             torch.add(less, exact.copy_(scores).sigmoid_(), alpha=2, out=exact)
             scores.copy_(exact)
-            if share:
-                kept = spare[: math.prod(size)].view(size)
-                scores.mul_(_draw(kept, share, source))
+            if masks:
+                kept = masks.draw(size)
+                scores.view(kept.dtype).bitwise_and_(kept)
             yield windows, rows, scores, kept
 
 
@@ -125,9 +127,36 @@ def _cut(length: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def _draw(kept: Tensor, share: int, source: torch.Generator) -> Tensor:
-    """0 in share / 65,536 of the places, else 1: 16 random bits a place, cheaper than a float."""
-    words = torch.empty(-(-kept.numel() // 4), dtype=torch.int64, device=kept.device)
-    words.random_(-(2**63), None, generator=source)
-    bits = words.view(torch.int16)[: kept.numel()].view_as(kept)
-    return torch.ge(bits, share - 2**15, out=kept)
+class _Masks:
+    """Dropout as bits: a mask is as wide as a score, all ones where it is kept, else all zeros.
+
+    A generator gives 32 bits at a time on one core, which would cost more than the scores. So it
+    fills one pool, and each block mixes the pool anew with a word of its own: the finaliser of
+    MurmurHash3, but with shifts that keep the sign; the sign bit is not used.
+    """
+
+    def __init__(self, like: Tensor, share: int, seed: int) -> None:
+        self.source = torch.Generator(like.device).manual_seed(seed)
+        self.kind = WORDS[like.element_size()]
+        self.share = share
+        length = -(-like.numel() * like.element_size() // 4)
+        self.pool = torch.empty(length, dtype=torch.int32, device=like.device)
+        self.pool.random_(-(2**31), None, generator=self.source)
+        self.mixed, self.shifted = torch.empty_like(self.pool), torch.empty_like(self.pool)
+
+    def draw(self, size: tuple[int, ...]) -> Tensor:
+        """The next block's mask."""
+        (word,) = torch.randint(2**31, (1,), generator=self.source, device=self.pool.device)
+        mixed, top = torch.bitwise_xor(self.pool, word.int(), out=self.mixed), self._top
+        for shift, factor in ((16, -2048144789), (13, -1028477387)):
+            mixed.bitwise_xor_(torch.bitwise_right_shift(mixed, shift, out=self.shifted))
+            mixed.mul_(factor)
+        mixed.bitwise_xor_(torch.bitwise_right_shift(mixed, 16, out=self.shifted))
+        mask = mixed.view(self.kind)[: math.prod(size)].view(size)
+        least = self.share << (top - 15)  # a number of `top` bits below it is dropped
+        mask.bitwise_and_(2**top - 1).sub_(least).bitwise_right_shift_(top)  # -1 if dropped, else 0
+        return mask.bitwise_not_()
+
+    @property
+    def _top(self) -> int:
+        return torch.iinfo(self.kind).bits - 1
