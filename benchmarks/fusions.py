@@ -7,7 +7,6 @@ same weights and inputs: 64 windows of 16 clips, 512 + 512 features. About 3 min
 """
 
 import argparse
-import json
 import re
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from _transcriptions import dense_by_batch, jca_by_batch, jca_by_window
 from _turns import alternate, ratio, say
 from avfusion.fusion._dense import DenseJointAttention
 from avfusion.fusion.jca import JointCrossAttention
-from machine import describe
+from machine import finish
 
 WINDOWS, CLIPS, WIDTH = 64, 16, 512
 Step = Callable[[], Tensor]
@@ -56,10 +55,8 @@ def main() -> None:
         "transcription in float32: JCA window by window, the dense block for the whole batch. "
         "They take turns; ratios are medians over the rounds, with the least and the greatest.",
         "rows": rows,
-        "machine": describe(),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    finish(result, args.out)
 
 
 def forms(name: str, device: str, dropout: float = 0.0) -> tuple[nn.Module, dict[str, Step]]:

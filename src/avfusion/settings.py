@@ -81,6 +81,11 @@ class TrainSettings(_Settings):
     )
     hidden: Count = Field(128, description="Width of the regressor's hidden layer.")
     dropout: Share = Field(0.6, description="In the regressor; 0.6 as in JCA, RJCA and DCA.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Of the products while fitting (bfloat16: autocast); weights, sums, loss and "
+        "predictions are float32 either way.",
+    )
 
 
 class StatisticsSettings(_Settings):
@@ -133,6 +138,8 @@ class Study(_Settings):
         kind, override = options.pop("is", fusion), options.pop("train", {})
         grid = options.pop("grid", self.grid)
         train = TrainSettings(**{**self.train.model_dump(), **override}).model_dump()
+        if train["precision"] == TrainSettings().precision:
+            del train["precision"]  # came later: what was trained before it stays as it is
         return {
             "corpus": corpus,
             "fusion": fusion,

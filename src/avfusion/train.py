@@ -56,7 +56,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
         fit(
             model,
             batches=lambda generator: _batches(train, rule["batch"], generator),
-            loss=lambda model, batch: ccc_loss(model(*batch[:4])[0], batch.gold),
+            loss=lambda model, batch: _loss(model, batch, rule.get("precision", "float32")),
             validate=lambda model: scores(validation.predict(model), validation.gold),
             folder=folder,
             settings=settings,
@@ -97,6 +97,14 @@ def scores(prediction: Tensor, gold: Tensor) -> dict[str, float]:
     found = [ccc(prediction[keep, d], gold[keep, d]).item() for d, keep in enumerate(rated.T)]
     named = {f"ccc_{name}": value for name, value in zip(DIMENSIONS, found, strict=True)}
     return {"score": sum(found) / len(found)} | named
+
+
+def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
+    """CCC loss of a batch; with bfloat16, products are rounded to it, and only while fitting."""
+    device = batch.audio.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+        prediction, _ = model(*batch[:4])
+    return ccc_loss(prediction.float(), batch.gold)
 
 
 def present(rows: Tensor) -> Tensor:
