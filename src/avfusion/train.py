@@ -18,7 +18,7 @@ from avfusion.inputs import Inputs, content_hash
 from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.metrics import ccc
-from avfusion.model import build
+from avfusion.model import Model, build
 from avfusion.provenance import code_state
 from avfusion.shards import write_table
 from avfusion.trained import Trained
