@@ -9,6 +9,7 @@ from avfusion.errors import AvfError, ConfigError
 from avfusion.grids import PREDICTS, SEES, at_point, choose, points, resolved
 from avfusion.inputs import Inputs
 from avfusion.layout import Layout
+from avfusion.report.grid_table import budget, origin, write_grids
 from avfusion.settings import CorpusSettings, FeatureSettings, Study
 from avfusion.shards import write_table
 from avfusion.train import train_run
@@ -165,3 +166,35 @@ def test_the_chosen_options_make_the_run_that_they_would_make_in_the_config(layo
     assert resolved(own.run_settings("toy", "lstm", 0), layout)[0] == plain.run_settings(
         "toy", "lstm", 0
     )
+
+
+def test_the_table_states_each_fusions_tries_and_flags_the_one_with_more(layout):
+    write_inputs(layout)
+    grids = {
+        "lstm": {"grid": GRID},
+        "concat": {"grid": {"train.lr": [1.0, 2.0]}},
+        "late": {"grid": {"train.lr": [1.0, 2.0, 3.0]}},
+    }
+    own = study(fusions=grids)
+    fake(layout, "train.lr=0.01,layers=1", 0.25, 0.5)
+    fake(layout, "train.lr=0.0003,layers=1", 0.4)
+    choose(own.grid_settings("toy", "lstm"), layout)
+    whole = own.model_dump()
+    write_grids(whole, layout)
+    table = pd.read_csv(layout.tables / "grids.csv").set_index("fusion")
+    assert dict(table["points"]) == {"lstm": 2, "concat": 2, "late": 3}
+    assert dict(table["more"]) == {"lstm": False, "concat": False, "late": True}
+    assert table.loc["lstm", ["chosen", "score", "least"]].to_list() == [
+        *("train.lr=0.01,layers=1", 0.5, 0.4)
+    ]
+    assert table.loc["late", "chosen"] == "not run"
+    (said,) = budget(whole)
+    assert "late from 3 points, for the other fusions from 2" in said
+    said = "chosen on validation from 2 points: train.lr=0.01, layers=1"
+    assert origin("toy", "lstm", whole, layout) == said
+
+
+def test_equal_tries_are_not_flagged_and_no_grid_writes_no_table(layout):
+    assert budget(study(fusions={"lstm": {}, "late": {}}, grid=GRID).model_dump()) == []
+    write_grids(study(fusions={"lstm": {}}).model_dump(), layout)
+    assert not (layout.tables / "grids.csv").exists()

@@ -13,6 +13,7 @@ from avfusion.report._page_card import card, partitions
 from avfusion.report._page_figures import figures_of
 from avfusion.report._page_paths import without_paths
 from avfusion.report._words import absence, of_seeds
+from avfusion.report.grid_table import origin
 from avfusion.report.style import looks
 
 
@@ -67,6 +68,7 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
                 "parameters": parameters(files, name),
+                "grid": origin(files.corpus, name, files.study, files.layout),
             }
         )
     why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}

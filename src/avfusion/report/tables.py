@@ -11,6 +11,7 @@ from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report.claims_table import write_claims
 from avfusion.report.gate_table import write_gates
+from avfusion.report.grid_table import budget, write_grids
 from avfusion.report.published_table import write_published
 from avfusion.report.robust_table import write_robustness
 from avfusion.stats import TARGETS
@@ -31,6 +32,7 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     _write_protocols(parts, absent, layout)
     write_robustness(study, layout)  # before the claims and published numbers, which read it
     write_gates(study, layout)
+    write_grids(study, layout)
     write_claims(parts, absent, study, layout)
     write_published(parts, study, layout)
     runs = [_stamped(scored[part.scored.corpus], part) for part in parts]
@@ -49,7 +51,7 @@ def _write_scores(
         said += f" {_words.bold(part.tied)}"
         cells = [_wide_cells(part, name, study) for name in part.order]
         shown += [f"## {corpus}", said, markdown(["fusion", *(f"{t} CCC" for t in ORDER)], cells)]
-        shown += _words.caveats(part.scored, study, len(part.mean_pairs))
+        shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
         head = ["fusion", "mean CCC", "interval", "valence", "arousal"]
         cells = [_slim_cells(part, name, study) for name in part.order]
         typeset.append(latex(head, cells, said, f"scores-{corpus}"))
@@ -78,7 +80,7 @@ def _write_comparisons(
         said = _words.comparison_header(part.scored, study)
         cells = [_pair_cells(row) for row in part.mean_pairs.itertuples()]
         shown += [said, markdown(head, cells)]
-        shown += _words.caveats(part.scored, study, len(part.mean_pairs))
+        shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
         typeset.append(latex(head, cells, said, f"comparisons-{corpus}"))
     shown += [line for corpus in absent for line in _words.not_run(corpus)]
     _text.write_csv(layout.tables / "comparisons.csv", _join([p.pairs for p in parts]))
@@ -165,7 +167,7 @@ def _summary(parts: list[Part], absent: list[str], study: dict[str, Any]) -> dic
         scored = part.scored
         corpora[scored.corpus] = {
             "sentences": _words.findings(scored, part.headline, part.mean_pairs, study),
-            "caveats": _words.caveats(scored, study, len(part.mean_pairs)),
+            "caveats": _words.caveats(scored, study, len(part.mean_pairs)) + budget(study),
             "header": _words.header(scored, study),
             "protocol": scored.rule.name,
             "leaks": scored.rule.leaks,
