@@ -59,7 +59,7 @@ def test_a_diverging_run_leaves_its_reason_and_no_prediction(layout):
     assert not predicts(folder)
     (run,) = finished_runs("toy", layout)
     assert "diverged" in run.tags()["failed"]
-    assert list(run.metrics()) == []
+    assert list(run.epochs()) == []
 
 
 def test_training_again_with_other_settings_clears_the_failure(layout):

@@ -1,6 +1,7 @@
-"""Which code made a result: the git commit of the checkout that holds this package."""
+"""What made a result: the git commit of the checkout that holds this package, and the machine."""
 
 import os
+import platform
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,15 @@ def code_state() -> dict[str, Any]:
     added = _git("ls-files", "--others", "--exclude-standard")
     dirty = None if changed is None or added is None else bool(changed or added)
     return {"commit": _git("rev-parse", "HEAD"), "dirty": dirty}
+
+
+def machine_state(gpu: str | None = None) -> dict[str, Any]:
+    """`host`, `slurm_job` (None outside SLURM) and `gpu`, the device's name if one was used."""
+    return {
+        "host": platform.node() or None,
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "gpu": gpu,
+    }
 
 
 def _git(*words: str) -> str | None:

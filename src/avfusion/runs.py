@@ -1,5 +1,6 @@
-"""A finished run as the files of its folder tell it: settings, epochs, scores."""
+"""A finished run as the files of its folder tell it: settings, epochs, scores and intervals."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator
@@ -7,19 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.stats import SUMS, TARGETS
+
+MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing")
+"""What settings.json says of where a run came from, besides what was asked of it."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run folder and its rows of the score table."""
+    """One finished run folder and its rows of the tables that scoring wrote."""
 
     folder: Path
     settings: dict[str, Any]
     scores: pd.DataFrame
+    sums: pd.DataFrame
+    pooling: dict[str, str]  # protocol -> pooled | per_video_mean
 
     @property
     def name(self) -> str:
@@ -31,45 +40,84 @@ class Run:
         """Why the run failed; empty where it did not."""
         return failure(self.folder)
 
-    def key(self) -> str:
-        """Changes when anything that is recorded changes."""
+    def trained(self) -> str:
+        """Changes when the run was trained otherwise."""
         parts = [(self.folder / name).read_bytes() for name in ("settings.json", "epochs.csv")]
-        parts += [self.failed.encode()] if self.failed else []
-        return content_key(*parts, self.scores.to_csv(index=False).encode())
+        return content_key(*parts, self.failed.encode())
+
+    def key(self) -> str:
+        """Changes when the run was trained or scored otherwise."""
+        return content_key(self.trained().encode(), self.scores.to_csv(index=False).encode())
 
     def params(self) -> dict[str, str]:
-        """Settings, flattened: {"train.lr": "0.001", …}."""
-        return dict(_flat(self.settings))
+        """What was asked of the run, flattened: {"train.lr": "0.001", …}."""
+        asked = {name: value for name, value in self.settings.items() if name not in MADE_BY}
+        return dict(_flat(asked))
 
     def tags(self) -> dict[str, str]:
-        """What tells the run from others, and why it failed if it did."""
-        tags = {n: str(self.settings.get(n, "")) for n in ("fusion", "seed", "code", "data_hash")}
-        return tags | {"kind": "run"} | ({"failed": self.failed} if self.failed else {})
+        """Where it came from: data, features, job, machine; why it failed, if it did."""
+        own = self.settings
+        features, made = own.get("inputs", {}).get("features"), own.get("machine", {})
+        tags = {name: own.get(name) for name in ("fusion", "seed", "code", "data_hash")}
+        tags |= {"host": made.get("host"), "slurm_job": made.get("slurm_job")}
+        tags["feature_hash"] = content_key(json.dumps(features).encode()) if features else None
+        tags["gpu"] = made.get("gpu") or "none"
+        tags["chosen"] = own.get("chosen", {}).get("chosen")
+        tags |= {"kind": "run", "failed": self.failed or None}
+        return {name: str(value) for name, value in tags.items() if value is not None}
 
-    def metrics(self) -> Iterator[tuple[str, float, int]]:
-        """(name, value, step): one a column and epoch, then the scores of every protocol."""
-        epochs = pd.read_csv(self.folder / "epochs.csv")
-        for column in epochs.columns.drop("epoch"):
+    def epochs(self) -> Iterator[tuple[str, float, int]]:
+        """(name, value, epoch) of every column of epochs.csv."""
+        table = pd.read_csv(self.folder / "epochs.csv")
+        for column in table.columns.drop("epoch"):
             stage = {"loss": "train/", "lr": ""}.get(str(column), "validation/")
-            for step, value in zip(epochs["epoch"], epochs[column], strict=True):
-                yield f"{stage}{column}", float(value), int(step)
+            for epoch, value in zip(table["epoch"], table[column], strict=True):
+                yield f"{stage}{column}", float(value), int(epoch)
+
+    def final(self, how: dict[str, Any]) -> dict[str, float]:
+        """Scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval over videos.
+
+        how: `Study.statistics` as a dictionary. No interval where a partition has a single video.
+        """
+        ends = self._intervals(how)
+        found = {}
         for row in self.scores.dropna(subset=["ccc"]).itertuples(index=False):
-            yield f"{row.partition}/{row.protocol}/ccc_{row.target}", float(row.ccc), len(epochs)
+            name = f"{row.partition}/{row.protocol}/ccc_{row.target}"
+            found[name] = float(row.ccc)
+            pair = ends.get((row.partition, row.protocol, row.target), (np.nan, np.nan))
+            if np.isfinite(pair).all():
+                found[f"{name}_low"], found[f"{name}_high"] = (float(end) for end in pair)
+        return found
+
+    def _intervals(self, how: dict[str, Any]) -> dict[tuple[str, str, str], np.ndarray]:
+        """(partition, protocol, target) -> low and high, with the table's draws of videos."""
+        found = {}
+        for (partition, protocol), rows in self.sums.groupby(["partition", "protocol"]):
+            each = [part.sort_values("video") for _, part in rows.groupby("target")]
+            names = [part["target"].iloc[0] for part in each]
+            sums = np.stack([each[names.index(d)][list(SUMS)] for d in TARGETS if d in names])
+            weight = _draws(sums.shape[1], how["draws"], how["seed"])
+            samples = stats.targets(sums[None], weight, self.pooling[protocol])[0]  # (3, N)
+            ends = stats.interval(samples, sums.shape[1], how["alpha"])
+            found |= {(partition, protocol, t): e for t, e in zip(TARGETS, ends.T, strict=True)}
+        return found
 
 
 def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     """Runs whose predictions are on disk, with their scores as far as they are scored."""
-    table = layout.scores(corpus) / "scores.parquet"
-    empty = pd.DataFrame(columns=["fusion", "seed", "partition", "protocol", "target", "ccc"])
-    scores = pd.read_parquet(table) if table.is_file() else empty
+    folder = layout.scores(corpus)
+    scores = _table(folder / "scores.parquet", ["partition", "protocol", "target", "ccc"])
+    sums = _table(folder / "sums.parquet", ["partition", "protocol", "target", "video", *SUMS])
+    used = folder / "protocols.json"
+    rules = json.loads(used.read_text()) if used.is_file() else {}
+    pooling = {name: rule["pooling"] for name, rule in rules.items()}
     folders = sorted((layout.results / "runs" / corpus).glob("*/seed*"))
     folders = [folder for folder in folders if (folder / "traces.parquet").is_file()]
     if not folders:
         raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
     for folder in folders:
         own = json.loads((folder / "settings.json").read_text())
-        mine = (scores["fusion"] == own["fusion"]) & (scores["seed"] == own["seed"])
-        yield Run(folder, own, scores[mine])
+        yield Run(folder, own, *(_of(table, own) for table in (scores, sums)), pooling)
 
 
 def failure(folder: Path) -> str:
@@ -90,6 +138,20 @@ def content_key(*parts: bytes) -> str:
     """A name for content: equal for equal parts, whatever their dates."""
     lengths = b"".join(len(part).to_bytes(8, "big") for part in parts)
     return hashlib.sha256(lengths + b"".join(parts)).hexdigest()[:16]
+
+
+def _table(path: Path, columns: list[str]) -> pd.DataFrame:
+    empty = pd.DataFrame(columns=["fusion", "seed", *columns])
+    return pd.read_parquet(path) if path.is_file() else empty
+
+
+def _of(table: pd.DataFrame, own: dict[str, Any]) -> pd.DataFrame:
+    return table[(table["fusion"] == own["fusion"]) & (table["seed"] == own["seed"])]
+
+
+@functools.lru_cache(maxsize=8)
+def _draws(videos: int, draws: int, seed: int) -> np.ndarray:
+    return stats.draw(videos, draws, seed)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

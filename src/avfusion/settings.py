@@ -171,6 +171,10 @@ class Study(_Settings):
         """All that scoring depends on besides its input files."""
         return self.model_dump(include={"features", "fusions", "protocols", "seeds"})
 
+    def record_settings(self) -> dict[str, Any]:
+        """Which runs are current, which protocol chooses the best, how intervals are drawn."""
+        return self.model_dump(include={"fusions", "headline", "seeds", "statistics"})
+
     def robust_settings(self) -> dict[str, Any]:
         """All that runs on corrupted input depend on besides their input files."""
         own = self.model_dump(include={"fusions", "headline", "robustness", "seeds"})

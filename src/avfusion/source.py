@@ -24,17 +24,22 @@ def fingerprint(*modules: str) -> str:
 
     Comments, docstrings and layout do not count, so wording can change without a re-run.
     """
-    found: dict[str, str] = {}
+    names = reached(*modules, leaving=frozenset(SPINE))
+    found = {name: ast.unparse(_WithoutWords().visit(_tree(name))) for name in names}
+    text = "\n".join(f"# {name}\n{found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def reached(*modules: str, leaving: frozenset[str] = frozenset()) -> set[str]:
+    """The modules and all avfusion modules that they import, themselves or through others."""
+    found: set[str] = set()
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name in found or name in SPINE:
-            continue
-        tree = _tree(name)
-        todo += set(_imports(tree).values())
-        found[name] = ast.unparse(_WithoutWords().visit(tree))
-    text = "\n".join(f"# {name}\n{found[name]}" for name in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        if name not in found and name not in leaving:
+            found.add(name)
+            todo += set(_imports(_tree(name)).values())
+    return found
 
 
 def constant(module: str, cls: str, attribute: str) -> Any:

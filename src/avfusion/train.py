@@ -19,7 +19,7 @@ from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.metrics import ccc
 from avfusion.model import Model, build
-from avfusion.provenance import code_state
+from avfusion.provenance import code_state, machine_state
 from avfusion.shards import write_table
 from avfusion.trained import Trained
 from avfusion.whole import write_text
@@ -47,7 +47,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
-    said |= code_state() | chosen
+    said |= code_state() | chosen | {"machine": machine_state()}
     folder, point = run_folder(own, layout), [own["point"]] if "point" in own else []
     for name in ("traces.parquet", "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps

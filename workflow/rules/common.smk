@@ -116,8 +116,8 @@ def report_settings(wildcards):
 
 
 def record_settings(wildcards):
-    """Which runs are shown as current."""
-    return as_json(study.model_dump(include={"fusions", "seeds"}))
+    """Which runs are shown as current, and which of them as the best."""
+    return as_json(study.record_settings())
 
 
 def not_recorded(wildcards):

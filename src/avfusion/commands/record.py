@@ -19,5 +19,5 @@ def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from avfusion.record import record_corpus
 
-    own = settings(args, lambda study: study.model_dump(include={"fusions", "seeds"}))
+    own = settings(args, lambda study: study.record_settings())
     return record_corpus(args.corpus, layout(args), store=args.store, study=own)

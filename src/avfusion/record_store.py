@@ -1,0 +1,110 @@
+"""One study's records of one corpus in an MLflow store: each whole, or replaced.
+
+A record is whole once it has its `key`, which is written last. One with the key that is asked for
+is left as it is; one without, cut short by a kill, goes. What was trained otherwise stays, marked
+`current` False, so that two trainings can be compared.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from avfusion.layout import Layout
+
+log = logging.getLogger(__name__)
+Tags = dict[str, str]
+PARAMS, METRICS = 100, 1000  # MLflow's limits for one call
+
+
+class Store:
+    """The experiment called as the corpus; records of other studies in it are left alone."""
+
+    def __init__(self, uri: str, corpus: str, study: str, layout: Layout) -> None:
+        from mlflow import MlflowClient
+
+        self.corpus, self.study = corpus, study
+        self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        found = self.client.get_experiment_by_name(corpus)
+        place = (layout.results / "mlartifacts" / corpus).resolve().as_uri()
+        self.experiment = (
+            found.experiment_id
+            if found
+            else self.client.create_experiment(corpus, None if uri.startswith("http") else place)
+        )
+        self.known: dict[str, Tags] = {}  # run id -> its tags
+        page: str | None = None
+        while page != "":
+            runs = self.client.search_runs(
+                [self.experiment], f"tags.study_id = '{study}'", max_results=1000, page_token=page
+            )
+            self.known |= {run.info.run_id: dict(run.data.tags) for run in runs}
+            page = runs.token or ""
+
+    def start(
+        self, name: str, key: str, trained: str, tags: Tags, began_ms: int | None = None
+    ) -> tuple[str, bool]:
+        """The record called `name`, and whether it is to be filled."""
+        same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
+        for ident in same:
+            if self.known[ident].get("key") == key:
+                self.tag(ident, {**tags, "current": "True"})
+                return ident, False
+        for ident in same:
+            known = self.known[ident]
+            if "key" in known and known.get("trained") != trained:
+                self.tag(ident, {"current": "False"})
+            else:
+                self.client.delete_run(ident)
+                del self.known[ident]
+        shown = {"corpus": self.corpus, "study_id": self.study, "trained": trained}
+        shown |= {"mlflow.runName": name, "current": "True", **tags}
+        run = self.client.create_run(self.experiment, began_ms, tags=shown, run_name=name)
+        self.known[run.info.run_id] = shown
+        return run.info.run_id, True
+
+    def fill(
+        self,
+        ident: str,
+        params: Mapping[str, str],
+        metrics: Iterable[tuple[str, float, int]],
+        at_ms: int,
+    ) -> None:
+        """Write parameters, and metrics as (name, value, step)."""
+        from mlflow.entities import Metric, Param
+
+        asked = [Param(name, value) for name, value in params.items()]
+        found = [Metric(name, value, at_ms, step) for name, value, step in metrics]
+        for i in range(0, len(asked), PARAMS):
+            self.client.log_batch(ident, params=asked[i : i + PARAMS])
+        for i in range(0, len(found), METRICS):
+            self.client.log_batch(ident, metrics=found[i : i + METRICS])
+
+    def files(self, ident: str, paths: Iterable[Path]) -> None:
+        """Copy files, each into a folder called as its own."""
+        for path in paths:
+            self.client.log_artifact(ident, str(path), path.parent.name)
+
+    def close(
+        self, ident: str, key: str, ended_ms: int | None = None, how: str = "FINISHED"
+    ) -> None:
+        """The record is whole."""
+        self.client.set_terminated(ident, how, ended_ms or int(time.time() * 1000))
+        self.tag(ident, {"key": key})
+
+    def tag(self, ident: str, tags: Tags) -> None:
+        """Set the tags that differ."""
+        for name, value in tags.items():
+            if self.known[ident].get(name) != value:
+                self.client.set_tag(ident, name, value)
+                self.known[ident][name] = value
+
+    def of_kind(self, kind: str) -> dict[str, Tags]:
+        """Run id -> tags of the study's records of this kind."""
+        return {ident: tags for ident, tags in self.known.items() if tags.get("kind") == kind}
+
+
+def texts(values: Mapping[str, Any]) -> Tags:
+    """Tags from values; what is None is left out."""
+    return {name: str(value) for name, value in values.items() if value is not None}
