@@ -11,8 +11,7 @@ and before the video's baseline and standardisation; training never sees it. Wha
 Time is removed in stretches of clip_s: the clips that end in a stretch go together. Clips overlap
 those of the next stretch, but the clips of one window adjoin, and each row is predicted from one
 window alone; so nothing that a window is given overlaps what was taken out of it.
-Noise in sound, blur and occlusion act on what an encoder reads and are not offered: features of
-clean input, changed afterwards, do not tell what an encoder makes of them.
+What acts on sound and pictures, which encoders read, is in avfusion.signals.
 """
 
 import zlib
@@ -21,21 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avfusion.errors import ConfigError
 from avfusion.features import Features, FeatureStore
-from avfusion.registry import near
 
-MODALITIES = ("audio", "video")
 Change = Callable[[str, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A way to corrupt one modality: its level's unit, what it does, and how."""
-
-    unit: str  # "share", "s" or "noise"
-    says: str
-    change: Callable[[np.ndarray, float, "Place"], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -53,41 +40,6 @@ class Place:
     of_encoder: np.random.Generator
 
 
-def names() -> list[str]:
-    """Every corruption, as `modality_kind`."""
-    return [f"{modality}_{kind}" for modality in MODALITIES for kind in KINDS]
-
-
-def find(name: str) -> tuple[str, Kind]:
-    """Modality and kind of a corruption; refuses an unknown name with the nearest known one."""
-    if name not in names():
-        known = names()
-        raise ConfigError(
-            f"No corruption named {name!r}.{near(name, known)} Known: {', '.join(known)}."
-        )
-    modality, _, kind = name.partition("_")
-    return modality, KINDS[kind]
-
-
-def faults(name: str, levels: list[float], hop_s: float) -> list[str]:
-    """What is wrong with a corruption of a config, a sentence a fault."""
-    try:
-        unit = find(name)[1].unit
-    except ConfigError as error:
-        return [f"robustness: {error}"]
-    found = []
-    if not levels or list(levels) != sorted(set(levels)) or levels[0] <= 0:
-        found.append(f"levels must rise from above 0 (0, whole input, is always there); {levels}")
-    if unit != "s" and any(level > 1 for level in levels):
-        found.append(f"levels are shares, at most 1; found {max(levels):g}")
-    if unit == "noise" and 1 in levels:
-        found.append("level 1 is noise alone; set less")
-    steps = np.array(levels) / hop_s
-    if unit == "s" and np.abs(steps - np.round(steps)).max(initial=0) > 1e-6:
-        found.append(f"levels are seconds, multiples of windows.hop_s ({hop_s:g}); found {levels}")
-    return [f"robustness.{name}: {fault}." for fault in found]
-
-
 def corrupted(
     stores: dict[str, FeatureStore],
     name: str,
@@ -101,14 +53,14 @@ def corrupted(
     cuts: the `windows` settings. The draw depends on seed, corruption and video alone, so every
     fusion and seed meets the same; more is done to the same places as the level rises.
     """
-    kind = find(name)[1]
+    act = CHANGES[name.partition("_")[2]]
     stride = round(cuts["clip_s"] / cuts["hop_s"])
 
     def change(encoder: str) -> Change:
         def one(video: str, rows: np.ndarray) -> np.ndarray:
-            drawn = _generator(seed, name, video), _generator(seed, name, video, encoder)
+            drawn = generator(seed, name, video), generator(seed, name, video, encoder)
             place = Place(stride, cuts["hop_s"], spreads[encoder], *drawn)
-            return kind.change(rows, level, place) if level else rows
+            return act(rows, level, place) if level else rows
 
         return one
 
@@ -185,14 +137,15 @@ def _noisy(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
     return rows.astype(np.float32) + noise.astype(np.float32)
 
 
-def _generator(seed: int, *words: str) -> np.random.Generator:
+def generator(seed: int, *words: str) -> np.random.Generator:
+    """Random draws that depend on a seed and words, such as a corruption and a video, alone."""
     return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
 
 
-KINDS = {
-    "missing": Kind("share", "random stretches of {} absent", _scattered),
-    "missing_block": Kind("share", "one run of {} absent", _adjoining),
-    "late": Kind("s", "{} late", _late),
-    "feature_noise": Kind("noise", "noise in the {} features", _noisy),
+CHANGES: dict[str, Callable[[np.ndarray, float, Place], np.ndarray]] = {
+    "missing": _scattered,
+    "missing_block": _adjoining,
+    "late": _late,
+    "feature_noise": _noisy,
 }
-"""Name -> kind; a level is a share of time, seconds, or the noise's share of the variance."""
+"""What each of `corruptions.FEATURE_KINDS` does to rows (N, D) at a level."""

@@ -68,10 +68,10 @@ def faults(study: "Study", protocols: Path) -> list[str]:
             f"({study.windows.hop_s}), so that each instant ends exactly one clip."
         )
     if study.robustness:
-        from avfusion import corrupt
+        from avfusion import corruptions
 
         for name, levels in study.robustness.items():
-            found += corrupt.faults(name, levels, study.windows.hop_s)
+            found += corruptions.faults(name, levels, study.windows.hop_s)
     there = sorted(path.stem for path in protocols.glob("*.yaml"))
     for name in dict.fromkeys([*study.protocols, study.headline]):
         if there and name not in there:

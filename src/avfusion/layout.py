@@ -50,6 +50,11 @@ class Layout:
         """Folder of features: index.parquet, shard-*.parquet, <video>.npy, <video>.times.npy."""
         return self.results / "features" / corpus / encoder
 
+    def corrupted(self, corpus: str, corruption: str, level: float, encoder: str) -> Path:
+        """Folder of one encoder's features of corrupted sound or pictures; as `features`."""
+        case = f"{corruption}-{level:g}"
+        return self.robustness(corpus) / "features" / case / encoder
+
     def run(self, corpus: str, fusion: str, seed: int) -> Path:
         """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces…"""
         return self.results / "runs" / corpus / fusion / f"seed{seed}"

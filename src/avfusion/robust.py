@@ -16,13 +16,16 @@ import numpy as np
 import pandas as pd
 
 from avfusion import protocol as protocols
-from avfusion.corrupt import corrupted, find, spread
+from avfusion.corrupt import corrupted, spread
+from avfusion.corruptions import find
 from avfusion.errors import AvfError, TrainError
+from avfusion.features import FeatureStore
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.protocol import DIMENSIONS
 from avfusion.runs import failure, predicts
 from avfusion.shards import write_table
+from avfusion.signals import Case, open_store
 from avfusion.stats import SUMS, video_sums
 from avfusion.trained import Trained
 from avfusion.whole import write_text
@@ -32,7 +35,6 @@ log = logging.getLogger(__name__)
 WHOLE = ("whole", 0.0)
 """The undisturbed input among the corruptions and levels; every curve starts there."""
 CLOSE = 1e-4
-Case = tuple[str, float]
 
 
 def robust_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
@@ -99,6 +101,11 @@ def _predict(
     wanted = {key: study[key] for key in ("robustness", "draw", "code")}
     wanted |= {"partition": partition, "inputs": trained.own["inputs"]}
     wanted["weights"] = content_hash(*trained.model.state_dict().values())
+    signals = {case: _signals(trained, case, layout) for case in cases(study) if _is_signal(case)}
+    wanted["signals"] = {
+        f"{name} {level:g}": [content_hash(s.index["sha256"].to_dict()) for s in stores.values()]
+        for (name, level), stores in signals.items()
+    }
     said = folder / "settings.json"
     if said.is_file() and json.loads(said.read_text()) == wanted:
         return
@@ -110,7 +117,8 @@ def _predict(
     rows = trained.rows(partition)
     parts = []
     for name, level in cases(study):
-        windows = corrupt_windows(trained, (name, level), partition, spreads, study["draw"])
+        case, stores = (name, level), signals.get((name, level))
+        windows = corrupt_windows(trained, case, partition, spreads, study["draw"], stores)
         labels = {"corruption": name, "level": level, **present(windows)}
         parts.append(rows.assign(**labels, **trained.predict(windows)))
     _refuse_other_numbers(parts[0], layout.run(corpus, *run))
@@ -120,15 +128,35 @@ def _predict(
 
 
 def corrupt_windows(
-    trained: Trained, case: Case, partition: str, spreads: dict[str, np.ndarray], seed: int
+    trained: Trained,
+    case: Case,
+    partition: str,
+    spreads: dict[str, np.ndarray],
+    seed: int,
+    signals: dict[str, FeatureStore] | None = None,
 ) -> Windows:
-    """A partition's windows with the run's features corrupted; gold is unrated throughout."""
+    """A partition's windows with the run's features corrupted; gold is unrated throughout.
+
+    signals: by encoder, the features of corrupted sound or pictures where the case is of these.
+    """
     if case == WHOLE:
         return trained.data.windows(partition)
     stores, own = trained.data.stores, trained.own
-    used = {name: stores[name] for name in own["features"][find(case[0])[0]]}
-    changed = corrupted(used, *case, own["windows"], spreads, seed)
-    return replace(trained.data, stores=stores | changed).windows(partition)
+    if signals is None:
+        used = {name: stores[name] for name in own["features"][find(case[0])[0]]}
+        signals = corrupted(used, *case, own["windows"], spreads, seed)
+    return replace(trained.data, stores=stores | signals).windows(partition)
+
+
+def _is_signal(case: Case) -> bool:
+    return case != WHOLE and find(case[0])[1].signal
+
+
+def _signals(trained: Trained, case: Case, layout: Layout) -> dict[str, FeatureStore]:
+    """Features of corrupted sound or pictures, an encoder of the run's each."""
+    corpus, stores = trained.own["corpus"], trained.data.stores
+    names = trained.own["features"][find(case[0])[0]]
+    return {name: open_store(corpus, case, name, stores[name], layout) for name in names}
 
 
 def present(windows: Windows) -> dict[str, np.ndarray]:

@@ -121,7 +121,8 @@ class Study(_Settings):
     statistics: StatisticsSettings = StatisticsSettings()
     robustness: dict[Name, list[float]] = Field(
         {},
-        description="Corruption -> levels that rise from above 0; `{}` leaves robustness out.",
+        description="Corruption -> its levels, the least first (src/avfusion/corruptions.py); "
+        "`{}` leaves robustness out.",
     )
 
     def fusion_class(self, name: str) -> str:
@@ -167,6 +168,15 @@ class Study(_Settings):
             "code": fingerprint(encoders.module(encoder), "avfusion.encoders.base"),
         }
 
+    def signal_settings(self, corpus: str, encoder: str) -> dict[str, Any]:
+        """All that features of corrupted sound or pictures depend on besides their input files."""
+        return {
+            "encoder": self.encoder_settings(encoder),
+            "root": self.corpora[corpus].root,
+            "draw": self.statistics.seed,
+            "code": fingerprint("avfusion.signals"),
+        }
+
     def score_settings(self) -> dict[str, Any]:
         """All that scoring depends on besides its input files."""
         return self.model_dump(include={"features", "fusions", "protocols", "seeds"})
@@ -178,7 +188,7 @@ class Study(_Settings):
     def robust_settings(self) -> dict[str, Any]:
         """All that runs on corrupted input depend on besides their input files."""
         own = self.model_dump(include={"fusions", "headline", "robustness", "seeds"})
-        code = "avfusion.corrupt", "avfusion.trained"
+        code = "avfusion.corrupt", "avfusion.signals", "avfusion.trained"
         return own | {"draw": self.statistics.seed, "code": fingerprint(*code)}
 
 

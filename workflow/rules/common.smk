@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from avfusion import registry
+from avfusion import corruptions, registry
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.settings import load
@@ -58,6 +58,8 @@ wildcard_constraints:
     point=r"[^/]+",
     root="|".join(re.escape(ROOTS[name]) for name in MADE) or "(?!)",
     seed=r"\d+",
+    corruption=r"[a-z_]+",
+    level=r"-?[\d.e+-]+",
     i=r"\d+",
     n=r"\d+",
 

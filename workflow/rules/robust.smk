@@ -1,4 +1,4 @@
-"""Robustness: finished runs on corrupted features, where the study asks for it."""
+"""Robustness: finished runs on corrupted input, where the study asks for it."""
 
 ROBUST_TABLES = [
     f"{name}.{kind}"
@@ -8,11 +8,61 @@ ROBUST_TABLES = [
 ] + (["losses.csv"] if study.robustness else [])
 
 
+SIGNALS = [
+    (name, f"{level:g}", encoder)
+    for name, levels in study.robustness.items()
+    for level in levels
+    for encoder in getattr(study.features, corruptions.find(name)[0])
+    if corruptions.find(name)[1].signal
+]
+
+
+def signals(wildcards):
+    """Features of corrupted sound and pictures: a corruption, level and encoder each."""
+    return [
+        lay.corrupted(wildcards.corpus, name, float(level), encoder) / "index.parquet"
+        for name, level, encoder in SIGNALS
+    ]
+
+
+rule corrupt:
+    """Encode the reported partition's videos with sound or pictures corrupted."""
+    input:
+        features=lay.features("{corpus}", "{encoder}") / "index.parquet",
+        weights=encoder_weights,
+        manifest=lay.manifest("{corpus}"),
+        gold=lay.gold("{corpus}"),
+    output:
+        lay.robustness("{corpus}")
+        / "features"
+        / "{corruption}-{level}"
+        / "{encoder}"
+        / "index.parquet",
+    log:
+        LOGS / "corrupt" / "{corpus}.{corruption}-{level}.{encoder}.log",
+    benchmark:
+        TIMES / "corrupt-{corpus}-{corruption}-{level}-{encoder}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        results=results_folder,
+        settings=lambda wildcards: as_json(
+            study.signal_settings(wildcards.corpus, wildcards.encoder)
+        ),
+    shell:
+        "avf corrupt {wildcards.corpus} {wildcards.corruption} {wildcards.level} "
+        "{wildcards.encoder} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
 rule robust:
-    """Predict and score with corrupted features; read the gates; a killed job goes on."""
+    """Predict and score on corrupted input; read the gates; a killed job goes on."""
     input:
         traces=lambda wildcards: traces(wildcards.corpus),
         features=lambda wildcards: feature_indexes(wildcards.corpus),
+        signals=signals,
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),
         protocol=f"config/protocols/{study.headline}.yaml",

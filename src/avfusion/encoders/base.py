@@ -71,7 +71,7 @@ def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layou
     name = own["encoder"]
     whole = _media_index(corpus, layout)
     index = deal(whole, shard)
-    job = _Job(corpus, own, layout)
+    job = Job(corpus, own, layout)
     if shard[0] == 0:
         _remove_withdrawn(job.folder, set(whole["video"]))
     began = said = time.monotonic()
@@ -87,7 +87,7 @@ def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layou
     write_table(pd.DataFrame(rows, columns=list(INDEX)), shard_path(job.folder, shard))
 
 
-class _Job:
+class Job:
     """One encoder, ready, and the folder it writes to."""
 
     def __init__(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
@@ -106,15 +106,20 @@ class _Job:
         if entry.status != "ok":
             return _failed(entry.video, entry.reason)
         try:
-            return self._encode(entry.video)
+            return self.encode(entry.video)
         except Exception as error:  # one bad video must not cost the others
             unforeseen = not isinstance(error, AvfError)
             log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
             command = f"avf encode {self.corpus} {self.own['encoder']}"
             return _failed(entry.video, f"{entry.video}: {error} After mending, run `{command}`.")
 
-    def _encode(self, video: str) -> dict[str, Any]:
-        record = MediaRecord.open(self.media / video)
+    def open(self, video: str) -> MediaRecord:
+        """What the encoder is given of one video."""
+        return MediaRecord.open(self.media / video)
+
+    def encode(self, video: str) -> dict[str, Any]:
+        """The index row of one video; refuses what gives no features."""
+        record = self.open(video)
         key = self._key(record)
         kept = _kept(self.folder, video, key)
         if kept is not None:

@@ -1,6 +1,6 @@
 """Curves of CCC over levels of corruption: estimates, what is lost, and paired differences of it.
 
-Shapes: L levels of one corruption with 0 first, V videos, S seeds, N draws; targets are (3,).
+Shapes: L levels of one corruption, whole input first; V videos, S seeds, N draws; targets are (3,).
 Loss is the mean of a curve over its levels (trapezoids, over the greatest level) below its start.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion import protocol, stats
-from avfusion.corrupt import MODALITIES, find
+from avfusion.corruptions import MODALITIES, find
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.protocol import DIMENSIONS, Protocol
@@ -28,7 +28,7 @@ class Curves:
     rule: Protocol
     partition: str
     videos: list[str]
-    levels: dict[str, np.ndarray]  # corruption -> (L,), 0 first
+    levels: dict[str, np.ndarray]  # corruption -> (L,), that of whole input first
     absent: dict[str, dict[Case, float]]  # modality -> case -> share of clips without it
     sums: dict[str, dict[int, dict[Case, np.ndarray]]]  # fusion -> seed -> case -> (2, V, 6)
 
@@ -36,6 +36,11 @@ class Curves:
         """Sums (L, S, 2, V, 6) of a fusion's runs along one corruption."""
         own = [self.sums[fusion][seed] for seed in seeds]
         return np.stack([[run[case] for run in own] for case in self.cases(corruption)])
+
+    def places(self, corruption: str) -> np.ndarray:
+        """Where the levels of a corruption lie on its curve (L,); 0 first, rising."""
+        kind = find(corruption)[1]
+        return np.array([kind.place(float(level)) for level in self.levels[corruption]])
 
     def cases(self, corruption: str) -> list[Case]:
         """The L cases of a corruption, whole input first."""
@@ -65,7 +70,8 @@ def read_curves(corpus: str, study: dict[str, Any], layout: Layout) -> Curves | 
             for case in wanted
         }
         sums.setdefault(fusion, {})[seed] = own
-    levels = {name: np.array([0.0, *given]) for name, given in study["robustness"].items()}
+    grid = study["robustness"].items()
+    levels = {name: np.array([find(name)[1].whole, *given]) for name, given in grid}
     share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()
     absent = {modality: share[f"no_{modality}"].to_dict() for modality in MODALITIES}
     rule = protocol.load(study["headline"])
@@ -97,14 +103,14 @@ def estimates(curves: Curves, study: dict[str, Any]) -> tuple[pd.DataFrame, pd.D
     weight = stats.draw(count, how["draws"], how["seed"])
     points, losses = [], []
     for fusion, name in itertools.product(curves.sums, curves.levels):
-        seeds, levels = sorted(curves.sums[fusion]), curves.levels[name]
+        seeds, places = sorted(curves.sums[fusion]), curves.places(name)
         sums = curves.stack(fusion, seeds, name)
         each = np.stack([stats.point(one, pooling) for one in sums])  # (L, S, 3)
         drawn = np.stack([stats.targets(one, weight, pooling).mean(axis=0) for one in sums])
-        spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full((len(levels), 3), np.nan)
+        spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full((len(places), 3), np.nan)
         ends = stats.interval(drawn, count, how["alpha"])  # (2, L, 3)
-        lost = loss(each.mean(axis=1), levels)  # (3,)
-        low, high = stats.interval(loss(drawn, levels), count, how["alpha"])
+        lost = loss(each.mean(axis=1), places)  # (3,)
+        low, high = stats.interval(loss(drawn, places), count, how["alpha"])
         key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
         size = {"seeds": len(seeds), "videos": count}
         for t, target in enumerate(TARGETS):
@@ -112,7 +118,8 @@ def estimates(curves: Curves, study: dict[str, Any]) -> tuple[pd.DataFrame, pd.D
             losses.append({**key, "target": target, "whole": whole, "mean": whole - lost[t],
                            "loss": lost[t], "low": low[t], "high": high[t], **size})  # fmt: skip
             for i, case in enumerate(curves.cases(name)):
-                points.append({**key, "level": levels[i], "target": target,
+                points.append({**key, "level": curves.levels[name][i], "place": places[i],
+                               "target": target,
                                "mean": each[i].mean(axis=0)[t], "sd": spread[i, t],
                                "low": ends[0, i, t], "high": ends[1, i, t], **size,
                                "absent": curves.absent[find(name)[0]][case]})  # fmt: skip
@@ -127,7 +134,8 @@ def comparisons(curves: Curves, study: dict[str, Any]) -> pd.DataFrame:
     how, count, pooling = study["statistics"], len(curves.videos), curves.rule.pooling
     weight = stats.draw(count, how["draws"], how["seed"])
     rows = []
-    for name, levels in curves.levels.items():
+    for name in curves.levels:
+        levels = curves.places(name)
         for pair in itertools.combinations(curves.sums, 2) if count > 1 else ():
             seeds = sorted(set.intersection(*(set(curves.sums[fusion]) for fusion in pair)))
             if not seeds:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from avfusion.corrupt import find
+from avfusion.corruptions import describe, find
 from avfusion.report._fig_read import Caption, CorpusFiles, number, order
 from avfusion.report._fig_traces import SINGLE
-from avfusion.report.robust_table import describe, level_text
 from avfusion.report.style import RULE, looks
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
         rows = table[table["corruption"] == name]
         for axis, target in zip(axes, ("valence", "arousal"), strict=True):
             _panel(axis, files, rows[rows["target"] == target], named)
-            _levels(axis, name, sorted(rows["level"].unique()))
+            _levels(axis, name, rows.drop_duplicates("place").sort_values("place"))
             axis.set_title(f"{target}: {describe(name)}")
         axes[0].set_ylabel("CCC")
     handles, labels = grid[0, 0].get_legend_handles_labels()
@@ -51,7 +50,7 @@ def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
     A gate that is a control (`gate: random`, …) stays grey.
     """
     first = table["corruption"].iloc[0]
-    ranked = order(table[(table["corruption"] == first) & (table["level"] == 0)])
+    ranked = order(table[(table["corruption"] == first) & (table["place"] == 0)])
     gates = files.table("gates")
     gated = set(gates["fusion"]) if len(gates) else set()
     learned = {n for n in gated if files.study["fusions"][n].get("gate", "learned") == "learned"}
@@ -64,26 +63,26 @@ def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
 def _panel(axis: "Axes", files: CorpusFiles, rows: pd.DataFrame, named: list[str]) -> None:
     style = looks(files.study["fusions"])
     for name in (n for n in rows["fusion"].unique() if n not in named):
-        own = rows[rows["fusion"] == name].sort_values("level")
-        axis.plot(own["level"], own["mean"], color=RULE, linewidth=1, zorder=1)
+        own = rows[rows["fusion"] == name].sort_values("place")
+        axis.plot(own["place"], own["mean"], color=RULE, linewidth=1, zorder=1)
     for name in named:
-        own, mine = rows[rows["fusion"] == name].sort_values("level"), style[name]
+        own, mine = rows[rows["fusion"] == name].sort_values("place"), style[name]
         if name not in SINGLE:
-            axis.fill_between(own["level"], own["low"], own["high"], color=mine.colour, alpha=0.1,
+            axis.fill_between(own["place"], own["low"], own["high"], color=mine.colour, alpha=0.1,
                               linewidth=0)  # fmt: skip
-        axis.plot(own["level"], own["mean"], color=mine.colour, linestyle=mine.dash, label=name,
+        axis.plot(own["place"], own["mean"], color=mine.colour, linestyle=mine.dash, label=name,
                   marker=mine.marker, markersize=4.5, zorder=3)  # fmt: skip
     axis.grid(axis="y")
 
 
-def _levels(axis: "Axes", name: str, levels: list[float]) -> None:
+def _levels(axis: "Axes", name: str, rows: pd.DataFrame) -> None:
     """Ticks at the levels; one that would touch its neighbour's text keeps its tick alone."""
-    kind, room, last = find(name)[1], 0.13 * max(levels), -np.inf
+    kind, room, last = find(name)[1], 0.13 * rows["place"].max(), -np.inf
     words = []
-    for level in levels:
-        words.append(level_text(kind, level) if level - last >= room - 1e-9 else "")
-        last = level if words[-1] else last
-    axis.set_xticks(levels, words)
+    for place, level in zip(rows["place"], rows["level"], strict=True):
+        words.append(kind.text(level) if place - last >= room - 1e-9 else "")
+        last = place if words[-1] else last
+    axis.set_xticks(rows["place"], words)
 
 
 def _caption(
@@ -91,13 +90,13 @@ def _caption(
 ) -> Caption:
     text = (
         f"{files.corpus}, {files.partition} partition, protocol {files.study['headline']}: CCC as "
-        f"the features of one modality are corrupted at test time, the same draw for every run; "
-        f"mean over seeds, band: {files.confidence} interval over videos. Absent clips are masked "
-        f"as an absent voice or face is. 0 dB: as much noise as the feature varies within a video."
+        f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
+        f"band: {files.confidence} interval over videos. Absent clips are masked as an absent "
+        f"voice or face is.{_decibels(corruptions)}"
     )
     if set(table["fusion"]) - set(named):
         text += " Grey: the other fusions (robustness.csv has their numbers)."
-    mean = table[table["target"] == "mean"].set_index(["corruption", "fusion", "level"])["mean"]
+    mean = table[table["target"] == "mean"].set_index(["corruption", "fusion", "place"])["mean"]
     mean = mean.sort_index()
     said = []
     for name in corruptions:
@@ -105,3 +104,16 @@ def _caption(
         said += [f"{name}: {', '.join(f'{f} {number(a)} to {number(b)}' for f, (a, b) in ends)}."]
     alt = "Mean CCC from whole input to the greatest level. " + " ".join(said)
     return Caption(files.corpus, "robust", "Corrupted input", text, alt)
+
+
+def _decibels(corruptions: list[str]) -> str:
+    """What decibels are of, where there are any."""
+    units, text = {find(name)[1].unit for name in corruptions}, ""
+    if "noise" in units:
+        text += " Noise in features: at 0 dB as much as the feature varies within a video."
+    if "db" in units:
+        text += (
+            " Noise in sound lies at its share of both amplitudes (root mean squares): whole input "
+            "at 0, 0 dB at a half."
+        )
+    return text

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.corrupt import Kind, find
+from avfusion.corruptions import describe, find
 from avfusion.layout import Layout
 from avfusion.report import _curves, _text
 from avfusion.report._curves import Curves
@@ -70,36 +70,13 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=EMPTY)
 
 
-def describe(name: str) -> str:
-    """A corruption in words.
-
-    >>> describe("audio_missing")
-    'random stretches of audio absent'
-    """
-    modality, kind = find(name)
-    return kind.says.format(modality)
-
-
-def level_text(kind: Kind, level: float) -> str:
-    """A level as a table prints it: a share, seconds, or the signal-to-noise ratio.
-
-    >>> [level_text(find(f"audio_{k}")[1], 0.5) for k in ("missing", "late", "feature_noise")]
-    ['50%', '0.5 s', '0 dB']
-    """
-    if level == 0:
-        return "whole"
-    if kind.unit == "noise":
-        return f"{10 * np.log10((1 - level) / level):.0f} dB".replace("-", "−")
-    return f"{100 * level:g}%" if kind.unit == "share" else f"{level:g} s"
-
-
 def _point_cells(points: pd.DataFrame, own: Curves, name: str) -> tuple[list[str], list[list[str]]]:
     """Mean CCC of each fusion at each level, best on whole input first."""
     rows = points[(points["corruption"] == name) & (points["target"] == "mean")]
-    table = rows.pivot(index="fusion", columns="level", values="mean")
+    table = rows.pivot(index="fusion", columns="place", values="mean")
     table = table.sort_values(table.columns[0], ascending=False, kind="stable")
     kind = find(name)[1]
-    head = ["fusion", *(level_text(kind, level) for level in own.levels[name])]
+    head = ["fusion", *(kind.text(level) for level in own.levels[name])]
     return head, [[str(fusion), *map(number, row)] for fusion, *row in table.itertuples()]
 
 
