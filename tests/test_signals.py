@@ -115,9 +115,8 @@ def corpus(tmp_path_factory):
         sound = np.concatenate([x for _, x in pieces(number, SECONDS)])
         images = odd_videos.pictures(20)
         times_ms = [round(1000 * SECONDS * i / len(images)) for i in range(len(images))]
-        path = odd_videos.write(
-            root / f"{video}.mkv", images, audio=[(0.0, sound)], form="matroska"
-        )
+        path = root / f"{video}.mkv"
+        odd_videos.write(path, images, times_ms, audio=[(0.0, sound)], form="matroska")
         read_video(path, layout.media("odd") / video, MEDIA, key=video)
         rows.append({"video": video, "path": path.name, "subject": who, "voice": who,
                      "partition": "train" if video == "v3" else "test"})  # fmt: skip
