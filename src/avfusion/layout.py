@@ -30,6 +30,10 @@ class Layout:
         """What `avf verify` expected and found: check, verdict, expected, found, hint."""
         return self.results / "manifest" / corpus / "checks.csv"
 
+    def absent(self, corpus: str) -> Path:
+        """Every file that the corpus should hold and does not, one a line."""
+        return self.results / "manifest" / corpus / "absent.txt"
+
     def fingerprints(self, corpus: str) -> Path:
         """One row a file of the corpus' folder: path, bytes, sha256; to compare between labs."""
         return self.results / "manifest" / corpus / "fingerprints.parquet"

@@ -29,7 +29,7 @@ def tree_checks(corpus: Corpus, whole: str) -> Iterator[Check]:
         "readable files",
         not said,
         "every file can be opened",
-        _listed(said) or f"{len(tree):,} files in {len(tree.folders):,} folders",
+        listed(said) or f"{len(tree):,} files in {len(tree.folders):,} folders",
         "Mend the permission or the link, or copy the file again.",
         verdict="WARN",
     )
@@ -54,7 +54,7 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "video names",
         twice.empty,
         "each video listed once",
-        _listed(twice) or f"{len(manifest)} videos",
+        listed(twice) or f"{len(manifest)} videos",
         "Give each video one row.",
     )
     missing = manifest["path"][manifest["sha256"].isna()]
@@ -62,7 +62,7 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "files",
         missing.empty,
         "every listed video exists",
-        f"missing: {_listed(missing)}" if len(missing) else f"{len(manifest)} files",
+        f"missing: {listed(missing)}" if len(missing) else f"{len(manifest)} files",
         corpus.obtain,
     )
     hollow = manifest["path"][manifest["sha256"].notna() & (manifest["bytes"] == 0)]
@@ -71,20 +71,20 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "empty files",
         hollow.empty,
         "no video of 0 bytes",
-        _listed(hollow) or "none",
+        listed(hollow) or "none",
         "It will count as a failed video; fetch it again.",
         verdict="WARN",
     )
-    listed = set(manifest["path"])
-    beside = {path.rpartition("/")[0] for path in listed}
+    known = set(manifest["path"])
+    beside = {path.rpartition("/")[0] for path in known}
     folders = [folder for name, folder in corpus.tree.folders.items() if name in beside]
     extra = [path for folder in folders for path in folder.paths if _is_media(path)]
-    extra = [path.rpartition("/")[2] for path in extra if path not in listed]
+    extra = [path.rpartition("/")[2] for path in extra if path not in known]
     yield check(
         "unlisted files",
-        not extra,
+        not extra or corpus.spare_videos,
         "no video beside the listed ones",
-        _listed(extra) or "none",
+        listed(extra) or "none",
         "They are left out of the study.",
         verdict="WARN",
     )
@@ -94,7 +94,7 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "transcripts",
         not lost,
         "every listed transcript exists",
-        f"missing: {_listed(lost)}" if lost else f"{len(scripts)} files",
+        f"missing: {listed(lost)}" if lost else f"{len(scripts)} files",
         corpus.obtain,
         verdict="WARN",
     )
@@ -102,14 +102,15 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
 
 def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
     found = set(manifest["partition"])
+    needed = set(PARTITIONS) - set(corpus.unrated)
     counts = manifest["partition"].value_counts()
     sizes = ", ".join(f"{p} {counts.get(p, 0)}" for p in PARTITIONS)
     strange = sorted(found - set(PARTITIONS))
     yield check(
         "partitions",
-        found == set(PARTITIONS),
-        "train, validation and test, none empty",
-        sizes + (f", unknown: {_listed(strange)}" if strange else ""),
+        needed <= found <= set(PARTITIONS),
+        f"{', '.join(p for p in PARTITIONS if p in needed)}, none empty",
+        sizes + (f", unknown: {listed(strange)}" if strange else ""),
         "Correct the partition column.",
     )
     for column in ("subject", "voice"):
@@ -119,7 +120,7 @@ def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
             f"{column} overlap",
             shared.empty,
             f"no {column} in two partitions",
-            f"in two: {_listed(shared)}" if len(shared) else f"{len(sides)} {column}s",
+            f"in two: {listed(shared)}" if len(shared) else f"{len(sides)} {column}s",
             "Testing on what was seen in training measures memory; move the videos.",
             verdict="WARN" if corpus.split_given else "FAIL",
         )
@@ -133,7 +134,7 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
         "gold range",
         not len(outside),
         f"gold within [{low:g}, {high:g}] or NaN",
-        f"outside: {_listed(outside)}" if len(outside) else f"{len(gold)} instants",
+        f"outside: {listed(outside)}" if len(outside) else f"{len(gold)} instants",
         "Code an unrated instant as NaN, or correct the range.",
     )
     backwards = gold.groupby("video")["time_s"].apply(lambda t: not t.diff().iloc[1:].gt(0).all())
@@ -142,7 +143,7 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
         "gold times",
         not len(wrong),
         "times that strictly increase in each video",
-        f"not so: {_listed(wrong)}" if len(wrong) else f"{len(backwards)} videos",
+        f"not so: {listed(wrong)}" if len(wrong) else f"{len(backwards)} videos",
         "Sort the file and remove repeated times.",
     )
     rated = set(gold["video"][values.notna().any(axis=1)])
@@ -155,7 +156,7 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
             f"gold of {partition}",
             bare.empty,
             f"a rating for every {partition} video",
-            f"none for: {_listed(bare)}" if len(bare) else f"{len(videos)} videos",
+            f"none for: {listed(bare)}" if len(bare) else f"{len(videos)} videos",
             "Without gold they are predicted, not scored." if verdict == "WARN" else corpus.obtain,
             verdict=verdict,
         )
@@ -164,7 +165,7 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
         "gold of unlisted",
         not strays,
         "gold for listed videos only",
-        _listed(strays) or "none",
+        listed(strays) or "none",
         "It is ignored.",
         verdict="WARN",
     )
@@ -182,7 +183,7 @@ def _spans(truth: pd.DataFrame, manifest: pd.DataFrame) -> Check:
         "planted spans",
         not len(wrong),
         "spans of listed videos, start before end",
-        f"not so: {_listed(wrong)}" if len(wrong) else f"{len(truth)} spans",
+        f"not so: {listed(wrong)}" if len(wrong) else f"{len(truth)} spans",
         "Correct the truth table.",
     )
 
@@ -191,7 +192,8 @@ def _is_media(path: str) -> bool:
     return path[path.rfind(".") :].lower() in _MEDIA
 
 
-def _listed(names: object, most: int = 5) -> str:
+def listed(names: object, most: int = 5) -> str:
+    """The first few names, and how many more there are."""
     names = [str(name) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -77,6 +77,7 @@ class Corpus(ABC):
     downloads: ClassVar[tuple[Download, ...]] = ()  # what anyone may fetch, and nothing else
     unrated: ClassVar[tuple[str, ...]] = ()  # partitions whose ratings were never given out
     split_given: ClassVar[bool] = False  # by the corpus' authors: an overlap warns, it cannot fail
+    spare_videos: ClassVar[bool] = False  # whether it holds videos that this study has no use for
 
     def __init__(self, *, root: Path) -> None:
         self.root = Path(root)
@@ -94,6 +95,10 @@ class Corpus(ABC):
     @abstractmethod
     def gold(self) -> pd.DataFrame:
         """One row a rated instant with the columns `GOLD`; NaN = unrated."""
+
+    def missing(self) -> list[str]:
+        """What should be here and is not, beyond the manifest's own files; for absent.txt."""
+        return []
 
     def truth(self) -> pd.DataFrame:
         """Planted spans with the columns `TRUTH`; none, unless the corpus was made with some."""
@@ -130,6 +135,7 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     corpus = corpora.get(name)(**own)
     corpus.cache = layout.verified(name)
     tables, done = _examine(corpus, layout.fingerprints(name))
+    write_text(layout.absent(name), _absent(corpus, tables))
     write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in done]).to_csv(index=False))
     for line in done:
         level = logging.INFO if line.verdict == "PASS" else logging.WARNING
@@ -175,6 +181,14 @@ def _examine(corpus: Corpus, out: Path) -> tuple[dict[str, pd.DataFrame], list[C
     except CorpusError as error:
         return {}, [*done, check("tree", False, "a readable tree", error, corpus.obtain)]
     return tables, [*done, *common_checks(corpus, gold, tables), *corpus.checks()]
+
+
+def _absent(corpus: Corpus, tables: dict[str, pd.DataFrame]) -> str:
+    """Every missing file, one a line: what to ask the corpus' owners for."""
+    if not tables:
+        return ""
+    lost = tables["manifest"].loc[tables["manifest"]["sha256"].isna(), "path"]
+    return "".join(f"{name}\n" for name in sorted({*lost, *corpus.missing()}))
 
 
 def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]) -> str:

@@ -1,0 +1,139 @@
+"""Checks of Aff-Wild2's aligned faces: names, indices against rows, siblings, a decoded sample."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avfusion.corpora._checks import listed
+from avfusion.corpora._tree import Folder
+from avfusion.corpora.base import COMPUTED, GIVEN, READ, Check, check
+
+if TYPE_CHECKING:
+    from avfusion.corpora.affwild2 import AffWild2
+
+_NAME = re.compile(r"\d{5}\.jpg")
+_SIDE_PX, _SAMPLE = 112, 64
+_UNPACK = "Unpack cropped_aligned again, without renaming."
+
+
+def image_index(name: str) -> int | None:
+    """The row that an image belongs to; None where the name is not as it must be.
+
+    >>> image_index("00012.jpg"), image_index("12.jpg")
+    (12, None)
+    """
+    return int(name[:5]) if _NAME.fullmatch(name) else None
+
+
+def image_checks(corpus: "AffWild2") -> Iterator[Check]:
+    """Nothing where there is no image: our own face track needs none."""
+    faces = corpus.parts.faces
+    if not faces and corpus.faces == "own":
+        return
+    trials = [trial for trial, _ in corpus.listed]
+    bare = [trial for trial in trials if trial not in faces]
+    yield check(
+        "image folders",
+        not bare,
+        "aligned images of every trial",
+        f"none for: {listed(bare)}" if bare else f"{len(trials)} trials",
+        f"{_UNPACK} Both siblings, cropped_aligned and cropped_aligned_new_50_vids, are needed.",
+        verdict="WARN",
+    )
+    yield from _names(corpus)
+    yield from _totals(corpus)
+    yield from _sample(corpus)
+
+
+def _names(corpus: "AffWild2") -> Iterator[Check]:
+    strange, clash, beyond, gappy = [], [], [], []
+    last = {trial: len(rows.values) for trial, rows in corpus.rows.items()}
+    for trial, folders in corpus.parts.faces.items():
+        names = [name for folder in folders for name in folder.names]
+        strange += [f"{trial}/{name}" for name in names if image_index(name) in (None, 0)]
+        clash += [trial] if len(set(names)) < len(names) else []
+        found = {image_index(name) or 0 for name in names}
+        if trial in last and max(found) > last[trial]:
+            beyond.append(f"{trial} image {max(found)} of {last[trial]} rows")
+        if trial in last and len(found) < 0.9 * last[trial]:
+            gappy.append(f"{trial} {last[trial] - len(found)}")
+    yield check(
+        "image names",
+        not strange,
+        "five digits from 00001 and .jpg",
+        listed(strange) or "all",
+        f"{_UNPACK} Other tools number from 00000, which shifts every label by a frame.",
+        verdict="WARN",
+        certainty=READ,
+    )
+    yield check(
+        "image siblings",
+        not clash,
+        "no image in both cropped_aligned siblings",
+        listed(clash) or "none",
+        "The first in the order of names is used; remove one of the two folders.",
+        verdict="WARN",
+    )
+    yield check(
+        "rows and images",
+        not beyond,
+        "a row for every image",
+        listed(beyond) or f"{len(last)} trials; over 10 % missing: {listed(gappy) or 'none'}",
+        "Images and annotations are of different trials or editions; unpack both again.",
+        certainty=COMPUTED,
+    )
+
+
+def _totals(corpus: "AffWild2") -> Iterator[Check]:
+    folders = [folder for found in corpus.parts.faces.values() for folder in found]
+    total = sum(len(folder.sizes) for folder in folders)
+    wanted = corpus.edition.images if corpus.edition else None
+    if wanted is not None:
+        yield check(
+            "images",
+            total == wanted,
+            f"{wanted:,} aligned images",
+            f"{total:,}",
+            f"{abs(total - wanted):,} too {'few' if total < wanted else 'many'}. {_UNPACK}",
+            verdict="WARN",
+            certainty=GIVEN if corpus.edition.given else COMPUTED,
+        )
+    empty = [f"{f.path} {int((f.sizes == 0).sum())}" for f in folders if (f.sizes == 0).any()]
+    yield check(
+        "empty images",
+        not empty,
+        "no image of 0 bytes",
+        listed(empty) or "none",
+        f"They count as no face. {_UNPACK}",
+        verdict="WARN",
+    )
+
+
+def _sample(corpus: "AffWild2") -> Iterator[Check]:
+    """A few images from all over, decoded."""
+    import cv2
+
+    folders = [folder for found in corpus.parts.faces.values() for folder in found]
+    rng, wrong = np.random.default_rng(0), []
+    picked = rng.choice(len(folders), _SAMPLE) if folders else []
+    for path in sorted({_one(folders[at], rng) for at in picked}):
+        image = cv2.imread(str(corpus.root / path))
+        if image is None or image.shape[:2] != (_SIDE_PX, _SIDE_PX):
+            size = "not a picture" if image is None else "{1} x {0} px".format(*image.shape)
+            wrong.append(f"{path} {size}")
+    yield check(
+        "image sample",
+        not wrong,
+        f"{_SIDE_PX} x {_SIDE_PX} px JPEGs",
+        listed(wrong) or f"{_SAMPLE} looked at",
+        f"{_UNPACK} The folder `cropped` holds other sizes; cropped_aligned is what is needed.",
+        verdict="WARN",
+        certainty=READ,
+    )
+
+
+def _one(folder: Folder, rng: np.random.Generator) -> str:
+    row = int(rng.integers(len(folder.sizes)))
+    return f"{folder.path}/{folder.packed[row].as_py()}"
