@@ -13,6 +13,7 @@ import pandas as pd
 
 from avfusion.features import clip_ends, write_features
 from avfusion.layout import Layout
+from avfusion.rating import Rating
 from avfusion.settings import CorpusSettings, FeatureSettings, Study
 from avfusion.shards import write_table
 
@@ -36,6 +37,7 @@ class Plan:
     absent_share: float = 0.1
     failed: tuple[str, ...] = ()
     seed: int = 3
+    rating: Rating = field(default_factory=Rating)
 
     def names(self) -> list[tuple[str, str]]:
         return [(f"{part}_{i:02d}", part) for part, n in self.videos.items() for i in range(n)]
@@ -48,10 +50,12 @@ def write_inputs(layout: Layout, plan: Plan | None = None) -> Plan:
     curves = {video: _curves(rng) for video, _ in plan.names()}
     names = plan.names()
     table = pd.DataFrame(names, columns=["video", "partition"])
+    table["subject"] = table["video"]
     write_table(table, layout.manifest(plan.corpus))
     write_gold(layout, plan, curves)
     card = {"name": plan.corpus, "delay_s": plan.delay_s, "rating_hz": plan.rating_hz}
-    layout.card(plan.corpus).write_text(json.dumps(card | {"data_hash": "0" * 64}))
+    card |= plan.rating.stated() | {"data_hash": "0" * 64}
+    layout.card(plan.corpus).write_text(json.dumps(card))
     for encoder, width in plan.widths.items():
         mixing = rng.normal(0, 1, (2, width)) * np.array(CARRIES[encoder])[:, None]
         scale = 10.0 ** rng.uniform(-1, 1, width)
@@ -75,9 +79,10 @@ def write_gold(layout: Layout, plan: Plan, curves: dict[str, Any]) -> None:
     for video, _ in plan.names():
         time = np.arange(int(_seconds(plan, video) * plan.rating_hz)) / plan.rating_hz
         part = pd.DataFrame({"video": video, "time_s": time})
-        for column, name in enumerate(("valence", "arousal")):
-            part[name] = curves[video](time - plan.delay_s[name])[:, column]
-        part.loc[time < 1.0, ["valence", "arousal"]] = np.nan
+        for column, name in enumerate(plan.rating.names):
+            seen = curves[video](time - plan.delay_s.get(name, 0.0))
+            part[name] = plan.rating.outward(seen[:, column])
+        part.loc[time < 1.0, list(plan.rating.names)] = np.nan
         parts.append(part)
     write_table(pd.concat(parts, ignore_index=True), layout.gold(plan.corpus))
 

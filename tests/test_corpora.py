@@ -91,7 +91,7 @@ def test_a_clean_tree_gives_its_tables_and_no_alarm(tree):
     assert list(manifest.columns) == [*base.MANIFEST, "sha256", "bytes"]
     assert manifest["sha256"].str.fullmatch("[0-9a-f]{64}").all()
     gold = pd.read_parquet(layout.gold("small"))
-    assert list(gold.columns) == list(base.GOLD)
+    assert list(gold.columns) == [*base.GOLD, "valence", "arousal"]
     assert list(pd.read_parquet(layout.truth("small")).columns) == list(base.TRUTH)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from avfusion.heads import CaHead, JcaHead, Pair, Regressor, build_head
+from avfusion.heads import Apart, CaHead, JcaHead, Regressor, build_head
 from avfusion.registry import fusions
 
 AUDIO = torch.tensor([[1.0, 0], [0, 1], [2, -1]])  # (T=3, 2)
@@ -135,13 +135,15 @@ def test_ca_leaves_absent_clips_out_of_the_average():
 
 
 @pytest.mark.parametrize("kind", ["regressor", "ca", "jca"])
-def test_every_head_gives_two_numbers_a_clip(kind):
+def test_every_head_gives_a_number_a_target_and_clip(kind):
     head = build_head(kind, width=10, hidden=8, dropout=0.3)
-    assert isinstance(head, Regressor | Pair)
+    assert isinstance(head, Regressor | Apart)
     assert head(torch.zeros(2, 3, 10)).shape == (2, 3, 2)
+    one = build_head(kind, width=10, hidden=8, dropout=0.3, names=("fatigue",))
+    assert one(torch.zeros(2, 3, 10)).shape == (2, 3, 1)
 
 
-def test_the_two_outputs_of_a_pair_share_nothing():
+def test_the_outputs_of_heads_set_apart_share_nothing():
     head = build_head("ca", width=4, hidden=8, dropout=0.3)
     head(torch.ones(1, 4))[..., 0].sum().backward()
     assert not any(p.grad.any() for p in head.arousal.parameters())

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from avfusion import protocol
 from avfusion.errors import ConfigError
-from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.protocol import Protocol
+from avfusion.rating import DIMENSIONS
 from avfusion.settings import Study
 from avfusion.stats import pooled_ccc, video_sums
 

@@ -1,6 +1,6 @@
 """What scores say of each kind of claim: a quantity, its interval, and p for the side it fell on.
 
-Shapes: V videos, S seeds; sums are (S, 2, V, 6), one array an entry, all of the same seeds.
+Shapes: V videos, S seeds; sums are (S, K, V, 6), one array an entry, all of the same seeds.
 """
 
 import itertools

@@ -135,7 +135,7 @@ def _study(config: Path) -> Iterator[Finding]:
         label, root = f"corpus {name}"[:11], Path(corpus.root)
         if root.is_dir():
             yield Finding("OK", label, f"at {root}; check it: avf verify {name}")
-        elif registry.corpora.defines(name, "make"):
+        elif registry.corpora.defines(study.corpus_class(name), "make"):
             yield Finding("OK", label, f"not made yet; the study makes it at {root}")
         else:
             mend = f"unpack it at {root}, or set corpora.{name}.root in {config}"

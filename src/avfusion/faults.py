@@ -49,7 +49,8 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     """What types cannot say: names exist, options are the entry's own, numbers fit together."""
     found = []
     for name, corpus in study.corpora.items():
-        found += _entry(f"corpora.{name}.options", corpora, name, corpus.options)
+        kind = study.corpus_class(name)
+        found += _entry(f"corpora.{name}.options", corpora, kind, corpus.options)
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
         found += _entry(f"encoders.{name}", encoders, name, study.encoders.get(name, {}))
     for modality in ("audio", "video"):

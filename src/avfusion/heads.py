@@ -1,34 +1,37 @@
-"""Regression heads: from a fusion's features to valence and arousal, clip by clip."""
+"""Regression heads: from a fusion's features to the corpus' targets, clip by clip."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
+from avfusion.rating import DIMENSIONS
 
 
 class Regressor(nn.Module):
     """The head of every fusion unless the study says otherwise, so that fusions alone differ.
 
-    Lin(in -> hidden), ReLU, dropout, Lin(hidden -> 2); no activation at the end. The form of
-    T-BIOM 2023 (arXiv:2209.09068), with one hidden layer for both outputs. Xavier-uniform.
+    Lin(in -> hidden), ReLU, dropout, Lin(hidden -> K); no activation at the end. The form of
+    T-BIOM 2023 (arXiv:2209.09068), with one hidden layer for all outputs. Xavier-uniform.
     """
 
-    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, hidden: int, dropout: float, outputs: int = 2) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 2)
+            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
         )
         for layer in (self.layers[0], self.layers[3]):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (..., width) -> valence and arousal (..., 2)."""
+        """features (..., width) -> targets (..., K)."""
         return self.layers(features)
 
 
 class CaHead(nn.Sequential):
-    """CA's head for one dimension (FG 2021): three layers with tanh, dropout before."""
+    """CA's head for one target (FG 2021): three layers with tanh, dropout before."""
 
     def __init__(self, width: int, dropout: float = 0.5) -> None:
         layers = [nn.Linear(width, 512), nn.Linear(512, 256), nn.Linear(256, 1)]
@@ -36,30 +39,34 @@ class CaHead(nn.Sequential):
 
 
 class JcaHead(nn.Sequential):
-    """JCA's head for one dimension (CVPRW 2022): two layers without activation."""
+    """JCA's head for one target (CVPRW 2022): two layers without activation."""
 
     def __init__(self, width: int, dropout: float = 0.6) -> None:
         super().__init__(nn.Linear(width, 128), nn.Dropout(dropout), nn.Linear(128, 1))
 
 
-class Pair(nn.Module):
-    """Two one-dimension heads side by side: one for valence, one for arousal."""
+class Apart(nn.Module):
+    """One-target heads side by side, each under its target's name."""
 
-    def __init__(self, valence: nn.Module, arousal: nn.Module) -> None:
+    def __init__(self, heads: dict[str, nn.Module]) -> None:
         super().__init__()
-        self.valence, self.arousal = valence, arousal
+        self.names = tuple(heads)
+        for name, head in heads.items():
+            self.add_module(name, head)
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (..., width) -> valence and arousal (..., 2)."""
-        return torch.cat([self.valence(features), self.arousal(features)], dim=-1)
+        """features (..., width) -> targets (..., K), in the heads' order."""
+        return torch.cat([self.get_submodule(name)(features) for name in self.names], dim=-1)
 
 
-def build_head(kind: str, width: int, hidden: int, dropout: float) -> nn.Module:
+def build_head(
+    kind: str, width: int, hidden: int, dropout: float, names: Sequence[str] = DIMENSIONS
+) -> nn.Module:
     """The head named by `train.head`: `regressor`, or `ca` and `jca` with their papers' sizes."""
     if kind == "regressor":
-        return Regressor(width, hidden, dropout)
+        return Regressor(width, hidden, dropout, len(names))
     if kind == "ca":
-        return Pair(CaHead(width), CaHead(width))
+        return Apart({name: CaHead(width) for name in names})
     if kind == "jca":
-        return Pair(JcaHead(width), JcaHead(width))
+        return Apart({name: JcaHead(width) for name in names})
     raise ConfigError(f"train.head is {kind!r}; set `regressor`, `ca` or `jca`.")

@@ -14,7 +14,8 @@ from avfusion.errors import TrainError
 from avfusion.features import FeatureStore
 from avfusion.grids import SEES
 from avfusion.layout import Layout
-from avfusion.windows import DIMENSIONS, Windows, join, targets
+from avfusion.rating import Rating
+from avfusion.windows import Windows, join, targets
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class Inputs:
                 f"{self.own['corpus']}: no {partition} video with features. Run `avf index` on "
                 f"the features' folders and look at `reason` in index.parquet."
             )
-        blank = (np.full((len(self.times(v)), 2), np.nan, np.float32) for v in videos)
+        width = len(Rating.of(self.own).names)
+        blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
         golds = (gold[v] for v in videos) if gold is not None else blank
         parts = (
             (self._rows(v, features["audio"]), self._rows(v, features["video"]), g)
@@ -71,19 +73,21 @@ class Inputs:
     def gold(
         self, partition: str, layout: Layout, delay_s: dict[str, float]
     ) -> dict[str, np.ndarray]:
-        """Ratings (R, 2) at each video's grid, delay taken off; refuses the test partition."""
+        """Ratings (R, K) at each video's grid, in [-1, 1], delay taken off; refuses test."""
         if partition == "test":
             raise TrainError("Gold of the test partition is for scoring; training must not see it.")
         videos = self.videos["video"][self.videos["partition"] == partition].tolist()
         path = layout.gold(self.own["corpus"])
         table = pd.read_parquet(path, filters=[("video", "in", videos)])
+        rating = Rating.of(self.own)
+        late_s = {name: delay_s.get(name, 0.0) for name in rating.names}
         rated = dict(list(table.groupby("video")))
         none = table.iloc[:0]
         found = {}
         for video in videos:
             own = rated.get(video, none).sort_values("time_s")
-            ratings = own[list(DIMENSIONS)].to_numpy(float)
-            found[video] = targets(self.times(video), own["time_s"].to_numpy(), ratings, delay_s)
+            ratings = rating.inward(own[list(rating.names)].to_numpy(float))
+            found[video] = targets(self.times(video), own["time_s"].to_numpy(), ratings, late_s)
         if not any(np.isfinite(g).any() for g in found.values()):
             raise TrainError(f"{path}: no rating for any of {len(videos)} {partition} videos.")
         return found

@@ -15,15 +15,19 @@ class Layout:
         return self.results / "manifest" / corpus / "manifest.parquet"
 
     def gold(self, corpus: str) -> Path:
-        """One row a rated instant: video, time_s, valence, arousal (NaN = unrated)."""
+        """One row a rated instant: video, time_s and the corpus' targets (NaN = unrated)."""
         return self.results / "manifest" / corpus / "gold.parquet"
+
+    def labels(self, corpus: str) -> Path:
+        """One row a labelled video: video, label (empty for corpora without classes)."""
+        return self.results / "manifest" / corpus / "labels.parquet"
 
     def truth(self, corpus: str) -> Path:
         """Planted spans: video, start_s, end_s, modality, kind (empty for real corpora)."""
         return self.results / "manifest" / corpus / "truth.parquet"
 
     def card(self, corpus: str) -> Path:
-        """What a study must know of a corpus: delay_s, rating_hz, range, licence, data_hash."""
+        """What a study must know of a corpus: targets, range, classes, delay_s, rating_hz, …"""
         return self.results / "manifest" / corpus / "corpus.json"
 
     def checks(self, corpus: str) -> Path:

@@ -8,10 +8,10 @@ SAFE = 1e-8
 
 
 def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
-    """(1 - CCC of valence) + (1 - CCC of arousal), each pooled over all of the batch.
+    """The sum over targets of 1 - CCC, each pooled over all of the batch.
 
-    prediction, gold: (..., 2); a NaN in gold is an unrated instant of that dimension and leaves
-    no trace in value or gradient. A dimension with fewer than 2 rated instants adds 0.
+    prediction, gold: (..., K); a NaN in gold is an unrated instant of that target and leaves no
+    trace in value or gradient. A target with fewer than 2 rated instants adds 0.
     Source: the sum of two pooled losses as in Praveen et al., T-BIOM 2023, arXiv:2209.09068;
     moments are the population's, theirs mix in the unbiased deviation.
 
@@ -19,18 +19,19 @@ def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
     >>> round(ccc_loss(torch.tensor([[0., 1.], [1., 9.], [2., 0.]]), gold).item(), 5)
     0.0
     """
-    prediction, gold = prediction.reshape(-1, 2), gold.reshape(-1, 2)  # (N, 2)
+    width = gold.shape[-1]
+    prediction, gold = prediction.reshape(-1, width), gold.reshape(-1, width)  # (N, K)
     rated = ~gold.isnan()
-    count = rated.sum(0)  # (2,)
+    count = rated.sum(0)  # (K,)
     p, p_mean = _centred(prediction, rated, count)
     g, g_mean = _centred(gold, rated, count)
     n = count.clamp(min=1)
     spread = (p * p).sum(0) / n + (g * g).sum(0) / n + (p_mean - g_mean) ** 2
-    concordance = 2 * (p * g).sum(0) / n / (spread + SAFE)  # (2,)
+    concordance = 2 * (p * g).sum(0) / n / (spread + SAFE)  # (K,)
     return torch.where(count >= 2, 1 - concordance, 0).sum()
 
 
 def _centred(x: Tensor, rated: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Deviations from the mean of the rated entries (N, 2), zero elsewhere, and the mean (2,)."""
+    """Deviations from the mean of the rated entries (N, K), zero elsewhere, and the mean (K,)."""
     mean = x.where(rated, 0).sum(0) / count.clamp(min=1)
     return (x - mean).where(rated, 0), mean

@@ -1,11 +1,13 @@
 """The whole regressor of one run: standardise each modality, fuse, regress."""
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from avfusion.heads import build_head
+from avfusion.rating import Rating
 from avfusion.registry import fusions
 
 
@@ -22,7 +24,7 @@ class Model(nn.Module):
     def forward(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, 2) and the fusion's maps."""
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, K) and the fusion's maps."""
         audio = self.audio(audio, audio_present)
         video = self.video(video, video_present)
         fused = self.fusion(audio, video, audio_present, video_present)
@@ -52,9 +54,15 @@ class Standardise(nn.Module):
 
 
 def build(own: dict[str, Any], audio_dim: int, video_dim: int) -> Model:
-    """The model of a run's settings (`Study.run_settings`), freshly initialised."""
-    steps, train = own["windows"]["clips"], own["train"]
-    fusion = fusions.get(own["class"])(audio_dim, video_dim, steps=steps, **own["options"])
+    """The model of a run's settings (`Study.run_settings`), freshly initialised.
+
+    A fusion whose constructor has `outputs` is told how many targets there are.
+    """
+    steps, train, names = own["windows"]["clips"], own["train"], Rating.of(own).names
+    fused = fusions.get(own["class"])
+    wants = "outputs" in inspect.signature(fused).parameters
+    more = {"outputs": len(names)} if wants else {}
+    fusion = fused(audio_dim, video_dim, steps=steps, **more, **own["options"])
     kind = train.get("head", "regressor")
-    head = build_head(kind, fusion.out_dim, train["hidden"], train["dropout"])
+    head = build_head(kind, fusion.out_dim, train["hidden"], train["dropout"], names)
     return Model(fusion, head, audio_dim, video_dim)

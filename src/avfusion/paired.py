@@ -34,26 +34,26 @@ class How:
 
 
 def difference(better: np.ndarray, worse: np.ndarray, how: How) -> Effect:
-    """Mean CCC of `better` minus that of `worse`, sums (S, 2, V, 6) of the same seeds each."""
+    """Mean CCC of `better` minus that of `worse`, sums (S, K, V, 6) of the same seeds each."""
     weight = stats.draw(better.shape[-2], how.draws, how.seed)
-    gap = (stats.point(better, how.pooling) - stats.point(worse, how.pooling)).mean(axis=0)[2]
+    gap = (stats.point(better, how.pooling) - stats.point(worse, how.pooling)).mean(axis=0)[-1]
     samples = _means(better, weight, how) - _means(worse, weight, how)  # (N,)
-    p = stats.swap_test(better, worse, how.pooling, how.draws, how.seed)[2]
+    p = stats.swap_test(better, worse, how.pooling, how.draws, how.seed)[-1]
     return _effect(gap, samples, p, better.shape[-2], how)
 
 
 def trend(rows: list[np.ndarray], how: How) -> Effect:
-    """Least-squares slope of mean CCC over places 1 … K of `rows`, sums (S, 2, V, 6) each.
+    """Least-squares slope of mean CCC over places 1 … K of `rows`, sums (S, K, V, 6) each.
 
-    p: in each draw the K forms of every video change places at random, all seeds and dimensions at
+    p: in each draw the K forms of every video change places at random, all seeds and targets at
     once; p is the share of draws with a slope at least as steep as the real one.
     """
     count, places = rows[0].shape[-2], np.arange(len(rows), dtype=float)
     lever = (places - places.mean()) / ((places - places.mean()) ** 2).sum()  # (K,)
     weight = stats.draw(count, how.draws, how.seed)
-    slope = float(lever @ [stats.point(row, how.pooling).mean(axis=0)[2] for row in rows])
+    slope = float(lever @ [stats.point(row, how.pooling).mean(axis=0)[-1] for row in rows])
     samples = lever @ np.stack([_means(row, weight, how) for row in rows])
-    every = np.concatenate(rows, axis=-2)  # (S, 2, K V, 6)
+    every = np.concatenate(rows, axis=-2)  # (S, T, K V, 6)
     rng = np.random.default_rng(how.seed)
     order = rng.permuted(np.tile(np.arange(len(rows)), (how.draws, count, 1)), axis=-1)
     shuffled = np.zeros(how.draws)
@@ -93,8 +93,8 @@ def _tail(wrong: np.ndarray, videos: int) -> float:
 
 
 def _means(sums: np.ndarray, weight: np.ndarray, how: How) -> np.ndarray:
-    """Mean of valence and arousal CCC in each draw, averaged over seeds: (N,)."""
-    return stats.targets(sums, weight, how.pooling).mean(axis=0)[2]
+    """Mean CCC over the targets in each draw, averaged over seeds: (N,)."""
+    return stats.targets(sums, weight, how.pooling).mean(axis=0)[-1]
 
 
 def _effect(value: float, samples: np.ndarray, p: float, videos: int, how: How) -> Effect:

@@ -10,7 +10,8 @@ file in `config/protocols` and its source. The way of one video, in this order:
     4. predictions are smoothed;
     5. unrated frames are dropped.
 
-Rescaling comes last and looks at all videos of a partition at once.
+Rescaling comes last and looks at all videos of a partition at once. Numbers of a rule (the ends of
+`clip`, zeros) are on [-1, 1] and moved onto the corpus' scale: 0 is its middle.
 """
 
 from pathlib import Path
@@ -22,11 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.ndimage import uniform_filter1d
 
 from avfusion.errors import ConfigError
+from avfusion.rating import Rating
 from avfusion.registry import near
 from avfusion.yamls import read_mapping
 
-DIMENSIONS = ("valence", "arousal")
 Pair = tuple[np.ndarray, np.ndarray]
+VALENCE_AROUSAL = Rating()
 
 
 class _Settings(BaseModel):
@@ -38,7 +40,12 @@ class Smoothing(_Settings):
 
     valence: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
     arousal: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
+    others: Annotated[int, Field(ge=1)] = Field(1, description="Frames for any other target.")
     edges: Literal["zero", "nearest"] = "nearest"
+
+    def width(self, target: str) -> int:
+        """Frames of the box for a target; 1 leaves it as it is."""
+        return {"valence": self.valence, "arousal": self.arousal}.get(target, self.others)
 
 
 class Protocol(_Settings):
@@ -80,25 +87,30 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
 
 
 def apply(
-    protocol: Protocol, trace: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]
+    protocol: Protocol,
+    trace: pd.DataFrame,
+    gold: pd.DataFrame,
+    delay_s: dict[str, float],
+    rating: Rating = VALENCE_AROUSAL,
 ) -> dict[str, Pair]:
-    """Predictions and gold of one video as scored: {dimension: ((N,), (N,))}, N frames.
+    """Predictions and gold of one video as scored: {target: ((N,), (N,))}, N frames.
 
-    trace: `time_s, valence, arousal` in stimulus time. gold: the same columns in rating time,
+    trace: `time_s` and the targets in stimulus time. gold: the same columns in rating time,
     NaN = unrated, both sorted by time. Rescaling is left to `rescale`.
     """
     pairs = {}
-    for dimension in DIMENSIONS:
+    zero = rating.outward(0.0)
+    for dimension in rating.names:
         g = gold[dimension].to_numpy(float)
         rated = ~np.isnan(g)
-        lag_s = delay_s[dimension] if protocol.delay == "corpus" else 0.0
+        lag_s = delay_s.get(dimension, 0.0) if protocol.delay == "corpus" else 0.0
         p = shift(trace, dimension, gold["time_s"].to_numpy(float), lag_s)
-        p = np.clip(p, *protocol.clip) if protocol.clip else p
+        p = np.clip(p, *map(rating.outward, protocol.clip)) if protocol.clip else p
         if protocol.unrated == "zero":
-            p, g = np.where(rated, p, 0.0), np.where(rated, g, 0.0)
+            p, g = np.where(rated, p, zero), np.where(rated, g, zero)
         if protocol.smoothing:
-            width = getattr(protocol.smoothing, dimension)
-            p = smooth(p, width, protocol.smoothing.edges)
+            width = protocol.smoothing.width(dimension)
+            p = smooth(p, width, protocol.smoothing.edges, zero)
         if protocol.unrated == "drop":
             p, g = p[rated], g[rated]
         pairs[dimension] = p, g
@@ -111,15 +123,16 @@ def shift(trace: pd.DataFrame, dimension: str, at_s: np.ndarray, delay_s: float)
     return np.interp(at_s, time_s, trace[dimension].to_numpy(float))
 
 
-def smooth(x: np.ndarray, width: int, edges: str) -> np.ndarray:
-    """Box filter of `width` frames over (N,); beyond the edges lies 0 or the nearest value.
+def smooth(x: np.ndarray, width: int, edges: str, zero: float = 0.0) -> np.ndarray:
+    """Box filter of `width` frames over (N,); beyond the edges lies `zero` or the nearest value.
 
     >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
     [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]
     """
     if not len(x):
         return x
-    return uniform_filter1d(x, width, mode="constant" if edges == "zero" else "nearest")
+    mode = "constant" if edges == "zero" else "nearest"
+    return uniform_filter1d(x, width, mode=mode, cval=zero)
 
 
 def rescale(protocol: Protocol, pairs: list[Pair]) -> list[Pair]:

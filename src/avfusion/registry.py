@@ -14,6 +14,9 @@ from typing import Any
 from avfusion.errors import ConfigError
 from avfusion.source import constant
 
+GIVEN = ("outputs",)
+"""Arguments that follow from the corpus: how many targets a fusion's head has."""
+
 
 class Registry:
     """Entries of one kind: the public modules of `package`, each holding one `add`-ed class."""
@@ -61,7 +64,8 @@ class Registry:
     def options(self, name: str) -> dict[str, str]:
         """Keyword-only options of the entry's constructor with their defaults as source text.
 
-        Read from the syntax tree, so that a study can be checked without importing torch.
+        Read from the syntax tree, so that a study can be checked without importing torch. What the
+        corpus settles (`GIVEN`) is no option.
         """
         return {arg.arg: ast.unparse(default) for arg, default in self._keywords(name)}
 
@@ -91,7 +95,7 @@ class Registry:
         init = [f for f in cls.body if isinstance(f, ast.FunctionDef)] if cls else []
         init = [f.args for f in init if f.name == "__init__"]
         pairs = zip(init[0].kwonlyargs, init[0].kw_defaults, strict=True) if init else ()
-        return [(arg, default) for arg, default in pairs if default is not None]
+        return [(arg, d) for arg, d in pairs if d is not None and arg.arg not in GIVEN]
 
     def _class(self, name: str) -> ast.ClassDef | None:
         """The `add`-ed class, from the syntax tree."""

@@ -22,7 +22,7 @@ from avfusion.errors import AvfError, TrainError
 from avfusion.features import FeatureStore
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
-from avfusion.protocol import DIMENSIONS
+from avfusion.rating import Rating
 from avfusion.runs import failure, predicts
 from avfusion.shards import write_table
 from avfusion.signals import Case, open_store
@@ -67,7 +67,8 @@ def cases(study: dict[str, Any]) -> list[Case]:
 def reported_partition(corpus: str, layout: Layout) -> str:
     """`test`, or `validation` where this copy of the corpus has no test ratings."""
     manifest = pd.read_parquet(layout.manifest(corpus), columns=["video", "partition"])
-    rated = pd.read_parquet(layout.gold(corpus)).dropna(subset=list(DIMENSIONS), how="all")
+    rated = pd.read_parquet(layout.gold(corpus))
+    rated = rated.dropna(subset=list(_rating(corpus, layout).names), how="all")
     found = set(manifest.loc[manifest["video"].isin(rated["video"]), "partition"])
     return "validation" if "validation" in found and "test" not in found else "test"
 
@@ -121,7 +122,7 @@ def _predict(
         windows = corrupt_windows(trained, case, partition, spreads, study["draw"], stores)
         labels = {"corruption": name, "level": level, **present(windows)}
         parts.append(rows.assign(**labels, **trained.predict(windows)))
-    _refuse_other_numbers(parts[0], layout.run(corpus, *run))
+    _refuse_other_numbers(parts[0], layout.run(corpus, *run), trained.own)
     table = pd.concat(parts, ignore_index=True).astype({"corruption": "category"})
     write_table(table, folder / "traces.parquet")
     write_text(said, json.dumps(wanted, indent=2) + "\n")
@@ -165,11 +166,11 @@ def present(windows: Windows) -> dict[str, np.ndarray]:
     return {name: ~part.isnan().any(-1).numpy() for name, part in rows.items()}
 
 
-def _refuse_other_numbers(whole: pd.DataFrame, folder: Path) -> None:
+def _refuse_other_numbers(whole: pd.DataFrame, folder: Path, own: dict[str, Any]) -> None:
     """On whole input the opened run must say what its traces say, or it is not that run."""
     traces = pd.read_parquet(folder / "traces.parquet")
     both = whole.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
-    gap = max((both[d] - both[f"{d}_before"]).abs().max() for d in DIMENSIONS)
+    gap = max((both[d] - both[f"{d}_before"]).abs().max() for d in Rating.of(own).names)
     if len(both) != len(whole) or not gap <= CLOSE:
         raise TrainError(
             f"{folder}: on whole input it now predicts otherwise than in traces.parquet (by "
@@ -186,12 +187,14 @@ def _sums(
     table = pd.read_parquet(_folder(corpus, run, layout) / "traces.parquet")
     gold = pd.read_parquet(layout.gold(corpus))
     gold = gold[gold["video"].isin(table["video"])].sort_values(["video", "time_s"])
-    rated = {v: rows for v, rows in gold.groupby("video") if _any_rated(rows)}
+    rating = _rating(corpus, layout)
+    names = list(rating.names)
+    rated = {v: rows for v, rows in gold.groupby("video") if rows[names].notna().any(axis=None)}
     found = []
     for (name, level), case in table.groupby(["corruption", "level"], observed=True, sort=False):
         own = {v: rows for v, rows in case.groupby("video") if v in rated}
-        pairs = {v: protocols.apply(rule, t, rated[v], delay_s) for v, t in own.items()}
-        for d in DIMENSIONS:
+        pairs = {v: protocols.apply(rule, t, rated[v], delay_s, rating) for v, t in own.items()}
+        for d in rating.names:
             scaled = protocols.rescale(rule, [pair[d] for pair in pairs.values()])
             for video, pair in zip(pairs, scaled, strict=True):
                 absent = 1 - own[video][["has_audio", "has_video"]].mean().to_numpy()
@@ -201,5 +204,5 @@ def _sums(
     return pd.DataFrame(found, columns=[*names, "video", "no_audio", "no_video", *SUMS])
 
 
-def _any_rated(rows: pd.DataFrame) -> bool:
-    return bool(rows[list(DIMENSIONS)].notna().any(axis=None))
+def _rating(corpus: str, layout: Layout) -> Rating:
+    return Rating.of(json.loads(layout.card(corpus).read_text()))

@@ -18,10 +18,11 @@ import pandas as pd
 from avfusion import protocol as protocols
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
-from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.protocol import Protocol
+from avfusion.rating import Rating
 from avfusion.runs import failure
 from avfusion.shards import write_table
-from avfusion.stats import SUMS, TARGETS, point, video_sums
+from avfusion.stats import ERROR, MEAN, SUMS, absolute_error, errors, point, video_sums
 from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class _Corpus:
     gold: dict[str, pd.DataFrame]  # of every video with at least one rated instant
     missing: dict[str, tuple[str, str]]  # video -> stage, reason
     delay_s: dict[str, float]
+    rating: Rating
     data_hash: str
 
 
@@ -79,17 +81,18 @@ def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
             raise CorpusError(f"{path}: no such file. Run `avf verify {corpus}`.")
     manifest = pd.read_parquet(layout.manifest(corpus))
     partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
-    rated = {}
+    card = json.loads(layout.card(corpus).read_text())
+    rating, rated = Rating.of(card), {}
     for video, rows in pd.read_parquet(layout.gold(corpus)).groupby("video", sort=True):
-        if rows[list(DIMENSIONS)].notna().any(axis=None):
+        if rows[list(rating.names)].notna().any(axis=None):
             rated[video] = rows.sort_values("time_s")
     missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
     encoders = [*study["features"]["audio"], *study["features"]["video"]]
     stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
     for stage, folder in {**stages, "media": layout.media(corpus)}.items():
         missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}
-    card = json.loads(layout.card(corpus).read_text())
-    return _Corpus(corpus, partition, rated, missing, card["delay_s"], card["data_hash"])
+    delay_s, data_hash = card["delay_s"], card["data_hash"]
+    return _Corpus(corpus, partition, rated, missing, delay_s, rating, data_hash)
 
 
 def _failures(folder: Path) -> Iterator[tuple[str, str]]:
@@ -117,7 +120,7 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
             f"{path}: {len(foreign)} videos are not in the manifest of {data.name}, such as "
             f"{foreign[0]!r}. The traces belong to other data; remove {folder} and run {again}."
         )
-    values = table[["time_s", *DIMENSIONS]].to_numpy(float)
+    values = table[["time_s", *data.rating.names]].to_numpy(float)
     wrong = int((~np.isfinite(values)).any(axis=1).sum())
     if wrong:
         return (
@@ -143,34 +146,43 @@ def _refuse_other_data(data: _Corpus, folder: Path, again: str) -> None:
 
 
 def _sums(data: _Corpus, run: Run, rule: Protocol, traces: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The six sums of every scored video and dimension under one protocol."""
+    """The sums of every scored video and target under one protocol."""
     videos = [v for v in data.partition if v in traces and v in data.gold]
-    pairs = {v: protocols.apply(rule, traces[v], data.gold[v], data.delay_s) for v in videos}
+    how = data.delay_s, data.rating
+    pairs = {v: protocols.apply(rule, traces[v], data.gold[v], *how) for v in videos}
     rows = []
     for part in dict.fromkeys(data.partition.values()):
         inside = [v for v in videos if data.partition[v] == part]
-        for d in DIMENSIONS:
+        for d in data.rating.names:
             scaled = protocols.rescale(rule, [pairs[v][d] for v in inside])
             for video, pair in zip(inside, scaled, strict=True):
-                rows.append((data.name, *run, part, rule.name, d, video, *video_sums(*pair)))
-    names = ["corpus", "fusion", "seed", "partition", "protocol", "target", "video", *SUMS]
+                rows.append((data.name, *run, part, rule.name, d, video, *_sums_of(*pair)))
+    names = ["corpus", "fusion", "seed", "partition", "protocol", "target", "video", *SUMS, ERROR]
     return pd.DataFrame(rows, columns=names).astype({"seed": int, "n": int})
+
+
+def _sums_of(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    return np.append(video_sums(prediction, gold), absolute_error(prediction, gold))
 
 
 def _scores(
     data: _Corpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
 ) -> Iterator[dict[str, Any]]:
-    """A row a partition and target; frames of `mean` are those of the lesser dimension."""
+    """A row a partition and target; frames of `mean` are those of the least target."""
     for part in dict.fromkeys(data.partition.values()):
         rows = table[table["partition"] == part]
-        sums = np.stack(
-            [rows.loc[rows["target"] == d, list(SUMS)].to_numpy(float) for d in DIMENSIONS]
-        )
+        own = [rows.loc[rows["target"] == d, [*SUMS, ERROR]] for d in data.rating.names]
+        sums = np.stack([one.to_numpy(float) for one in own])  # (K, V, 7)
         frames = [int(n) for n in sums[..., 0].sum(axis=1)]
         total = sum(p == part for p in data.partition.values())
-        ccc = point(sums[None], rule.pooling)[0] if sums.shape[1] else np.full(3, np.nan)
+        values = np.full((3, len(own) + 1), np.nan)  # CCC, mean absolute, root mean square error
+        if sums.shape[1]:
+            values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
         said = note or ("" if sums.shape[1] else "no video of this partition was scored")
-        for target, value, n in zip(TARGETS, ccc, [*frames, min(frames)], strict=True):
+        names = (*data.rating.names, MEAN)
+        for target, (ccc, mae, rmse), n in zip(
+            names, values.T, [*frames, min(frames)], strict=True
+        ):
             yield {
                 "corpus": data.name,
                 "fusion": run[0],
@@ -178,7 +190,9 @@ def _scores(
                 "partition": part,
                 "protocol": rule.name,
                 "target": target,
-                "ccc": float(value),
+                "ccc": float(ccc),
+                "mae": float(mae),
+                "rmse": float(rmse),
                 "frames": n,
                 "videos": sums.shape[1],
                 "missing": total - sums.shape[1],

@@ -31,6 +31,10 @@ class _Settings(BaseModel):
 class CorpusSettings(_Settings):
     """Where one corpus lies and in how many jobs its videos are read."""
 
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+    is_: str | None = Field(
+        None, alias="is", description="Class of the corpus; by default the entry's own name."
+    )
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
     shards: Count = Field(2, description="Media and encoding jobs the videos are dealt out to.")
     options: Options = Field({}, description="The corpus' own options (see its file).")
@@ -128,6 +132,16 @@ class Study(_Settings):
     def fusion_class(self, name: str) -> str:
         """The registry's name behind a study's name: `jca_wide: {is: jca}` is a form of `jca`."""
         return self.fusions[name].get("is", name)
+
+    def corpus_class(self, name: str) -> str:
+        """The registry's name behind a study's name, as with fusions: `fold1: {is: iemocap, …}`."""
+        return self.corpora[name].is_ or name
+
+    def corpus_settings(self, name: str) -> dict[str, Any]:
+        """Constructor arguments of a corpus, and `is` where it is not its own name."""
+        own, kind = self.corpora[name], self.corpus_class(name)
+        named = {} if kind == name else {"is": kind}
+        return {**named, "root": own.root, **own.options}
 
     def encoder_names(self) -> list[str]:
         """Every encoder in use, audio first."""

@@ -1,16 +1,19 @@
 """How sure a difference is: the video is the unit, and every fusion meets the same draws of videos.
 
 Pooled CCC is a function of six sums per video, so 10,000 resamplings of videos are one matrix
-product. Shapes: V videos, S seeds, N draws; `sums` end in (V, 6), targets are (3,): valence,
-arousal and the mean of the two CCCs. Seeds are averaged inside each draw: an interval speaks of
-other videos, the standard deviation over seeds of other trainings.
+product. Shapes: V videos, S seeds, K targets, N draws; `sums` end in (V, 6), scores are (K + 1,):
+the CCC of each target and, last, their mean. Seeds are averaged inside each draw: an interval
+speaks of other videos, the standard deviation over seeds of other trainings.
 """
 
 import numpy as np
 from scipy.stats import norm, t
 
-TARGETS = ("valence", "arousal", "mean")
+MEAN = "mean"
+"""The name of the last score, the mean over targets; rankings and claims are in it."""
 SUMS = ("n", "p", "g", "pp", "gg", "pg")
+ERROR = "ae"
+"""The sum of absolute errors, which stands behind `SUMS` in sums.parquet."""
 
 
 def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
@@ -21,6 +24,23 @@ def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
     rated = ~np.isnan(gold)
     p, g = prediction[rated], gold[rated]
     return np.array([len(p), p.sum(), g.sum(), p @ p, g @ g, p @ g], dtype=float)
+
+
+def absolute_error(prediction: np.ndarray, gold: np.ndarray) -> float:
+    """The sum of one video's absolute errors over its rated pairs (N,)."""
+    return float(np.nansum(np.abs(prediction - gold)))
+
+
+def errors(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean absolute and root mean square error over all frames behind sums (K, V, 7).
+
+    (K + 1,) each, the last being the mean over targets. Unit: the gold's.
+    """
+    n, _, _, pp, gg, pg, error = sums.sum(axis=1).T  # (K,)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        both = error / n, np.sqrt(np.maximum(pp + gg - 2 * pg, 0) / n)
+    mae, rmse = (np.append(one, one.mean()) for one in both)
+    return mae, rmse
 
 
 def pooled_ccc(sums: np.ndarray) -> np.ndarray:
@@ -53,13 +73,13 @@ def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.nda
 
 
 def targets(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
-    """Valence, arousal and mean CCC (S, 3, N) of sums (S, 2, V, 6) under weight (N, V)."""
-    both = weighted_score(sums, weight, pooling)  # (S, 2, N)
+    """CCC of each target and their mean (S, K + 1, N) of sums (S, K, V, 6), weight (N, V)."""
+    both = weighted_score(sums, weight, pooling)  # (S, K, N)
     return np.concatenate([both, both.mean(axis=1, keepdims=True)], axis=1)
 
 
 def point(sums: np.ndarray, pooling: str) -> np.ndarray:
-    """Valence, arousal and mean CCC (S, 3) of each seed on the videos as they are."""
+    """CCC of each target and their mean (S, K + 1) of each seed on the videos as they are."""
     return targets(sums, np.ones((1, sums.shape[-2])), pooling)[..., 0]
 
 
@@ -87,17 +107,17 @@ def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
 
 
 def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int) -> np.ndarray:
-    """Two-sided p (3,) that fusions a and b, sums (S, 2, V, 6), are exchangeable video by video.
+    """Two-sided p (K + 1,) that fusions a, b, sums (S, K, V, 6), are exchangeable by video.
 
-    In each draw some videos' sums change sides, all seeds and dimensions at once; p is the share
+    In each draw some videos' sums change sides, all seeds and targets at once; p is the share
     of draws whose difference is at least as large as the real one. All 2^V exchanges are tried
     when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
     """
     swap, exact = exchanges(a.shape[-2], draws, seed)
-    both = np.concatenate([a, b], axis=-2)  # (S, 2, 2V, 6)
+    both = np.concatenate([a, b], axis=-2)  # (S, K, 2V, 6)
     first = targets(both, np.hstack([1 - swap, swap]), pooling).mean(axis=0)
     second = targets(both, np.hstack([swap, 1 - swap]), pooling).mean(axis=0)
-    real = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (3,)
+    real = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (K + 1,)
     smaller = np.abs(first - second) < np.abs(real)[:, None] - 1e-12
     count = (~smaller).sum(axis=1)
     p = count / len(swap) if exact else (1 + count) / (1 + len(swap))

@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from avfusion.losses import ccc_loss
 from avfusion.metrics import ccc
 from avfusion.model import Model, build
 from avfusion.provenance import code_state, machine_state
+from avfusion.rating import DIMENSIONS, Rating
 from avfusion.shards import write_table
 from avfusion.trained import Trained
 from avfusion.whole import write_text
-from avfusion.windows import DIMENSIONS, Batch, Windows
+from avfusion.windows import Batch, Windows
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,10 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     """
     own, chosen = resolved(own, layout)
     corpus, seed, rule = own["corpus"], own["seed"], own["train"]
-    data = Inputs.read(own, layout)
     card = json.loads(layout.card(corpus).read_text())
+    rating = Rating.of(card)
+    own = own | rating.stated()
+    data = Inputs.read(own, layout)
     train = data.windows("train", data.gold("train", layout, card["delay_s"]))
     validation = data.windows("validation", data.gold("validation", layout, card["delay_s"]))
     with deterministic(seed):
@@ -57,7 +60,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
             model,
             batches=lambda generator: _batches(train, rule["batch"], generator),
             loss=lambda model, batch: _loss(model, batch, rule.get("precision", "float32")),
-            validate=lambda model: scores(validation.predict(model), validation.gold),
+            validate=lambda model: scores(validation.predict(model), validation.gold, rating.names),
             folder=folder,
             settings=settings,
             **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
@@ -85,17 +88,19 @@ def _fail(folder: Path, error: RunError, own: dict[str, Any]) -> None:
         (folder / name).unlink(missing_ok=True)
     said = {"reason": error.reason, "next": f"{error.remedy} Then `{command(own)}`."}
     write_text(folder / "failed.json", json.dumps(said, indent=2) + "\n")
-    columns = {"video": str, "partition": str} | dict.fromkeys(("time_s", *DIMENSIONS), float)
+    columns = {"video": str, "partition": str} | dict.fromkeys(
+        ("time_s", *Rating.of(own).names), float
+    )
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     write_table(empty, folder / "traces.parquet")
     log.warning("FAILED  %s The study goes on; its tables show this run as failed.", error)
 
 
-def scores(prediction: Tensor, gold: Tensor) -> dict[str, float]:
-    """Pooled CCC of each dimension over rated rows, and their mean as "score"; both (R, 2)."""
+def scores(prediction: Tensor, gold: Tensor, names: Sequence[str] = DIMENSIONS) -> dict[str, float]:
+    """Pooled CCC of each target over rated rows, and their mean as "score"; both (R, K)."""
     rated = ~gold.isnan()
     found = [ccc(prediction[keep, d], gold[keep, d]).item() for d, keep in enumerate(rated.T)]
-    named = {f"ccc_{name}": value for name, value in zip(DIMENSIONS, found, strict=True)}
+    named = {f"ccc_{name}": value for name, value in zip(names, found, strict=True)}
     return {"score": sum(found) / len(found)} | named
 
 

@@ -14,7 +14,8 @@ from avfusion.grids import command
 from avfusion.inputs import Inputs
 from avfusion.layout import Layout
 from avfusion.model import Model, build
-from avfusion.windows import DIMENSIONS, Windows
+from avfusion.rating import in_unit
+from avfusion.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,12 @@ class Trained:
         return pd.DataFrame({"video": names, "time_s": np.concatenate(times)})
 
     def traces(self, partition: str) -> pd.DataFrame:
-        """A partition as traces.parquet holds it: `video, partition, time_s, valence, arousal`."""
+        """A partition as traces.parquet holds it: `video, partition, time_s`, targets."""
         rows = self.rows(partition)
         rows.insert(1, "partition", partition)
         return rows.assign(**self.predict(self.data.windows(partition)))
 
     def predict(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Valence and arousal (R,) for every row of the windows, as training wrote its traces."""
+        """Every target (R,) for every row of the windows, as training wrote its traces."""
         with deterministic(self.own["seed"]):
-            found = windows.predict(self.model).numpy()
-        return dict(zip(DIMENSIONS, found.T, strict=True))
+            return in_unit(windows.predict(self.model), self.own)

@@ -16,11 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-DIMENSIONS = ("valence", "arousal")
-
 
 class Batch(NamedTuple):
-    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, 2)."""
+    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K)."""
 
     audio: Tensor
     video: Tensor
@@ -33,7 +31,7 @@ class Batch(NamedTuple):
 class Windows:
     """Feature rows of several videos, R in all, and the windows over them.
 
-    audio (R, Da), video (R, Dv): NaN rows where absent; gold (R, 2): NaN where unrated.
+    audio (R, Da), video (R, Dv): NaN rows where absent; gold (R, K): NaN where unrated.
     rows (N, L): the row behind each step; inside (N, L): false where a step lies past the video's
     end; used (N, L): true where the step's prediction is the one that counts for its row.
     """
@@ -62,11 +60,11 @@ class Windows:
         return Batch(audio, video, heard, seen, gold)
 
     def predict(self, model: Callable[..., Any], batch: int = 256) -> Tensor:
-        """Valence and arousal for every row (R, 2), each from the one window that counts."""
-        out = torch.full((len(self.audio), 2), torch.nan)
+        """The K targets of every row (R, K), each from the one window that counts."""
+        out = torch.full(tuple(self.gold.shape), torch.nan)
         with torch.no_grad():
             for which in torch.arange(len(self)).split(batch):
-                prediction, _ = model(*self.batch(which)[:4])  # (B, L, 2)
+                prediction, _ = model(*self.batch(which)[:4])  # (B, L, K)
                 used = self.used[which]
                 out[self.rows[which][used]] = prediction[used]
         return out
@@ -96,7 +94,7 @@ def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.
 def join(
     videos: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]], clips: int, stride: int
 ) -> Windows:
-    """Windows over several videos, each given as audio (R, Da), video (R, Dv) and gold (R, 2)."""
+    """Windows over several videos, each given as audio (R, Da), video (R, Dv) and gold (R, K)."""
     parts: list[list[np.ndarray]] = []
     first = 0
     for audio, video, gold in videos:
@@ -109,14 +107,15 @@ def join(
 def targets(
     time_s: np.ndarray, rated_s: np.ndarray, ratings: np.ndarray, delay_s: dict[str, float]
 ) -> np.ndarray:
-    """Ratings of what happens at time_s (R,): gold at time_s + delay, as (R, 2) float32.
+    """Ratings of what happens at time_s (R,): gold at time_s + delay, as (R, K) float32.
 
-    rated_s (G,) ascending, ratings (G, 2). Linear between two rated neighbours; NaN where one of
-    them is unrated and outside the ratings. Raters answer late: delay_s is how late, a dimension.
+    rated_s (G,) ascending, ratings (G, K). Linear between two rated neighbours; NaN where one of
+    them is unrated and outside the ratings. Raters answer late: delay_s is how late, target by
+    target in the order of the columns.
     """
     columns = []
-    for column, name in enumerate(DIMENSIONS):
-        asked = np.round(time_s + delay_s[name], 6)
+    for column, late_s in enumerate(delay_s.values()):
+        asked = np.round(time_s + late_s, 6)
         if len(rated_s) == 0:
             columns.append(np.full(len(asked), np.nan))
             continue

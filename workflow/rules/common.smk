@@ -32,7 +32,8 @@ shell.prefix(f'set -euo pipefail; export PATH={here}:"$PATH"; ')
 lay = Layout(Path(study.results))
 LOGS = lay.results / "logs"
 TIMES = lay.results / "benchmarks"
-MADE = [name for name in study.corpora if registry.corpora.defines(name, "make")]
+KIND = {name: study.corpus_class(name) for name in study.corpora}
+MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
 FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
 ABSENT = {
@@ -76,14 +77,12 @@ def results_folder(wildcards):
 
 def corpus_settings(wildcards):
     """Constructor arguments of a corpus."""
-    own = study.corpora[wildcards.corpus]
-    return as_json({"root": own.root, **own.options})
+    return as_json(study.corpus_settings(wildcards.corpus))
 
 
 def made_settings(wildcards):
     """As `corpus_settings`, for the corpus that is made at `root`."""
-    (own,) = [study.corpora[name] for name in MADE if ROOTS[name] == wildcards.root]
-    return as_json({"root": own.root, **own.options})
+    return as_json(study.corpus_settings(made_name(wildcards)))
 
 
 def made_name(wildcards):
@@ -142,12 +141,12 @@ def corpus_tree(wildcards):
 
 def made_code(wildcards):
     """The generator's code."""
-    return fingerprint(registry.corpora.module(made_name(wildcards)))
+    return fingerprint(registry.corpora.module(KIND[made_name(wildcards)]))
 
 
 def corpus_code(wildcards):
     """The code that reads and checks a corpus."""
-    return fingerprint(registry.corpora.module(wildcards.corpus), "avfusion.corpora.base")
+    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora.base")
 
 
 def encoder_weights(wildcards):

@@ -22,12 +22,13 @@ rule make_corpus:
 
 
 rule verify:
-    """Check the tree against what the corpus promises; write manifest, gold and truth."""
+    """Check the tree against what the corpus promises; write manifest, gold, labels and truth."""
     input:
         tree=corpus_tree,
     output:
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
+        labels=lay.labels("{corpus}"),
         truth=lay.truth("{corpus}"),
         card=lay.card("{corpus}"),
         checks=lay.checks("{corpus}"),

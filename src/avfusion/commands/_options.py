@@ -49,14 +49,13 @@ def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) ->
 
 
 def corpus_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Constructor arguments of a corpus: its root and its own options."""
+    """Constructor arguments of a corpus: its root and its own options, and `is`, its class."""
 
     def part(study: Any) -> dict[str, Any]:
         if args.corpus not in study.corpora:
             listed = ", ".join(study.corpora)
             raise ConfigError(f"{args.config} lists no corpus {args.corpus!r}, only: {listed}.")
-        own = study.corpora[args.corpus]
-        return {"root": own.root, **own.options}
+        return study.corpus_settings(args.corpus)
 
     own = settings(args, part)
     return {**own, "root": Path(own["root"])}

@@ -16,6 +16,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.registry import corpora
+    from avfusion.corpora.base import build
 
-    corpora.get(args.corpus)(**corpus_settings(args)).make()
+    build(args.corpus, corpus_settings(args)).make()

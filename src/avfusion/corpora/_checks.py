@@ -44,7 +44,10 @@ def common_checks(
     manifest = tables["manifest"]
     yield from _files(corpus, manifest)
     yield from _partitions(corpus, manifest)
-    yield from _gold(corpus, gold, manifest)
+    if corpus.targets:
+        yield from _gold(corpus, gold, manifest)
+    if corpus.classes:
+        yield from _labels(corpus, tables["labels"], manifest)
     yield _spans(tables["truth"], manifest)
 
 
@@ -128,7 +131,7 @@ def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
 
 def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterator[Check]:
     low, high = corpus.value_range
-    values = gold[["valence", "arousal"]]
+    values = gold[list(corpus.targets)]
     outside = gold["video"][((values < low) | (values > high)).any(axis=1)].unique()
     yield check(
         "gold range",
@@ -167,6 +170,42 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
         "gold for listed videos only",
         listed(strays) or "none",
         "It is ignored.",
+        verdict="WARN",
+    )
+
+
+def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Iterator[Check]:
+    labels = labels.dropna(subset=["label"])
+    strange = sorted(set(labels["label"]) - set(corpus.classes))
+    twice = labels["video"][labels["video"].duplicated()]
+    yield check(
+        "labels",
+        not strange and twice.empty,
+        f"at most one label a video, of {', '.join(corpus.classes)}",
+        f"not so: {_listed([*strange, *twice])}"
+        if strange or len(twice)
+        else f"{len(labels)} labels",
+        "Correct the labels; a video in no class has none.",
+    )
+    partition = manifest.set_index("video")["partition"]
+    for part, verdict in zip(PARTITIONS, ("FAIL", "WARN", "WARN"), strict=True):
+        found = set(labels["label"][labels["video"].map(partition) == part])
+        lost = [name for name in corpus.classes if name not in found]
+        yield check(
+            f"classes of {part}",
+            not lost,
+            f"a {part} video of every class",
+            f"none of: {_listed(lost)}" if lost else f"{len(found)} classes",
+            "A class without an example cannot be learnt or scored.",
+            verdict=verdict,
+        )
+    bare = manifest["video"][~manifest["video"].isin(labels["video"])]
+    yield check(
+        "unlabelled",
+        bare.empty,
+        "a label for every video",
+        f"none for {len(bare)}: {_listed(bare)}" if len(bare) else "none",
+        "Runs on classes leave them out.",
         verdict="WARN",
     )
 

@@ -18,6 +18,7 @@ from avfusion.corpora._download import Download
 from avfusion.corpora._tree import Tree
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
+from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
 from avfusion.shards import write_table
 from avfusion.whole import write_text
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
 EXTRA = ("side", "crops", "crops_sha256")  # whose face to follow, or where faces lie ready
-GOLD = ("video", "time_s", "valence", "arousal")
+GOLD = ("video", "time_s")  # and the corpus' targets
+LABELS = ("video", "label")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")
 PARTITIONS = ("train", "validation", "test")
 DEFINED, RECOMPUTED = "by definition", "recomputed"
@@ -68,9 +70,11 @@ class Corpus(ABC):
     """A tree of videos with ratings; subclasses take `root` and their options by keyword."""
 
     name: ClassVar[str]
-    delay_s: ClassVar[dict[str, float]]  # gold(t) describes the stimulus at t - delay_s
+    targets: ClassVar[tuple[str, ...]] = DIMENSIONS  # what is rated over time; () if nothing is
+    value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of every target, in its own unit
+    delay_s: ClassVar[dict[str, float]] = {}  # gold(t) describes the stimulus at t - delay_s
     rating_hz: ClassVar[float]
-    value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    classes: ClassVar[tuple[str, ...]] = ()  # what a whole video is labelled with, if it is
     licence: ClassVar[str]
     obtain: ClassVar[str]  # the sentence that says how to get the files
     access: ClassVar[str] = ""  # who may have it, who signs, where to ask; `avf obtain` prints it
@@ -94,7 +98,14 @@ class Corpus(ABC):
 
     @abstractmethod
     def gold(self) -> pd.DataFrame:
-        """One row a rated instant with the columns `GOLD`; NaN = unrated."""
+        """One row a rated instant: `GOLD` and the targets, in the corpus' unit; NaN = unrated."""
+
+    def labels(self) -> pd.DataFrame:
+        """One row a labelled video with the columns `LABELS`; needed where there are `classes`.
+
+        A video without a row, or with a label that is null, is in no class of the study.
+        """
+        return pd.DataFrame({column: pd.Series(dtype=str) for column in LABELS})
 
     def missing(self) -> list[str]:
         """What should be here and is not, beyond the manifest's own files; for absent.txt."""
@@ -112,12 +123,20 @@ class Corpus(ABC):
         """What a study must know of the corpus; JSON-ready."""
         return {
             "name": self.name,
-            "delay_s": self.delay_s,
-            "rating_hz": self.rating_hz,
+            "targets": list(self.targets),
             "range": list(self.value_range),
+            **({"classes": list(self.classes)} if self.classes else {}),
+            "delay_s": {target: self.delay_s.get(target, 0.0) for target in self.targets},
+            "rating_hz": self.rating_hz,
             "licence": self.licence,
             "obtain": self.obtain,
         }
+
+
+def build(name: str, own: dict[str, Any]) -> Any:
+    """The corpus of a study's name, from its arguments and `is`, which says whose form it is."""
+    arguments = {key: value for key, value in own.items() if key != "is"}
+    return corpora.get(own.get("is", name))(**arguments)
 
 
 def empty_truth() -> pd.DataFrame:
@@ -129,10 +148,11 @@ def empty_truth() -> pd.DataFrame:
 def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     """Check a corpus tree and write its tables below `layout`; 1 if a check fails, else 0.
 
+    own: the arguments of the corpus' class, and `is`, the class' name where it is not `name`.
     A failed corpus leaves checks.csv and fingerprints.parquet only, so that nothing goes on from
     it. Nothing is ever written to the corpus folder.
     """
-    corpus = corpora.get(name)(**own)
+    corpus = build(name, own)
     corpus.cache = layout.verified(name)
     tables, done = _examine(corpus, layout.fingerprints(name))
     write_text(layout.absent(name), _absent(corpus, tables))
@@ -144,6 +164,7 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     outputs = {
         "manifest": layout.manifest(name),
         "gold": layout.gold(name),
+        "labels": layout.labels(name),
         "truth": layout.truth(name),
     }
     failed = [line.name for line in done if line.verdict == "FAIL"]
@@ -155,7 +176,7 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     for table, path in outputs.items():
         write_table(tables[table], path)
     card = corpus.card()
-    card["data_hash"] = _data_hash(tables["manifest"], tables["gold"], card["delay_s"])
+    card["data_hash"] = _data_hash(tables, card["delay_s"])
     write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
     log.info("%s: %d videos, %d checks, none failed", name, len(tables["manifest"]), len(done))
     return 0
@@ -172,10 +193,11 @@ def _examine(corpus: Corpus, out: Path) -> tuple[dict[str, pd.DataFrame], list[C
     corpus.tree = read_tree(corpus.root, corpus.cache / "digests.bin", corpus.fingerprint_files)
     done = [*tree_checks(corpus, corpus.tree.write(out))]
     try:
-        gold = corpus.gold()[list(GOLD)]
+        gold = corpus.gold()[[*GOLD, *corpus.targets]]
         tables = {
             "manifest": with_digests(corpus.videos(), corpus),
             "gold": gold.sort_values(["video", "time_s"], kind="stable", ignore_index=True),
+            "labels": corpus.labels()[list(LABELS)].sort_values("video", ignore_index=True),
             "truth": corpus.truth()[list(TRUTH)],
         }
     except CorpusError as error:
@@ -191,8 +213,9 @@ def _absent(corpus: Corpus, tables: dict[str, pd.DataFrame]) -> str:
     return "".join(f"{name}\n" for name in sorted({*lost, *corpus.missing()}))
 
 
-def _data_hash(manifest: pd.DataFrame, gold: pd.DataFrame, delay_s: dict[str, float]) -> str:
+def _data_hash(tables: dict[str, pd.DataFrame], delay_s: dict[str, float]) -> str:
     digest = hashlib.sha256(json.dumps(delay_s, sort_keys=True).encode())
-    for table in (manifest, gold):
+    for name in ("manifest", "gold", *(["labels"] if len(tables["labels"]) else [])):
+        table = tables[name]
         digest.update(table.to_csv(index=False).encode())
     return digest.hexdigest()

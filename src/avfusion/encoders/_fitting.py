@@ -1,6 +1,6 @@
 """How an encoder is fitted: examples of the train partition with their gold, then frozen.
 
-`gold(t)` describes the stimulus at `t - delay_s` (the rater's reaction time, per dimension), so an
+`gold(t)` describes the stimulus at `t - delay_s` (the rater's reaction time, per target), so an
 example at time t is paired with the gold at `t + delay_s`. Gold of other partitions is not read.
 """
 
@@ -23,15 +23,16 @@ from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.media.store import MediaRecord
 from avfusion.metrics import ccc
+from avfusion.rating import Rating
 from avfusion.whole import write_text
-from avfusion.windows import DIMENSIONS, targets
+from avfusion.windows import targets
 
 log = logging.getLogger(__name__)
 CHUNK = 256
 
 
 class Examples(NamedTuple):
-    """Inputs of a network (N, ...) and what was felt (N, 2), NaN = unrated."""
+    """Inputs of a network (N, ...) and gold in [-1, 1] (N, K), NaN = unrated."""
 
     inputs: Tensor
     gold: Tensor
@@ -52,12 +53,13 @@ class Recipe(NamedTuple):
 class FittedEncoder:
     """Base of the encoders that learn from gold; a subclass says what an example is.
 
-    net(inputs) answers (embedding (B, D), valence and arousal (B, 2)).
+    net(inputs) answers (embedding (B, D), targets (B, K)); K is `outputs`, as the corpus says.
     """
 
     fitted = True
     weights = None
     net: nn.Module
+    outputs: int = 2
     recipe: Recipe
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
@@ -81,6 +83,8 @@ class FittedEncoder:
 
     def fit(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
         """Fit on train, keep the best epoch by validation; writes best.safetensors, …"""
+        rating = Rating.of(json.loads(layout.card(corpus).read_text()))
+        self.outputs = len(rating.names)
         train, validation = (
             self._examples(corpus, partition, own, layout) for partition in ("train", "validation")
         )
@@ -89,13 +93,13 @@ class FittedEncoder:
             net = self.new_net(own)
             self.prepare(net, train.inputs)
         r = self.recipe
-        settings = {"own": own, "examples": content_hash(*train, *validation)}
+        settings = {"own": own, **rating.stated(), "examples": content_hash(*train, *validation)}
         log.info("%s: %d train examples", own["encoder"], len(train.gold))
         fit(
             net,
             batches=self._batches(train),
             loss=lambda model, batch: ccc_loss(model(batch.inputs)[1], batch.gold),
-            validate=lambda model: _validate(model, validation),
+            validate=lambda model: _validate(model, validation, rating.names),
             folder=folder,
             settings=settings,
             epochs=r.epochs,
@@ -115,6 +119,7 @@ class FittedEncoder:
                 f"{path}: fitted under other settings than asked for now. Run "
                 f"`avf fit-encoder CORPUS {own['encoder']}` again with these."
             )
+        self.outputs = len(Rating.of(settings).names)
         self.net = self.new_net(own)
         self.net.load_state_dict(weights)
         self.net.eval().requires_grad_(False)
@@ -136,15 +141,17 @@ class FittedEncoder:
         videos = _videos(corpus, partition, layout)
         gold = pd.read_parquet(layout.gold(corpus), filters=[("video", "in", videos)])
         card = json.loads(layout.card(corpus).read_text())
+        rating = Rating.of(card)
+        late_s = {name: card["delay_s"].get(name, 0.0) for name in rating.names}
         share = self.recipe.most // max(1, len(videos))
         inputs, golds = [], []
         for video in videos:
             record = MediaRecord.open(layout.media(corpus) / video)
             times_s = self.instants(record, own)
             own_gold = gold[gold["video"] == video].sort_values("time_s")
-            ratings = own_gold[list(DIMENSIONS)].to_numpy(float)
+            ratings = rating.inward(own_gold[list(rating.names)].to_numpy(float))
             rated_s = own_gold["time_s"].to_numpy()
-            answer = targets(times_s, rated_s, ratings, card["delay_s"])  # (N, 2)
+            answer = targets(times_s, rated_s, ratings, late_s)  # (N, K)
             rated = np.flatnonzero(~np.isnan(answer).all(1))
             rated = rated[:: max(1, -(-len(rated) // max(1, share)))]
             if len(rated):
@@ -166,11 +173,11 @@ def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
     return sorted(video for video in own if video in readable)
 
 
-def _validate(model: nn.Module, validation: Examples) -> dict[str, float]:
-    """CCC of each dimension over all rated examples; the score is their mean."""
-    prediction = torch.cat([model(x)[1] for x in validation.inputs.split(CHUNK)])  # (N, 2)
+def _validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
+    """CCC of each target over all rated examples; the score is their mean."""
+    prediction = torch.cat([model(x)[1] for x in validation.inputs.split(CHUNK)])  # (N, K)
     found = {}
-    for column, dimension in enumerate(DIMENSIONS):
+    for column, dimension in enumerate(names):
         rated = ~validation.gold[:, column].isnan()
         found[dimension] = ccc(prediction[rated, column], validation.gold[rated, column]).item()
     return {"score": sum(found.values()) / len(found), **found}

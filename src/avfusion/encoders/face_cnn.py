@@ -1,11 +1,11 @@
-"""Small network on aligned faces, fitted to the corpus' own valence and arousal, then frozen.
+"""Small network on aligned faces, fitted to the corpus' own gold, then frozen.
 
 A picture is the aligned face in grey at 56x56 less the video's mean picture, so that the network
 sees how a face moves and not whose it is: with a few tens of faces to learn from, identity is the
 easier cue. That takes the whole video; `at_rest: false` shows the face itself. Four convolutions
 keep the place of what they see (a mouth corner is where it is, since faces are aligned); the
 embedding is averaged over the faces of a clip.
-Every learned choice is by train and validation gold; the loss is CCC of both dimensions.
+Every learned choice is by train and validation gold; the loss is CCC of each target.
 """
 
 from itertools import pairwise
@@ -51,7 +51,7 @@ class FaceCnn(FittedEncoder):
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
         """A network with fresh weights."""
-        return _Net(self.dim)
+        return _Net(self.dim, self.outputs)
 
     def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
         """Times of the faces to fit on, `fit_hz` a second."""
@@ -124,7 +124,7 @@ def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class _Net(nn.Module):
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, outputs: int) -> None:
         super().__init__()
         widths = (1, 16, 32, 64)
         layers: list[nn.Module] = []
@@ -133,10 +133,10 @@ class _Net(nn.Module):
             layers += [nn.ReLU()]
         self.look = nn.Sequential(*layers, nn.Conv2d(64, 32, 1), nn.ReLU(), nn.Flatten())
         self.embed = nn.Sequential(nn.Dropout(0.3), nn.Linear(32 * 7 * 7, dim), nn.Tanh())
-        self.rate = nn.Linear(dim, 2)
+        self.rate = nn.Linear(dim, outputs)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 56, 56) to embeddings (B, D) and valence, arousal (B, 2)."""
+        """Pictures (B, 56, 56) to embeddings (B, D) and targets (B, K)."""
         x = pictures.float() / GREYS
         embedding = self.embed(self.look(x[:, None]))
         return embedding, self.rate(embedding)

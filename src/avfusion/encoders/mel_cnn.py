@@ -1,4 +1,4 @@
-"""Small network on log-mel patches, fitted to the corpus' own valence and arousal, then frozen.
+"""Small network on log-mel patches, fitted to the corpus' own gold, then frozen.
 
 A patch ends at the clip's end and reaches back `context_s`, longer than the clip itself, because
 prosody (the course of pitch and loudness) is not visible in 0.64 s. Later sound reaches it only
@@ -51,7 +51,7 @@ class MelCnn(FittedEncoder):
 
     def new_net(self, own: dict[str, Any]) -> nn.Module:
         """A network with fresh weights."""
-        return _Net(self.dim, own["media"]["mel_bands"])
+        return _Net(self.dim, own["media"]["mel_bands"], self.outputs)
 
     def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
         """Ends of the patches to fit on, `fit_hz` a second, where the last clip_s holds audio."""
@@ -121,7 +121,7 @@ class MelCnn(FittedEncoder):
 
 
 class _Net(nn.Module):
-    def __init__(self, dim: int, bands: int) -> None:
+    def __init__(self, dim: int, bands: int, outputs: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
@@ -134,10 +134,10 @@ class _Net(nn.Module):
         self.embed = nn.Sequential(
             nn.Dropout(0.5), nn.Linear(3 * 64 * math.ceil(bands / 16), dim), nn.Tanh()
         )
-        self.rate = nn.Linear(dim, 2)
+        self.rate = nn.Linear(dim, outputs)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches (B, rows, bands) to embeddings (B, D) and valence, arousal (B, 2)."""
+        """Patches (B, rows, bands) to embeddings (B, D) and targets (B, K)."""
         x = (patches.float() - self.mean) / (self.deviation + 1e-3)
         x = self.listen(x[:, None])  # (B, 64, rows / 16, bands / 16)
         newest = x[:, :, -(x.shape[2] // 4) :]

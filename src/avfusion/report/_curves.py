@@ -1,6 +1,6 @@
 """Curves of CCC over levels of corruption: estimates, what is lost, and paired differences of it.
 
-Shapes: L levels of one corruption, whole input first; V videos, S seeds, N draws; targets are (3,).
+Shapes: L levels of one corruption, whole input first; V videos, S seeds, N draws, K targets.
 Loss is the mean of a curve over its levels (trapezoids, over the greatest level) below its start.
 """
 
@@ -15,9 +15,11 @@ from avfusion import protocol, stats
 from avfusion.corruptions import MODALITIES, find
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.protocol import DIMENSIONS, Protocol
+from avfusion.protocol import Protocol
+from avfusion.rating import DIMENSIONS
+from avfusion.report._estimate import read_rating
 from avfusion.robust import WHOLE, Case, cases
-from avfusion.stats import SUMS, TARGETS
+from avfusion.stats import MEAN, SUMS
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Curves:
     videos: list[str]
     levels: dict[str, np.ndarray]  # corruption -> (L,), that of whole input first
     absent: dict[str, dict[Case, float]]  # modality -> case -> share of clips without it
-    sums: dict[str, dict[int, dict[Case, np.ndarray]]]  # fusion -> seed -> case -> (2, V, 6)
+    sums: dict[str, dict[int, dict[Case, np.ndarray]]]  # fusion -> seed -> case -> (K, V, 6)
+    names: tuple[str, ...] = DIMENSIONS  # K targets
 
     def stack(self, fusion: str, seeds: list[int], corruption: str) -> np.ndarray:
-        """Sums (L, S, 2, V, 6) of a fusion's runs along one corruption."""
+        """Sums (L, S, K, V, 6) of a fusion's runs along one corruption."""
         own = [self.sums[fusion][seed] for seed in seeds]
         return np.stack([[run[case] for run in own] for case in self.cases(corruption)])
 
@@ -61,12 +64,13 @@ def read_curves(corpus: str, study: dict[str, Any], layout: Layout) -> Curves | 
     by_run = {run: by_run[run] for run in runs if run in by_run}
     if not by_run:
         return None
+    names = read_rating(corpus, layout).names
     videos = sorted(set.intersection(*(set(rows["video"]) for rows in by_run.values())))
     sums: dict[str, dict[int, dict[Case, np.ndarray]]] = {}
     for (fusion, seed), rows in by_run.items():
         at = rows.set_index(["corruption", "level", "target", "video"])[list(SUMS)].sort_index()
         own = {
-            case: np.stack([at.loc[(*case, d)].loc[videos].to_numpy(float) for d in DIMENSIONS])
+            case: np.stack([at.loc[(*case, d)].loc[videos].to_numpy(float) for d in names])
             for case in wanted
         }
         sums.setdefault(fusion, {})[seed] = own
@@ -75,7 +79,7 @@ def read_curves(corpus: str, study: dict[str, Any], layout: Layout) -> Curves | 
     share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()
     absent = {modality: share[f"no_{modality}"].to_dict() for modality in MODALITIES}
     rule = protocol.load(study["headline"])
-    return Curves(corpus, rule, table["partition"].iloc[0], videos, levels, absent, sums)
+    return Curves(corpus, rule, table["partition"].iloc[0], videos, levels, absent, sums, names)
 
 
 def shares(levels: np.ndarray) -> np.ndarray:
@@ -105,15 +109,15 @@ def estimates(curves: Curves, study: dict[str, Any]) -> tuple[pd.DataFrame, pd.D
     for fusion, name in itertools.product(curves.sums, curves.levels):
         seeds, places = sorted(curves.sums[fusion]), curves.places(name)
         sums = curves.stack(fusion, seeds, name)
-        each = np.stack([stats.point(one, pooling) for one in sums])  # (L, S, 3)
+        each = np.stack([stats.point(one, pooling) for one in sums])  # (L, S, K + 1)
         drawn = np.stack([stats.targets(one, weight, pooling).mean(axis=0) for one in sums])
-        spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full((len(places), 3), np.nan)
-        ends = stats.interval(drawn, count, how["alpha"])  # (2, L, 3)
-        lost = loss(each.mean(axis=1), places)  # (3,)
+        spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(each.shape[::2], np.nan)
+        ends = stats.interval(drawn, count, how["alpha"])  # (2, L, K + 1)
+        lost = loss(each.mean(axis=1), places)  # (K + 1,)
         low, high = stats.interval(loss(drawn, places), count, how["alpha"])
         key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
         size = {"seeds": len(seeds), "videos": count}
-        for t, target in enumerate(TARGETS):
+        for t, target in enumerate((*curves.names, MEAN)):
             whole = each[0].mean(axis=0)[t]
             losses.append({**key, "target": target, "whole": whole, "mean": whole - lost[t],
                            "loss": lost[t], "low": low[t], "high": high[t], **size})  # fmt: skip
@@ -145,7 +149,7 @@ def comparisons(curves: Curves, study: dict[str, Any]) -> pd.DataFrame:
             drawn = _lost(b, levels, pooling, weight) - _lost(a, levels, pooling, weight)
             low, high = stats.interval(drawn, count, how["alpha"])
             p = swap_test(a, b, levels, pooling, how)
-            for t, target in enumerate(TARGETS):
+            for t, target in enumerate((*curves.names, MEAN)):
                 rows.append({"corpus": curves.corpus, "corruption": name, "target": target,
                              "fusion": pair[0], "other": pair[1], "difference": gap[t, 0],
                              "low": low[t], "high": high[t], "p": p[t]})  # fmt: skip
@@ -161,12 +165,12 @@ def comparisons(curves: Curves, study: dict[str, Any]) -> pd.DataFrame:
 def swap_test(
     a: np.ndarray, b: np.ndarray, levels: np.ndarray, pooling: str, how: dict[str, Any]
 ) -> np.ndarray:
-    """Two-sided p (3,) that fusions a and b, sums (L, S, 2, V, 6), lose alike.
+    """Two-sided p (K + 1,) that fusions a and b, sums (L, S, K, V, 6), lose alike.
 
     As `stats.swap_test`: in each draw some videos change sides, with all their levels and seeds.
     """
     swap, exact = stats.exchanges(a.shape[-2], how["draws"], how["seed"])
-    both = np.concatenate([a, b], axis=-2)  # (L, S, 2, 2V, 6)
+    both = np.concatenate([a, b], axis=-2)  # (L, S, K, 2V, 6)
     first = _lost(both, levels, pooling, np.hstack([1 - swap, swap]))
     second = _lost(both, levels, pooling, np.hstack([swap, 1 - swap]))
     real = (_lost(a, levels, pooling) - _lost(b, levels, pooling))[:, 0]
@@ -178,7 +182,7 @@ def swap_test(
 def _lost(
     sums: np.ndarray, levels: np.ndarray, pooling: str, weight: np.ndarray | None = None
 ) -> np.ndarray:
-    """Loss of a fusion, sums (L, S, 2, V, 6), averaged over seeds, in each draw: (3, N)."""
+    """Loss of a fusion, sums (L, S, K, V, 6), averaged over seeds, in each draw: (K + 1, N)."""
     weight = np.ones((1, sums.shape[-2])) if weight is None else weight
     drawn = [stats.targets(one, weight, pooling).mean(axis=0) for one in sums]
     return loss(np.stack(drawn), levels)

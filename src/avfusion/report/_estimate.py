@@ -11,8 +11,9 @@ import pandas as pd
 from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.protocol import DIMENSIONS, Protocol
-from avfusion.stats import SUMS, TARGETS
+from avfusion.protocol import Protocol
+from avfusion.rating import DIMENSIONS, Rating
+from avfusion.stats import MEAN, SUMS
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,23 @@ class Scored:
     missing: list[str]
     unlearnt: list[str]  # missing from the other partitions: fitted or chosen without them
     notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
-    sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (2, V, 6)
+    sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (K, V, 6)
+    names: tuple[str, ...] = DIMENSIONS  # K targets
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets and, last, their mean."""
+        return *self.names, MEAN
 
     def stack(self, fusion: str, seeds: list[int]) -> np.ndarray:
-        """Sums (S, 2, V, 6) of a fusion's runs with these seeds."""
+        """Sums (S, K, V, 6) of a fusion's runs with these seeds."""
         return np.stack([self.sums[fusion][seed] for seed in seeds])
+
+
+def read_rating(corpus: str, layout: Layout) -> Rating:
+    """What a corpus rates, as its card says."""
+    path = layout.card(corpus)
+    return Rating.of(json.loads(path.read_text()) if path.is_file() else {})
 
 
 def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
@@ -69,16 +82,17 @@ def read_scored(
     notes = {run: said.get(run, "not scored") for run in wanted if run not in runs}
     runs = {run: runs[run] for run in wanted if run in runs}
     videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
+    names = read_rating(corpus, layout).names
     table: dict[str, dict[int, np.ndarray]] = {}
     for (fusion, seed), rows in runs.items():
         by = rows.set_index(["target", "video"])[list(SUMS)]
         table.setdefault(fusion, {})[seed] = np.stack(
-            [by.loc[d].loc[videos].to_numpy(float) for d in DIMENSIONS]
+            [by.loc[d].loc[videos].to_numpy(float) for d in names]
         )
     gone = pd.read_csv(folder / "missing.csv")
     here = gone["partition"] == partition
     missing, unlearnt = (sorted(set(gone.loc[of, "video"].astype(str))) for of in (here, ~here))
-    return Scored(corpus, rule, partition, videos, missing, unlearnt, notes, table)
+    return Scored(corpus, rule, partition, videos, missing, unlearnt, notes, table, names)
 
 
 def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
@@ -86,20 +100,22 @@ def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
     how = study["statistics"]
     count = len(scored.videos)
     weight = stats.draw(count, how["draws"], how["seed"]) if count else None
-    rows = []
+    rows, width = [], len(scored.targets)
     for fusion in study["fusions"]:
         seeds = sorted(scored.sums.get(fusion, {})) if count else []
-        values = np.full((4, 3), np.nan)  # mean, sd, low, high
-        frames = np.zeros(2, int)
+        values = np.full((4, width), np.nan)  # mean, sd, low, high
+        frames = np.zeros(width - 1, int)
         if seeds:
             sums = scored.stack(fusion, seeds)
-            each = stats.point(sums, scored.rule.pooling)  # (S, 3)
-            samples = stats.targets(sums, weight, scored.rule.pooling).mean(axis=0)  # (3, N)
-            spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(3, np.nan)
+            each = stats.point(sums, scored.rule.pooling)  # (S, K + 1)
+            samples = stats.targets(sums, weight, scored.rule.pooling).mean(axis=0)  # (K + 1, N)
+            spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(width, np.nan)
             ends = stats.interval(samples, count, how["alpha"])
             values = np.stack([each.mean(axis=0), spread, *ends])
             frames = sums[0, :, :, 0].sum(axis=1).astype(int)
-        for target, column, n in zip(TARGETS, values.T, [*frames, frames.min()], strict=True):
+        for target, column, n in zip(
+            scored.targets, values.T, [*frames, frames.min()], strict=True
+        ):
             rows.append(
                 {
                     **_key(scored),
@@ -119,7 +135,7 @@ def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
 
 
 def ranking(table: pd.DataFrame) -> list[str]:
-    """Fusions by their mean of both CCCs, best first, those without a score last."""
+    """Fusions by their mean CCC, best first, those without a score last."""
     rows = table[table["target"] == "mean"]
     return list(rows.sort_values("mean", ascending=False, kind="stable")["fusion"])
 
@@ -130,11 +146,11 @@ def comparisons(scored: Scored, study: dict[str, Any], order: list[str]) -> pd.D
     rows = []
     for pair in itertools.combinations(order, 2):
         nothing = dict.fromkeys(("difference", "low", "high", "p"), np.nan)
-        found = [nothing] * len(TARGETS)
+        found = [nothing] * len(scored.targets)
         seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
         if seeds and len(scored.videos) > 1:
             found = _compare(scored, pair, seeds, how)
-        for target, values in zip(TARGETS, found, strict=True):
+        for target, values in zip(scored.targets, found, strict=True):
             names = {"target": target, "fusion": pair[0], "other": pair[1]}
             rows.append({**_key(scored), **names, **values, "seeds": len(seeds)})
     table = pd.DataFrame(rows)
@@ -160,7 +176,7 @@ def _compare(
     pooling, count = scored.rule.pooling, len(scored.videos)
     a, b = (scored.stack(fusion, seeds) for fusion in pair)
     weight = stats.draw(count, how["draws"], how["seed"])
-    gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (3,)
+    gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (K + 1,)
     samples = (stats.targets(a, weight, pooling) - stats.targets(b, weight, pooling)).mean(axis=0)
     low, high = stats.interval(samples, count, how["alpha"])
     p = stats.swap_test(a, b, pooling, how["draws"], how["seed"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from avfusion.report._fig_read import TARGETS, Caption, CorpusFiles, interval, number, order
+from avfusion.report._fig_read import Caption, CorpusFiles, interval, number, order, printed
 from avfusion.report._words import absence
 from avfusion.report.style import INK, PAPER, SOFT, looks
 from avfusion.runs import failure
@@ -22,9 +22,9 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     if not scored:
         return None
     names = scored + [name for name in files.study["fusions"] if name not in scored]
-    figure, axes = _panels(len(names))
+    figure, axes = _panels(len(names), len(printed(files.names)))
     seeds, style = files.seed_scores(), looks(files.study["fusions"])
-    for axis, target in zip(axes, TARGETS, strict=True):
+    for axis, (target, words) in zip(axes, printed(files.names).items(), strict=True):
         rows = scores[scores["target"] == target].set_index("fusion")
         for y, name in enumerate(names):
             points = _ccc_of(seeds, name, target)
@@ -35,7 +35,7 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
             else:
                 axis.annotate(_lost(rows, name), (0.5, y), xycoords=("axes fraction", "data"),
                               ha="center", va="center", color=SOFT, fontsize=8)  # fmt: skip
-        axis.set_title(target)
+        axis.set_title(words)
         axis.set_xlabel("CCC")
     axes[0].set_yticks(range(len(names)), names)
     return figure, _ccc_caption(files, scores, scored)
@@ -53,17 +53,17 @@ def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     if len(names) < 2 or not len(pairs):
         return None
     best, others = names[0], names[1:]
-    figure, axes = _panels(len(others))
+    figure, axes = _panels(len(others), len(printed(files.names)))
     style = looks(files.study["fusions"])
     told = []
-    for axis, target in zip(axes, TARGETS, strict=True):
+    for axis, (target, words) in zip(axes, printed(files.names).items(), strict=True):
         axis.axvline(0, color=SOFT, linewidth=1)
         for y, name in enumerate(others):
             row = against(pairs, name, best, target)
             if row is not None and np.isfinite(row["difference"]):
                 _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
                 told += [name] if row["told_apart"] and target == "mean" else []
-        axis.set_title(target)
+        axis.set_title(words)
         axis.set_xlabel(f"CCC minus {best}'s")
     axes[0].set_yticks(range(len(others)), others)
     return figure, _difference_caption(files, best, told, len(others))
@@ -89,11 +89,11 @@ def _ccc_of(seeds: pd.DataFrame, name: str, target: str) -> np.ndarray:
     return seeds.loc[keep].sort_values("seed")["ccc"].to_numpy()
 
 
-def _panels(rows: int) -> "tuple[Figure, list[Axes]]":
+def _panels(rows: int, columns: int) -> "tuple[Figure, list[Axes]]":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.2, 1.15 + 0.36 * rows), layout="constrained")
-    axes = list(figure.subplots(1, len(TARGETS), sharex=True, sharey=True))
+    axes = list(figure.subplots(1, columns, sharex=True, sharey=True, squeeze=False)[0])
     for axis in axes:
         axis.grid(axis="x")
         axis.tick_params(left=False)
@@ -124,7 +124,7 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
         f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
         f"{files.confidence} interval over videos; "
-        f"small points below it: single runs. Sorted by the mean of valence and arousal."
+        f"small points below it: single runs. Sorted by the mean of {files.mean_of}."
         f"{_unfinished(files)}"
     )
     alt = f"Mean CCC with {files.confidence} interval, best first: " + "; ".join(said) + "."

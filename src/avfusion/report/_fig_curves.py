@@ -70,9 +70,9 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
 def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:
     runs, asked = len(epochs.groupby(["fusion", "seed"])), len(files.runs())
     text = (
-        f"Training on {files.corpus}: loss on the train partition above, mean CCC of valence and "
-        f"arousal on the validation partition below, one line a run ({runs} of {asked} runs). "
-        f"Marker: the epoch whose weights are kept."
+        f"Training on {files.corpus}: loss on the train partition above, mean CCC of "
+        f"{files.mean_of} on the validation partition below, one line a run ({runs} of {asked} "
+        f"runs). Marker: the epoch whose weights are kept."
     )
     best = epochs.groupby("fusion")["score"].max()
     said = "; ".join(f"{name} {number(best[name])}" for name in names)

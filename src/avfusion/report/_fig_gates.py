@@ -126,17 +126,17 @@ def _over_time(
 
     spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
     rows = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
-    gates = [name for name in weights if name.startswith(PREFIX)]
-    ratios = [*([0.17 * rows] if rows else []), *([0.55] * len(gates)), 1.2, 1.2]
+    gates, count = [name for name in weights if name.startswith(PREFIX)], len(files.names)
+    ratios = [*([0.17 * rows] if rows else []), *([0.55] * len(gates)), *[1.2] * count]
     figure = Figure(figsize=(8.2, 1.2 + sum(ratios)), layout="constrained")
     axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     if rows:
         draw_tiers(axes[0], spans)
     for axis in axes[1 if rows else 0 :]:
         shade(axis, spans)
-    for axis, gate in zip(axes[-2 - len(gates) : -2], gates, strict=True):
+    for axis, gate in zip(axes[-count - len(gates) : -count], gates, strict=True):
         _weight(axis, weights, gate)
-    for axis, target in zip(axes[-2:], ("valence", "arousal"), strict=True):
+    for axis, target in zip(axes[-count:], files.names, strict=True):
         by_time = lines.groupby("time_s")[target]
         colour = looks(files.study["fusions"])[weights["fusion"].iloc[0]].colour
         axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.2,
@@ -146,7 +146,7 @@ def _over_time(
         axis.plot(by_time.mean().index, by_time.mean(), color=colour, label="prediction")
         axis.set_ylabel(target)
         axis.grid(axis="y")
-    axes[-2].legend(loc="upper right", bbox_to_anchor=(1, 1.25), ncols=2, fontsize=8)
+    axes[-count].legend(loc="upper right", bbox_to_anchor=(1, 1.25), ncols=2, fontsize=8)
     axes[-1].set_xlim(0, weights["time_s"].max())
     axes[-1].set_xlabel("time in the video, s")
     return figure
@@ -177,5 +177,5 @@ def _time_caption(files: CorpusFiles, fusion: str, video: str, spans: pd.DataFra
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
-    alt = f"Weights of the gates of {fusion} over time, above predicted valence and arousal."
+    alt = f"Weights of the gates of {fusion} over time, above predicted {files.mean_of}."
     return Caption(files.corpus, "gates", f"Gates of {fusion} over time, {video}", text, alt)

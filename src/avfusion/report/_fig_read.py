@@ -9,8 +9,18 @@ import numpy as np
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.rating import Rating
+from avfusion.report._words import and_list
+from avfusion.stats import MEAN
 
-TARGETS = ("mean", "valence", "arousal")  # of figures and the page: the headline's first
+
+def printed(names: tuple[str, ...]) -> dict[str, str]:
+    """Targets as tables and figures show them, the headline's first: name in files -> words.
+
+    >>> printed(("valence", "arousal")), printed(("fatigue",))
+    ({'mean': 'mean', 'valence': 'valence', 'arousal': 'arousal'}, {'mean': 'fatigue'})
+    """
+    return {MEAN: MEAN} | {n: n for n in names} if len(names) > 1 else {MEAN: names[0]}
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class CorpusFiles:
         return rows[keep & (rows["protocol"] == self.study["headline"])]
 
     def gold(self) -> pd.DataFrame:
-        """Gold standard of the corpus: video, time_s, valence, arousal."""
+        """Gold standard of the corpus: video, time_s and its targets."""
         return read(self.layout.gold(self.corpus))
 
     def truth(self) -> pd.DataFrame:
@@ -99,6 +109,21 @@ class CorpusFiles:
         """corpus.json, empty where the corpus was not verified."""
         path = self.layout.card(self.corpus)
         return json.loads(path.read_text()) if path.is_file() else {}
+
+    @property
+    def kind(self) -> str:
+        """The corpus' class in the registry."""
+        return self.study["corpora"][self.corpus].get("is") or self.corpus
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the corpus rates."""
+        return Rating.of(self.card()).names
+
+    @property
+    def mean_of(self) -> str:
+        """What the headline score is the mean of, in words."""
+        return and_list(list(self.names))
 
     def delay_s(self, target: str) -> float:
         """How far the raters' judgement trails the stimulus."""

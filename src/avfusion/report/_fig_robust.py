@@ -1,4 +1,4 @@
-"""Figure of corrupted input: valence and arousal CCC by level, a row a corruption.
+"""Figure of corrupted input: each target's CCC by level, a row a corruption.
 
 The form of Fig. 3 of Praveen, Alam: "Inconsistency-Aware Cross-Attention", arXiv:2405.12853.
 """
@@ -31,10 +31,11 @@ def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     corruptions = [name for name in files.study["robustness"] if name in set(table["corruption"])]
     named = named_fusions(files, table)
     figure = Figure(figsize=(8.2, 0.6 + 2.0 * len(corruptions)), layout="constrained")
-    grid = figure.subplots(len(corruptions), 2, sharey="col", squeeze=False)
+    size = len(corruptions), len(files.names)
+    grid = figure.subplots(*size, sharey="col", squeeze=False)
     for name, axes in zip(corruptions, grid, strict=True):
         rows = table[table["corruption"] == name]
-        for axis, target in zip(axes, ("valence", "arousal"), strict=True):
+        for axis, target in zip(axes, files.names, strict=True):
             _panel(axis, files, rows[rows["target"] == target], named)
             _levels(axis, name, rows.drop_duplicates("place").sort_values("place"))
             axis.set_title(f"{target}: {describe(name)}")

@@ -54,20 +54,23 @@ def _draw(
 
     spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
     tiers = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
-    size = (8.2, 4.5 + 0.17 * tiers)
+    count = len(files.names)
+    size = (8.2, 0.5 + 2 * count + 0.17 * tiers)
     figure = Figure(figsize=size, layout="constrained")
-    ratios = [0.17 * tiers, 2, 2] if tiers else [2, 2]
-    axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    ratios = [*([0.17 * tiers] if tiers else []), *[2] * count]
+    grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
+    axes = list(grid[:, 0])
     if tiers:
         draw_tiers(axes[0], spans)
-    for axis, target in zip(axes[-2:], ("valence", "arousal"), strict=True):
+    for axis, target in zip(axes[-count:], files.names, strict=True):
         shade(axis, spans)
         axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.4,
                   label="gold", zorder=2.5)  # fmt: skip
         _lines(axis, files, shown, lines, target)
         axis.set_ylabel(target)
         axis.grid(axis="y")
-    axes[-2].sharey(axes[-1])
+    for axis in axes[-count:-1]:
+        axis.sharey(axes[-1])
     axes[-1].set_ylim(_limits(files, gold, lines))
     axes[-1].set_xlabel("time in the video, s")
     axes[-1].set_xlim(0, lines["time_s"].max())
@@ -78,7 +81,7 @@ def _draw(
 
 def _limits(files: CorpusFiles, gold: pd.DataFrame, lines: pd.DataFrame) -> tuple[float, float]:
     """What is drawn and a little more, at most a quarter beyond the rating scale at either end."""
-    columns = ["valence", "arousal"]
+    columns = list(files.names)
     low, high = files.card().get("range", (-1.0, 1.0))
     room, edge = (high - low) / 4, (high - low) / 50
     values = pd.concat([gold[columns], lines[columns]])
@@ -124,7 +127,7 @@ def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
 
 
 def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
-    delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in ("valence", "arousal"))
+    delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in files.names)
     count = len(files.study["seeds"])
     text = (
         f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
@@ -138,6 +141,6 @@ def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFra
         f"{s.kind} in {s.modality} from {s.start_s:.1f} to {s.end_s:.1f} s"
         for s in spans.itertuples()
     )
-    alt = f"Valence and arousal over time: gold and {', '.join(shown)}."
+    alt = f"{files.mean_of.capitalize()} over time: gold and {', '.join(shown)}."
     alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
     return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)

@@ -15,11 +15,11 @@ def card(files: CorpusFiles) -> dict[str, Any]:
     """corpus.json as lines, what the corpus' own file says of itself, and what verifying found."""
     facts = {_label(key): _fact(value) for key, value in files.card().items() if key != "name"}
     try:
-        text = ast.get_docstring(ast.parse(corpus_files.source(files.corpus).read_text())) or ""
+        text = ast.get_docstring(ast.parse(corpus_files.source(files.kind).read_text())) or ""
     except AvfError:
         text = ""
     try:
-        obtain = str(corpus_files.constant(files.corpus, "obtain") or "")
+        obtain = str(corpus_files.constant(files.kind, "obtain") or "")
     except (AvfError, ValueError):  # unknown here, or not a plain text
         obtain = ""
     checks = plain(

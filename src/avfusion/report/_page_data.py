@@ -8,7 +8,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.report._fig_protocols import by_protocol, stamps
-from avfusion.report._fig_read import TARGETS, CorpusFiles, interval, number, order, read
+from avfusion.report._fig_read import CorpusFiles, interval, number, order, printed, read
 from avfusion.report._page_card import card, partitions
 from avfusion.report._page_figures import figures_of
 from avfusion.report._page_paths import without_paths
@@ -35,6 +35,7 @@ def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
         "sentences": said.get("sentences") or [f"{files.corpus}: not run."],
         "caveats": [without_paths(text) for text in said.get("caveats", [])],
         "header": said.get("header", ""),
+        "targets": list(printed(files.names).values()),
         "rows": rows if run else [],
         "comparisons": comparisons(files) if run else [],
         "protocols": protocols(files) if run else {},
@@ -63,7 +64,7 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "colour": style[name].colour,
                 "run": True,
                 "best": bool(first.get("best", False)),
-                "cells": [_cell(rows.loc[target]) for target in TARGETS],
+                "cells": [_cell(rows.loc[target]) for target in printed(files.names)],
                 "seeds": of_seeds(int(first["seeds"]), files.study).rpartition(" ")[0],
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
@@ -102,7 +103,8 @@ def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
     pairs = files.headline("comparisons")
     if not len(pairs):
         return []
-    first = {target: i for i, target in enumerate(TARGETS)}
+    first = {target: i for i, target in enumerate(printed(files.names))}
+    pairs = pairs[pairs["target"].isin(first)]
     rows = pairs.assign(at=pairs["target"].map(first)).sort_values("at", kind="stable")
     return [
         {

@@ -77,7 +77,7 @@ def _commands(files: CorpusFiles) -> list[str]:
     name, runs = files.corpus, files.runs()
     if not files.card():
         return []
-    made = [f"avf make-corpus {name}"] if _known(corpora.defines, name, "make") else []
+    made = [f"avf make-corpus {name}"] if _known(corpora.defines, files.kind, "make") else []
     lines = [*made, f"avf verify {name}", f"avf media {name}", f"avf index results/media/{name}"]
     for encoder in dict.fromkeys(n for own in files.study["features"].values() for n in own):
         if _known(encoders.constant, encoder, "fitted"):

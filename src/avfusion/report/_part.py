@@ -29,7 +29,7 @@ class Part:
 
     @property
     def mean_pairs(self) -> pd.DataFrame:
-        """Comparisons in the mean of both CCCs."""
+        """Comparisons in the mean CCC."""
         return self.pairs[self.pairs["target"] == "mean"] if len(self.pairs) else self.pairs
 
     @property

@@ -147,8 +147,8 @@ def protocol_header(scored: Scored) -> str:
     """What a table of protocols shows."""
     return (
         f"The same predictions on {len(scored.videos)} {scored.partition} videos of "
-        f"{scored.corpus} under each protocol, {_missing(scored)}: mean of valence and arousal "
-        "CCC, averaged over seeds, and in brackets the rank it gives."
+        f"{scored.corpus} under each protocol, {_missing(scored)}: mean CCC of "
+        f"{and_list(list(scored.names))}, averaged over seeds, and in brackets the rank it gives."
     )
 
 

@@ -81,7 +81,7 @@ def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
 def _preface(study: dict[str, Any]) -> str:
     how = study["statistics"]
     return (
-        f"Each claim is checked in the mean of valence and arousal CCC, paired by video and seed: "
+        f"Each claim is checked in the mean CCC over the targets, paired by video and seed: "
         f"effect with its {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} bootstrap "
         f"draws of whole videos, p by exchanging fusions video by video, Holm's correction over "
         f"the claims of a corpus. Supported or contradicted: corrected p at most {how['alpha']:g} "

@@ -7,6 +7,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.report import _estimate, _text, _words
+from avfusion.report._fig_read import printed
 from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report.claims_table import write_claims
@@ -14,9 +15,7 @@ from avfusion.report.gate_table import write_gates
 from avfusion.report.grid_table import budget, write_grids
 from avfusion.report.published_table import write_published
 from avfusion.report.robust_table import write_robustness
-from avfusion.stats import TARGETS
-
-ORDER = ("mean", "valence", "arousal")  # of a printed table: the headline target first
+from avfusion.stats import MEAN
 
 
 def write_tables(study: dict[str, Any], layout: Layout) -> None:
@@ -50,15 +49,17 @@ def _write_scores(
         corpus, said = part.scored.corpus, _words.header(part.scored, study)
         said += f" {_words.bold(part.tied)}"
         cells = [_wide_cells(part, name, study) for name in part.order]
-        shown += [f"## {corpus}", said, markdown(["fusion", *(f"{t} CCC" for t in ORDER)], cells)]
+        words = list(printed(part.scored.names).values())
+        head = ["fusion", *(f"{word} CCC" for word in words)]
+        shown += [f"## {corpus}", said, markdown(head, cells)]
         shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
-        head = ["fusion", "mean CCC", "interval", "valence", "arousal"]
+        head = ["fusion", f"{words[0]} CCC", "interval", *words[1:]]
         cells = [_slim_cells(part, name, study) for name in part.order]
         typeset.append(latex(head, cells, said, f"scores-{corpus}"))
         headline = part.scores["protocol"] == study["headline"]
         best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
         rows.append(part.scores.assign(best=best))
-    rows += [_not_run(corpus, study) for corpus in absent]
+    rows += [_not_run(corpus, study, layout) for corpus in absent]
     shown += [line for corpus in absent for line in _words.not_run(corpus)]
     _text.write_csv(layout.tables / "scores.csv", _join(rows))
     _text.write_csv(layout.tables / "scores_validation.csv", _join([p.validation for p in parts]))
@@ -113,18 +114,24 @@ def _wide_cells(part: Part, name: str, study: dict[str, Any]) -> list[str]:
     """Name, then each target as mean ± sd [interval]."""
     rows = part.headline[part.headline["fusion"] == name].set_index("target")
     if not rows.loc["mean", "seeds"]:
-        return [name, _words.absence(rows.loc["mean", "note"]), "", ""]
-    values = [rows.loc[t, ["mean", "low", "high", "sd"]].to_list() for t in ORDER]
+        return [
+            name,
+            _words.absence(rows.loc["mean", "note"]),
+            *[""] * (len(printed(part.scored.names)) - 1),
+        ]
+    columns = ["mean", "low", "high", "sd"]
+    values = [rows.loc[t, columns].to_list() for t in printed(part.scored.names)]
     cells = [estimate(*value) for value in values]
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
 
 def _slim_cells(part: Part, name: str, study: dict[str, Any]) -> list[str]:
-    """Name, mean ± sd, its interval, both dimensions ± sd: what fits a printed page."""
+    """Name, mean ± sd, its interval, each target ± sd: what fits a printed page."""
     rows = part.headline[part.headline["fusion"] == name].set_index("target")
+    at = printed(part.scored.names)
     if not rows.loc["mean", "seeds"]:
-        return [name, _words.absence(rows.loc["mean", "note"]), "", "", ""]
-    short = [estimate(rows.loc[t, "mean"], sd=rows.loc[t, "sd"]) for t in ORDER]
+        return [name, _words.absence(rows.loc["mean", "note"]), *[""] * len(at)]
+    short = [estimate(rows.loc[t, "mean"], sd=rows.loc[t, "sd"]) for t in at]
     ends = _text.ends(rows.loc["mean", "low"], rows.loc["mean", "high"])
     cells = [short[0], ends, *short[1:]]
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
@@ -151,12 +158,12 @@ def _ranked(row: pd.Series) -> str:
 
 
 def _metrics(part: Part) -> dict[str, Any]:
-    """Fusion -> valence, arousal, mean, and the interval of the mean, for `dvc metrics show`."""
+    """Fusion -> each target, mean, and the interval of the mean, for `dvc metrics show`."""
     found = {}
     for name, rows in part.headline.groupby("fusion", sort=True):
         by = rows.set_index("target")
         ends = {end: by.loc["mean", end] for end in ("low", "high")}
-        found[name] = {target: by.loc[target, "mean"] for target in TARGETS} | ends
+        found[name] = {target: by.loc[target, "mean"] for target in part.scored.targets} | ends
     return found
 
 
@@ -187,9 +194,10 @@ def _stamped(scores: pd.DataFrame, part: Part) -> pd.DataFrame:
     return scores[scores["protocol"].isin(leaks)].assign(leaks=scores["protocol"].map(leaks))
 
 
-def _not_run(corpus: str, study: dict[str, Any]) -> pd.DataFrame:
+def _not_run(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFrame:
+    targets = *_estimate.read_rating(corpus, layout).names, MEAN
     shared = {"corpus": corpus, "protocol": study["headline"], "note": "not run", "seeds": 0}
-    rows = [{**shared, "fusion": f, "target": t} for f in study["fusions"] for t in TARGETS]
+    rows = [{**shared, "fusion": f, "target": t} for f in study["fusions"] for t in targets]
     return pd.DataFrame(rows)
 
 
