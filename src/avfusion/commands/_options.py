@@ -48,6 +48,15 @@ def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) ->
         raise ConfigError(f"--settings: not JSON ({error}).") from None
 
 
+def corpus_class(args: argparse.Namespace) -> str:
+    """The class of the corpus that the command names: itself one, or an entry of the config."""
+    from avfusion.registry import corpora
+
+    if args.corpus in corpora.names():
+        return args.corpus
+    return corpus_settings(args).get("is", args.corpus)
+
+
 def corpus_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Constructor arguments of a corpus: its root and its own options, and `is`, its class."""
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from avfusion.commands._options import corpus_settings, settings_option
+from avfusion.commands._options import corpus_class, corpus_settings, settings_option
 
 HELP = "Say how a corpus is had, and fetch what anyone may fetch."
 STAGE = 9
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.corpora._download import fetch
     from avfusion.registry import corpora
 
-    corpus = corpora.get(args.corpus)
+    corpus = corpora.get(corpus_class(args))
     print(f"{args.corpus}\n\nLicence: {corpus.licence}\n\n{corpus.access or corpus.obtain}")
     if not corpus.downloads:
         print(f"\nNothing of it may be fetched by a program. Then: avf verify {args.corpus}")
