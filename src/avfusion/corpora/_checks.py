@@ -182,7 +182,7 @@ def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Ite
         "labels",
         not strange and twice.empty,
         f"at most one label a video, of {', '.join(corpus.classes)}",
-        f"not so: {_listed([*strange, *twice])}"
+        f"not so: {listed([*strange, *twice])}"
         if strange or len(twice)
         else f"{len(labels)} labels",
         "Correct the labels; a video in no class has none.",
@@ -195,7 +195,7 @@ def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Ite
             f"classes of {part}",
             not lost,
             f"a {part} video of every class",
-            f"none of: {_listed(lost)}" if lost else f"{len(found)} classes",
+            f"none of: {listed(lost)}" if lost else f"{len(found)} classes",
             "A class without an example cannot be learnt or scored.",
             verdict=verdict,
         )
@@ -204,7 +204,7 @@ def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Ite
         "unlabelled",
         bare.empty,
         "a label for every video",
-        f"none for {len(bare)}: {_listed(bare)}" if len(bare) else "none",
+        f"none for {len(bare)}: {listed(bare)}" if len(bare) else "none",
         "Runs on classes leave them out.",
         verdict="WARN",
     )
