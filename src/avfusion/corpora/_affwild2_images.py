@@ -1,6 +1,5 @@
 """Checks of Aff-Wild2's aligned faces: names, indices against rows, siblings, a decoded sample."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,8 @@ from avfusion.corpora.base import COMPUTED, GIVEN, READ, Check, check
 if TYPE_CHECKING:
     from avfusion.corpora.affwild2 import AffWild2
 
-_NAME = re.compile(r"\d{5}\.jpg")
 _SIDE_PX, _SAMPLE = 112, 64
 _UNPACK = "Unpack cropped_aligned again, without renaming."
-
-
-def image_index(name: str) -> int | None:
-    """The row that an image belongs to; None where the name is not as it must be.
-
-    >>> image_index("00012.jpg"), image_index("12.jpg")
-    (12, None)
-    """
-    return int(name[:5]) if _NAME.fullmatch(name) else None
 
 
 def image_checks(corpus: "AffWild2") -> Iterator[Check]:
@@ -48,13 +37,15 @@ def image_checks(corpus: "AffWild2") -> Iterator[Check]:
 
 
 def _names(corpus: "AffWild2") -> Iterator[Check]:
+    from avfusion.media.person import frame_number
+
     strange, clash, beyond, gappy = [], [], [], []
     last = {trial: len(rows.values) for trial, rows in corpus.rows.items()}
     for trial, folders in corpus.parts.faces.items():
         names = [name for folder in folders for name in folder.names]
-        strange += [f"{trial}/{name}" for name in names if image_index(name) in (None, 0)]
+        strange += [f"{trial}/{name}" for name in names if frame_number(name) in (None, 0)]
         clash += [trial] if len(set(names)) < len(names) else []
-        found = {image_index(name) or 0 for name in names}
+        found = {frame_number(name) or 0 for name in names}
         if trial in last and max(found) > last[trial]:
             beyond.append(f"{trial} image {max(found)} of {last[trial]} rows")
         if trial in last and len(found) < 0.9 * last[trial]:

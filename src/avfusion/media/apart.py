@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.errors import AvfError, ConfigError
+from avfusion.media.person import Person
 
 _SPEAK_EVERY_S = 10.0
 
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def read_apart(
-    path: Path, folder: Path, settings: dict[str, Any], key: str
+    path: Path, folder: Path, settings: dict[str, Any], key: str, person: Person
 ) -> tuple[dict[str, Any], str]:
     """The record's meta, or {} and the reason why there is none.
 
@@ -25,7 +26,8 @@ def read_apart(
     unless it was PyAV that did.
     """
     for use_decord in (True, False):
-        state = _attempt((str(path), folder, settings, key, use_decord), settings["time_limit_s"])
+        job = (str(path), folder, settings, key, use_decord, person)
+        state = _attempt(job, settings["time_limit_s"])
         if "meta" in state or "reason" in state:
             break
         state["reason"] = f"{path}: {state['end']}"
@@ -81,7 +83,13 @@ def _death(code: int | None) -> str:
 
 
 def _work(
-    pipe: Connection, path: str, folder: Path, settings: dict[str, Any], key: str, decord: bool
+    pipe: Connection,
+    path: str,
+    folder: Path,
+    settings: dict[str, Any],
+    key: str,
+    decord: bool,
+    person: Person,
 ) -> None:
     """In the child: read one video and say what came of it."""
     import cv2
@@ -92,7 +100,7 @@ def _work(
     cv2.setNumThreads(1)  # a video is one core's work; shards are what runs side by side
     torch.set_num_threads(1)
     try:
-        meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe))
+        meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe), person)
         pipe.send({"meta": meta})
     except ConfigError as error:
         pipe.send({"refused": str(error)})

@@ -33,21 +33,25 @@ class Face:
 
 
 class FaceTrack:
-    """Follows the largest face of the first frame that has one; others are counted."""
+    """Follows the largest face of the first frame that has one; others are counted.
 
-    def __init__(self, score: float, face_px: int = 112) -> None:
+    With `side`, the left or right one of the two largest; one alone counts if it is on that side.
+    """
+
+    def __init__(self, score: float, face_px: int = 112, side: str | None = None) -> None:
         raw = WEIGHTS.read_bytes()
         if hashlib.sha256(raw).hexdigest() != _SHA256:
             raise MediaError(f"{WEIGHTS}: not the file that was shipped. Install avfusion again.")
         self._detector = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), score, _OVERLAP)
         self._face_px = face_px
+        self._side = side
         self._last: np.ndarray | None = None  # (4,) box of the followed person
         self._seen_s = 0.0
 
     def step(self, time_s: float, image: np.ndarray) -> tuple[int, Face | None]:
         """How many faces the frame (RGB uint8 (H, W, 3)) has, and the followed one if it does."""
         found = self._detect(image)
-        chosen = self._choose(time_s, found)
+        chosen = self._choose(time_s, found, image.shape[1])
         if chosen is None:
             return len(found), None
         self._last, self._seen_s = chosen[:4], time_s
@@ -78,7 +82,7 @@ class FaceTrack:
         rows[:, 1:14:2] *= height / size[1]
         return rows
 
-    def _choose(self, time_s: float, found: np.ndarray) -> np.ndarray | None:
+    def _choose(self, time_s: float, found: np.ndarray, width: int) -> np.ndarray | None:
         if not len(found):
             return None
         if self._last is not None:
@@ -87,7 +91,8 @@ class FaceTrack:
                 return found[gap.argmin()]
             if time_s - self._seen_s <= _HOLD_S:
                 return None  # one missed detection must not hand the track to a neighbour
-        return found[(found[:, 2] * found[:, 3]).argmax()]
+        by_size = found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")]
+        return by_size[0] if self._side is None else _beside(by_size[:2], self._side, width)
 
 
 def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
@@ -100,6 +105,14 @@ def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
     b = target.mean() - a * source.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _beside(found: np.ndarray, side: str, width: int) -> np.ndarray | None:
+    """The left or right one of two faces; of one, itself where it is in that half."""
+    across = found[:, 0] + found[:, 2] / 2
+    if len(found) == 2:
+        return found[across.argmin() if side == "left" else across.argmax()]
+    return found[0] if (across[0] < width / 2) == (side == "left") else None
 
 
 def _centre(box: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from avfusion.errors import MediaError
 from avfusion.media.audio import Sound
 from avfusion.media.faces import Face, FaceTrack
 from avfusion.media.mel import MelShape, log_mel
+from avfusion.media.person import Crops, Person
 from avfusion.media.probe import Probe, probe
 from avfusion.media.store import new_record
 from avfusion.media.video import Frames
@@ -26,18 +27,22 @@ def read_video(
     key: str = "",
     use_decord: bool = True,
     progress: Progress = lambda done, total, reader: None,
+    person: Person | None = None,
 ) -> dict[str, Any]:
     """Read `path` into the record `folder`, whole or not at all; the record's meta.
 
     `settings` are MediaSettings as a dict; `key` names the content and settings, for resuming;
-    `progress` hears of every frame. Refuses with MediaError what cannot be read at all.
+    `progress` hears of every frame; `person` says who is meant. Refuses with MediaError what cannot
+    be read at all.
     """
-    mel_shape = MelShape.of(settings)
+    mel_shape, person = MelShape.of(settings), person or Person()
     file = probe(path)
-    frames = Frames(file, use_decord)
     sound = Sound(file, settings["sample_rate_hz"])
     with new_record(folder) as writer:
-        track = _write_faces(writer, frames, settings, progress)
+        if person.crops is None:
+            track = _write_faces(writer, file, settings, progress, use_decord, person)
+        else:
+            track = _write_crops(writer, file, settings, person)
         # The last frame that was read, plus its time on the screen.
         duration_s = float(file.duration_s - file.times_s[-1] + track["last_s"])
         rows = mel_shape.rows(duration_s)
@@ -50,9 +55,9 @@ def read_video(
             "audio": not math.isnan(sound.start_s),
             "face_share": track["with_face"] / track["frames"],
             "faces_max": track["faces_max"],
-            "reader": frames.reader,
+            "reader": track["reader"],
             "audio_offset_s": None if math.isnan(sound.start_s) else sound.start_s,
-            "warnings": [*file.warnings, *frames.warnings, *_remarks(file, track, sound)],
+            "warnings": [*file.warnings, *track["warnings"], *_remarks(file, track, sound)],
             "face_px": settings["face_px"],
             "mel_hop_s": settings["mel_hop_s"],
         }
@@ -62,12 +67,15 @@ def read_video(
 
 def _write_faces(
     writer: RecordWriter,
-    frames: Frames,
+    file: Probe,
     settings: dict[str, Any],
     progress: Progress,
+    use_decord: bool,
+    person: Person,
 ) -> dict[str, Any]:
     """Every frame to the writer; what the index says of the track."""
-    tracker = FaceTrack(settings["face_score"], settings["face_px"])
+    frames = Frames(file, use_decord)
+    tracker = FaceTrack(settings["face_score"], settings["face_px"], person.side)
     track = {"frames": 0, "with_face": 0, "faces_max": 0, "crowded": 0, "last_s": 0.0}
     for index, time_s, image in frames:
         count, face = tracker.step(time_s, image)
@@ -83,7 +91,30 @@ def _write_faces(
         raise MediaError(
             f"{frames.probe.path}: no frame can be decoded. Copy or download it again."
         )
-    return track
+    return {**track, "reader": frames.reader, "warnings": frames.warnings}
+
+
+def _write_crops(
+    writer: RecordWriter, file: Probe, settings: dict[str, Any], person: Person
+) -> dict[str, Any]:
+    """Every frame's ready-made face to the writer; no picture is decoded."""
+    crops = Crops(person.crops or (), settings["face_px"])
+    with_face = 0
+    for index, time_s in enumerate(file.times_s.tolist()):
+        crop = crops.get(index)
+        here = crop is not None
+        writer.add_frame((time_s, int(here), 1.0 if here else math.nan, *_NO_FACE[1:]), crop)
+        with_face += here
+    lost = [f"images that cannot be read: {crops.broken}"] if crops.broken else []
+    return {
+        "frames": len(file.times_s),
+        "with_face": with_face,
+        "faces_max": int(with_face > 0),
+        "crowded": 0,
+        "last_s": float(file.times_s[-1]),
+        "reader": "crops",
+        "warnings": lost,
+    }
 
 
 def _numbers(face: Face | None) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
+from avfusion.media.person import Person
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
 
@@ -59,24 +60,26 @@ def run_shard(
     write_table(table, shard_path(folder, shard))
 
 
-def video_key(sha256: str, settings: dict[str, Any]) -> str:
-    """What a record depends on: the video's content, the settings, the code that reads it."""
+def video_key(sha256: str, settings: dict[str, Any], *person: str | None) -> str:
+    """What a record depends on: content, settings, code; whose face, and faces that lie ready."""
     own = {name: value for name, value in settings.items() if name != "time_limit_s"}
-    text = json.dumps([fingerprint("avfusion.media.read"), sha256, own], sort_keys=True)
+    whose = person if any(said is not None for said in person) else ()
+    text = json.dumps([fingerprint("avfusion.media.read"), sha256, own, *whose], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _row(
     corpus: str, root: Path, video: Any, folder: Path, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    key = video_key(video.sha256, settings)
+    person, whose = _person(root, video)
+    key = video_key(video.sha256, settings, *whose)
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
         for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
             shutil.rmtree(stale, ignore_errors=True)
         began = time.monotonic()
-        meta, reason = read_apart(root / video.path, folder, settings, key)
+        meta, reason = read_apart(root / video.path, folder, settings, key, person)
         meta["seconds"] = time.monotonic() - began
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record would pass for this one
@@ -88,6 +91,14 @@ def _row(
         "reason": reason,
         "warnings": "; ".join(meta.get("warnings", [])),
     }
+
+
+def _person(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
+    """Who is meant, and what of it the record depends on; most corpora leave it open."""
+    said = [getattr(video, name, None) for name in ("side", "crops", "crops_sha256")]
+    side, crops, digest = (text if isinstance(text, str) else None for text in said)
+    folders = None if crops is None else tuple(root / part for part in crops.split("|") if part)
+    return Person(side, folders), (side, crops, digest)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:

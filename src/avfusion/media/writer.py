@@ -34,14 +34,15 @@ class RecordWriter:
         self._rows: list[Sequence[float]] = []
         self._count = 0
 
-    def add_frame(self, row: Sequence[float], crop: np.ndarray | None) -> None:
-        """One displayed frame: values in FRAME_COLUMNS' order, its crop (RGB uint8) or None."""
+    def add_frame(self, row: Sequence[float], crop: np.ndarray | bytes | None) -> None:
+        """One frame: values in FRAME_COLUMNS' order, its crop (RGB uint8 or a JPEG) or None."""
         if (crop is None) != math.isnan(row[_SCORE]):
             raise ValueError(
                 f"{self.folder}: frame {self._count}: a score needs a crop, and no score none."
             )
         if crop is not None:
-            self._zip.add(f"{self._count:07d}.jpg", _jpeg(crop))
+            raw = crop if isinstance(crop, bytes) else _jpeg(crop)
+            self._zip.add(f"{self._count:07d}.jpg", raw)
         self._rows.append(row)
         self._count += 1
         if len(self._rows) == _ROWS_A_GROUP:
