@@ -8,8 +8,6 @@ Nothing heavy is imported, so that a config can be checked by the names alone.
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from avfusion.errors import ConfigError
 from avfusion.registry import encoders, near
 
@@ -50,7 +48,7 @@ class Kind:
         if level == self.whole:
             return "whole"
         if self.unit == "noise":
-            return f"{10 * np.log10((1 - level) / level):.0f} dB".replace("-", "−")
+            return f"{10 * math.log10((1 - level) / level):.0f} dB".replace("-", "−")
         if self.unit == "share":
             return f"{100 * level:g}%"
         return f"{level:g} {'dB' if self.unit == 'db' else self.unit}".replace("-", "−")
@@ -124,6 +122,22 @@ def faults(name: str, levels: list[float], hop_s: float) -> list[str]:
     return [f"robustness.{name}: {fault}." for fault in _level_faults(kind, levels, hop_s)]
 
 
+def trainable(asked: dict[str, float]) -> dict[str, float]:
+    """`train.corrupt` as given; refuses with ValueError what windows of features cannot undergo."""
+    for name, greatest in asked.items():
+        try:
+            kind = find(name)[1]
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        if kind.signal or kind.unit == "s":
+            raise ValueError(f"{name} is for test time alone; missing, missing_block and "
+                             f"feature_noise of a modality can be trained on")  # fmt: skip
+        if not 0 < greatest <= 1 or (kind.unit == "noise" and greatest == 1):
+            raise ValueError(f"{name}: the greatest level is a share above 0, at most 1 (of noise, "
+                             f"less)")  # fmt: skip
+    return asked
+
+
 def _kinds(modality: str) -> dict[str, Kind]:
     return FEATURE_KINDS | SIGNAL_KINDS.get(modality, {})
 
@@ -141,7 +155,7 @@ def _level_faults(kind: Kind, levels: list[float], hop_s: float) -> list[str]:
         found.append(f"levels are shares, at most 1; found {max(levels):g}")
     if kind.unit == "noise" and 1 in levels:
         found.append("level 1 is noise alone; set less")
-    steps = np.array(levels) / hop_s
-    if kind.unit == "s" and not kind.signal and np.abs(steps - np.round(steps)).max() > 1e-6:
+    off = max(abs(level / hop_s - round(level / hop_s)) for level in levels)
+    if kind.unit == "s" and not kind.signal and off > 1e-6:
         found.append(f"levels are seconds, multiples of windows.hop_s ({hop_s:g}); found {levels}")
     return found

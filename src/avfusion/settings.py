@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from avfusion.corruptions import trainable
 from avfusion.errors import ConfigError
 from avfusion.faults import faults, sentences
 from avfusion.registry import encoders, fusions
@@ -85,6 +86,11 @@ class TrainSettings(_Settings):
     )
     hidden: Count = Field(128, description="Width of the regressor's hidden layer.")
     dropout: Share = Field(0.6, description="In the regressor; 0.6 as in JCA, RJCA and DCA.")
+    corrupt: Annotated[dict[str, float], AfterValidator(trainable)] = Field(
+        {},
+        description="Corruption of features -> greatest level; each window of each epoch draws its "
+        "own, from 0 on. `{}` trains on whole input.",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Of the products while fitting (bfloat16: autocast); weights, sums, loss and "
@@ -153,8 +159,9 @@ class Study(_Settings):
         kind, override = options.pop("is", fusion), options.pop("train", {})
         grid = options.pop("grid", self.grid)
         train = TrainSettings(**{**self.train.model_dump(), **override}).model_dump()
-        if train["precision"] == TrainSettings().precision:
-            del train["precision"]  # came later: what was trained before it stays as it is
+        for name in ("corrupt", "precision"):
+            if train[name] == getattr(TrainSettings(), name):
+                del train[name]  # came later: what was trained before it stays as it is
         return {
             "corpus": corpus,
             "fusion": fusion,

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from avfusion.augment import Spreads, corrupted_batch, spreads_of
 from avfusion.errors import RunError
 from avfusion.fit import deterministic, fit
 from avfusion.grids import PREDICTS, command, resolved, run_folder
@@ -55,10 +56,14 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     for name in ("traces.parquet", "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
     write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
+    asked = rule.get("corrupt", {})
+    spreads = spreads_of(data, asked)
     try:
         fit(
             model,
-            batches=lambda generator: _batches(train, rule["batch"], generator),
+            batches=lambda generator: _spoilt(
+                _batches(train, rule["batch"], generator), asked, spreads, generator
+            ),
             loss=lambda model, batch: _loss(model, batch, rule.get("precision", "float32")),
             validate=lambda model: scores(validation.predict(model), validation.gold, rating.names),
             folder=folder,
@@ -115,6 +120,16 @@ def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
 def present(rows: Tensor) -> Tensor:
     """The rows (N, D) of (R, D) that hold no NaN, in float32."""
     return rows[~rows.isnan().any(-1)].float()
+
+
+def _spoilt(
+    batches: Iterator[Batch],
+    asked: dict[str, float],
+    spreads: Spreads,
+    generator: torch.Generator,
+) -> Iterator[Batch]:
+    for batch in batches:
+        yield corrupted_batch(batch, asked, spreads, generator) if asked else batch
 
 
 def _batches(train: Windows, size: int, generator: torch.Generator) -> Iterator[Batch]:
