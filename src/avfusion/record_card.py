@@ -3,9 +3,10 @@
 import ast
 from typing import Any
 
+from avfusion.rating import Rating
 from avfusion.registry import fusions
 from avfusion.runs import Run
-from avfusion.stats import TARGETS
+from avfusion.stats import MEAN
 
 LIMITS = (
     "Valence and arousal are ratings of what raters saw and heard, never a reading of what "
@@ -36,19 +37,27 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
     }
     lines = [f"# {own['corpus']}: {run.name}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in about.items() if value != ""]
-    lines += ["", "## Scores", "", *_scores(final), "", "## Limits", ""]
+    lines += [
+        "",
+        "## Scores",
+        "",
+        *_scores(final, (*Rating.of(own).names, MEAN)),
+        "",
+        "## Limits",
+        "",
+    ]
     return "\n".join([*lines, *(f"- {limit}" for limit in LIMITS), ""])
 
 
-def _scores(final: dict[str, float]) -> list[str]:
+def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:
     """A row a partition and protocol; each CCC with its interval over videos."""
     if not final:
         return ["Not scored."]
     rows = dict.fromkeys(name.rpartition("/")[0] for name in final)
-    lines = [f"| partition, protocol | {' | '.join(f'{t} CCC' for t in TARGETS)} |"]
-    lines += ["|" + "---|" * (1 + len(TARGETS))]
+    lines = [f"| partition, protocol | {' | '.join(f'{t} CCC' for t in targets)} |"]
+    lines += ["|" + "---|" * (1 + len(targets))]
     for row in rows:
-        cells = [_cell(final, f"{row}/ccc_{target}") for target in TARGETS]
+        cells = [_cell(final, f"{row}/ccc_{target}") for target in targets]
         lines.append(f"| {row.replace('/', ', ')} | {' | '.join(cells)} |")
     return lines
 

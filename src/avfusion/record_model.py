@@ -81,7 +81,6 @@ def save(run: Path, folder: Path) -> None:
     from mlflow.types import ColSpec, Schema
 
     from avfusion.serve import Served
-    from avfusion.windows import DIMENSIONS
 
     served = Served.open(run / "best.safetensors")
     wide = [column for own in served.columns().values() for column in own]
@@ -100,7 +99,7 @@ def save(run: Path, folder: Path) -> None:
             },
             code_paths=[str(code)],
             signature=ModelSignature(
-                Schema(inputs), Schema([ColSpec("double", name) for name in DIMENSIONS])
+                Schema(inputs), Schema([ColSpec("double", name) for name in served.targets])
             ),
             pip_requirements=[f"{n}=={importlib.metadata.version(n)}" for n in NEEDS],
         )

@@ -14,7 +14,7 @@ import pandas as pd
 from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.stats import SUMS, TARGETS
+from avfusion.stats import MEAN, SUMS
 
 MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing")
 """What settings.json says of where a run came from, besides what was asked of it."""
@@ -93,13 +93,13 @@ class Run:
         """(partition, protocol, target) -> low and high, with the table's draws of videos."""
         found = {}
         for (partition, protocol), rows in self.sums.groupby(["partition", "protocol"]):
-            each = [part.sort_values("video") for _, part in rows.groupby("target")]
-            names = [part["target"].iloc[0] for part in each]
-            sums = np.stack([each[names.index(d)][list(SUMS)] for d in TARGETS if d in names])
+            each = dict(list(rows.sort_values("video").groupby("target", sort=False)))
+            sums = np.stack([part[list(SUMS)] for part in each.values()])
             weight = _draws(sums.shape[1], how["draws"], how["seed"])
-            samples = stats.targets(sums[None], weight, self.pooling[protocol])[0]  # (3, N)
+            samples = stats.targets(sums[None], weight, self.pooling[protocol])[0]  # (K + 1, N)
             ends = stats.interval(samples, sums.shape[1], how["alpha"])
-            found |= {(partition, protocol, t): e for t, e in zip(TARGETS, ends.T, strict=True)}
+            names = (*each, MEAN)
+            found |= {(partition, protocol, t): e for t, e in zip(names, ends.T, strict=True)}
         return found
 
 

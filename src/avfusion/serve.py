@@ -1,4 +1,4 @@
-"""A finished run as a function from a table of features to valence and arousal.
+"""A finished run as a function from a table of features to the corpus' targets.
 
 What MLflow serves (see record_model.py), kept apart from it so that anybody can call it.
 """
@@ -15,7 +15,8 @@ from avfusion.errors import AvfError
 from avfusion.fit import deterministic
 from avfusion.inputs import off_baseline
 from avfusion.model import Model, build
-from avfusion.windows import DIMENSIONS, join
+from avfusion.rating import Rating
+from avfusion.windows import join
 
 MODALITIES = ("audio", "video")
 SLACK_S = 1e-3
@@ -36,13 +37,18 @@ class Served:
         model.load_state_dict(tensors)
         return cls(own, model.eval())
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is predicted, in the corpus' own unit."""
+        return Rating.of(self.own).names
+
     def columns(self) -> dict[str, list[str]]:
         """Modality -> its columns in order: `audio_0`, `audio_1`, …; encoders side by side."""
         widths = {name: len(getattr(self.model, name).mean) for name in MODALITIES}
         return {name: [f"{name}_{i}" for i in range(width)] for name, width in widths.items()}
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """`valence, arousal` for every row of `video, time_s, audio_0, …, video_0, …`.
+        """Every target for every row of `video, time_s, audio_0, …, video_0, …`.
 
         Rows of a video lie every hop_s, in any order; NaN = the modality is absent. Give whole
         videos: windows, and a baseline of `video`, look at more than one row.
@@ -56,23 +62,23 @@ class Served:
                 f"Features of {self.own['features']} in this order are expected."
             )
         place = np.arange(len(frame))
-        found = np.full((len(frame), len(DIMENSIONS)), np.nan)
+        found = np.full((len(frame), len(self.targets)), np.nan)
         for video, rows in frame.assign(_row=place).groupby("video", sort=False):
             rows = rows.sort_values("time_s")
             self._check_grid(str(video), rows["time_s"].to_numpy(float))
             found[rows["_row"]] = self._video([rows[own].to_numpy() for own in names.values()])
-        return pd.DataFrame(found, index=frame.index, columns=list(DIMENSIONS))
+        return pd.DataFrame(found, index=frame.index, columns=list(self.targets))
 
     def _video(self, modalities: list[np.ndarray]) -> np.ndarray:
-        """Predictions (R, 2) from one video's features, each (R, D)."""
+        """Predictions (R, K) from one video's features, each (R, D)."""
         cuts = self.own["windows"]
         rows = [part.astype(np.float32) for part in modalities]
         if self.own["train"].get("baseline") == "video":
             rows = [off_baseline(part) for part in rows]
-        blank = np.full((len(rows[0]), len(DIMENSIONS)), np.nan, np.float32)
+        blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
         windows = join(iter([(*rows, blank)]), cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
         with deterministic(self.own["seed"]):
-            return windows.predict(self.model).numpy()
+            return Rating.of(self.own).outward(windows.predict(self.model).numpy())
 
     def _check_grid(self, video: str, time_s: np.ndarray) -> None:
         hop_s = self.own["windows"]["hop_s"]
