@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo study test lint lock restore clean
+.PHONY: help env demo study test test-slurm unlock lint lock restore clean
 
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
@@ -10,7 +10,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list these
-	@grep -hE '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 env: .venv/.installed ## install the locked environment into .venv
 
@@ -30,6 +30,13 @@ study: env ## every fusion, variant and control that the papers' claims need; us
 
 test: env ## the tests
 	@pytest -n $(WORKERS)
+
+test-slurm: env ## the study on a SLURM of its own: as typed, and hit by what clusters do to jobs
+	@WORKERS=$(WORKERS) tests/slurm/run.sh || [[ $$? == 77 ]]
+
+unlock: env ## after the head process was killed: cancel the jobs it left, and take its lock away
+	@workflow/profiles/slurm/cancel.sh
+	@snakemake --cores 1 --unlock
 
 lint: env ## formatters and linters, changing nothing
 	ruff check .

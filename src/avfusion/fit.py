@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avfusion import device
 from avfusion.checkpoint import key, load_state, save_history, save_state, save_weights, state_key
 from avfusion.errors import RunError
 
@@ -34,7 +35,7 @@ def deterministic(seed: int) -> Iterator[None]:
     """Same seed, same numbers: one thread, so a machine's core count changes no sum's order."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    device.be_deterministic()
     torch.manual_seed(seed)
     try:
         yield
@@ -69,7 +70,7 @@ def fit(
     rule = {"epochs": epochs, "lr": lr, "weight_decay": weight_decay, "patience": patience}
     settings_key = key({**settings, "fit": {**rule, "seed": seed, "name": name}})
     with deterministic(seed):
-        run = _Run(model, folder, settings_key, name, lr, weight_decay)
+        run = _Run(model.to(device.chosen()), folder, settings_key, name, lr, weight_decay)
         run.resume()
         save_history(folder / "epochs.csv", run.history)  # none of other settings is left behind
         while not run.finished(epochs, patience):
@@ -96,7 +97,6 @@ class _Run:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
         return len(self.history)
 
     def finished(self, epochs: int, patience: int) -> bool:
@@ -133,7 +133,7 @@ class _Run:
         self.history.append(row)
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch
-            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+            self.best = {k: v.detach().clone().cpu() for k, v in self.model.state_dict().items()}
         self._save()
         self.say("epoch %d: loss %.4f, score %.4f (best %.4f)", loss, score, self.best_score)
 
@@ -183,7 +183,7 @@ def _epoch(
     """One pass over the batches; returns their mean loss."""
     total, count = 0.0, 0
     for count, batch in enumerate(batches, start=1):
-        value = loss(run.model, batch)
+        value = loss(run.model, device.moved(batch, device.chosen()))
         if not value.isfinite():
             raise run.diverged(f"loss is {value.item()}", f"batch {count}")
         run.optimiser.zero_grad()

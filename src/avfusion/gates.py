@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from avfusion import stats
+from avfusion import device, stats
 from avfusion.fit import deterministic
 from avfusion.layout import Layout
 from avfusion.robust import reported_partition
@@ -48,11 +48,12 @@ def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> 
     found: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for which in torch.arange(len(windows)).split(batch):
-            maps = model(*windows.batch(which)[:4])[1]
+            given = device.moved(windows.batch(which)[:4], device.of(model))
+            maps = model(*given)[1]
             used = windows.used[which]
             for name in (name for name in maps if name.startswith(PREFIX)):
                 rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
-                rows[windows.rows[which][used]] = maps[name][used]
+                rows[windows.rows[which][used]] = maps[name].cpu()[used]
     return {name: rows.numpy() for name, rows in found.items()}
 
 

@@ -135,5 +135,5 @@ def content_hash(*parts: Any) -> str:
     digest = hashlib.sha256()
     for part in parts:
         tensor = isinstance(part, Tensor)
-        digest.update(part.numpy().tobytes() if tensor else json.dumps(part).encode())
+        digest.update(part.cpu().numpy().tobytes() if tensor else json.dumps(part).encode())
     return digest.hexdigest()

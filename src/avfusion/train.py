@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from avfusion import device
 from avfusion.augment import Spreads, corrupted_batch, spreads_of
 from avfusion.errors import RunError
 from avfusion.fit import deterministic, fit
@@ -51,7 +52,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
-    said |= code_state() | chosen | {"machine": machine_state()}
+    said |= code_state() | chosen | {"machine": machine_state(device.gpu())}
     folder, point = run_folder(own, layout), [own["point"]] if "point" in own else []
     for name in ("traces.parquet", "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
@@ -111,8 +112,8 @@ def scores(prediction: Tensor, gold: Tensor, names: Sequence[str] = DIMENSIONS) 
 
 def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
     """CCC loss of a batch; with bfloat16, products are rounded to it, and only while fitting."""
-    device = batch.audio.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+    kind = batch.audio.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
         prediction, _ = model(*batch[:4])
     return ccc_loss(prediction.float(), batch.gold)
 

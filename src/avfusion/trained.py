@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion import device
 from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic
@@ -38,7 +39,7 @@ class Trained:
         widths = [len(weights[f"{modality}.mean"]) for modality in ("audio", "video")]
         model = build(own, *widths)
         model.load_state_dict(weights)
-        return cls(own, model.eval(), data)
+        return cls(own, model.to(device.chosen()).eval(), data)
 
     def rows(self, partition: str) -> pd.DataFrame:
         """Video and clip end of every row of a partition's windows: `video, time_s`."""

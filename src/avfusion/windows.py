@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion import device
+
 
 class Batch(NamedTuple):
     """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K)."""
@@ -64,9 +66,10 @@ class Windows:
         out = torch.full(tuple(self.gold.shape), torch.nan)
         with torch.no_grad():
             for which in torch.arange(len(self)).split(batch):
-                prediction, _ = model(*self.batch(which)[:4])  # (B, L, K)
+                given = device.moved(self.batch(which)[:4], device.of(model))
+                prediction, _ = model(*given)  # (B, L, K)
                 used = self.used[which]
-                out[self.rows[which][used]] = prediction[used]
+                out[self.rows[which][used]] = prediction.cpu()[used]
         return out
 
 

@@ -37,7 +37,8 @@ class ExpressionNet(nn.Module):
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Embed and classify; the embedding is non-negative, the posteriors sum to 1."""
-        x = (faces.float() - torch.tensor(MEAN_RGB)) / 255  # (B, side, side, 3)
+        mean = torch.tensor(MEAN_RGB, device=faces.device)
+        x = (faces.float() - mean) / 255  # (B, side, side, 3)
         x = x.permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
         if x.shape[-1] != SIDE_PX:
             x = F.interpolate(x, (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True)

@@ -29,7 +29,7 @@ def encode_faces(
     values = np.empty((len(frames), dim), np.float32)
     with torch.inference_mode():
         for begin, faces in read_faces(record, frames):
-            values[begin : begin + len(faces)] = embed(faces).numpy()
+            values[begin : begin + len(faces)] = embed(faces).cpu().numpy()
     return pool_clips(record.frames["time_s"].to_numpy()[frames], values, ends_s, clip_s)
 
 

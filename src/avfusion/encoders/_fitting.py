@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from avfusion import device
 from avfusion.checkpoint import load_weights
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic, fit
@@ -23,6 +24,7 @@ from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
 from avfusion.media.store import MediaRecord
 from avfusion.metrics import ccc
+from avfusion.provenance import machine_state
 from avfusion.rating import Rating
 from avfusion.whole import write_text
 from avfusion.windows import targets
@@ -109,7 +111,8 @@ class FittedEncoder:
             seed=r.seed,
             name=own["encoder"],
         )
-        write_text(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
+        said = settings | {"machine": machine_state(device.gpu())}
+        write_text(folder / "settings.json", json.dumps(said, indent=1) + "\n")
 
     def load(self, path: Path, own: dict[str, Any]) -> None:
         """Read fitted weights; refuses those of other settings."""
@@ -122,7 +125,7 @@ class FittedEncoder:
         self.outputs = len(Rating.of(settings).names)
         self.net = self.new_net(own)
         self.net.load_state_dict(weights)
-        self.net.eval().requires_grad_(False)
+        self.net.to(device.chosen()).eval().requires_grad_(False)
 
     def _batches(self, train: Examples) -> Callable[[torch.Generator], Iterable[Examples]]:
         def batches(generator: torch.Generator) -> Iterable[Examples]:
@@ -175,7 +178,8 @@ def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
 
 def _validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
     """CCC of each target over all rated examples; the score is their mean."""
-    prediction = torch.cat([model(x)[1] for x in validation.inputs.split(CHUNK)])  # (N, K)
+    chunks = (device.moved(x, device.of(model)) for x in validation.inputs.split(CHUNK))
+    prediction = torch.cat([model(x)[1].cpu() for x in chunks])  # (N, K)
     found = {}
     for column, dimension in enumerate(names):
         rated = ~validation.gold[:, column].isnan()

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avfusion import device
 from avfusion.encoders._faces import encode_faces, read_faces, thin
 from avfusion.encoders._fitting import FittedEncoder, Recipe
 from avfusion.media.store import MediaRecord
@@ -73,7 +74,7 @@ class FaceCnn(FittedEncoder):
         rest = self._rest(record)
 
         def embed(faces: Tensor) -> Tensor:
-            return self.net(_grey(faces) - rest)[0]
+            return self.net(device.moved(_grey(faces) - rest, device.of(self.net)))[0]
 
         return encode_faces(record, ends_s, clip_s, self.frame_hz, embed, self.dim)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion import device
 from avfusion.encoders._expression_net import WEIGHTS, pretrained
 from avfusion.encoders._faces import encode_faces
 from avfusion.media.store import MediaRecord
@@ -27,12 +28,14 @@ class FaceExpression:
         self.frame_hz = frame_hz
         self.posteriors = posteriors
         self.dim = 256 + 7 * posteriors
-        self.net = pretrained()
+        self.net = pretrained().to(device.chosen())
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
         return encode_faces(record, ends_s, clip_s, self.frame_hz, self._embed, self.dim)
 
     def _embed(self, faces: Tensor) -> Tensor:
-        embedding, posteriors = self.net(faces)  # (B, 256), (B, 7)
+        embedding, posteriors = self.net(
+            device.moved(faces, device.of(self.net))
+        )  # (B, 256), (B, 7)
         return torch.cat([embedding, posteriors], -1) if self.posteriors else embedding

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avfusion import device
 from avfusion.encoders._fitting import FittedEncoder, Recipe
 from avfusion.features import SLACK_S, clip_ends, clip_spans
 from avfusion.media.store import MediaRecord
@@ -107,7 +108,8 @@ class MelCnn(FittedEncoder):
         with torch.inference_mode():
             for begin in range(0, len(heard), CHUNK):
                 chosen = heard[begin : begin + CHUNK]
-                out[chosen] = self.net(self.inputs(record, ends_s[chosen]))[0].numpy()
+                patches = device.moved(self.inputs(record, ends_s[chosen]), device.of(self.net))
+                out[chosen] = self.net(patches)[0].cpu().numpy()
         return out
 
     @staticmethod
