@@ -144,7 +144,7 @@ def steps(model: Model, windows: Windows, seconds: float) -> Spent:
         began, used = time.perf_counter(), time.process_time()
         batch = windows.batch(which)
         got = time.perf_counter()
-        loss: Tensor = ccc_loss(model(*batch[:4])[0], batch.gold)
+        loss: Tensor = ccc_loss(model(*batch.inputs)[0], batch.gold)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

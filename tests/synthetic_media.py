@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from avfusion.encoders._transcript import Transcript
 from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord, write_record
 
@@ -20,9 +21,32 @@ WINDOWS = {"clip_s": 0.64, "hop_s": 0.16, "clips": 16}
 MEDIA = {"mel_bands": BANDS}
 
 
-def settings(encoder: str, **options: object) -> dict:
-    """What Study.encoder_settings gives for one encoder."""
-    return {"encoder": encoder, "options": options, "windows": WINDOWS, "media": MEDIA}
+def settings(encoder: str, root: Path | None = None, **options: object) -> dict:
+    """What Study.encoder_settings gives for one encoder; root for encoders of text."""
+    own = {"encoder": encoder, "options": options, "windows": WINDOWS, "media": MEDIA}
+    return own | ({"root": str(root)} if root else {})
+
+
+def make_words(felt: np.ndarray, rng: np.random.Generator) -> list[tuple[str, float, float]]:
+    """A word each half second: valence by its name, one of three words for each sign."""
+    times_s = np.arange(0, len(felt) / RATE_HZ - 0.5, 0.5)
+    signs = np.interp(times_s, np.arange(len(felt)) / RATE_HZ, felt[:, 0]) > 0
+    kinds = rng.integers(3, size=len(times_s))
+    said = zip(times_s, signs, kinds, strict=True)
+    return [(f"{'good' if s else 'bad'}{k}", t, t + 0.4) for t, s, k in said]
+
+
+def transcript(words: list[tuple[str, float, float]], seconds: float) -> Transcript:
+    """The same, as an encoder is given it."""
+    names, start_s, end_s = zip(*words, strict=True) if words else ((), (), ())
+    return Transcript(names, np.array(start_s), np.array(end_s), seconds)
+
+
+def write_words(path: Path, words: list[tuple[str, float, float]]) -> None:
+    """A transcript as a corpus holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["word,start_s,end_s", *(f"{w},{s:.3f},{e:.3f}" for w, s, e in words)]
+    path.write_text("\n".join(lines) + "\n")
 
 
 def course(rng: np.random.Generator, seconds: float) -> np.ndarray:
@@ -75,14 +99,17 @@ def make_record(
 def make_corpus(
     results: Path, partitions: dict[str, int], seconds: float = 6.0, seed: int = 0
 ) -> Layout:
-    """Manifest, gold, card, media records and media index of corpus `tiny`."""
+    """Manifest, gold, card, transcripts, media records and media index of corpus `tiny`."""
     layout, rng = Layout(results), np.random.default_rng(seed)
+    rng_words = np.random.default_rng([seed, 1])  # words change no face and no sound
     manifest, gold, media = [], [], []
     for partition, count in partitions.items():
         for number in range(count):
             video, felt = f"{partition}_{number}", course(rng, seconds)
             make_record(layout.media("tiny") / video, felt, rng)
-            manifest.append({"video": video, "partition": partition})
+            script = f"transcripts/{video}.csv"
+            write_words(results / script, make_words(felt, rng_words))
+            manifest.append({"video": video, "partition": partition, "transcript": script})
             media.append({"video": video, "status": "ok", "reason": None})
             rated_s = np.arange(len(felt)) / RATE_HZ
             late = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from avfusion import modalities
 from avfusion.errors import ConfigError
 from avfusion.grids import points
 from avfusion.registry import Registry, corpora, encoders, fusions, near
@@ -53,12 +54,15 @@ def faults(study: "Study", protocols: Path) -> list[str]:
         found += _entry(f"corpora.{name}.options", corpora, kind, corpus.options)
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
         found += _entry(f"encoders.{name}", encoders, name, study.encoders.get(name, {}))
-    for modality in ("audio", "video"):
+    for modality in modalities.MODALITIES:
         for name in getattr(study.features, modality):
             found += _heard_or_seen(name, modality)
     for name, options in study.fusions.items():
         own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
         found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
+        if study.fusion_class(name) in fusions.names():
+            given = study.features.text
+            found += modalities.faults(name, study.fusion_class(name), own, given)
         found += _overrides(f"fusions.{name}.train", study.train, options.get("train", {}))
         found += _grid(f"fusions.{name}.grid", study, name, options.get("grid", {}))
     found += _grid("grid", study, None, study.grid)

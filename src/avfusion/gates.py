@@ -48,7 +48,7 @@ def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> 
     found: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for which in torch.arange(len(windows)).split(batch):
-            given = device.moved(windows.batch(which)[:4], device.of(model))
+            given = device.moved(windows.batch(which).inputs, device.of(model))
             maps = model(*given)[1]
             used = windows.used[which]
             for name in (name for name in maps if name.startswith(PREFIX)):

@@ -14,6 +14,7 @@ from avfusion.errors import TrainError
 from avfusion.features import FeatureStore
 from avfusion.grids import SEES
 from avfusion.layout import Layout
+from avfusion.modalities import MODALITIES
 from avfusion.rating import Rating
 from avfusion.windows import Windows, join, targets
 
@@ -36,7 +37,7 @@ class Inputs:
         for modality in ("audio", "video"):
             if not features[modality]:
                 raise TrainError(f"features.{modality} names no encoder; add one to the config.")
-        names = [*features["audio"], *features["video"]]
+        names = [name for given in features.values() for name in given]
         stores = {
             name: FeatureStore.open(layout.features(corpus, name) / "index.parquet")
             for name in names
@@ -64,8 +65,14 @@ class Inputs:
         width = len(Rating.of(self.own).names)
         blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
         golds = (gold[v] for v in videos) if gold is not None else blank
+        text = [features["text"]] if features.get("text") else []
         parts = (
-            (self._rows(v, features["audio"]), self._rows(v, features["video"]), g)
+            (
+                self._rows(v, features["audio"]),
+                self._rows(v, features["video"]),
+                g,
+                *(self._rows(v, names) for names in text),
+            )
             for v, g in zip(videos, golds, strict=True)
         )
         return join(parts, cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
@@ -91,6 +98,11 @@ class Inputs:
         if not any(np.isfinite(g).any() for g in found.values()):
             raise TrainError(f"{path}: no rating for any of {len(videos)} {partition} videos.")
         return found
+
+    def dims(self) -> list[int]:
+        """Widths of audio and video, and of text where it is read."""
+        given = [self.own["features"].get(modality, []) for modality in MODALITIES]
+        return [sum(self.stores[name].dim for name in names) for names in given if names]
 
     def times(self, video: str) -> np.ndarray:
         """Clip ends (R,) of the grid that all encoders share."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.heads import build_head
+from avfusion.modalities import MODALITIES
 from avfusion.rating import Rating
 from avfusion.registry import fusions
 
@@ -14,20 +15,30 @@ from avfusion.registry import fusions
 class Model(nn.Module):
     """Standardise -> fusion -> head; what a run's best.safetensors holds the weights of."""
 
-    def __init__(self, fusion: nn.Module, head: nn.Module, audio_dim: int, video_dim: int) -> None:
+    def __init__(self, fusion: nn.Module, head: nn.Module, *dims: int) -> None:
         super().__init__()
-        self.audio = Standardise(audio_dim)
-        self.video = Standardise(video_dim)
+        for modality, width in zip(MODALITIES, dims, strict=False):
+            self.add_module(modality, Standardise(width))
         self.fusion = fusion
         self.head = head
 
     def forward(
-        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+        self,
+        audio: Tensor,
+        video: Tensor,
+        audio_present: Tensor,
+        video_present: Tensor,
+        text: Tensor | None = None,
+        text_present: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> (B, T, K) and the fusion's maps."""
+        """audio (B, T, Da), video (B, T, Dv), present (B, T), perhaps text (B, T, Dt) and its
+        presence -> (B, T, K) and the fusion's maps."""
         audio = self.audio(audio, audio_present)
         video = self.video(video, video_present)
-        fused = self.fusion(audio, video, audio_present, video_present)
+        given = (audio, video, audio_present, video_present)
+        if text is not None and text_present is not None:
+            given = (*given, self.text(text, text_present), text_present)
+        fused = self.fusion(*given)
         return self.head(fused.features), fused.maps
 
 
@@ -53,16 +64,17 @@ class Standardise(nn.Module):
         return ((x - self.mean) / self.scale).where(present[..., None], 0)
 
 
-def build(own: dict[str, Any], audio_dim: int, video_dim: int) -> Model:
+def build(own: dict[str, Any], *dims: int) -> Model:
     """The model of a run's settings (`Study.run_settings`), freshly initialised.
 
-    A fusion whose constructor has `outputs` is told how many targets there are.
+    dims: widths of audio and video, and of text where the fusion reads text. A fusion whose
+    constructor has `outputs` is told how many targets there are.
     """
     steps, train, names = own["windows"]["clips"], own["train"], Rating.of(own).names
     fused = fusions.get(own["class"])
     wants = "outputs" in inspect.signature(fused).parameters
     more = {"outputs": len(names)} if wants else {}
-    fusion = fused(audio_dim, video_dim, steps=steps, **more, **own["options"])
+    fusion = fused(*dims, steps=steps, **more, **own["options"])
     kind = train.get("head", "regressor")
     head = build_head(kind, fusion.out_dim, train["hidden"], train["dropout"], names)
-    return Model(fusion, head, audio_dim, video_dim)
+    return Model(fusion, head, *dims)

@@ -87,7 +87,7 @@ def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
         if rows[list(rating.names)].notna().any(axis=None):
             rated[video] = rows.sort_values("time_s")
     missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
-    encoders = [*study["features"]["audio"], *study["features"]["video"]]
+    encoders = [name for names in study["features"].values() for name in names]
     stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
     for stage, folder in {**stages, "media": layout.media(corpus)}.items():
         missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}

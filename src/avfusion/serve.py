@@ -14,11 +14,11 @@ from avfusion.checkpoint import load_weights
 from avfusion.errors import AvfError
 from avfusion.fit import deterministic
 from avfusion.inputs import off_baseline
+from avfusion.modalities import MODALITIES
 from avfusion.model import Model, build
 from avfusion.rating import Rating
 from avfusion.windows import join
 
-MODALITIES = ("audio", "video")
 SLACK_S = 1e-3
 
 
@@ -33,7 +33,8 @@ class Served:
     def open(cls, weights: Path) -> "Served":
         """The run behind a best.safetensors, whose metadata holds its settings."""
         tensors, own = load_weights(weights)
-        model = build(own, *(len(tensors[f"{name}.mean"]) for name in MODALITIES))
+        read = [name for name in MODALITIES if f"{name}.mean" in tensors]
+        model = build(own, *(len(tensors[f"{name}.mean"]) for name in read))
         model.load_state_dict(tensors)
         return cls(own, model.eval())
 
@@ -44,7 +45,8 @@ class Served:
 
     def columns(self) -> dict[str, list[str]]:
         """Modality -> its columns in order: `audio_0`, `audio_1`, …; encoders side by side."""
-        widths = {name: len(getattr(self.model, name).mean) for name in MODALITIES}
+        read = [name for name in MODALITIES if name in self.own["features"]]
+        widths = {name: len(getattr(self.model, name).mean) for name in read}
         return {name: [f"{name}_{i}" for i in range(width)] for name, width in widths.items()}
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +78,8 @@ class Served:
         if self.own["train"].get("baseline") == "video":
             rows = [off_baseline(part) for part in rows]
         blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
-        windows = join(iter([(*rows, blank)]), cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
+        given = iter([(*rows[:2], blank, *rows[2:])])
+        windows = join(given, cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
         with deterministic(self.own["seed"]):
             return Rating.of(self.own).outward(windows.predict(self.model).numpy())
 

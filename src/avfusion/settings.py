@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.functional_serializers import model_serializer
 
+from avfusion import modalities
 from avfusion.corruptions import trainable
 from avfusion.errors import ConfigError
 from avfusion.faults import faults, sentences
@@ -66,6 +68,12 @@ class FeatureSettings(_Settings):
 
     audio: list[str] = ["mel_cnn"]
     video: list[str] = ["face_expression", "face_cnn"]
+    text: list[str] = Field([], description="For fusions that read text; transcripts are needed.")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, dump: Any) -> dict[str, Any]:
+        """Without text there is no key, so that what knows of none keeps its settings."""
+        return {key: names for key, names in dump(self).items() if names or key != "text"}
 
 
 class TrainSettings(_Settings):
@@ -150,8 +158,15 @@ class Study(_Settings):
         return {**named, "root": own.root, **own.options}
 
     def encoder_names(self) -> list[str]:
-        """Every encoder in use, audio first."""
-        return [*self.features.audio, *self.features.video]
+        """Every encoder in use: audio, video, text."""
+        return [*self.features.audio, *self.features.video, *self.features.text]
+
+    def run_features(self, fusion: str) -> dict[str, list[str]]:
+        """The encoders that a fusion's runs read, by modality; text only where it reads text."""
+        found = self.features.model_dump()
+        if not modalities.with_text(self.fusion_class(fusion), self.fusions[fusion]):
+            found.pop("text", None)
+        return found
 
     def run_settings(self, corpus: str, fusion: str, seed: int) -> dict[str, Any]:
         """All that one training run depends on besides its input files; JSON-ready, resolved."""
@@ -168,7 +183,7 @@ class Study(_Settings):
             "class": kind,
             "options": options,
             "seed": seed,
-            "features": self.features.model_dump(),
+            "features": self.run_features(fusion),
             "windows": self.windows.model_dump(),
             "train": train,
             "code": fingerprint(fusions.module(kind), "avfusion.train"),
@@ -179,9 +194,13 @@ class Study(_Settings):
         grid = self.fusions[fusion].get("grid", self.grid)
         return {"corpus": corpus, "fusion": fusion, "grid": grid, "seeds": self.grid_seeds}
 
-    def encoder_settings(self, encoder: str) -> dict[str, Any]:
-        """All that fitting or applying one encoder depends on besides its input files."""
-        return {
+    def encoder_settings(self, encoder: str, corpus: str = "") -> dict[str, Any]:
+        """All that fitting or applying one encoder depends on besides its input files.
+
+        corpus: for encoders of text, which read transcripts below the corpus' root.
+        """
+        text = encoders.constant(encoder, "modality") == "text"
+        return ({"root": self.corpora[corpus].root} if text and corpus else {}) | {
             "encoder": encoder,
             "options": self.encoders.get(encoder, {}),
             "windows": self.windows.model_dump(exclude={"clips"}),

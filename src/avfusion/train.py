@@ -46,9 +46,9 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     train = data.windows("train", data.gold("train", layout, card["delay_s"]))
     validation = data.windows("validation", data.gold("validation", layout, card["delay_s"]))
     with deterministic(seed):
-        model = build(own, train.audio.shape[1], train.video.shape[1])
-    model.audio.measure(present(train.audio))
-    model.video.measure(present(train.video))
+        model = build(own, *data.dims())
+    for modality in own["features"]:
+        getattr(model, modality).measure(present(getattr(train, modality)))
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
@@ -114,7 +114,7 @@ def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
     """CCC loss of a batch; with bfloat16, products are rounded to it, and only while fitting."""
     kind = batch.audio.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
-        prediction, _ = model(*batch[:4])
+        prediction, _ = model(*batch.inputs)
     return ccc_loss(prediction.float(), batch.gold)
 
 

@@ -36,8 +36,7 @@ class Trained:
             raise TrainError(
                 f"{folder}: its features have changed since it was trained. Run `{command(own)}`."
             )
-        widths = [len(weights[f"{modality}.mean"]) for modality in ("audio", "video")]
-        model = build(own, *widths)
+        model = build(own, *data.dims())
         model.load_state_dict(weights)
         return cls(own, model.to(device.chosen()).eval(), data)
 

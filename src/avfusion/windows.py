@@ -20,20 +20,33 @@ from avfusion import device
 
 
 class Batch(NamedTuple):
-    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K)."""
+    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K).
+
+    text (B, T, Dt) and its presence (B, T) are there for fusions that read text.
+    """
 
     audio: Tensor
     video: Tensor
     audio_present: Tensor
     video_present: Tensor
     gold: Tensor
+    text: Tensor | None = None
+    text_present: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the model is called with, in its order."""
+        if self.text is None or self.text_present is None:
+            return self[:4]
+        return (*self[:4], self.text, self.text_present)
 
 
 @dataclass(frozen=True)
 class Windows:
     """Feature rows of several videos, R in all, and the windows over them.
 
-    audio (R, Da), video (R, Dv): NaN rows where absent; gold (R, K): NaN where unrated.
+    audio (R, Da), video (R, Dv), text (R, Dt) or None: NaN rows where absent; gold (R, K): NaN
+    where unrated.
     rows (N, L): the row behind each step; inside (N, L): false where a step lies past the video's
     end; used (N, L): true where the step's prediction is the one that counts for its row.
     """
@@ -44,6 +57,7 @@ class Windows:
     rows: Tensor
     inside: Tensor
     used: Tensor
+    text: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,14 +73,17 @@ class Windows:
         audio, video = self.audio[rows].float(), self.video[rows].float()
         heard, seen = ~audio.isnan().any(-1) & inside, ~video.isnan().any(-1) & inside
         gold = self.gold[rows].masked_fill(~self.used[which][..., None], torch.nan)
-        return Batch(audio, video, heard, seen, gold)
+        if self.text is None:
+            return Batch(audio, video, heard, seen, gold)
+        text = self.text[rows].float()
+        return Batch(audio, video, heard, seen, gold, text, ~text.isnan().any(-1) & inside)
 
     def predict(self, model: Callable[..., Any], batch: int = 256) -> Tensor:
         """The K targets of every row (R, K), each from the one window that counts."""
         out = torch.full(tuple(self.gold.shape), torch.nan)
         with torch.no_grad():
             for which in torch.arange(len(self)).split(batch):
-                given = device.moved(self.batch(which)[:4], device.of(model))
+                given = device.moved(self.batch(which).inputs, device.of(model))
                 prediction, _ = model(*given)  # (B, L, K)
                 used = self.used[which]
                 out[self.rows[which][used]] = prediction.cpu()[used]
@@ -94,15 +111,14 @@ def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.
     return np.minimum(index, rows - 1)[needed], inside[needed], used[needed]
 
 
-def join(
-    videos: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]], clips: int, stride: int
-) -> Windows:
-    """Windows over several videos, each given as audio (R, Da), video (R, Dv) and gold (R, K)."""
+def join(videos: Iterator[tuple[np.ndarray, ...]], clips: int, stride: int) -> Windows:
+    """Windows over several videos, each given as audio (R, Da), video (R, Dv), gold (R, K) and,
+    for fusions that read it, text (R, Dt)."""
     parts: list[list[np.ndarray]] = []
     first = 0
-    for audio, video, gold in videos:
+    for audio, video, gold, *text in videos:
         rows, inside, used = cut(len(audio), clips, stride)
-        parts.append([audio, video, gold, rows + first, inside, used])
+        parts.append([audio, video, gold, rows + first, inside, used, *text])
         first += len(audio)
     return Windows(*(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True)))
 

@@ -1,10 +1,15 @@
 """What every encoder must do; a new file in avfusion/encoders is tested without an edit here."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import synthetic_media as media
 from avfusion.encoders import base
+from avfusion.encoders._records import Records
+from avfusion.encoders._transcript import Transcript
 from avfusion.features import clip_ends
 from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord
@@ -15,14 +20,18 @@ CLIP_S, HOP_S = media.WINDOWS["clip_s"], media.WINDOWS["hop_s"]
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
-    """The tiny corpus, and a video that loses its face for 2.4 s and its sound for 1.9 s."""
+    """The tiny corpus, and a video without face for 2.4 s, and sound and words for 1.9 s."""
     layout = media.make_corpus(
         tmp_path_factory.mktemp("tiny"), {"train": 2, "validation": 1, "test": 1}
     )
     rng = np.random.default_rng(5)
-    media.make_record(
-        layout.media("tiny") / "gaps", media.course(rng, 6.3), rng, slice(20, 50), slice(333, 521)
-    )
+    felt = media.course(rng, 6.3)
+    media.make_record(layout.media("tiny") / "gaps", felt, rng, slice(20, 50), slice(333, 521))
+    words = [w for w in media.make_words(felt, rng) if not 3.33 <= w[1] < 5.21]
+    media.write_words(layout.results / "transcripts" / "gaps.csv", words)
+    manifest = pd.read_parquet(layout.manifest("tiny"))
+    manifest.loc[len(manifest)] = ["gaps", "unused", "transcripts/gaps.csv"]
+    manifest.to_parquet(layout.manifest("tiny"))
     return layout
 
 
@@ -31,7 +40,7 @@ def ready(request, corpus) -> tuple:
     """An encoder that may encode: loaded, and fitted shortly first where it needs that."""
     name = request.param
     short = {"epochs": 2} if "epochs" in encoders.options(name) else {}
-    own = media.settings(name, **short)
+    own = media.settings(name, corpus.results, **short)
     encoder = base.build(own)
     if encoder.fitted:
         base.fit("tiny", own, corpus)
@@ -39,18 +48,28 @@ def ready(request, corpus) -> tuple:
     return encoder, own
 
 
-def encode(encoder, record: MediaRecord) -> np.ndarray:
+def encode(encoder, record: MediaRecord | Transcript) -> np.ndarray:
     return encoder.encode(record, clip_ends(record.duration_s, HOP_S), CLIP_S)
 
 
-def record_of(corpus: Layout, video: str) -> MediaRecord:
-    return MediaRecord.open(corpus.media("tiny") / video)
+def record_of(ready: tuple, store: Layout, video: str) -> MediaRecord | Transcript:
+    encoder, own = ready
+    return Records("tiny", encoder.modality, own, store).open(video)
+
+
+def made(encoder, folder: Path, felt: np.ndarray, seed: int, *gone: slice):
+    """A new record of what was felt; `gone`: frames without a face, log-mel rows without audio."""
+    rng = np.random.default_rng(seed)
+    if encoder.modality == "text":
+        words = [] if gone else media.make_words(felt, rng)
+        return media.transcript(words, len(felt) / media.RATE_HZ)
+    return media.make_record(folder, felt, rng, *gone)
 
 
 def test_it_says_what_it_hears_or_sees_and_how_wide_it_is(ready, corpus):
     encoder, _ = ready
-    record = record_of(corpus, "test_0")
-    assert encoder.modality in ("audio", "video")
+    record = record_of(ready, corpus, "test_0")
+    assert encoder.modality in ("audio", "video", "text")
     rows = encode(encoder, record)
     assert rows.shape == (len(clip_ends(record.duration_s, HOP_S)), encoder.dim)
     assert rows.dtype == np.float32
@@ -58,11 +77,14 @@ def test_it_says_what_it_hears_or_sees_and_how_wide_it_is(ready, corpus):
 
 def test_a_row_is_nan_exactly_where_its_modality_is_absent(ready, corpus):
     encoder, _ = ready
-    record = record_of(corpus, "gaps")
+    record = record_of(ready, corpus, "gaps")
     if encoder.modality == "video":
         present_s = record.frames["time_s"].to_numpy()[record.with_face]
-    else:
+    elif encoder.modality == "audio":
         present_s = np.flatnonzero(~np.isnan(record.logmel).all(1)) * record.mel_hop_s
+    else:
+        spoken = zip(record.start_s, record.end_s, strict=True)
+        present_s = np.concatenate([np.arange(s, e - 1e-5, 1e-4) for s, e in spoken])
     ends = clip_ends(record.duration_s, HOP_S)
     absent = [not ((present_s > e - CLIP_S + 1e-6) & (present_s <= e + 1e-6)).any() for e in ends]
     missing = np.isnan(encode(encoder, record))
@@ -72,7 +94,7 @@ def test_a_row_is_nan_exactly_where_its_modality_is_absent(ready, corpus):
 
 
 def test_features_differ_in_time_and_are_safe_in_half_precision(ready, corpus):
-    rows = encode(ready[0], record_of(corpus, "test_0"))
+    rows = encode(ready[0], record_of(ready, corpus, "test_0"))
     assert np.abs(rows).max() < 1000
     assert rows.std(0).max() > 1e-3
     assert np.abs(rows - rows.astype(np.float16)).max() < 0.01
@@ -80,14 +102,14 @@ def test_features_differ_in_time_and_are_safe_in_half_precision(ready, corpus):
 
 def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus):
     encoder, own = ready
-    alone = encode(encoder, record_of(corpus, "test_0"))
-    encode(encoder, record_of(corpus, "gaps"))
-    after = encode(encoder, record_of(corpus, "test_0"))
+    alone = encode(encoder, record_of(ready, corpus, "test_0"))
+    encode(encoder, record_of(ready, corpus, "gaps"))
+    after = encode(encoder, record_of(ready, corpus, "test_0"))
     np.testing.assert_array_equal(alone, after)
     anew = base.build(own)
     if anew.fitted:
         anew.load(corpus.encoder("tiny", own["encoder"]) / "best.safetensors", own)
-    np.testing.assert_array_equal(alone, encode(anew, record_of(corpus, "test_0")))
+    np.testing.assert_array_equal(alone, encode(anew, record_of(ready, corpus, "test_0")))
 
 
 def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, monkeypatch):
@@ -100,10 +122,7 @@ def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, mon
     felt = media.course(np.random.default_rng(8), 4.0)
     other = felt.copy()
     other[26:] *= -1  # from 2.08 s, the end of clip 13
-    pair = [
-        media.make_record(tmp_path / str(n), x, np.random.default_rng(1))
-        for n, x in enumerate((felt, other))
-    ]
+    pair = [made(ready[0], tmp_path / str(n), x, 1) for n, x in enumerate((felt, other))]
     one, two = (encode(ready[0], record) for record in pair)
     np.testing.assert_allclose(one[:12], two[:12], rtol=1e-4, atol=1e-5)
     assert np.abs(one[16:] - two[16:]).max() > 1e-3
@@ -111,7 +130,7 @@ def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, mon
 
 def test_a_clip_reads_the_same_in_a_shorter_grid(ready, corpus):
     """Features do not depend on how many clips are asked for at once."""
-    record = record_of(corpus, "test_0")
+    record = record_of(ready, corpus, "test_0")
     ends = clip_ends(record.duration_s, HOP_S)
     part = ready[0].encode(record, ends[10:14], CLIP_S)
     np.testing.assert_allclose(part, encode(ready[0], record)[10:14], rtol=1e-4, atol=1e-5)
@@ -122,14 +141,13 @@ def test_memory_stays_bounded_however_long_the_video(ready, corpus, monkeypatch)
     monkeypatch.setattr(
         MediaRecord, "crops", lambda self, i: asked.append(len(i)) or crops(self, i)
     )
-    record = record_of(corpus, "test_0")
+    record = record_of(ready, corpus, "test_0")
     encode(ready[0], record)
-    assert max(asked, default=0) <= 64 < len(record.with_face)
+    assert max(asked, default=0) <= 64
+    assert ready[0].modality == "text" or len(record.with_face) > 64
 
 
 def test_a_video_without_the_modality_is_all_nan(ready, corpus, tmp_path):
-    rng = np.random.default_rng(2)
-    record = media.make_record(
-        tmp_path / "empty", media.course(rng, 3.0), rng, slice(0, 99), slice(0, 999)
-    )
+    felt = media.course(np.random.default_rng(2), 3.0)
+    record = made(ready[0], tmp_path / "empty", felt, 2, slice(0, 99), slice(0, 999))
     assert np.isnan(encode(ready[0], record)).all()

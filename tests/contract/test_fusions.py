@@ -7,10 +7,19 @@ import pytest
 import torch
 
 from avfusion.fusion.base import Fused
+from avfusion.modalities import MODALITIES, with_text
 from avfusion.model import Model, build
 from avfusion.registry import fusions
 
-pytestmark = pytest.mark.parametrize("name", fusions.names())
+TEXT_DIM = 9
+FORMS = {name: (name, {}) for name in fusions.names()} | {
+    f"{name}_of_all": (name, {"modalities": list(MODALITIES)})
+    for name in fusions.names()
+    if "modalities" in fusions.options(name) and not with_text(name, {})
+}
+"""Every fusion with its defaults, and with text where text is an option."""
+
+pytestmark = pytest.mark.parametrize("name", FORMS)
 
 SIZES = [(8, 12, 12), (16, 12, 12), (7, 12, 20), (1, 5, 3), (16, 33, 8)]
 """(steps, audio width, video width): both published lengths, an odd one, a single clip."""
@@ -18,30 +27,41 @@ SIZES = [(8, 12, 12), (16, 12, 12), (7, 12, 20), (1, 5, 3), (16, 33, 8)]
 
 def fusion(name: str, steps: int = 8, audio_dim: int = 12, video_dim: int = 20, **options):
     torch.manual_seed(0)
-    return fusions.get(name)(audio_dim, video_dim, steps=steps, **options).eval()
+    kind, own = FORMS[name]
+    dims = [audio_dim, video_dim] + [TEXT_DIM] * with_text(*FORMS[name])
+    return fusions.get(kind)(*dims, steps=steps, **{**options, **own}).eval()
 
 
 def model(name: str, steps: int = 8) -> Model:
     torch.manual_seed(0)
     train = {"hidden": 16, "dropout": 0.5}
-    own = {"class": name, "options": {}, "windows": {"clips": steps}, "train": train}
-    return build(own, audio_dim=12, video_dim=20).eval()
+    kind, options = FORMS[name]
+    own = {"class": kind, "options": options, "windows": {"clips": steps}, "train": train}
+    return build(own, 12, 20, *[TEXT_DIM] * with_text(kind, options)).eval()
 
 
-def clips(steps: int = 8, audio_dim: int = 12, video_dim: int = 20, windows: int = 5):
-    """Audio, video and presence of some windows; about a fifth of the clips is absent."""
+def clips(name: str, steps: int = 8, audio_dim: int = 12, video_dim: int = 20, windows: int = 5):
+    """Audio, video and presence of some windows; about a fifth of the clips is absent.
+
+    For a fusion that reads text, text and its presence follow.
+    """
     draw = torch.Generator().manual_seed(1)
     audio = torch.randn(windows, steps, audio_dim, generator=draw)
     video = torch.randn(windows, steps, video_dim, generator=draw)
     heard, seen = (torch.rand(2, windows, steps, generator=draw) > 0.2).unbind()
-    return audio * heard[..., None], video * seen[..., None], heard, seen
+    given = audio * heard[..., None], video * seen[..., None], heard, seen
+    if not with_text(*FORMS[name]):
+        return given
+    said = torch.rand(windows, steps, generator=draw) > 0.2
+    text = torch.randn(windows, steps, TEXT_DIM, generator=draw)
+    return (*given, text * said[..., None], said)
 
 
 @pytest.mark.parametrize("windows", [1, 5])
 @pytest.mark.parametrize("size", SIZES)
 def test_gives_one_row_of_out_dim_a_clip(name, size, windows):
     fuse = fusion(name, *size)
-    fused = fuse(*clips(*size, windows=windows))
+    fused = fuse(*clips(name, *size, windows=windows))
     assert isinstance(fused, Fused)
     assert fused.features.shape == (windows, size[0], fuse.out_dim)
     assert fused.features.isfinite().all()
@@ -51,7 +71,7 @@ def test_gives_one_row_of_out_dim_a_clip(name, size, windows):
 @pytest.mark.parametrize("size", SIZES)
 def test_a_window_does_not_see_its_neighbours(name, size):
     """Fusing windows together or one by one gives the same features."""
-    fuse, batch = fusion(name, *size), clips(*size)
+    fuse, batch = fusion(name, *size), clips(name, *size)
     together = fuse(*batch).features
     alone = [fuse(*(part[n : n + 1] for part in batch)).features for n in range(len(batch[0]))]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
@@ -59,7 +79,7 @@ def test_a_window_does_not_see_its_neighbours(name, size):
 
 def test_every_parameter_learns(name):
     net = model(name)
-    net(*clips())[0].square().sum().backward()
+    net(*clips(name))[0].square().sum().backward()
     idle = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert not idle
     assert all(p.grad.isfinite().all() for p in net.parameters())
@@ -67,22 +87,24 @@ def test_every_parameter_learns(name):
 
 def test_what_lies_in_absent_clips_does_not_matter(name):
     net = model(name)
-    audio, video, heard, seen = clips()
+    audio, video, heard, seen, *text = clips(name)
     garbage = [
         x.masked_fill(~here[..., None], bad)
         for x, here, bad in ((audio, heard, torch.nan), (video, seen, 1e30))
     ]
-    found, expected = net(*garbage, heard, seen)[0], net(audio, video, heard, seen)[0]
+    other = [text[0].masked_fill(~text[1][..., None], torch.nan), text[1]] if text else []
+    found = net(*garbage, heard, seen, *other)[0]
+    expected = net(audio, video, heard, seen, *text)[0]
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("lost", ["audio", "video", "both"])
+@pytest.mark.parametrize("lost", ["audio", "video", "text", "all"])
 def test_a_window_without_a_modality_has_a_finite_prediction_and_gradient(name, lost):
     net = model(name)
-    audio, video, heard, seen = clips()
-    heard[0] &= lost == "video"
-    seen[0] &= lost == "audio"
-    prediction, maps = net(audio, video, heard, seen)
+    audio, video, heard, seen, *text = clips(name)
+    for modality, here in (("audio", heard), ("video", seen), ("text", (text or [0, seen])[1])):
+        here[0] &= lost not in (modality, "all")
+    prediction, maps = net(audio, video, heard, seen, *text)
     prediction.square().sum().backward()
     assert prediction.isfinite().all()
     assert all(m.isfinite().all() for m in maps.values())
@@ -91,10 +113,11 @@ def test_a_window_without_a_modality_has_a_finite_prediction_and_gradient(name, 
 
 def test_an_absent_clip_changes_no_other_window(name):
     net = model(name)
-    audio, video, heard, seen = clips()
-    before = net(audio, video, heard, seen)[0]
-    heard[2, 3:], seen[2, :4] = False, False
-    after = net(audio, video, heard, seen)[0]
+    audio, video, heard, seen, *text = clips(name)
+    before = net(audio, video, heard, seen, *text)[0]
+    for here in (heard, seen, *text[1:]):
+        here[2, 3:] = False
+    after = net(audio, video, heard, seen, *text)[0]
     others = torch.arange(len(audio)) != 2
     torch.testing.assert_close(after[others], before[others], rtol=1e-5, atol=1e-6)
 
@@ -103,34 +126,36 @@ def test_same_seed_same_weights_and_answer(name):
     first, second = model(name), model(name)
     weights = zip(first.parameters(), second.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in weights)
-    assert torch.equal(first(*clips())[0], second(*clips())[0])
+    assert torch.equal(first(*clips(name))[0], second(*clips(name))[0])
 
 
 def test_random_numbers_are_drawn_in_training_alone(name):
     fuse = fusion(name)
     state = torch.get_rng_state()
-    fuse(*clips())
+    fuse(*clips(name))
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_inputs_are_left_as_they_were(name):
-    batch = clips()
+    batch = clips(name)
     before = [part.clone() for part in batch]
     fusion(name)(*batch)
     assert all(torch.equal(a, b) for a, b in zip(batch, before, strict=True))
 
 
 def test_listed_options_are_accepted_and_default_as_listed(name):
-    listed = {key: ast.literal_eval(text) for key, text in fusions.options(name).items()}
+    kind, own = FORMS[name]
+    listed = {key: ast.literal_eval(text) for key, text in fusions.options(kind).items()}
     given, default = fusion(name, **listed), fusion(name)
     assert given.out_dim == default.out_dim
-    torch.testing.assert_close(given(*clips()).features, default(*clips()).features)
+    torch.testing.assert_close(given(*clips(name)).features, default(*clips(name)).features)
     known = {"self", "audio_dim", "video_dim", "steps", *listed}
-    assert set(inspect.signature(fusions.get(name).__init__).parameters) == known
+    known |= {"text_dim"} if with_text(kind, own) else set()
+    assert set(inspect.signature(fusions.get(kind).__init__).parameters) == known
 
 
 def test_the_file_says_its_source_and_equation(name):
-    text = fusions.source(name).read_text()
+    text = fusions.source(FORMS[name][0]).read_text()
     told = ast.get_docstring(ast.parse(text))
     assert "Source   " in told
     assert any(line.startswith("    ") and " = " in line for line in told.splitlines())

@@ -98,7 +98,7 @@ def media_settings(wildcards):
 
 def encoder_settings(wildcards):
     """What fitting or applying one encoder depends on."""
-    return as_json(study.encoder_settings(wildcards.encoder))
+    return as_json(study.encoder_settings(wildcards.encoder, wildcards.corpus))
 
 
 def run_settings(wildcards):
@@ -162,9 +162,10 @@ def shards(folder, corpus):
     return [shard_path(folder, (i, count)) for i in range(count)]
 
 
-def feature_indexes(corpus):
-    """Index of every encoder in use."""
-    return [lay.features(corpus, name) / "index.parquet" for name in study.encoder_names()]
+def feature_indexes(corpus, fusion=None):
+    """Index of every encoder in use, or of those that one fusion reads."""
+    own = study.run_features(fusion).values() if fusion else [study.encoder_names()]
+    return [lay.features(corpus, name) / "index.parquet" for names in own for name in names]
 
 
 def traces(corpus):

@@ -36,7 +36,7 @@ def chosen(wildcards):
 rule grid_point:
     """Train one point of a fusion's grid; it is given no video of the test partition."""
     input:
-        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        features=lambda wildcards: feature_indexes(wildcards.corpus, wildcards.fusion),
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),

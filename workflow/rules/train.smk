@@ -4,7 +4,7 @@
 rule train:
     """Fit one fusion with one seed; killed, it goes on from its last epoch; diverged, it says so."""
     input:
-        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        features=lambda wildcards: feature_indexes(wildcards.corpus, wildcards.fusion),
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),

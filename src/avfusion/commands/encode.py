@@ -20,5 +20,5 @@ def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion.encoders.base import encode_shard
 
-    own = settings(args, lambda study: study.encoder_settings(args.encoder))
+    own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
     encode_shard(args.corpus, shard(args), own, layout(args))

@@ -19,5 +19,5 @@ def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion.encoders.base import fit
 
-    own = settings(args, lambda study: study.encoder_settings(args.encoder))
+    own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
     fit(args.corpus, own, layout(args))

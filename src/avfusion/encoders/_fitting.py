@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from avfusion import device
 from avfusion.checkpoint import load_weights
+from avfusion.encoders._records import Records
 from avfusion.errors import TrainError
 from avfusion.fit import deterministic, fit
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.losses import ccc_loss
-from avfusion.media.store import MediaRecord
 from avfusion.metrics import ccc
 from avfusion.provenance import machine_state
 from avfusion.rating import Rating
@@ -60,6 +60,7 @@ class FittedEncoder:
 
     fitted = True
     weights = None
+    modality: str
     net: nn.Module
     outputs: int = 2
     recipe: Recipe
@@ -68,11 +69,11 @@ class FittedEncoder:
         """A network with fresh weights for the study's settings."""
         raise NotImplementedError
 
-    def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
+    def instants(self, record: Any, own: dict[str, Any]) -> np.ndarray:
         """Times in seconds at which one video can give an example, ascending (N,)."""
         raise NotImplementedError
 
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
+    def inputs(self, record: Any, times_s: np.ndarray) -> Tensor:
         """The examples at some of the instants (N, ...)."""
         raise NotImplementedError
 
@@ -95,7 +96,8 @@ class FittedEncoder:
             net = self.new_net(own)
             self.prepare(net, train.inputs)
         r = self.recipe
-        settings = {"own": own, **rating.stated(), "examples": content_hash(*train, *validation)}
+        stated = {"own": _lasting(own), **rating.stated()}
+        settings = {**stated, "examples": content_hash(*train, *validation)}
         log.info("%s: %d train examples", own["encoder"], len(train.gold))
         fit(
             net,
@@ -117,7 +119,7 @@ class FittedEncoder:
     def load(self, path: Path, own: dict[str, Any]) -> None:
         """Read fitted weights; refuses those of other settings."""
         weights, settings = load_weights(path)
-        if settings.get("own") != json.loads(json.dumps(own)):
+        if settings.get("own") != json.loads(json.dumps(_lasting(own))):
             raise TrainError(
                 f"{path}: fitted under other settings than asked for now. Run "
                 f"`avf fit-encoder CORPUS {own['encoder']}` again with these."
@@ -147,9 +149,10 @@ class FittedEncoder:
         rating = Rating.of(card)
         late_s = {name: card["delay_s"].get(name, 0.0) for name in rating.names}
         share = self.recipe.most // max(1, len(videos))
+        records = Records(corpus, self.modality, own, layout)
         inputs, golds = [], []
         for video in videos:
-            record = MediaRecord.open(layout.media(corpus) / video)
+            record = records.open(video)
             times_s = self.instants(record, own)
             own_gold = gold[gold["video"] == video].sort_values("time_s")
             ratings = rating.inward(own_gold[list(rating.names)].to_numpy(float))
@@ -166,6 +169,11 @@ class FittedEncoder:
                 f"{own['encoder']!r} on ({len(videos)} videos readable). Run `avf verify {corpus}`."
             )
         return Examples(torch.cat(inputs), torch.cat(golds))
+
+
+def _lasting(own: dict[str, Any]) -> dict[str, Any]:
+    """The settings that numbers depend on: not where the corpus lies."""
+    return {key: value for key, value in own.items() if key != "root"}
 
 
 def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:

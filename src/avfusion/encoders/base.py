@@ -10,10 +10,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from avfusion.encoders._records import Records, identity, remark
 from avfusion.errors import AvfError
 from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
-from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.whole import write_text
@@ -29,7 +29,7 @@ class Encoder(Protocol):
     `layout.encoder(corpus, name)`, and `load(path, own)`, which reads that file.
     """
 
-    modality: Literal["audio", "video"]
+    modality: Literal["audio", "video", "text"]
     fitted: bool
     """Whether it needs fitting on the corpus' train partition before it can encode."""
     dim: int
@@ -37,10 +37,11 @@ class Encoder(Protocol):
     weights: Path | None
     """The file of its pretrained weights; None where fitted."""
 
-    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
+    def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
 
-        A row is NaN where, and only where, the whole clip has no face (or no audio).
+        record: a `MediaRecord`, or for text a `Transcript`. A row is NaN where, and only where,
+        the whole clip has no face (or no audio, or no word).
         """
         ...
 
@@ -92,9 +93,9 @@ class Job:
 
     def __init__(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
         self.corpus, self.own = corpus, own
-        self.media = layout.media(corpus)
         self.folder = layout.features(corpus, own["encoder"])
         self.encoder = build(own)
+        self.records = Records(corpus, self.encoder.modality, own, layout)
         weights = self.encoder.weights
         if self.encoder.fitted:
             weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"
@@ -113,14 +114,14 @@ class Job:
             command = f"avf encode {self.corpus} {self.own['encoder']}"
             return _failed(entry.video, f"{entry.video}: {error} After mending, run `{command}`.")
 
-    def open(self, video: str) -> MediaRecord:
-        """What the encoder is given of one video."""
-        return MediaRecord.open(self.media / video)
+    def open(self, video: str) -> Any:
+        """What the encoder is given of one video: a `MediaRecord`, or for text a `Transcript`."""
+        return self.records.open(video)
 
     def encode(self, video: str) -> dict[str, Any]:
         """The index row of one video; refuses what gives no features."""
         record = self.open(video)
-        key = self._key(record)
+        key = self._key(identity(record))
         kept = _kept(self.folder, video, key)
         if kept is not None:
             return kept
@@ -141,7 +142,7 @@ class Job:
         answer = {
             "video": video,
             "status": "ok",
-            "reason": None,
+            "reason": remark(record),
             "rows": len(rows),
             "dim": self.encoder.dim,
             "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
@@ -150,10 +151,10 @@ class Job:
         write_text(stamp, json.dumps({"key": key, "row": answer}, indent=1) + "\n")
         return answer
 
-    def _key(self, record: MediaRecord) -> str:
+    def _key(self, record: Any) -> str:
         """Names everything that the features depend on: media, settings, weights and code."""
         own = {key: self.own.get(key) for key in ("encoder", "options", "windows", "code")}
-        parts = [record.meta.get("key", record.meta), own, self.weights_sha256]
+        parts = [record, own, self.weights_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
