@@ -64,7 +64,12 @@ def of(model: Any) -> torch.device:
 
 
 def moved(batch: Any, device: torch.device) -> Any:
-    """A tensor, or a (named) tuple of tensors, on the device; the same object if it is there."""
+    """A tensor, or a (named) tuple of tensors, on the device; the same object if it is there.
+
+    None, in the place of a tensor that a batch does not have, stays None.
+    """
+    if batch is None:
+        return None
     if isinstance(batch, Tensor):
         return batch.to(device)
     parts = [moved(part, device) for part in batch]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avfusion import device
 from avfusion.encoders._fitting import FittedEncoder, Recipe
 from avfusion.encoders._transcript import Transcript, word_hash
 from avfusion.features import clip_ends
@@ -96,7 +97,8 @@ class Words(FittedEncoder):
         said = record.spoken(ends_s, clip_s).any(1)
         if said.any():
             with torch.inference_mode():
-                out[said] = self.net(self.inputs(record, ends_s[said]))[0].numpy()
+                hashes = device.moved(self.inputs(record, ends_s[said]), device.of(self.net))
+                out[said] = self.net(hashes)[0].cpu().numpy()
         return out
 
 
