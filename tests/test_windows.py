@@ -112,6 +112,27 @@ def test_rounding_of_seconds_costs_no_rating(hop_s):
     np.testing.assert_array_equal(found, ratings.astype(np.float32))
 
 
+@pytest.mark.parametrize("lost", [1, 2, 40])
+def test_gold_is_not_drawn_across_missing_rows_however_many(lost):
+    rated_s = np.delete(np.arange(0, 8, 0.04), np.arange(50, 50 + lost))
+    ratings = np.stack([rated_s, -rated_s], axis=-1)
+    asked = np.arange(0.02, 7.9, 0.02)
+    found = targets(asked, rated_s, ratings, NO_DELAY)
+    first, last = 49 * 0.04, (50 + lost) * 0.04
+    inside = (asked > first + 1e-6) & (asked < last - 1e-6)
+    assert inside.any()
+    np.testing.assert_array_equal(np.isnan(found[:, 0]), inside)
+    np.testing.assert_allclose(found[~inside, 1], -asked[~inside], atol=1e-5)
+
+
+def test_uneven_but_whole_ratings_are_no_gaps():
+    """Frames of a video are 33 or 34 ms apart when written in milliseconds."""
+    rated_s = np.round(np.arange(300) / 30, 3)
+    ratings = np.stack([rated_s, rated_s], axis=-1)
+    asked = np.arange(0.16, 9.9, 0.16)
+    assert not np.isnan(targets(asked, rated_s, ratings, NO_DELAY)).any()
+
+
 def test_no_ratings_at_all():
     found = targets(np.arange(3.0), np.empty(0), np.empty((0, 2)), NO_DELAY)
     assert np.isnan(found).all()

@@ -170,25 +170,35 @@ def verdict(
 ) -> str:
     """The comparison of names[0] minus names[1] as a sentence.
 
+    The interval is that of this pair alone and says so: over a family of pairs, simultaneous ones
+    would need quantiles so far out that the draws hold only a handful of values beyond them.
+    Being told apart rests on the corrected p, which the interval can only veto.
+
     >>> verdict(("jca", "concat"), 0.04, (0.01, 0.07), 0.012, 0.05)
-    'jca beats concat by 0.040 [0.010, 0.070] (p = 0.012).'
-    >>> verdict(("ca", "jca"), 0.01, (-0.02, 0.04), 0.6, 0.05)
-    'ca and jca cannot be told apart (difference 0.010 [−0.020, 0.040], p = 0.600).'
+    "jca beats concat by 0.040 (uncorrected 95% interval [0.010, 0.070]; Holm's p = 0.012)."
+    >>> verdict(("ca", "jca"), 0.01, (-0.02, 0.04), 0.6, 0.05)[:50]
+    'ca and jca cannot be told apart (difference 0.010;'
     """
     first, second = names
     low, high = ends
     if not np.isfinite(difference):
         return f"{first} and {second} cannot be compared: no seed of both was scored."
     if not told_apart(low, high, p_holm, alpha):
-        how = f"{_three(difference, low, high)}, {p_text(p_holm)}"
-        return f"{first} and {second} cannot be told apart (difference {how})."
+        how = f"difference {_number(difference)}; {_sure(low, high, p_holm, alpha)}"
+        return f"{first} and {second} cannot be told apart ({how})."
     if difference < 0:
         first, second, difference, low, high = second, first, -difference, -high, -low
-    return f"{first} beats {second} by {_three(difference, low, high)} ({p_text(p_holm)})."
+    how = _sure(low, high, p_holm, alpha)
+    return f"{first} beats {second} by {_number(difference)} ({how})."
 
 
-def _three(middle: float, low: float, high: float) -> str:
-    return f"{middle:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
+def _sure(low: float, high: float, p_holm: float, alpha: float) -> str:
+    ends = f"[{_number(low)}, {_number(high)}]"
+    return f"uncorrected {100 * (1 - alpha):g}% interval {ends}; Holm's {p_text(p_holm)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def p_text(p: float) -> str:

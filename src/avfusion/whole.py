@@ -1,5 +1,6 @@
 """Files that are whole or absent: written under another name, forced to disk, then renamed."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,12 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> bytes:
+    """SHA-256 over a file's content, read in pieces."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from avfusion import device
 
+GAP = 1.5
+"""Ratings further apart than so many of a video's usual (median) intervals are not neighbours."""
+
 
 class Batch(NamedTuple):
     """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K).
@@ -129,8 +132,9 @@ def targets(
     """Ratings of what happens at time_s (R,): gold at time_s + delay, as (R, K) float32.
 
     rated_s (G,) ascending, ratings (G, K). Linear between two rated neighbours; NaN where one of
-    them is unrated and outside the ratings. Raters answer late: delay_s is how late, target by
-    target in the order of the columns.
+    them is unrated, where they lie further apart than GAP usual intervals (rows are missing there)
+    and outside the ratings. Raters answer late: delay_s is how late, target by target in the
+    order of the columns.
     """
     columns = []
     for column, late_s in enumerate(delay_s.values()):
@@ -139,5 +143,17 @@ def targets(
             columns.append(np.full(len(asked), np.nan))
             continue
         known = np.round(rated_s, 6), ratings[:, column]
-        columns.append(np.interp(asked, *known, left=np.nan, right=np.nan))
+        found = np.interp(asked, *known, left=np.nan, right=np.nan)
+        columns.append(np.where(_in_gap(asked, known[0]), np.nan, found))
     return np.stack(columns, axis=-1).astype(np.float32)
+
+
+def _in_gap(asked: np.ndarray, rated_s: np.ndarray) -> np.ndarray:
+    """Which of the instants (R,) lie between two ratings, at neither, that are no neighbours."""
+    steps = np.diff(rated_s)
+    if len(steps) == 0:
+        return np.zeros(len(asked), bool)
+    left = np.searchsorted(rated_s, asked, side="right") - 1
+    at = np.clip(left, 0, len(steps) - 1)
+    inside = (left >= 0) & (left < len(steps)) & (asked > rated_s[at])
+    return inside & (steps[at] > GAP * np.median(steps))

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from avfusion.whole import file_digest
+
 log = logging.getLogger(__name__)
 SIZE = 32  # bytes of a SHA-256
 NOTHING = hashlib.sha256().digest()  # of an empty file, which need not be opened
@@ -141,7 +143,6 @@ class Reader:
 
 def _sha256(path: Path) -> bytes | str:
     try:
-        with path.open("rb", buffering=0) as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return file_digest(path)
     except OSError as error:
         return f"{type(error).__name__}: {error.strerror}"

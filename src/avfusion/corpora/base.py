@@ -178,7 +178,9 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     card = corpus.card()
     card["data_hash"] = _data_hash(tables, card["delay_s"])
     write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
-    log.info("%s: %d videos, %d checks, none failed", name, len(tables["manifest"]), len(done))
+    warned = sum(line.verdict == "WARN" for line in done)
+    said = f"{len(done)} checks, none failed, {warned} warning{'' if warned == 1 else 's'}"
+    log.info("%s: %d videos, %s", name, len(tables["manifest"]), said)
     return 0
 
 

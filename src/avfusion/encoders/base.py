@@ -16,7 +16,7 @@ from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
 from avfusion.registry import encoders
 from avfusion.shards import deal, shard_path, write_table
-from avfusion.whole import write_text
+from avfusion.whole import file_digest, write_text
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -69,7 +69,7 @@ def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layou
     """
     from avfusion.fit import deterministic
 
-    name = own["encoder"]
+    name = f"{own['encoder']} shard {shard[0]}/{shard[1]}"
     whole = _media_index(corpus, layout)
     index = deal(whole, shard)
     job = Job(corpus, own, layout)
@@ -100,7 +100,7 @@ class Job:
         if self.encoder.fitted:
             weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"
             self.encoder.load(weights, own)
-        self.weights_sha256 = _sha256(weights) if weights else None
+        self.weights_sha256 = file_digest(weights).hex() if weights else None
 
     def row(self, entry: Any) -> dict[str, Any]:
         """The index row of one video, encoding it unless its files are there with the same key."""
@@ -179,8 +179,10 @@ def _kept(folder: Path, video: str, key: str) -> dict[str, Any] | None:
     """The row of a video that was encoded under the same key, its files being whole."""
     try:
         stamp = json.loads((folder / f"{video}.json").read_text())
-        whole = stamp["key"] == key and _sha256(folder / f"{video}.npy") == stamp["row"]["sha256"]
-        return stamp["row"] if whole and (folder / f"{video}.times.npy").is_file() else None
+        if stamp["key"] != key or not (folder / f"{video}.times.npy").is_file():
+            return None
+        found = file_digest(folder / f"{video}.npy").hex()
+        return stamp["row"] if found == stamp["row"]["sha256"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -188,8 +190,3 @@ def _kept(folder: Path, video: str, key: str) -> dict[str, Any] | None:
 def _failed(video: str, reason: str) -> dict[str, Any]:
     row = dict.fromkeys(INDEX)
     return row | {"video": video, "status": "failed", "reason": reason, "rows": 0, "dim": 0}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -55,7 +55,8 @@ def run_shard(
         row = _row(corpus, root, video, folder / video.video, settings)
         rows.append(row)
         left_s = (time.monotonic() - began) / done * (len(videos) - done)
-        log.info("%d/%d %s; %.0f s left", done, len(videos), _told(row), left_s)
+        where = f"shard {shard[0]}/{shard[1]}, {done} of {len(videos)}"
+        log.info("%s: %s; %.0f s left", where, _told(row), left_s)
     table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
     write_table(table, shard_path(folder, shard))
 

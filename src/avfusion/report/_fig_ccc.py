@@ -153,7 +153,7 @@ def _difference_caption(files: CorpusFiles, best: str, told: list[str], others: 
     text = (
         f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
         f"videos ({files.corpus}, {files.partition}, “{files.study['headline']}”). Bar: "
-        f"{files.confidence} interval of the difference. Filled marker: told "
+        f"uncorrected {files.confidence} interval of the difference. Filled marker: told "
         f"apart (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval without "
         f"zero); hollow: not."
     )

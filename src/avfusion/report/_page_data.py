@@ -73,8 +73,9 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
             }
         )
     why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
+    bare = {"run": False, "grid": ""}
     return found + [
-        {"fusion": n, "colour": style[n].colour, "run": False, "why": why.get(n, "not run")}
+        {"fusion": n, "colour": style[n].colour, "why": why.get(n, "not run"), **bare}
         for n in absent
     ]
 

@@ -58,9 +58,9 @@ def comparison_header(scored: Scored, study: dict[str, Any]) -> str:
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition, "
         f"{count} videos, {_missing(scored)}: difference in mean CCC with its "
-        f"{100 * (1 - how['alpha']):g}% interval over videos; p from {exact} exchanges of the two "
-        f"fusions video by video, two-sided; Holm's correction over all pairs; told apart = "
-        f"corrected p at most {how['alpha']:g} and an interval without zero."
+        f"uncorrected {100 * (1 - how['alpha']):g}% interval over videos; p from {exact} "
+        f"exchanges of the two fusions video by video, two-sided; Holm's correction over all "
+        f"pairs; told apart = corrected p at most {how['alpha']:g} and an interval without zero."
     )
 
 
@@ -120,7 +120,7 @@ def findings(
         parts = [
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
         ]
-        said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'])}).")
+        said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)}).")
     for r in tied.itertuples():
         said.append(r.verdict)
     return said
@@ -157,10 +157,11 @@ def not_run(corpus: str) -> list[str]:
     return [f"## {corpus}", f"Not run: no scores here. `avf score {corpus}` makes them."]
 
 
-def _corrected(p: pd.Series) -> str:
+def _corrected(p: pd.Series, study: dict[str, Any]) -> str:
+    share = f"uncorrected {100 * (1 - study['statistics']['alpha']):g}% interval"
     if len(p) == 1:
-        return f"{p_text(p.iloc[0])} after Holm's correction"
-    return f"each p ≤ {max(p.max(), 0.001):.3f} after Holm's correction"
+        return f"{share}; {p_text(p.iloc[0])} after Holm's correction"
+    return f"{share}s; each p ≤ {max(p.max(), 0.001):.3f} after Holm's correction"
 
 
 def _missing(scored: Scored) -> str:

@@ -82,10 +82,11 @@ def _preface(study: dict[str, Any]) -> str:
     how = study["statistics"]
     return (
         f"Each claim is checked in the mean CCC over the targets, paired by video and seed: "
-        f"effect with its {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} bootstrap "
-        f"draws of whole videos, p by exchanging fusions video by video, Holm's correction over "
-        f"the claims of a corpus. Supported or contradicted: corrected p at most {how['alpha']:g} "
-        f"and an interval that agrees. Equality is tested as such, by two one-sided tests."
+        f"effect with its uncorrected {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} "
+        f"bootstrap draws of whole videos, p by exchanging fusions video by video, Holm's "
+        f"correction over the claims of a corpus. Supported or contradicted: corrected p at most "
+        f"{how['alpha']:g} and an interval that agrees. Equality is tested as such, by "
+        f"two one-sided tests."
     )
 
 
