@@ -53,6 +53,12 @@ def _counts(corpus: "Recola") -> Iterator[Check]:
             f"{dimension} files", not lost, "ratings or gold of every recording but AVEC's test",
             said(lost, len(have)), AGAIN,
         )  # fmt: skip
+        bare = sorted(rated - parts.gold[dimension].keys()) if release.gold else []
+        yield check(
+            f"{dimension} gold", not bare, "a gold standard of every rated recording",
+            said(bare, len(parts.gold[dimension])), "It is made of the raters instead.",
+            verdict="WARN",
+        )  # fmt: skip
     leaked = sorted({n for t in (*parts.gold.values(), *parts.raters.values()) for n in t} - rated)
     yield check(
         "no test ratings", not leaked, "none: AVEC never gave them out", said(leaked, 0),
@@ -124,17 +130,22 @@ def _raters(corpus: "Recola") -> Iterator[Check]:
         "left out", not unknown, "raters to leave out are in the files", said(unknown, 0),
         "Correct corpora.recola.options.raters.",
     )  # fmt: skip
-    for flag, meaning in (("constant", "moves"), ("contrary", "agrees with the others on average")):
-        flagged = [
-            f"{'/'.join(key)}: {', '.join(_names(corpus, key, getattr(made, flag)))}"
-            for key, made in corpus.made.items()
-            if getattr(made, flag)
-        ]
-        yield check(
-            f"{flag} raters", not flagged, f"every rater {meaning}",
-            said(flagged, len(corpus.made)), "Such a rater has no weight in a recomputed gold.",
-            verdict="WARN",
-        )  # fmt: skip
+    still = [_flagged(corpus, key, made.constant) for key, made in corpus.made.items()]
+    pairs = zip(still, corpus.made.values(), strict=True)
+    several = [text for text, made in pairs if len(made.constant) > 1]
+    alone = "; ".join(filter(None, still)) or "none"
+    yield check(
+        "constant raters", not several, "at most one a file: RECOLA itself has such",
+        said(several, 0) if several else alone, "They have no weight in a recomputed gold.",
+        verdict="WARN",
+    )  # fmt: skip
+    against = [_flagged(corpus, key, made.contrary) for key, made in corpus.made.items()]
+    against = list(filter(None, against))
+    yield check(
+        "contrary raters", not against, "every rater agrees with the others on average",
+        said(against, len(corpus.made)), "They have no weight in a recomputed gold.",
+        verdict="WARN",
+    )  # fmt: skip
     off = []
     for key, given in corpus.given.items():
         made = corpus.made.get(key)
@@ -152,6 +163,8 @@ def _raters(corpus: "Recola") -> Iterator[Check]:
     )  # fmt: skip
 
 
-def _names(corpus: "Recola", key: tuple[str, str], columns: Iterable[int]) -> list[str]:
+def _flagged(corpus: "Recola", key: tuple[str, str], columns: Iterable[int]) -> str:
+    """`recording/dimension: raters`, or nothing where none is flagged."""
     kept = [name for name in corpus.raters[key].columns if name not in corpus.left_out]
-    return [kept[i] for i in columns]
+    names = ", ".join(kept[i] for i in columns)
+    return f"{'/'.join(key)}: {names}" if names else ""

@@ -15,7 +15,8 @@ AGAIN = "Unpack that file again; `avf obtain recola` says whom to ask."
 
 
 def media_checks(corpus: "Recola") -> Iterator[Check]:
-    from avfusion.media.timing import lag_s, timings
+    from avfusion.media.lag import lag_s
+    from avfusion.media.timing import timings
 
     needed = set(corpus.videos()["video"])
     files = {n: p for n, p in corpus.parts.video.items() if n in needed}
@@ -24,6 +25,11 @@ def media_checks(corpus: "Recola") -> Iterator[Check]:
     broken = [f"{files[n]}: {clock.reason}" for n, clock in clocks.items() if clock.reason]
     yield check("pictures readable", not broken, "every file", said(broken, len(clocks)), AGAIN)
     whole = {n: clock for n, clock in clocks.items() if not clock.reason}
+    mute = [n for n, c in whole.items() if not c.has_sound and n not in corpus.parts.audio]
+    yield check(
+        "sound of the films", not mute, "a sound track, or a wav file beside",
+        said(mute, len(whole)), "Its sound counts as missing; copy the wav file.", verdict="WARN",
+    )  # fmt: skip
     frames = corpus.rows - 1
     short = [f"{n}: {len(c.times_s):,}" for n, c in whole.items() if len(c.times_s) < frames]
     yield check(

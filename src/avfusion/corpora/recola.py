@@ -27,7 +27,7 @@ DELAYS_S = {
     "avec2018": {"valence": 2.0, "arousal": 2.0},
     "none": {"valence": 0.0, "arousal": 0.0},
 }
-TUNED_ON = 2  # of the train recordings, those that stop training if dev is the test partition
+TUNED_ON = 2 / 9  # of the train recordings stop training where dev is the test partition
 ACCESS = """\
 Home: diuf.unifr.ch/main/diva/recola
 
@@ -58,6 +58,7 @@ class Recola(Corpus):
     )
     obtain = "`avf obtain recola` says how it is had."
     access = ACCESS
+    spare_videos = True  # AVEC's test recordings, where nobody can score them
     delay_s: ClassVar[dict[str, float]] = DELAYS_S["praveen"]
 
     def __init__(
@@ -140,8 +141,10 @@ class Recola(Corpus):
         part, _, number = recording.partition("_")
         if self.split == "official":
             return {"train": "train", "dev": "validation", "test": "test"}[part]
-        last = sorted(int(r.partition("_")[2]) for r in self.parts.recordings if r[:5] == "train")
-        tuned = part == "train" and int(number) in last[-TUNED_ON:]
+        names = [r for r in self.parts.recordings if r.startswith("train")]
+        last = sorted(int(name.partition("_")[2]) for name in names)
+        held = max(1, round(TUNED_ON * len(last)))
+        tuned = part == "train" and int(number) in last[-held:]
         return "validation" if tuned else {"train": "train", "dev": "test", "test": "unused"}[part]
 
     @cached_property
@@ -178,14 +181,14 @@ class Recola(Corpus):
         """Row k at 0.04 k s, for k < `rows` - 1: the last one belongs to no picture."""
         parts = [pd.DataFrame({name: [] for name in GOLD})]
         for video in self.videos()["video"]:
-            columns = {d: self._one(video, d) for d in DIMENSIONS}
-            if any(found is None for found in columns.values()):
+            found = {d: self._one(video, d) for d in DIMENSIONS}
+            if any(one is None for one in found.values()):
                 continue  # recola_checks names it
-            time_s = columns["valence"][0]
-            if not np.array_equal(time_s, columns["arousal"][0]):
-                raise CorpusError(f"{video}: valence and arousal are rated at different instants.")
-            values = {d: found[1] for d, found in columns.items()}
-            parts.append(pd.DataFrame({"video": video, "time_s": time_s, **values}))
+            both = [pd.Series(gold, time_s, name=d) for d, (time_s, gold) in found.items()]
+            # Where a line is missing in one file, the other dimension keeps its rating.
+            table = pd.concat([s[~s.index.duplicated()] for s in both], axis=1).sort_index()
+            table = table.rename_axis("time_s").reset_index()
+            parts.append(table.assign(video=video)[list(GOLD)])
         return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
     def _one(self, video: str, dimension: str) -> tuple[np.ndarray, np.ndarray] | None:
