@@ -159,7 +159,7 @@ class _CorruptJob(Job):
         return lambda crops: hide(crops, self.level, place)
 
     def _sound(self, video: str, duration_s: float) -> np.ndarray:
-        sound = spoil.sound_of(self._path(video), self.settings)
+        sound = self.voices.sound(video)
         if self.name == "audio_shift_s":
             pieces = spoil.late(sound, round(self.level * self.settings["sample_rate_hz"]))
         else:
@@ -174,9 +174,6 @@ class _CorruptJob(Job):
             return spoil.white(draws)
         found = self.voices.besides(video, self._generator(video, "voices"))
         return spoil.babble(found, draws)
-
-    def _path(self, video: str) -> Path:
-        return self.root / self.manifest.loc[video, "path"]
 
     def _generator(self, video: str, *words: str) -> np.random.Generator:
         return generator(self.draw, self.name, video, *words)

@@ -12,7 +12,7 @@ _MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
 def with_digests(videos: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     """The manifest by video, with sha256 and bytes (null and 0 where the file is missing).
 
-    A corpus may add `side` and `crops` to the columns; see docs/architecture.md.
+    A corpus may add the columns `EXTRA`; see docs/architecture.md.
     """
     extra = [name for name in EXTRA if name in videos.columns]
     videos = videos[[*MANIFEST, *extra]].sort_values("video", ignore_index=True)

@@ -26,7 +26,8 @@ from avfusion.whole import write_text
 log = logging.getLogger(__name__)
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
-EXTRA = ("side", "crops", "crops_sha256")  # whose face to follow, or where faces lie ready
+# Whose face to follow, where faces lie ready, and a sound recording beside the video.
+EXTRA = ("side", "crops", "crops_sha256", "sound", "sound_sha256")
 GOLD = ("video", "time_s")  # and the corpus' targets
 LABELS = ("video", "label")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")

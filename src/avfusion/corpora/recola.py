@@ -16,12 +16,13 @@ import pandas as pd
 from avfusion.corpora._recola_checks import recola_checks
 from avfusion.corpora._recola_files import Ratings, read_arff, read_bare, read_raters
 from avfusion.corpora._recola_tree import DIMENSIONS, RELEASES, Parts, Release, detect, find_parts
-from avfusion.corpora.base import GOLD, Check, Corpus
+from avfusion.corpora.base import Check, Corpus
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.goldstandard import GoldStandard, gold_standard
 from avfusion.registry import corpora
 
 STEP_S = 0.04
+GOLD = ["video", "time_s", *DIMENSIONS]
 DELAYS_S = {
     "praveen": {"valence": 2.32, "arousal": 2.72},  # 58 and 68 frames: arXiv:2111.05222
     "avec2018": {"valence": 2.0, "arousal": 2.0},
@@ -171,6 +172,7 @@ class Recola(Corpus):
                 "voice": name,
                 "transcript": None,
                 "sound": self.parts.audio.get(name),
+                "sound_sha256": (self.tree.find(self.parts.audio.get(name, "")) or (0, None))[1],
             }
             for name in self.parts.recordings
         ]
@@ -188,7 +190,7 @@ class Recola(Corpus):
             # Where a line is missing in one file, the other dimension keeps its rating.
             table = pd.concat([s[~s.index.duplicated()] for s in both], axis=1).sort_index()
             table = table.rename_axis("time_s").reset_index()
-            parts.append(table.assign(video=video)[list(GOLD)])
+            parts.append(table.assign(video=video)[GOLD])
         return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
     def _one(self, video: str, dimension: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -14,10 +14,14 @@ _NAME = re.compile(r"\d{5}\.jpg")
 
 @dataclass(frozen=True)
 class Person:
-    """`side` follows the left or right one of two; `crops` are folders of aligned faces."""
+    """`side` follows the left or right one of two; `crops` are folders of aligned faces.
+
+    `sound` is a recording of its own, which begins with the first picture.
+    """
 
     side: Literal["left", "right"] | None = None
     crops: tuple[Path, ...] | None = None  # not None: no face is looked for, even if it is empty
+    sound: Path | None = None  # not None: the video's own sound is not used
 
 
 def frame_number(name: str) -> int | None:

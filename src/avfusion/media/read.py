@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def read_video(
     """
     mel_shape, person = MelShape.of(settings), person or Person()
     file = probe(path)
-    sound = Sound(file, settings["sample_rate_hz"])
+    sound = Sound(heard(file, person.sound), settings["sample_rate_hz"])
     with new_record(folder) as writer:
         if person.crops is None:
             track = _write_faces(writer, file, settings, progress, use_decord, person)
@@ -63,6 +64,11 @@ def read_video(
         }
         writer.close(meta)
     return meta
+
+
+def heard(file: Probe, sound: Path | None) -> Probe:
+    """The file that is listened to: the video's own, or a recording that begins with it."""
+    return file if sound is None else replace(file, path=sound, audio=True, origin_s=0.0)
 
 
 def _write_faces(
@@ -129,7 +135,7 @@ def _remarks(file: Probe, track: dict[str, Any], sound: Sound) -> list[str]:
         remarks.append(
             f"the sound ends at {sound.end_s:.2f} s, the pictures {track['last_s']:.2f} s"
         )
-    if not file.audio:
+    if not sound.probe.audio:
         remarks.append("no sound track")
     if not track["with_face"]:
         remarks.append("no face in any frame")

@@ -16,6 +16,7 @@ from avfusion.errors import MediaError
 from avfusion.media.audio import Piece, Sound
 from avfusion.media.mel import MelShape, log_mel
 from avfusion.media.probe import probe
+from avfusion.media.read import heard
 
 SPEAKERS, HEARD_S = 6, 60.0
 """How many voices make babble, and how much of each is used, round and round."""
@@ -24,9 +25,9 @@ Noise = Callable[[], Callable[[int, int], np.ndarray]]
 """Begins anew with each call; then (first sample, count) to noise float32 (count,), in order."""
 
 
-def sound_of(path: Path, settings: dict[str, Any]) -> Sound:
-    """The sound of a video at the media stage's rate; may be iterated again and again."""
-    return Sound(probe(path), settings["sample_rate_hz"])
+def sound_of(path: Path, settings: dict[str, Any], beside: Path | None = None) -> Sound:
+    """A video's sound, or the recording `beside` it, at the media stage's rate; often iterable."""
+    return Sound(heard(probe(path), beside), settings["sample_rate_hz"])
 
 
 def mel_of(pieces: Iterable[Piece], duration_s: float, settings: dict[str, Any]) -> np.ndarray:
@@ -111,10 +112,17 @@ class Voices:
             raise MediaError(f"{self._root}: no video besides {video!r} has a voice for babble.")
         return found
 
+    def sound(self, video: str) -> Sound:
+        """What is heard of a video: its own sound, or the recording beside it."""
+        row = self._videos.loc[video]
+        beside = row.get("sound")
+        beside = self._root / beside if isinstance(beside, str) else None
+        return sound_of(self._root / row["path"], self._settings, beside)
+
     def _hear(self, video: str) -> np.ndarray:
         """The first `HEARD_S` of a video's recorded sound: float32 (n,), empty if it is silent."""
         wanted, held = round(HEARD_S * self._settings["sample_rate_hz"]), [np.zeros(0, np.float32)]
-        for _, samples in sound_of(self._root / self._videos.loc[video, "path"], self._settings):
+        for _, samples in self.sound(video):
             held.append(samples)
             if sum(map(len, held)) >= wanted:
                 break

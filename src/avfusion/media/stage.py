@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion.corpora.base import EXTRA
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
 from avfusion.media.person import Person
@@ -96,10 +97,13 @@ def _row(
 
 def _person(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
     """Who is meant, and what of it the record depends on; most corpora leave it open."""
-    said = [getattr(video, name, None) for name in ("side", "crops", "crops_sha256")]
-    side, crops, digest = (text if isinstance(text, str) else None for text in said)
+    said = {name: getattr(video, name, None) for name in EXTRA}
+    own = {name: text if isinstance(text, str) else None for name, text in said.items()}
+    crops, sound = own["crops"], own["sound"]
     folders = None if crops is None else tuple(root / part for part in crops.split("|") if part)
-    return Person(side, folders), (side, crops, digest)
+    person = Person(own["side"], folders, None if sound is None else root / sound)
+    heard = () if sound is None else (own["sound_sha256"],)
+    return person, (own["side"], crops, own["crops_sha256"], *heard)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
