@@ -24,11 +24,12 @@ from avfusion.trained import Trained
 from avfusion.windows import Windows
 
 log = logging.getLogger(__name__)
-PREFIX = "gate_"
+KINDS = ("gate_", "high_")
+"""How a gate's map begins: first-level gates, and those of a second level (HGRJCA)."""
 
 
 def write_gates(corpus: str, study: dict[str, Any], layout: Layout) -> None:
-    """Write gates.parquet into each finished run that has gates: `video, time_s, gate_…`.
+    """Write gates.parquet into each finished run that has gates: `video, time_s, gate_…, high_…`.
 
     A weight a clip of the reported partition, on whole input; no gold is read.
     """
@@ -44,17 +45,27 @@ def write_gates(corpus: str, study: dict[str, Any], layout: Layout) -> None:
 
 
 def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> dict[str, Any]:
-    """Every map (B, T) called gate_… as a weight for each row (R,); empty if there are none."""
+    """Every gate's map (B, T) as a weight for each row (R,); empty if there are none."""
     found: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for which in torch.arange(len(windows)).split(batch):
             given = device.moved(windows.batch(which).inputs, device.of(model))
             maps = model(*given)[1]
             used = windows.used[which]
-            for name in (name for name in maps if name.startswith(PREFIX)):
+            for name in (name for name in maps if name.startswith(KINDS)):
                 rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
                 rows[windows.rows[which][used]] = maps[name].cpu()[used]
     return {name: rows.numpy() for name, rows in found.items()}
+
+
+def words(gate: str) -> str:
+    """A gate as it is printed.
+
+    >>> words("gate_audio"), words("high_video_2")
+    ('audio', 'video 2, second level')
+    """
+    level, _, name = gate.partition("_")
+    return name.replace("_", " ") + (", second level" if level == "high" else "")
 
 
 @dataclass(frozen=True)

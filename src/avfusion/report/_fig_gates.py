@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from avfusion.gates import PREFIX
+from avfusion.gates import KINDS, words
 from avfusion.report._fig_read import Caption, CorpusFiles, interval, number
 from avfusion.report._fig_traces import SINGLE, draw_tiers, shade
 from avfusion.report.style import INK, SOFT, look, looks
@@ -43,7 +43,7 @@ def draw_gate_auroc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     handles, labels = _marks(markers)
     if handles:
         figure.legend(handles, labels, loc="outside lower right", ncols=6, fontsize=8)
-    axes[0].set_yticks(range(len(gates)), [f"{f}: {g.removeprefix(PREFIX)}" for f, g in gates])
+    axes[0].set_yticks(range(len(gates)), [f"{f}: {words(g)}" for f, g in gates])
     axes[0].set_ylim(len(gates) - 0.4, -0.6)
     return figure, _auroc_caption(files, table)
 
@@ -92,7 +92,7 @@ def _auroc_caption(files: CorpusFiles, table: pd.DataFrame) -> Caption:
     )
     rows = table[table["kind"] == "any"]
     said = [
-        f"{r.fusion} {r.gate.removeprefix(PREFIX)} in {r.modality} spans {number(r.auroc)} "
+        f"{r.fusion} {words(r.gate)} in {r.modality} spans {number(r.auroc)} "
         f"{interval(r.low, r.high)}"
         for r in rows.itertuples()
     ]
@@ -126,7 +126,7 @@ def _over_time(
 
     spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
     rows = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
-    gates, count = [name for name in weights if name.startswith(PREFIX)], len(files.names)
+    gates, count = [name for name in weights if name.startswith(KINDS)], len(files.names)
     ratios = [*([0.17 * rows] if rows else []), *([0.55] * len(gates)), *[1.2] * count]
     figure = Figure(figsize=(8.2, 1.2 + sum(ratios)), layout="constrained")
     axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
@@ -154,8 +154,8 @@ def _over_time(
 
 def _weight(axis: "Axes", weights: pd.DataFrame, gate: str) -> None:
     """One gate: a dot a clip and seed, and their mean over seeds and a second, by modality."""
-    name = gate.removeprefix(PREFIX)
-    colour = look(name.split("_")[0]).colour if name.split("_")[0] in SINGLE else INK
+    modality = gate.split("_")[1]
+    colour = look(modality).colour if modality in SINGLE else INK
     axis.plot(weights["time_s"], weights[gate], linestyle="", marker=".", markersize=3,
               color=colour, alpha=0.35, markeredgewidth=0)  # fmt: skip
     mean = weights.groupby("time_s")[gate].mean()
@@ -164,7 +164,7 @@ def _weight(axis: "Axes", weights: pd.DataFrame, gate: str) -> None:
     axis.plot(smooth.index, smooth, color=colour, linewidth=1.6)
     axis.set_ylim(-0.05, 1.05)
     axis.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=7.5)
-    axis.set_ylabel(name.replace("_", " "), rotation=0, ha="right", va="center", fontsize=8)
+    axis.set_ylabel(words(gate).replace(", ", "\n"), rotation=0, ha="right", va="center", fontsize=8)
     axis.grid(axis="y")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.gates import PREFIX, mark, respond
+from avfusion.gates import KINDS, mark, respond, words
 from avfusion.layout import Layout
 from avfusion.report import _text
 from avfusion.report._text import estimate, latex, markdown
@@ -38,7 +38,7 @@ def write_gates(study: dict[str, Any], layout: Layout) -> None:
             f"{100 * (1 - study['statistics']['alpha']):g}% interval over videos."
         )
         cells = [
-            [r.fusion, r.gate.removeprefix(PREFIX), f"{r.kind} ({r.modality})",
+            [r.fusion, words(r.gate), f"{r.kind} ({r.modality})",
              estimate(r.auroc, r.low, r.high), str(r.clips), str(r.videos)]
             for r in table.itertuples()
         ]  # fmt: skip
@@ -62,7 +62,7 @@ def gate_table(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFra
         own = spans[spans["video"].isin(seeds[0]["video"])].reset_index(drop=True)
         marked = mark(seeds[0], own, study["windows"]["clip_s"])
         video = seeds[0]["video"].to_numpy()
-        for gate in (name for name in seeds[0] if name.startswith(PREFIX)):
+        for gate in (name for name in seeds[0] if name.startswith(KINDS)):
             weights = np.stack([table[gate].to_numpy(float) for table in seeds])
             for modality, kind, numbers in _groups(own):
                 hit = np.isin(marked, numbers)
