@@ -110,7 +110,8 @@ def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = Fa
               markerfacecolor=PAPER if hollow else style.colour, markeredgewidth=1.1)  # fmt: skip
     text = number(row[key], sign=key == "difference")
     axis.annotate(text, (row[key], y), (0, 6), textcoords="offset points", ha="center",
-                  fontsize=7.5, color=INK)  # fmt: skip
+                  fontsize=7.5, color=INK, zorder=4,
+                  bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4})  # fmt: skip
 
 
 def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> Caption:

@@ -64,7 +64,7 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
     if run["score"].notna().any():
         best = run.loc[run["score"].idxmax()]
         lower.plot([best["epoch"]], [best["score"]], marker=style.marker, color=style.colour,
-                   markersize=5)  # fmt: skip
+                   markersize=5, clip_on=False, zorder=4)  # fmt: skip
 
 
 def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:

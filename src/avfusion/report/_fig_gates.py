@@ -164,7 +164,9 @@ def _weight(axis: "Axes", weights: pd.DataFrame, gate: str) -> None:
     axis.plot(smooth.index, smooth, color=colour, linewidth=1.6)
     axis.set_ylim(-0.05, 1.05)
     axis.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=7.5)
-    axis.set_ylabel(words(gate).replace(", ", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+    axis.set_ylabel(
+        words(gate).replace(", ", "\n"), rotation=0, ha="right", va="center", fontsize=8
+    )
     axis.grid(axis="y")
 
 

@@ -1,5 +1,6 @@
 """Figures of predictions over time: gold and a few fusions on one video, planted spans shaded."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFra
         f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
         f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay "
         f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
-        f"{shown[0]}. A line that leaves the axes lies beyond the rating scale."
+        f"{shown[0]}.{_beyond(files)}"
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
@@ -144,3 +145,13 @@ def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFra
     alt = f"{files.mean_of.capitalize()} over time: gold and {', '.join(shown)}."
     alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
     return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)
+
+
+def _beyond(files: CorpusFiles) -> str:
+    """What becomes of predictions beyond the rating scale; figures show them as they are."""
+    path = files.layout.scores(files.corpus) / "protocols.json"
+    rules = json.loads(path.read_text()) if path.is_file() else {}
+    found = rules.values() if isinstance(rules, dict) else rules
+    clips = any(r["name"] == files.study["headline"] and r.get("clip") for r in found)
+    said = f"; “{files.study['headline']}” clips them to it before scoring" if clips else ""
+    return f" Predictions beyond the rating scale are drawn as they are{said}."

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.report import _page_robust
 from avfusion.report._fig_protocols import by_protocol, stamps
 from avfusion.report._fig_read import CorpusFiles, interval, number, order, printed, read
 from avfusion.report._page_card import card, partitions
@@ -39,6 +40,8 @@ def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
         "rows": rows if run else [],
         "comparisons": comparisons(files) if run else [],
         "protocols": protocols(files) if run else {},
+        "robustness": _page_robust.robustness(files) if run else {},
+        "gates": _page_robust.gates(files) if run else [],
         "rules": list(_json(files.layout.scores(files.corpus) / "protocols.json").values()),
         "figures": figures_of(files.corpus, files.layout) if run else [],
         "card": card(files),

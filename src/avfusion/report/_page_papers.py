@@ -18,7 +18,7 @@ def papers(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
     by_corpus = claims.groupby("corpus", sort=False) if len(claims) else []
     return {
         "claims": [_claims(name, rows, study) for name, rows in by_corpus],
-        "published": _published(numbers) if len(numbers) else None,
+        "published": _published(numbers, study) if len(numbers) else None,
     }
 
 
@@ -44,17 +44,22 @@ def _claim(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _published(table: pd.DataFrame) -> dict[str, Any]:
-    """Every number that has a counterpart, then those that could have one here."""
+def _published(table: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
+    """Numbers with a counterpart; those on the study's corpora that lack one; how many others."""
     table = table.assign(**{c: table[c].fillna("") for c in ("fusion", "why", "corruption")})
     met = table["verdict"] != "not run"
-    ours = table["metric"].eq("ccc") & table["fusion"].ne("")
+    here = table["corpus"].isin(study["corpora"])
+    open_ = here & ~met & table["metric"].eq("ccc") & table["fusion"].ne("")
+    others = table[~met & ~open_]
     return {
-        "said": published_table.header(table),
+        "said": published_table.header(table) if here.any() else "",
         "head": [*published_table.HEAD, "corpus"],
         "met": _lines(table[met]),
-        "absent": _lines(table[ours & ~met]),
-        "others": int((~ours & ~met).sum()),
+        "absent": _lines(table[open_]),
+        "here": int(here.sum()),
+        "corpora": ", ".join(study["corpora"]),
+        "others": len(others),
+        "elsewhere": ", ".join(f"{k} ({n})" for k, n in others["corpus"].value_counts().items()),
     }
 
 

@@ -77,7 +77,9 @@ def _pairs(files: CorpusFiles, name: str, videos: int) -> str:
         less, more = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
         said.append(f"{less} loses less than {more} by {number(abs(row.difference))}")
     more = f"; {len(said) - 8} further in areas.csv" if len(said) > 8 else ""
-    return f"{name}: {len(told)} of {len(rows)} pairs can be told apart: {'; '.join(said[:8])}{more}."
+    return (
+        f"{name}: {len(told)} of {len(rows)} pairs can be told apart: {'; '.join(said[:8])}{more}."
+    )
 
 
 def gates(files: CorpusFiles) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
 
 HEAD = ["method", "paper", "partition", "target", "theirs", "kind", "ours", "verdict"]
+MARKS = {"digitised": " †", "log": " ‡"}
+"""Beside a number that nobody printed: read off a figure, or left in a log."""
 COLUMNS = ["corpus", "fusion", "partition", "protocol", "target", "mean", "low", "high", "seeds"]
 
 
@@ -58,8 +60,8 @@ def header(table: pd.DataFrame) -> str:
         f"inside our interval, {outside} outside, and the others were not run (`why` in "
         f"published.csv). A counterpart is the same fusion on the same corpus and partition, "
         f"target and scoring rule; encoders and training differ. ° a scoring rule that the source "
-        f"does not state, met by our headline protocol. Kind: printed by the authors, digitised "
-        f"from their figure, log in their repository, user_report, or quoted by a third party."
+        f"does not state, met by our headline protocol. Kind: printed by the authors, † digitised "
+        f"from their figure, ‡ log in their repository, user_report, or quoted by a third party."
     )
 
 
@@ -68,6 +70,7 @@ def cells_of(row: Any) -> list[str]:
     method = f"{row.method}, {row.corruption} {row.level:g}" if row.corruption else row.method
     theirs = _plain(row.theirs) + (f" ± {_plain(row.spread)}" if np.isfinite(row.spread) else "")
     theirs += "%" if row.unit == "%" else ""
+    theirs += MARKS.get(row.kind, "")
     ours = "" if row.verdict == "not run" else estimate(row.ours, row.low, row.high)
     ours += "" if row.protocol_known or not ours else " °"
     what = row.target if row.metric == "ccc" else f"{row.target}, {row.metric}"
