@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion.attention import write_attention
 from avfusion.gates import write_gates
 from avfusion.layout import Layout
 from avfusion.report.gate_table import write_gates as write_gate_table
@@ -49,6 +50,7 @@ def corrupt(study: Study, layout: Layout) -> pd.DataFrame:
     for corpus in study.corpora:
         robust_corpus(corpus, study.robust_settings(), layout)
         write_gates(corpus, study.robust_settings(), layout)
+        write_attention(corpus, study.robust_settings(), layout)
     write_robustness(study.model_dump(), layout)
     write_gate_table(study.model_dump(), layout)
     return pd.read_csv(layout.tables / "robustness.csv")

@@ -7,7 +7,8 @@ import pytest
 
 import robust_study
 from avfusion.layout import Layout
-from avfusion.report._fig_gates import draw_gate_auroc, draw_gates
+from avfusion.report._fig_gates import draw_gate_auroc
+from avfusion.report._fig_over_time import draw_over_time
 from avfusion.report._fig_read import CorpusFiles
 from avfusion.report._fig_robust import draw_robust, named_fusions
 from avfusion.report.figures import write_figures
@@ -43,7 +44,7 @@ def test_a_control_is_not_named_beside_what_it_controls(files):
 def test_every_gate_has_a_row_and_a_figure(files):
     with drawing():
         figure, caption = draw_gate_auroc(files)
-        drawn = {fusion: (shown, said) for fusion, shown, said in draw_gates(files)}
+        drawn = {fusion: (shown, said) for fusion, shown, said in draw_over_time(files)}
     words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert words == ["dca: audio", "dca: video", "dca_random: audio", "dca_random: video"]
     assert "0.5: the gate does not tell" in caption.text

@@ -78,7 +78,7 @@ rule robust:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robust", "avfusion.gates"),
+        code=fingerprint("avfusion.robust", "avfusion.gates", "avfusion.attention"),
         settings=lambda wildcards: as_json(study.robust_settings()),
     shell:
         "avf robust {wildcards.corpus} --results {params.results:q} "

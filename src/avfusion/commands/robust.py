@@ -16,9 +16,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
+    from avfusion.attention import write_attention
     from avfusion.gates import write_gates
     from avfusion.robust import robust_corpus
 
     own = settings(args, lambda study: study.robust_settings())
     robust_corpus(args.corpus, own, layout(args))
     write_gates(args.corpus, own, layout(args))
+    write_attention(args.corpus, own, layout(args))

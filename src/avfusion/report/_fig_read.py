@@ -81,6 +81,10 @@ class CorpusFiles:
         """Weights of all gates: fusion, seed, video, time_s and gate_…, NaN where it has none."""
         return self._join("gates.parquet") if self.study["robustness"] else pd.DataFrame()
 
+    def attention(self) -> pd.DataFrame:
+        """Attention over time of one run a fusion: fusion, seed, video, map, window, time_s, …"""
+        return self._join("attention.parquet") if self.study["robustness"] else pd.DataFrame()
+
     def _join(self, name: str) -> pd.DataFrame:
         found = []
         for fusion, seed in self.runs():

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from avfusion.layout import Layout
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
 from avfusion.report._fig_curves import draw_curves
-from avfusion.report._fig_gates import draw_gate_auroc, draw_gates
+from avfusion.report._fig_gates import draw_gate_auroc
+from avfusion.report._fig_over_time import draw_over_time
 from avfusion.report._fig_protocols import draw_protocols
 from avfusion.report._fig_read import Caption, CorpusFiles
 from avfusion.report._fig_robust import draw_robust
@@ -71,7 +72,7 @@ def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
     for kind, draw in ROBUST.items() if files.study["robustness"] else ():
         figure, caption = draw(files) or _absent(files, kind)
         yield f"{files.corpus}_{kind}", figure, caption
-    for fusion, figure, caption in draw_gates(files):
+    for fusion, figure, caption in draw_over_time(files):
         yield f"{files.corpus}_gates_{fusion}", figure, caption
 
 

@@ -64,7 +64,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     for name in sorted(set(names), key=lambda n: (n not in _KNOWN, n)):
         mine = look(name)
         colour = _free(_HUES, mine.colour, [t.colour for t in taken.values()])
-        marker = _free(_MARKERS, mine.marker, [t.marker for t in taken.values()])
+        own = [t.marker for t in taken.values() if t.colour == colour]  # no pair twice
+        marker = _free(_MARKERS, mine.marker, [t.marker for t in taken.values()] + own * len(taken))
         taken[name] = Look(colour, marker, mine.dash)
     return taken
 
