@@ -149,3 +149,19 @@ def test_the_page_of_gates_is_written(done):
     page = (done[1].tables / "gates.md").read_text()
     assert "dca_random" in page
     assert "0.500 [0.500, 0.500]" in page
+
+
+def test_attention_is_told_once_a_time_and_sums_to_one_over_what_is_attended(done):
+    study, layout, _ = done
+    assert not (layout.run("toy", "concat", 0) / "attention.parquet").exists()
+    table = pd.read_parquet(layout.run("toy", "dca", 0) / "attention.parquet")
+    assert not (layout.run("toy", "dca", 1) / "attention.parquet").exists()
+    assert set(table["map"]) == {"audio", "video"}
+    assert table["video"].nunique() == 1
+    sums = table.groupby(["map", "window", "time_s"])["weight"].sum()
+    assert sums.to_numpy() == pytest.approx(1.0, abs=1e-5)
+    counted = table.groupby(["map", "time_s"])["window"].nunique()
+    assert (counted == 1).all()
+    clips = study.windows.clips
+    assert (table.groupby(["map", "window", "time_s"]).size() == clips).all()
+    assert table["time_s"].max() > 16 - CLIP_S  # a block moved back still reaches the end

@@ -1,7 +1,8 @@
 """Attention of finished runs on one video: which clips of a window each clip draws on.
 
 Only maps of clips by clips are kept; those of features by features (JCA's correlations) have no
-time axis. Windows whose clips adjoin from the first on are shown, so that time is told once.
+time axis. Of the windows of a block one is kept, and of its clips those whose prediction counts,
+so that time is told once.
 """
 
 from typing import Any
@@ -54,7 +55,7 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
     """Every weight of one video's maps; rows: `video, time_s`, as the windows count them."""
     own = np.flatnonzero((rows["video"] == video).to_numpy())
     time_s, tables = rows["time_s"].to_numpy(), [pd.DataFrame(columns=COLUMNS)]
-    which = torch.tensor(_adjoining(windows.rows[:, 0].numpy(), own, windows.rows.numpy()))
+    which = torch.tensor(_blocks(windows.rows[:, 0].numpy(), own))
     with torch.no_grad():
         maps = model(*windows.batch(which)[:4])[1]
     steps = windows.rows.shape[1]
@@ -66,18 +67,16 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
         for number, one in enumerate(weight.numpy()):
             at = time_s[windows.rows[which[number]].numpy()]
             attends = one if np.allclose(one.sum(0)[one.any(0)], 1, atol=1e-3) else one.T
+            used = np.tile(windows.used[which[number]].numpy(), steps)
             tables.append(pd.DataFrame({
                 "video": video, "map": name, "window": number, "time_s": np.tile(at, steps),
                 "attended_s": np.repeat(at, steps), "weight": attends.ravel(),
-            }))  # fmt: skip
+            })[used])  # fmt: skip
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _adjoining(first: np.ndarray, own: np.ndarray, rows: np.ndarray) -> list[int]:
-    """Windows of the video's rows `own` that begin where the one before ended."""
-    chosen, free = [], own[0]
-    for number in np.flatnonzero(np.isin(first, own)):
-        if first[number] >= free:
-            chosen.append(int(number))
-            free = rows[number].max() + 1
-    return chosen
+def _blocks(first: np.ndarray, own: np.ndarray) -> list[int]:
+    """One window a block of the video's rows `own`: windows of a block begin on adjoining rows."""
+    numbers = np.flatnonzero(np.isin(first, own))
+    begins = np.diff(first[numbers], prepend=-2) != 1
+    return [int(number) for number in numbers[begins]]

@@ -110,9 +110,9 @@ def _map(axis: "Axes", rows: pd.DataFrame, name: str, clip_s: float) -> None:
     )
     for _, own in rows.groupby("window"):
         table = own.pivot_table(index="attended_s", columns="time_s", values="weight")
-        start = table.columns[0] - clip_s
-        edges = np.append(start, table.columns)
-        axis.pcolormesh(edges, edges - start, table.to_numpy(), cmap=ground, vmin=0,
+        across = np.append(table.columns[0] - clip_s, table.columns)
+        up = clip_s * np.arange(len(table) + 1)
+        axis.pcolormesh(across, up, table.to_numpy(), cmap=ground, vmin=0,
                         vmax=max(rows["weight"].max(), 1e-9))  # fmt: skip
     axis.set_ylabel(f"{name.replace('_', ' ')}\nattended, s", rotation=0, ha="right", va="center",
                     fontsize=8)  # fmt: skip
