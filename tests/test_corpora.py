@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.corpora import base
+from avfusion.corpora import _verify, base
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
 from avfusion.registry import corpora
@@ -70,7 +70,7 @@ def edit(path, change):
 def verdicts(tree):
     """Exit code and the checks that are not PASS, by name."""
     layout = Layout(tree.parent / "results")
-    code = base.verify("small", {"root": tree}, layout)
+    code = _verify.verify("small", {"root": tree}, layout)
     table = pd.read_csv(layout.checks("small"), keep_default_na=False).set_index("name")
     return code, table[table["verdict"] != "PASS"]
 
@@ -208,7 +208,7 @@ def test_a_corpus_that_is_not_there_says_how_to_get_it(tree, caplog):
     (tree / "videos").rename(tree.parent / "elsewhere")
     layout = Layout(tree.parent / "results")
     with caplog.at_level(logging.WARNING):
-        assert base.verify("small", {"root": tree.parent / "nowhere"}, layout) == 1
+        assert _verify.verify("small", {"root": tree.parent / "nowhere"}, layout) == 1
     assert "fetch small" in caplog.text
 
 

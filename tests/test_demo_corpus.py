@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.corpora import _mesh, base
+from avfusion.corpora import _mesh, _verify, base
 from avfusion.corpora._actor import play, portrait
 from avfusion.corpora._puppet import Pose, Puppet
 from avfusion.corpora._ratings import rate
@@ -45,7 +45,7 @@ def bytes_of(root):
 
 def verdicts(root, **options):
     layout = Layout(root.parent / "results")
-    code = base.verify("demo", {"root": root, **SMALL, **options}, layout)
+    code = _verify.verify("demo", {"root": root, **SMALL, **options}, layout)
     table = pd.read_csv(layout.checks("demo"), keep_default_na=False).set_index("name")
     return code, table[table["verdict"] != "PASS"]
 

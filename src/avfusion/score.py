@@ -178,7 +178,8 @@ def _scores(
         values = np.full((3, len(own) + 1), np.nan)  # CCC, mean absolute, root mean square error
         if sums.shape[1]:
             values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
-        said = note or ("" if sums.shape[1] else "no video of this partition was scored")
+        rated = part in {data.partition.get(video) for video in data.gold}
+        said = note or ("" if sums.shape[1] else "no video scored" if rated else "no gold")
         names = (*data.rating.names, MEAN)
         for target, (ccc, mae, rmse), n in zip(
             names, values.T, [*frames, min(frames)], strict=True

@@ -18,7 +18,7 @@ from pkgutil import iter_modules
 
 import pandas as pd
 
-from avfusion.corpora import base
+from avfusion.corpora import _verify
 from avfusion.layout import Layout
 
 
@@ -43,7 +43,7 @@ def miniatures() -> dict[str, object]:
 def verify(corpus: str, root: Path, options: dict, results: Path) -> tuple[int, pd.DataFrame]:
     """Exit code of `avf verify`, and every check by name."""
     layout = Layout(results)
-    code = base.verify(corpus, {"root": root, **options}, layout)
+    code = _verify.verify(corpus, {"root": root, **options}, layout)
     return code, pd.read_csv(layout.checks(corpus), keep_default_na=False).set_index("name")
 
 

@@ -146,7 +146,7 @@ def made_code(wildcards):
 
 def corpus_code(wildcards):
     """The code that reads and checks a corpus."""
-    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora.base")
+    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora._verify")
 
 
 def encoder_weights(wildcards):

@@ -16,6 +16,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from avfusion.corpora.base import verify
+    from avfusion.corpora._verify import verify
 
     return verify(args.corpus, corpus_settings(args), layout(args))

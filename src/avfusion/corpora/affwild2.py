@@ -16,6 +16,7 @@ import pandas as pd
 from avfusion.corpora import _affwild2_editions as editions
 from avfusion.corpora._affwild2_checks import affwild2_checks
 from avfusion.corpora._affwild2_rows import Rows, read_rows
+from avfusion.corpora._affwild2_submit import write_submission
 from avfusion.corpora._affwild2_tree import Parts, find_parts, raw_name, read_list, side
 from avfusion.corpora.base import GOLD, Check, Corpus
 from avfusion.errors import ConfigError
@@ -154,6 +155,10 @@ class AffWild2(Corpus):
         whole = self.edition and (self.edition.given or self.edition.raw == ALL_RAW)
         known = public_frames(self) if whole else {}
         return sorted(wanted | (known.keys() - self.parts.raw.keys()))
+
+    def submission(self, answers: Any, template: Path | None, card: Path, folder: Path) -> Path:
+        """predictions.txt in the template's rows, or predictions.zip in ABAW 3."""
+        return write_submission(self, answers, template, card, folder)
 
     def card(self) -> dict[str, Any]:
         """The common card with the edition, and what fixes its split and submission."""
