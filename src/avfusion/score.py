@@ -135,7 +135,7 @@ def _refuse_other_data(data: _Corpus, folder: Path, again: str) -> None:
     path = folder / "settings.json"
     if not path.is_file():
         raise CorpusError(
-            f"{path}: no such file, so nobody knows what made the traces. Run {again}."
+            f"{path}: no such file, so its traces are of unknown origin. Run {again}."
         )
     found = json.loads(path.read_text()).get("data_hash", data.data_hash)
     if found != data.data_hash:
@@ -178,8 +178,8 @@ def _scores(
         values = np.full((3, len(own) + 1), np.nan)  # CCC, mean absolute, root mean square error
         if sums.shape[1]:
             values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
-        rated = part in {data.partition.get(video) for video in data.gold}
-        said = note or ("" if sums.shape[1] else "no video scored" if rated else "no gold")
+        bare = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
+        said = note or ("" if sums.shape[1] else bare)
         names = (*data.rating.names, MEAN)
         for target, (ccc, mae, rmse), n in zip(
             names, values.T, [*frames, min(frames)], strict=True
