@@ -42,6 +42,18 @@ def refusal(path, value):
         ("fusions/jca", {"train": {"lrr": 1}}, "'fusions.jca.train.lrr'. Did you mean 'lr'?"),
         ("fusions/jca", {"train": {"epochs": 0}}, "fusions.jca.train.epochs: "),
         ("fusions/jca", {"train": 3}, "fusions.jca.train: expected settings"),
+        ("fusions/jca", {"hidden": "abc"}, "fusions.jca.hidden: expected int, found 'abc'"),
+        ("fusions/ca", {"stages": 1.5}, "fusions.ca.stages: expected int, found 1.5"),
+        ("fusions/ca", {"stages": True}, "fusions.ca.stages: expected int, found True"),
+        ("encoders/mel_cnn", {"epochs": "1e-3"}, "as text; write 0.001)"),
+        ("corpora/demo/options", {"videos": []}, "corpora.demo.options.videos: expected int"),
+        ("fusions/jca", {"grid": {"hiden": [3]}}, "fusions.jca.grid has no option 'hiden'"),
+        ("fusions/jca", {"grid": {"hidden": [3, "x"]}}, "fusions.jca.grid.hidden: expected int"),
+        ("fusions/jca", {"grid": {"train.lr": [-1]}}, "fusions.jca.grid.lr: "),
+        ("fusions/jca", {"grid": {"hidden": 3}}, "fusions.jca.grid: expected lists"),
+        ("fusions/jca", {"grid": {"hidden": [3, 3]}}, "two of its points are one"),
+        ("grid", {"hidden": [3]}, "holds `train.…` keys alone"),
+        ("grid", {"train.lr": ["1e-3"]}, "as text; write 0.001)"),
         ("fusions/a b", {}, "'fusions.a b' cannot be a name"),
         ("features/audio", ["mel_cn"], "No encoder named 'mel_cn'. Did you mean 'mel_cnn'?"),
         ("features/audio", ["face_cnn"], "lists 'face_cnn', which encodes video"),
@@ -113,3 +125,15 @@ def test_a_second_form_of_a_fusion_has_its_class_and_its_own_name():
 
 def test_a_fusion_with_nothing_behind_its_name_has_default_options():
     assert load({**GOOD, "fusions": {"concat": None}}).fusions == {"concat": {}}
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("fusions:\n  jca: {}\n  ca: {}\n  jca: {hidden: 3}\n")
+    with pytest.raises(ConfigError, match=r"twice\.yaml: key 'jca' stands in line 2 and again in"):
+        load(path)
+
+
+def test_an_override_given_as_text_reaches_training_as_a_number():
+    study = load({**GOOD, "fusions": {"jca": {"train": {"lr": "1e-3"}}}})
+    assert study.run_settings("demo", "jca", 0)["train"]["lr"] == 0.001

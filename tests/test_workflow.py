@@ -95,6 +95,23 @@ def test_a_corpus_that_is_not_here_is_named_with_what_to_do(copy):
     assert "set corpora.far.root to where it lies" in printed
 
 
+def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
+    plain = copy.jobs("all")
+    copy.edit(
+        "config/config.yaml", "  jca: {}", "  jca: {grid: {hidden: [8, 16], train.lr: [0.1]}}"
+    )
+    jobs = copy.jobs("all")
+    assert jobs == plain | {"grid_point": 2, "choose": 1}
+    copy.edit("config/config.yaml", "seeds:", "grid: {train.lr: [0.1, 0.2]}\nseeds:")
+    count = len(yaml.safe_load((copy.folder / "config/config.yaml").read_text())["fusions"])
+    assert copy.jobs("all") == plain | {"grid_point": 2 * count, "choose": count}
+
+
+def test_a_key_given_twice_is_refused_by_the_workflow_too(copy):
+    copy.edit("config/config.yaml", "  jca: {}", "  jca: {}\n  jca: {hidden: 3}")
+    assert "key 'jca' stands in line" in copy.snakemake("-n", "all", good=False)
+
+
 def test_folders_with_spaces_reach_every_command_whole(copy):
     copy.edit("config/config.yaml", "corpora:\n", "results: my results\ncorpora:\n")
     copy.edit("config/config.yaml", "root: data/demo", "root: my (own) data/demo")
