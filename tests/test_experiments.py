@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avfusion import claims, forms
+from avfusion import claims, forms, modalities
 from avfusion.registry import fusions
 from avfusion.settings import load
 
@@ -55,9 +55,11 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
     steps = study.windows.clips
     for name, entry in study.fusions.items():
         own = {k: v for k, v in entry.items() if k not in forms.OWN}
-        built = fusions.get(study.fusion_class(name))(24, 40, steps=steps, **own)
+        text = modalities.with_text(study.fusion_class(name), own)
+        built = fusions.get(study.fusion_class(name))(24, 40, *[9] * text, steps=steps, **own)
         present = torch.ones(2, steps, dtype=torch.bool)
-        out = built(torch.randn(2, steps, 24), torch.randn(2, steps, 40), present, present)
+        given = (torch.randn(2, steps, 24), torch.randn(2, steps, 40), present, present)
+        out = built(*given, *[torch.randn(2, steps, 9), present][: 2 * text])
         assert out.features.shape == (2, steps, built.out_dim)
         assert forms.find({"is": study.fusion_class(name), **own}, study.model_dump()) == name
 

@@ -58,7 +58,10 @@ def _resolved(kind: str, entry: dict[str, Any]) -> dict[str, Any]:
     """Every option of the class with the entry's value or the default; no option is None or {}."""
     defaults = {key: _literal(text) for key, text in fusions.options(kind).items()}
     given = {key: value for key, value in entry.items() if key not in OWN}
-    resolved = {**defaults, **given}
+    resolved = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in {**defaults, **given}.items()
+    }
     return {key: value for key, value in resolved.items() if value not in (None, {})}
 
 

@@ -52,8 +52,8 @@ class JointCrossAttention(Attention):
         self.widths = (encode, encode) if encode else (audio_dim, video_dim)
         self.raw_video = raw_video
         joint = sum(self.widths)
-        self.audio = _Attend(joint, steps, hidden)
-        self.video = _Attend(joint, steps, hidden)
+        self.audio = JointAttend(joint, steps, hidden)
+        self.video = JointAttend(joint, steps, hidden)
         self.out_dim = video_dim + self.widths[1] if raw_video else joint
 
     def attend(
@@ -78,7 +78,7 @@ class JointCrossAttention(Attention):
         return Fused(torch.cat([video, attended.after.video], dim=-1), attended.maps)
 
 
-class _Attend(nn.Module):
+class JointAttend(nn.Module):
     """One modality's C, H and Y; the maps have no bias, as in the paper."""
 
     def __init__(self, joint: int, steps: int, hidden: int) -> None:
