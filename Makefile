@@ -50,7 +50,8 @@ lock: env ## renew envs/requirements.txt from requirements.in
 
 restore: env ## fetch results that DVC stored; Snakemake then takes them for its own
 	dvc pull
-	snakemake --cores 1 --touch report_all
+	@dvc status --quiet || { dvc status; echo "restore: what was pulled is of other code or settings than these; see above" >&2; exit 1; }
+	python workflow/adopt.py --again
 	snakemake --cores 1 --quiet host reason rules -- all
 
 clean: ## remove results; corpora and the environment stay

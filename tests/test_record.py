@@ -32,8 +32,7 @@ def study(here, monkeypatch):
     study = write_study(here)
     here.figures.mkdir()
     (here.figures / "toy_ccc.svg").write_text("<svg/>")
-    here.tables.mkdir()
-    (here.tables / "metrics.json").write_text('{"toy": {"concat": {"mean": 0.5, "low": 0.4}}}')
+    here.metrics.write_text('{"toy": {"concat": {"mean": 0.5, "low": 0.4}}}')
     return study
 
 

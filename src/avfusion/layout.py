@@ -89,6 +89,16 @@ class Layout:
         return self.results / "tables"
 
     @property
+    def metrics(self) -> Path:
+        """Corpus -> fusion -> score and interval, as `dvc metrics` compares them."""
+        return self.results / "metrics.json"
+
+    @property
+    def plot(self) -> Path:
+        """A row a fusion, protocol and target, as `dvc plots` draws them."""
+        return self.results / "ccc.csv"
+
+    @property
     def figures(self) -> Path:
         """Figures as SVG and PNG."""
         return self.results / "figures"

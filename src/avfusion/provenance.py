@@ -10,14 +10,15 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def code_state() -> dict[str, Any]:
-    """`commit`, and `dirty`: whether tracked files or the package differ from it.
+    """`commit`, and `dirty`: whether the package's files differ from it.
 
+    Settings are no code: a run states its own, and `dvc exp run -S` edits the config while it runs.
     Both None where the package is not in a checkout of its own: installed from a wheel, say into
     an environment inside somebody else's checkout. The current directory plays no part.
     """
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return {"commit": None, "dirty": None}
-    changed = _git("status", "--porcelain", "--untracked-files=no")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".")
     added = _git("ls-files", "--others", "--exclude-standard")
     dirty = None if changed is None or added is None else bool(changed or added)
     return {"commit": _git("rev-parse", "HEAD"), "dirty": dirty}

@@ -20,7 +20,7 @@ class ServedModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """`valence, arousal` of every row; `avfusion.serve.Served.predict` says what it expects."""
+        """A column a target for every row; `avfusion.serve.Served.predict` says what it expects."""
         return self.served.predict(model_input)
 
 

@@ -96,7 +96,7 @@ def _adopt(store: Store, study: str, names: set[str]) -> None:
 
 def _table(corpus: str, layout: Layout) -> list[tuple[str, float, int]]:
     """The table's figures over all seeds: `jca/ccc_mean`, `jca/ccc_low`, …"""
-    path = layout.tables / "metrics.json"
+    path = layout.metrics
     found = json.loads(path.read_text()).get(corpus, {}) if path.is_file() else {}
     rows = [(f"{f}/ccc_{name}", v) for f, values in found.items() for name, v in values.items()]
     return [(name, float(value), 0) for name, value in rows if value is not None]

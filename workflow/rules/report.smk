@@ -15,6 +15,8 @@ rule tables:
             category="Tables",
             labels={"corpus": "all", "shows": "scores"},
         ),
+        metrics=lay.metrics,
+        plot=lay.plot,
         others=[
             lay.tables / name
             for name in (
@@ -34,7 +36,6 @@ rule tables:
                 "published.tex",
                 "runs.csv",
                 "summary.json",
-                "metrics.json",
                 *ROBUST_TABLES,
                 *GRID_TABLES,
             )

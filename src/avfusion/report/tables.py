@@ -17,6 +17,8 @@ from avfusion.report.published_table import write_published
 from avfusion.report.robust_table import write_robustness
 from avfusion.stats import MEAN
 
+PLOTTED = ("corpus", "protocol", "target", "fusion", "mean", "low", "high")
+
 
 def write_tables(study: dict[str, Any], layout: Layout) -> None:
     """Write every table of the study below `layout.tables`; a corpus without scores says so.
@@ -37,7 +39,8 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     runs = [_stamped(scored[part.scored.corpus], part) for part in parts]
     _text.write_csv(layout.tables / "runs.csv", _join(runs))
     metrics = {part.scored.corpus: _metrics(part) for part in parts}
-    _text.write_json(layout.tables / "metrics.json", metrics)
+    _text.write_json(layout.metrics, metrics)
+    _text.write_csv(layout.plot, _join([part.scores[list(PLOTTED)] for part in parts]))
     _text.write_json(layout.tables / "summary.json", _summary(parts, absent, study))
 
 

@@ -1,0 +1,104 @@
+"""DVC on a real study with a real remote: made, stored, fetched by a colleague, varied."""
+
+import csv
+import hashlib
+import io
+import json
+
+import pytest
+import yaml
+
+from dvc_project import Project
+
+STAGES = ("corpus", "features", "train", "report")
+
+
+def test_stages_name_what_they_read_and_leave(project):
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
+    assert tuple(stages) == STAGES
+    for name, stage in stages.items():
+        assert stage["deps"], name
+        assert stage["params"], name
+        assert stage["outs"], name
+        outs = [*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])]
+        assert all(next(iter(out.values()))["persist"] for out in outs), (
+            "Snakemake, not DVC, decides what is made again"
+        )
+    assert stages["report"]["metrics"]
+    assert stages["report"]["plots"]
+
+
+def test_plain_parameters_are_those_of_the_config(project):
+    assert (project / "params.yaml").samefile(project / "config/config.yaml")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The smallest study after its first `dvc repro`, pushed to a remote in another folder."""
+    folder = tmp_path_factory.mktemp("dvc")
+    here = Project.new(folder / "mine")
+    here.run("dvc", "remote", "add", "-q", "-d", "store", str(folder / "store"))
+    here.run("dvc", "repro")
+    here.commit("results")
+    here.run("dvc", "push", "-q")
+    return here
+
+
+@pytest.mark.slow
+def test_a_second_repro_does_nothing(made):
+    printed = made.run("dvc", "repro")
+    for stage in STAGES:
+        assert f"Stage '{stage}' didn't change, skipping" in printed
+    assert "Data and pipelines are up to date" in printed
+
+
+@pytest.mark.slow
+def test_a_colleague_fetches_a_finished_study_and_a_changed_option_is_seen(made, tmp_path):
+    there = made.clone(tmp_path / "theirs")
+    there.run("make", "restore", "--old-file=.venv/.installed")
+    assert there.jobs() == {}, "nothing to run"
+    assert "up to date" in there.run("dvc", "status")
+    page = "results/report.html"
+    assert (there.folder / page).read_bytes() == (made.folder / page).read_bytes()
+    assert (there.folder / page).read_text().rstrip().endswith("</html>")
+    assert not list((there.folder / "results/media").rglob("faces.zip"))
+    there.edit("config/config.yaml", "ca: {}", "ca: {stages: 2}")
+    assert there.jobs()["train"] == 1, "settings are known of files that came from the remote"
+
+
+@pytest.mark.slow
+def test_neither_faces_nor_voices_leave_the_machine(made):
+    media = [path for path in (made.folder / "results/media").rglob("*") if path.is_file()]
+    private = {hashlib.md5(p.read_bytes()).hexdigest() for p in media if p.name != "index.parquet"}
+    assert any(path.name == "faces.zip" for path in media)
+    for store in (made.folder / ".dvc/cache", made.folder.parent / "store"):
+        held = {p.parent.name + p.name for p in (store / "files/md5").rglob("*") if p.is_file()}
+        assert held
+        assert not held & private
+
+
+@pytest.mark.slow
+def test_an_experiment_adds_what_is_new_and_is_compared(made):
+    kept = made.folder / "results/runs/demo/ca/seed0/traces.parquet"
+    before = kept.stat().st_mtime_ns
+    made.run("dvc", "exp", "run", "-n", "more", "-S", "seeds=[0,1]")
+    assert kept.stat().st_mtime_ns == before, "what was trained is not trained again"
+    own = json.loads((made.folder / "results/runs/demo/ca/seed1/settings.json").read_text())
+    assert own["commit"] == made.run("git", "rev-parse", "HEAD").strip()
+    assert own["dirty"] is False, "settings are not code"
+
+    rows = list(csv.DictReader(io.StringIO(made.run("dvc", "exp", "show", "--csv"))))
+    (row,) = [row for row in rows if row["Experiment"] == "more"]
+    assert row["seeds"] == "[0, 1]"
+    assert float(row["demo.ca.mean"]) == pytest.approx(
+        json.loads((made.folder / "results/metrics.json").read_text())["demo"]["ca"]["mean"]
+    )
+    params = json.loads(made.run("dvc", "params", "diff", "--json"))
+    (seeds,) = [file["seeds"] for file in params.values()]
+    assert seeds == {"old": "[0]", "new": "[0, 1]"} or seeds["new"] == [0, 1]
+    changed = json.loads(made.run("dvc", "metrics", "diff", "--json"))["results/metrics.json"]
+    assert {"old", "new", "diff"} <= set(changed["demo.ca.mean"])
+    made.run("dvc", "plots", "show", "-o", "shown")
+    html = (made.folder / "shown/index.html").read_text()
+    assert "CCC by fusion and protocol" in html
+    assert list((made.folder / "shown").rglob("*demo_ccc.png"))
