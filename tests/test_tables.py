@@ -92,7 +92,7 @@ def test_every_table_says_protocol_partition_videos_missing_seeds_and_method(who
 
 
 def test_metrics_hold_the_headline_numbers(whole):
-    metrics = whole.json("metrics")["demo"]
+    metrics = json.loads(whole.layout.metrics.read_text())["demo"]
     rows = headline(whole).set_index(["fusion", "target"])
     for fusion, found in metrics.items():
         assert found["mean"] == pytest.approx(rows.loc[(fusion, "mean"), "mean"], abs=1e-6)
@@ -176,7 +176,7 @@ def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos
     members = int(pairs["p"].notna().sum())
     assert members == 6, "pairs that were not compared do not count in Holm's family"
     assert pairs["p_holm"].min() == pytest.approx(members * pairs["p"].min(), abs=1e-5)
-    assert found.json("metrics")["demo"]["video"]["mean"] is None
+    assert json.loads(found.layout.metrics.read_text())["demo"]["video"]["mean"] is None
 
 
 def test_validation_is_reported_where_test_is_not_rated(tmp_path):
