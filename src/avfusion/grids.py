@@ -121,10 +121,10 @@ def _best(folder: Path, own: dict[str, Any], layout: Layout) -> tuple[float | No
     """The best epoch's validation score, or None and why the run failed."""
     import pandas as pd
 
-    from avfusion.runs import failure
+    from avfusion.runs import failure, predictions
 
     again = f"Run `{command(own)}`."
-    if not (folder / "traces.parquet").is_file():
+    if not predictions(folder).is_file():
         raise AvfError(f"{folder}: this point is not trained. {again}")
     found = json.loads((folder / "settings.json").read_text())["data_hash"]
     if found != json.loads(layout.card(own["corpus"]).read_text())["data_hash"]:

@@ -45,6 +45,13 @@ class JcaHead(nn.Sequential):
         super().__init__(nn.Linear(width, 128), nn.Dropout(dropout), nn.Linear(128, 1))
 
 
+class SelfCrossHead(nn.Sequential):
+    """SelfCrossAttn's head (ICASSP 2022): two layers with nothing in between, 60 and K wide."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__(nn.Linear(width, 60), nn.Linear(60, outputs))
+
+
 class Apart(nn.Module):
     """One-target heads side by side, each under its target's name."""
 
@@ -62,11 +69,13 @@ class Apart(nn.Module):
 def build_head(
     kind: str, width: int, hidden: int, dropout: float, names: Sequence[str] = DIMENSIONS
 ) -> nn.Module:
-    """The head named by `train.head`: `regressor`, or `ca` and `jca` with their papers' sizes."""
+    """The head named by `train.head`: `regressor`, or one with its paper's sizes."""
     if kind == "regressor":
         return Regressor(width, hidden, dropout, len(names))
+    if kind == "selfcross":
+        return SelfCrossHead(width, len(names))
     if kind == "ca":
         return Apart({name: CaHead(width) for name in names})
     if kind == "jca":
         return Apart({name: JcaHead(width) for name in names})
-    raise ConfigError(f"train.head is {kind!r}; set `regressor`, `ca` or `jca`.")
+    raise ConfigError(f"train.head is {kind!r}; set `regressor`, `ca`, `jca` or `selfcross`.")

@@ -1,4 +1,4 @@
-"""The whole regressor of one run: standardise each modality, fuse, regress."""
+"""The whole model of one run: standardise each modality, fuse, regress or classify."""
 
 import inspect
 from typing import Any
@@ -33,13 +33,50 @@ class Model(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """audio (B, T, Da), video (B, T, Dv), present (B, T), perhaps text (B, T, Dt) and its
         presence -> (B, T, K) and the fusion's maps."""
-        audio = self.audio(audio, audio_present)
-        video = self.video(video, video_present)
         given = (audio, video, audio_present, video_present)
         if text is not None and text_present is not None:
-            given = (*given, self.text(text, text_present), text_present)
-        fused = self.fusion(*given)
+            given = (*given, text, text_present)
+        fused = self.fusion(*self.standardised(*given))
         return self.head(fused.features), fused.maps
+
+    def standardised(
+        self, audio: Tensor, video: Tensor, heard: Tensor, seen: Tensor, *text: Tensor
+    ) -> tuple[Tensor, ...]:
+        """What `forward` is given, each modality standardised; text and its presence come last."""
+        both = (self.audio(audio, heard), self.video(video, seen), heard, seen)
+        return (*both, self.text(*text), text[1]) if text else both
+
+
+class ClassModel(Model):
+    """As `Model`, but the head sees one row a video: the mean over its present steps.
+
+    A video is one window or several; `owner` says whose each is. Where a fusion `joins_pooled`,
+    each modality is averaged over its own present steps before the modalities are joined, which
+    is the order of SelfCrossAttn (arXiv:2202.09263).
+    """
+
+    def classify(self, given: tuple[Tensor, ...], used: Tensor, owner: Tensor) -> Tensor:
+        """given as `forward` takes it, used (B, T), owner (B,) in 0 … V-1 -> logits (V, K)."""
+        given = self.standardised(*given)
+        heard, seen, *other = *given[2:4], *given[5:6]
+        if getattr(self.fusion, "joins_pooled", False):
+            after = self.fusion.attend(*given[:4]).after
+            pair = after._replace(
+                audio=_mean_of(after.audio, heard & used, owner),
+                video=_mean_of(after.video, seen & used, owner),
+            )
+            return self.head(self.fusion.join(pair))
+        there = torch.stack([heard, seen, *other]).any(0)
+        features = self.fusion(*given).features
+        return self.head(_mean_of(features, there & used, owner))
+
+
+def _mean_of(x: Tensor, counts: Tensor, owner: Tensor) -> Tensor:
+    """Mean of x (B, T, W) over the steps that count (B, T) of each owner: (V, W); 0 of none."""
+    number = torch.arange(int(owner.max()) + 1, device=owner.device)
+    whose = (owner == number[:, None]).to(x.dtype)  # (V, B)
+    total = whose @ (x * counts[..., None]).sum(1)
+    return total / (whose @ counts.sum(1).to(x.dtype)).clamp(min=1)[:, None]
 
 
 class Standardise(nn.Module):
@@ -70,11 +107,13 @@ def build(own: dict[str, Any], *dims: int) -> Model:
     dims: widths of audio and video, and of text where the fusion reads text. A fusion whose
     constructor has `outputs` is told how many targets there are.
     """
-    steps, train, names = own["windows"]["clips"], own["train"], Rating.of(own).names
+    steps, train = own["windows"]["clips"], own["train"]
+    names = own.get("classes") or Rating.of(own).names
     fused = fusions.get(own["class"])
     wants = "outputs" in inspect.signature(fused).parameters
     more = {"outputs": len(names)} if wants else {}
     fusion = fused(*dims, steps=steps, **more, **own["options"])
     kind = train.get("head", "regressor")
     head = build_head(kind, fusion.out_dim, train["hidden"], train["dropout"], names)
-    return Model(fusion, head, *dims)
+    whole = ClassModel if own.get("task") == "classes" else Model
+    return whole(fusion, head, *dims)

@@ -15,7 +15,7 @@ Rescaling comes last and looks at all videos of a partition at once. Numbers of 
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from scipy.ndimage import uniform_filter1d
 from avfusion.errors import ConfigError
 from avfusion.rating import Rating
 from avfusion.registry import near
+from avfusion.stats import CLASS_SUMS, SUMS
 from avfusion.yamls import read_mapping
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -53,13 +54,23 @@ class Protocol(_Settings):
 
     name: str
     description: str = Field(description="One sentence, shown above tables.")
-    pooling: Literal["pooled", "per_video_mean"] = "pooled"
+    pooling: Literal["pooled", "per_video_mean", "recall"] = "pooled"
     unrated: Literal["drop", "zero"] = "drop"
     delay: Literal["corpus", "none"] = "corpus"
     clip: tuple[float, float] | None = None
     smoothing: Smoothing | None = None
     rescale: Literal["gold_minmax_mean"] | None = None
     leaks: bool = Field(False, description="The rule uses the gold it is scored on.")
+
+    @property
+    def metric(self) -> str:
+        """What the rule measures, as tables name it."""
+        return "recall" if self.pooling == "recall" else "CCC"
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Columns of sums.parquet that its scores are functions of."""
+        return CLASS_SUMS if self.pooling == "recall" else SUMS
 
     @property
     def stamp(self) -> str:
@@ -84,6 +95,19 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
     if protocol.rescale and not protocol.leaks:
         raise ConfigError(f"{path}: rescale uses the gold it is scored on. Add `leaks: true`.")
     return protocol
+
+
+def task_of(corpus: str, study: dict[str, Any]) -> str:
+    """`ratings` or `classes`: what the study, or the score settings of a corpus, ask of it."""
+    own = study.get("corpora", {}).get(corpus, {})
+    return study.get("task") or own.get("task", "ratings")
+
+
+def scoped(study: dict[str, Any], corpus: str) -> dict[str, Any]:
+    """The study as it concerns one corpus: runs on classes have a protocol of their own."""
+    if task_of(corpus, study) == "ratings":
+        return study
+    return {**study, "protocols": ["classes"], "headline": "classes", "robustness": {}}
 
 
 def apply(

@@ -50,8 +50,10 @@ def register_best(
 
 
 def validation_score(run: Run, protocol: str) -> float | None:
-    """Mean CCC on the validation partition under the protocol."""
+    """Mean CCC on the validation partition under the protocol; none of a run on classes."""
     table = run.scores
+    if "ccc" not in table:
+        return None
     rows = table[(table["partition"] == "validation") & (table["protocol"] == protocol)]
     values = rows.loc[rows["target"] == "mean", "ccc"].dropna()
     return float(values.iloc[0]) if len(values) else None

@@ -12,7 +12,7 @@ from avfusion.provenance import code_state
 from avfusion.record_card import model_card
 from avfusion.record_model import register_best
 from avfusion.record_store import Store, Tags, texts
-from avfusion.runs import Run, content_key, finished_runs
+from avfusion.runs import Run, content_key, finished_runs, predictions
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -58,7 +58,7 @@ def _record(
     """Show one run; False if it was shown already."""
     began, ended = (
         int((run.folder / name).stat().st_mtime * 1000)
-        for name in ("settings.json", "traces.parquet")
+        for name in ("settings.json", predictions(run.folder).name)
     )
     commit = _commit(run.settings if "commit" in run.settings else code_state())
     tags = texts({**run.tags(), **commit, "mlflow.parentRunId": study})

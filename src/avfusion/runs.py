@@ -14,8 +14,9 @@ import pandas as pd
 from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.stats import MEAN, SUMS
+from avfusion.stats import CLASS_SUMS, MEAN, SUMS
 
+PLACE = ("partition", "protocol", "target")
 MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing")
 """What settings.json says of where a run came from, besides what was asked of it."""
 
@@ -81,10 +82,11 @@ class Run:
         """
         ends = self._intervals(how)
         found = {}
-        for row in self.scores.dropna(subset=["ccc"]).itertuples(index=False):
-            name = f"{row.partition}/{row.protocol}/ccc_{row.target}"
-            found[name] = float(row.ccc)
-            pair = ends.get((row.partition, row.protocol, row.target), (np.nan, np.nan))
+        metric = "recall" if "recall" in self.scores else "ccc"
+        for row in self.scores.dropna(subset=[metric]).to_dict("records"):
+            name = f"{row['partition']}/{row['protocol']}/{metric}_{row['target']}"
+            found[name] = float(row[metric])
+            pair = ends.get(tuple(row[n] for n in PLACE), (np.nan, np.nan))
             if np.isfinite(pair).all():
                 found[f"{name}_low"], found[f"{name}_high"] = (float(end) for end in pair)
         return found
@@ -94,7 +96,8 @@ class Run:
         found = {}
         for (partition, protocol), rows in self.sums.groupby(["partition", "protocol"]):
             each = dict(list(rows.sort_values("video").groupby("target", sort=False)))
-            sums = np.stack([part[list(SUMS)] for part in each.values()])
+            columns = CLASS_SUMS if self.pooling[protocol] == "recall" else SUMS
+            sums = np.stack([part[list(columns)] for part in each.values()])
             weight = _draws(sums.shape[1], how["draws"], how["seed"])
             samples = stats.targets(sums[None], weight, self.pooling[protocol])[0]  # (K + 1, N)
             ends = stats.interval(samples, sums.shape[1], how["alpha"])
@@ -112,12 +115,18 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     rules = json.loads(used.read_text()) if used.is_file() else {}
     pooling = {name: rule["pooling"] for name, rule in rules.items()}
     folders = sorted((layout.results / "runs" / corpus).glob("*/seed*"))
-    folders = [folder for folder in folders if (folder / "traces.parquet").is_file()]
+    folders = [folder for folder in folders if predictions(folder).is_file()]
     if not folders:
         raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
     for folder in folders:
         own = json.loads((folder / "settings.json").read_text())
         yield Run(folder, own, *(_of(table, own) for table in (scores, sums)), pooling)
+
+
+def predictions(folder: Path) -> Path:
+    """The run's predictions: classes.parquet of a run on classes, else traces.parquet."""
+    named = folder / "classes.parquet"
+    return named if named.is_file() else folder / "traces.parquet"
 
 
 def failure(folder: Path) -> str:
@@ -131,7 +140,7 @@ def failure(folder: Path) -> str:
 
 def predicts(folder: Path) -> bool:
     """Whether the run is finished and did not fail."""
-    return (folder / "traces.parquet").is_file() and not failure(folder)
+    return predictions(folder).is_file() and not failure(folder)
 
 
 def content_key(*parts: bytes) -> str:

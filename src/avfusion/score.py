@@ -18,7 +18,7 @@ import pandas as pd
 from avfusion import protocol as protocols
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
-from avfusion.protocol import Protocol
+from avfusion.protocol import Protocol, task_of
 from avfusion.rating import Rating
 from avfusion.runs import failure
 from avfusion.shards import write_table
@@ -47,6 +47,10 @@ def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
 
     study: `Study.model_dump()`. Every fusion x seed x partition x protocol x target has a row.
     """
+    if task_of(corpus, study) == "classes":
+        from avfusion.score_classes import score_classes
+
+        return score_classes(corpus, study, layout)
     rules = [protocols.load(name) for name in study["protocols"]]
     data = _read_corpus(corpus, study, layout)
     scores, sums, missing = [], [], dict(data.missing)

@@ -39,6 +39,12 @@ class CorpusSettings(_Settings):
         None, alias="is", description="Class of the corpus; by default the entry's own name."
     )
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
+    task: Literal["ratings", "classes"] = Field(
+        "ratings", description="Predict ratings over time, or one of the classes for each video."
+    )
+    group: Name | None = Field(
+        None, description="Folds of one split; by default all entries of one class and task."
+    )
     shards: Count = Field(2, description="Media and encoding jobs the videos are dealt out to.")
     options: Options = Field({}, description="The corpus' own options (see its file).")
 
@@ -89,8 +95,8 @@ class TrainSettings(_Settings):
     lr: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     patience: Count = Field(10, description="Stop after so many epochs without a better score.")
-    head: Literal["regressor", "ca", "jca"] = Field(
-        "regressor", description="One head for all, or the head that CA's or JCA's paper prints."
+    head: Literal["regressor", "ca", "jca", "selfcross"] = Field(
+        "regressor", description="One head for all, or that which a paper prints."
     )
     hidden: Count = Field(128, description="Width of the regressor's hidden layer.")
     dropout: Share = Field(0.6, description="In the regressor; 0.6 as in JCA, RJCA and DCA.")
@@ -186,6 +192,7 @@ class Study(_Settings):
             "features": self.run_features(fusion),
             "windows": self.windows.model_dump(),
             "train": train,
+            **({"task": "classes"} if self.corpora[corpus].task == "classes" else {}),
             "code": fingerprint(fusions.module(kind), "avfusion.train"),
         } | ({"grid": grid} if grid else {})
 
@@ -217,9 +224,11 @@ class Study(_Settings):
             "code": fingerprint("avfusion.signals"),
         }
 
-    def score_settings(self) -> dict[str, Any]:
-        """All that scoring depends on besides its input files."""
-        return self.model_dump(include={"features", "fusions", "protocols", "seeds"})
+    def score_settings(self, corpus: str = "") -> dict[str, Any]:
+        """All that scoring a corpus depends on besides its input files."""
+        own = self.model_dump(include={"features", "fusions", "protocols", "seeds"})
+        on_classes = corpus in self.corpora and self.corpora[corpus].task == "classes"
+        return own | ({"task": "classes"} if on_classes else {})
 
     def record_settings(self) -> dict[str, Any]:
         """Which runs are current, which protocol chooses the best, how intervals are drawn."""

@@ -58,12 +58,44 @@ def pooled_ccc(sums: np.ndarray) -> np.ndarray:
         return np.where(spread > rounding, 2 * (pg - p * g / n) / spread, np.nan)
 
 
+CLASS_SUMS = ("n", "hit", "told")
+"""Of a class and video: is it of the class, was that told, was the class told of it (0 or 1)."""
+
+
+def class_scores(sums: np.ndarray) -> np.ndarray:
+    """WA, UA and macro F1, (3, ...), of sums (..., K, 3) over videos: `CLASS_SUMS` of each class.
+
+    WA (weighted accuracy): the share of videos told right. UA (unweighted): the mean recall of the
+    classes that occur. F1: the mean over classes that occur or were told. These are the usual
+    names; SelfCrossAttn (arXiv:2202.09263) uses WA and UA the other way round.
+
+    >>> class_scores(np.array([[8.0, 8, 10], [2, 0, 0]])).round(3).tolist()
+    [0.8, 0.5, 0.444]
+    """
+    n, hit, told = np.moveaxis(np.asarray(sums, float), -1, 0)  # (..., K)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, f1 = hit / n, 2 * hit / (n + told)
+        wa = hit.sum(-1) / n.sum(-1)
+    return np.stack([wa, _mean_there(recall), _mean_there(f1)])
+
+
+def _mean_there(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean over what is not NaN; NaN where nothing is."""
+    there = ~np.isnan(x)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(there, x, 0).sum(axis) / there.sum(axis)
+
+
 def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
     """CCC (..., N) of the corpora in which video v of `sums` (..., V, 6) occurs weight[:, v] times.
 
     weight: (N, V). `pooled` adds the sums first; `per_video_mean` averages the videos' own CCCs
-    and leaves out videos without one.
+    and leaves out videos without one. `recall` takes `CLASS_SUMS` (..., V, 3) instead.
     """
+    if pooling == "recall":
+        n, hit, _ = np.moveaxis(weight @ sums, -1, 0)  # (..., N)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return hit / n
     if pooling == "pooled":
         return pooled_ccc(weight @ sums)
     own = pooled_ccc(sums)[..., None]  # (..., V, 1)
@@ -75,7 +107,8 @@ def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.nda
 def targets(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
     """CCC of each target and their mean (S, K + 1, N) of sums (S, K, V, 6), weight (N, V)."""
     both = weighted_score(sums, weight, pooling)  # (S, K, N)
-    return np.concatenate([both, both.mean(axis=1, keepdims=True)], axis=1)
+    mean = _mean_there(both, 1) if pooling == "recall" else both.mean(axis=1)
+    return np.concatenate([both, mean[:, None]], axis=1)
 
 
 def point(sums: np.ndarray, pooling: str) -> np.ndarray:

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avfusion import device
-from avfusion.augment import Spreads, corrupted_batch, spreads_of
-from avfusion.errors import RunError
+from avfusion import classes, device
+from avfusion.augment import corrupted_batch, spreads_of
+from avfusion.errors import RunError, TrainError
 from avfusion.fit import deterministic, fit
 from avfusion.grids import PREDICTS, command, resolved, run_folder
 from avfusion.inputs import Inputs, content_hash
@@ -34,71 +34,101 @@ log = logging.getLogger(__name__)
 def train_run(own: dict[str, Any], layout: Layout) -> None:
     """Fit the run that `own` describes (`Study.run_settings`) and write its folder.
 
-    Gold is read for the train and validation partitions alone; the traces cover all partitions.
-    A run that fails for reasons of its own leaves failed.json and traces without a row.
+    Gold is read for the train and validation partitions alone; the predictions cover all
+    partitions. A run that fails for reasons of its own leaves failed.json and no prediction.
     """
     own, chosen = resolved(own, layout)
-    corpus, seed, rule = own["corpus"], own["seed"], own["train"]
-    card = json.loads(layout.card(corpus).read_text())
-    rating = Rating.of(card)
-    own = own | rating.stated()
-    data = Inputs.read(own, layout)
-    train = data.windows("train", data.gold("train", layout, card["delay_s"]))
-    validation = data.windows("validation", data.gold("validation", layout, card["delay_s"]))
+    seed, rule = own["seed"], own["train"]
+    card = json.loads(layout.card(own["corpus"]).read_text())
+    job = (classes.Job if own.get("task") == "classes" else _Ratings)(own, layout)
+    own, data = job.own, job.data
     with deterministic(seed):
         model = build(own, *data.dims())
     for modality in own["features"]:
-        getattr(model, modality).measure(present(getattr(train, modality)))
-    settings = own | {"inputs": data.hashes() | {"gold": content_hash(train.gold, validation.gold)}}
+        getattr(model, modality).measure(present(getattr(job.rows, modality)))
+    settings = own | {"inputs": data.hashes() | {"gold": content_hash(*job.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
     said |= code_state() | chosen | {"machine": machine_state(device.gpu())}
     folder, point = run_folder(own, layout), [own["point"]] if "point" in own else []
-    for name in ("traces.parquet", "failed.json"):
+    for name in ("traces.parquet", classes.FILE, "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
     write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
-    asked = rule.get("corrupt", {})
-    spreads = spreads_of(data, asked)
     try:
         fit(
             model,
-            batches=lambda generator: _spoilt(
-                _batches(train, rule["batch"], generator), asked, spreads, generator
-            ),
-            loss=lambda model, batch: _loss(model, batch, rule.get("precision", "float32")),
-            validate=lambda model: scores(validation.predict(model), validation.gold, rating.names),
+            batches=job.batches,
+            loss=job.loss,
+            validate=job.validate,
             folder=folder,
             settings=settings,
             **{key: rule[key] for key in ("epochs", "lr", "weight_decay", "patience")},
             seed=seed,
-            name="/".join([corpus, own["fusion"], *point, f"seed{seed}"]),
+            name="/".join([own["corpus"], own["fusion"], *point, f"seed{seed}"]),
         )
     except RunError as error:
-        _fail(folder, error, own)
+        _fail(folder, error, job)
     else:
         write_traces(folder, layout)
 
 
 def write_traces(folder: Path, layout: Layout) -> None:
-    """Write traces.parquet from the folder's best.safetensors and the features; no gold is read."""
+    """Write the run's predictions from its best.safetensors and the features; no gold is read."""
     trained = Trained.open(folder, layout)
     every = trained.data.videos["partition"].unique()
     names = [name for name in every if "point" not in trained.own or name in PREDICTS]
+    if trained.own.get("task") == "classes":
+        write_table(classes.predictions(trained, names), folder / classes.FILE)
+        return
     parts = [trained.traces(name) for name in names]
     write_table(pd.concat(parts, ignore_index=True), folder / "traces.parquet")
 
 
-def _fail(folder: Path, error: RunError, own: dict[str, Any]) -> None:
-    """Leave failed.json and traces without a row, so that the tables can say what happened."""
+class _Ratings:
+    """One run on ratings over time, as `train_run` drives it; `classes.Job` is its twin."""
+
+    file = "traces.parquet"
+
+    def __init__(self, own: dict[str, Any], layout: Layout) -> None:
+        card = json.loads(layout.card(own["corpus"]).read_text())
+        rating = Rating.of(card)
+        if not rating.names:
+            raise TrainError(
+                f"{own['corpus']} has no ratings over time. Set `task: classes` in its entry."
+            )
+        self.names, self.own = rating.names, own | rating.stated()
+        self.data = data = Inputs.read(self.own, layout)
+        found = (
+            data.windows(part, data.gold(part, layout, card["delay_s"]))
+            for part in ("train", "validation")
+        )
+        self.rows, self.validation = found
+        self.gold = self.rows.gold, self.validation.gold
+        self.empty = {"video": str, "partition": str}
+        self.empty |= dict.fromkeys(("time_s", *rating.names), float)
+        self.asked = own["train"].get("corrupt", {})
+        self.spreads = spreads_of(data, self.asked)
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        for batch in _batches(self.rows, self.own["train"]["batch"], generator):
+            asked = self.asked
+            yield corrupted_batch(batch, asked, self.spreads, generator) if asked else batch
+
+    def loss(self, model: Model, batch: Batch) -> Tensor:
+        return _loss(model, batch, self.own["train"].get("precision", "float32"))
+
+    def validate(self, model: Model) -> dict[str, float]:
+        return scores(self.validation.predict(model), self.validation.gold, self.names)
+
+
+def _fail(folder: Path, error: RunError, job: "_Ratings | classes.Job") -> None:
+    """Leave failed.json and no row of predictions, so that the tables can say what happened."""
     for name in ("best.safetensors", "gates.parquet"):
         (folder / name).unlink(missing_ok=True)
-    said = {"reason": error.reason, "next": f"{error.remedy} Then `{command(own)}`."}
+    said = {"reason": error.reason, "next": f"{error.remedy} Then `{command(job.own)}`."}
     write_text(folder / "failed.json", json.dumps(said, indent=2) + "\n")
-    columns = {"video": str, "partition": str} | dict.fromkeys(
-        ("time_s", *Rating.of(own).names), float
-    )
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-    write_table(empty, folder / "traces.parquet")
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in job.empty.items()})
+    write_table(empty, folder / job.file)
     log.warning("FAILED  %s The study goes on; its tables show this run as failed.", error)
 
 
@@ -121,16 +151,6 @@ def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
 def present(rows: Tensor) -> Tensor:
     """The rows (N, D) of (R, D) that hold no NaN, in float32."""
     return rows[~rows.isnan().any(-1)].float()
-
-
-def _spoilt(
-    batches: Iterator[Batch],
-    asked: dict[str, float],
-    spreads: Spreads,
-    generator: torch.Generator,
-) -> Iterator[Batch]:
-    for batch in batches:
-        yield corrupted_batch(batch, asked, spreads, generator) if asked else batch
 
 
 def _batches(train: Windows, size: int, generator: torch.Generator) -> Iterator[Batch]:

@@ -108,7 +108,7 @@ def run_settings(wildcards):
 
 def score_settings(wildcards):
     """What scoring depends on."""
-    return as_json(study.score_settings())
+    return as_json(study.score_settings(wildcards.corpus))
 
 
 def report_settings(wildcards):
@@ -168,10 +168,19 @@ def feature_indexes(corpus, fusion=None):
     return [lay.features(corpus, name) / "index.parquet" for names in own for name in names]
 
 
+CLASSES = [name for name in HERE if study.corpora[name].task == "classes"]
+RATINGS = [name for name in HERE if name not in CLASSES]
+
+
+def predicted(corpus):
+    """The file that holds a run's predictions."""
+    return "classes.parquet" if corpus in CLASSES else "traces.parquet"
+
+
 def traces(corpus):
     """Predictions of every fusion and seed."""
     return [
-        lay.run(corpus, fusion, seed) / "traces.parquet"
+        lay.run(corpus, fusion, seed) / predicted(corpus)
         for fusion in study.fusions
         for seed in study.seeds
     ]

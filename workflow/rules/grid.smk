@@ -47,6 +47,8 @@ rule grid_point:
         LOGS / "grid" / "{corpus}.{fusion}.{point}.seed{seed}.log",
     benchmark:
         TIMES / "grid-{corpus}-{fusion}-{point}-{seed}.bench.tsv"
+    wildcard_constraints:
+        corpus="|".join(RATINGS) or "(?!)",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
@@ -57,6 +59,19 @@ rule grid_point:
     shell:
         "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+use rule grid_point as grid_point_classes with:
+    input:
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest=lay.manifest("{corpus}"),
+        labels=lay.labels("{corpus}"),
+        card=lay.card("{corpus}"),
+    output:
+        epochs=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "epochs.csv",
+        classes=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "classes.parquet",
+    wildcard_constraints:
+        corpus="|".join(CLASSES) or "(?!)",
 
 
 rule choose:

@@ -37,6 +37,7 @@ rule tables:
                 "runs.csv",
                 "summary.json",
                 *ROBUST_TABLES,
+                *CLASS_TABLES,
                 *GRID_TABLES,
             )
         ],

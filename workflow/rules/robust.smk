@@ -88,4 +88,4 @@ rule robust:
 rule robust_all:
     """Corrupted input on every corpus; nothing where the study names no corruption."""
     input:
-        [lay.robustness(name) / "sums.parquet" for name in HERE if study.robustness],
+        [lay.robustness(name) / "sums.parquet" for name in RATINGS if study.robustness],

@@ -1,5 +1,7 @@
 """Scores: gold is opened only here and in training, after every prediction is on disk."""
 
+CLASS_TABLES = [f"classes.{kind}" for kind in ("csv", "md", "tex") if CLASSES]
+
 
 rule score:
     """Score all predictions of a corpus under every protocol of the study."""
@@ -9,6 +11,7 @@ rule score:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
         manifest=lay.manifest("{corpus}"),
         gold=lay.gold("{corpus}"),
+        labels=lay.labels("{corpus}"),
         card=lay.card("{corpus}"),
         protocols=[f"config/protocols/{name}.yaml" for name in study.protocols],
     output:

@@ -16,6 +16,8 @@ rule train:
         LOGS / "train" / "{corpus}.{fusion}.seed{seed}.log",
     benchmark:
         TIMES / "train-{corpus}-{fusion}-{seed}.bench.tsv"
+    wildcard_constraints:
+        corpus="|".join(RATINGS) or "(?!)",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
@@ -26,6 +28,20 @@ rule train:
     shell:
         "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+use rule train as train_classes with:
+    input:
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest=lay.manifest("{corpus}"),
+        labels=lay.labels("{corpus}"),
+        card=lay.card("{corpus}"),
+        chosen=chosen,
+    output:
+        epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
+        classes=lay.run("{corpus}", "{fusion}", "{seed}") / "classes.parquet",
+    wildcard_constraints:
+        corpus="|".join(CLASSES) or "(?!)",
 
 
 rule train_all:

@@ -18,5 +18,5 @@ def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion.score import score_corpus
 
-    own = settings(args, lambda study: study.score_settings())
+    own = settings(args, lambda study: study.score_settings(args.corpus))
     score_corpus(args.corpus, own, layout(args))

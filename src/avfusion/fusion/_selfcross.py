@@ -21,7 +21,12 @@ from avfusion.fusion.base import Attention, Pair
 
 
 class SelfCross(Attention):
-    """Two encoders, two attentions and the join; `attend` is left to the two models."""
+    """Two encoders, two attentions and the join; `attend` is left to the two models.
+
+    `joins_pooled`: for one label a video, Y_m is averaged over time before the join, as published.
+    """
+
+    joins_pooled = True
 
     def __init__(
         self,

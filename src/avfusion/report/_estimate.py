@@ -11,9 +11,9 @@ import pandas as pd
 from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.protocol import Protocol
+from avfusion.protocol import Protocol, task_of
 from avfusion.rating import DIMENSIONS, Rating
-from avfusion.stats import MEAN, SUMS
+from avfusion.stats import MEAN
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ def read_rating(corpus: str, layout: Layout) -> Rating:
     """What a corpus rates, as its card says."""
     path = layout.card(corpus)
     return Rating.of(json.loads(path.read_text()) if path.is_file() else {})
+
+
+def read_names(corpus: str, study: dict[str, Any], layout: Layout) -> tuple[str, ...]:
+    """What is scored of a corpus: its targets, or its classes."""
+    path = layout.card(corpus)
+    card = json.loads(path.read_text()) if path.is_file() else {}
+    if task_of(corpus, study) == "classes":
+        return tuple(card.get("classes", ()))
+    return Rating.of(card).names
 
 
 def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
@@ -82,10 +91,10 @@ def read_scored(
     notes = {run: said.get(run, "not scored") for run in wanted if run not in runs}
     runs = {run: runs[run] for run in wanted if run in runs}
     videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
-    names = read_rating(corpus, layout).names
+    names = read_names(corpus, study, layout)
     table: dict[str, dict[int, np.ndarray]] = {}
     for (fusion, seed), rows in runs.items():
-        by = rows.set_index(["target", "video"])[list(SUMS)]
+        by = rows.set_index(["target", "video"])[list(rule.sums)]
         table.setdefault(fusion, {})[seed] = np.stack(
             [by.loc[d].loc[videos].to_numpy(float) for d in names]
         )

@@ -36,7 +36,7 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
                 axis.annotate(_lost(rows, name), (0.5, y), xycoords=("axes fraction", "data"),
                               ha="center", va="center", color=SOFT, fontsize=8)  # fmt: skip
         axis.set_title(words)
-        axis.set_xlabel("CCC")
+        axis.set_xlabel(files.metric)
     axes[0].set_yticks(range(len(names)), names)
     return figure, _ccc_caption(files, scores, scored)
 
@@ -64,7 +64,7 @@ def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
                 _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
                 told += [name] if row["told_apart"] and target == "mean" else []
         axis.set_title(words)
-        axis.set_xlabel(f"CCC minus {best}'s")
+        axis.set_xlabel(f"{files.metric} minus {best}'s")
     axes[0].set_yticks(range(len(others)), others)
     return figure, _difference_caption(files, best, told, len(others))
 

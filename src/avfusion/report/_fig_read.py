@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.protocol import task_of
 from avfusion.rating import Rating
 from avfusion.report._words import and_list
 from avfusion.stats import MEAN
+
+MOST = 4
+"""Targets that a table or figure shows beside their mean; more have a table of their own."""
 
 
 def printed(names: tuple[str, ...]) -> dict[str, str]:
@@ -20,7 +24,9 @@ def printed(names: tuple[str, ...]) -> dict[str, str]:
     >>> printed(("valence", "arousal")), printed(("fatigue",))
     ({'mean': 'mean', 'valence': 'valence', 'arousal': 'arousal'}, {'mean': 'fatigue'})
     """
-    return {MEAN: MEAN} | {n: n for n in names} if len(names) > 1 else {MEAN: names[0]}
+    if len(names) == 1:
+        return {MEAN: names[0]}
+    return {MEAN: MEAN} | {name: name for name in names if len(names) <= MOST}
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ class CorpusFiles:
         rows = read(self.layout.scores(self.corpus) / "scores.parquet")
         if not len(rows):
             return rows
+        rows = rows.rename(columns={"recall": "ccc"})
         keep = (rows["partition"] == self.partition) & rows["ccc"].notna()
         return rows[keep & (rows["protocol"] == self.study["headline"])]
 
@@ -121,8 +128,15 @@ class CorpusFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the corpus rates."""
+        """What is scored of the corpus: its targets, or its classes."""
+        if self.metric == "recall":
+            return tuple(self.card().get("classes", ()))
         return Rating.of(self.card()).names
+
+    @property
+    def metric(self) -> str:
+        """What is scored: CCC, or recall where the task is classes."""
+        return "CCC" if task_of(self.corpus, self.study) == "ratings" else "recall"
 
     @property
     def mean_of(self) -> str:

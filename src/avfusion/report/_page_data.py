@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.protocol import scoped
 from avfusion.report import _page_robust
 from avfusion.report._fig_protocols import by_protocol, stamps
 from avfusion.report._fig_read import CorpusFiles, interval, number, order, printed, read
@@ -22,7 +23,7 @@ def corpora(study: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
     """One mapping a corpus of the study, in its order; a corpus without scores is `run: False`."""
     summary = _json(layout.tables / "summary.json").get("corpora", {})
     return [
-        _corpus(CorpusFiles(name, study, layout), summary.get(name, {}))
+        _corpus(CorpusFiles(name, scoped(study, name), layout), summary.get(name, {}))
         for name in study["corpora"]
     ]
 
@@ -36,6 +37,8 @@ def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
         "sentences": said.get("sentences") or [f"{files.corpus}: not run."],
         "caveats": [without_paths(text) for text in said.get("caveats", [])],
         "header": said.get("header", ""),
+        "headline": files.study["headline"],
+        "metric": files.metric,
         "targets": list(printed(files.names).values()),
         "rows": rows if run else [],
         "comparisons": comparisons(files) if run else [],
@@ -152,7 +155,8 @@ def runs_missing(files: CorpusFiles) -> list[dict[str, str]]:
     if not len(rows):
         return [{"run": f"{fusion} seed {seed}", "why": "not run"} for fusion, seed in files.runs()]
     rows = rows[(rows["partition"] == files.partition) & (rows["target"] == "mean")]
-    why = {(r.fusion, r.seed): r.note for r in rows.itertuples() if pd.isna(r.ccc)}
+    rows = rows.assign(value=rows[files.metric.lower()])
+    why = {(r.fusion, r.seed): r.note for r in rows.itertuples() if pd.isna(r.value)}
     return [
         {"run": f"{fusion} seed {seed}", "why": without_paths(str(why[fusion, seed]))}
         for fusion, seed in files.runs()

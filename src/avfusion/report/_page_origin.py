@@ -10,6 +10,7 @@ from typing import Any
 from avfusion import __version__
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.protocol import scoped
 from avfusion.provenance import code_state
 from avfusion.registry import corpora, encoders
 from avfusion.report._fig_read import CorpusFiles, read
@@ -22,7 +23,7 @@ PACKAGES = (
 
 def origin(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
     """Everything a reader needs to make the page again, or to see why theirs differs."""
-    parts = [CorpusFiles(name, study, layout) for name in study["corpora"]]
+    parts = [CorpusFiles(name, scoped(study, name), layout) for name in study["corpora"]]
     return {
         "code": code(),
         "versions": {"Python": platform.python_version(), **_versions()},

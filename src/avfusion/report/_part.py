@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from avfusion.layout import Layout
-from avfusion.protocol import Protocol
+from avfusion.protocol import Protocol, scoped
 from avfusion.report import _estimate
 from avfusion.report._estimate import Scored
 
@@ -47,6 +47,7 @@ class Part:
 
 def read_part(corpus: str, study: dict[str, Any], layout: Layout) -> Part:
     """Estimates of a scored corpus, on test where it is rated, else on validation."""
+    study = scoped(study, corpus)
     partition = _estimate.reported_partition(_estimate.read_scores(corpus, layout))
     rules = _estimate.read_rules(corpus, study, layout)
     tables, validation = [], []

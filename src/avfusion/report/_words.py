@@ -44,10 +44,10 @@ def header(scored: Scored, study: dict[str, Any]) -> str:
     share = f"{100 * (1 - how['alpha']):g}%"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition: "
-        f"{len(scored.videos)} videos scored, {_missing(scored)}; CCC as the mean over {seeds} "
-        f"seeds ± its standard deviation over seeds, and its {share} interval over videos in "
-        f"brackets (expanded percentiles of {how['draws']:,} bootstrap draws of whole videos, the "
-        f"same draws for every fusion)."
+        f"{len(scored.videos)} videos scored, {_missing(scored)}; {_metric(scored)} as the "
+        f"mean over {seeds} seeds ± its standard deviation over seeds, and its {share} interval "
+        f"over videos in brackets (expanded percentiles of {how['draws']:,} bootstrap draws of "
+        f"whole videos, the same draws for every fusion)."
     )
 
 
@@ -57,7 +57,7 @@ def comparison_header(scored: Scored, study: dict[str, Any]) -> str:
     exact = f"all {2**count:,}" if 2**count <= how["draws"] else f"{how['draws']:,} random"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition, "
-        f"{count} videos, {_missing(scored)}: difference in mean CCC with its "
+        f"{count} videos, {_missing(scored)}: difference in mean {scored.rule.metric} with its "
         f"uncorrected {100 * (1 - how['alpha']):g}% interval over videos; p from {exact} "
         f"exchanges of the two fusions video by video, two-sided; Holm's correction over all "
         f"pairs; told apart = corrected p at most {how['alpha']:g} and an interval without zero."
@@ -107,8 +107,8 @@ def findings(
     gone = f" ({_named(scored.missing).replace(' (', ': ')}" if scored.missing else ""
     said = [
         f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{gone} and {seeds}, "
-        f"{best.fusion} reaches a mean CCC of {estimate(best['mean'], best.low, best.high)} "
-        f"under protocol {scored.rule.stamp}."
+        f"{best.fusion} reaches a mean {scored.rule.metric} of "
+        f"{estimate(best['mean'], best.low, best.high)} under protocol {scored.rule.stamp}."
     ]
     if scored.unlearnt:
         said.append(f"Of the videos to learn from, {_named(scored.unlearnt)}.")
@@ -147,7 +147,7 @@ def protocol_header(scored: Scored) -> str:
     """What a table of protocols shows."""
     return (
         f"The same predictions on {len(scored.videos)} {scored.partition} videos of "
-        f"{scored.corpus} under each protocol, {_missing(scored)}: mean CCC of "
+        f"{scored.corpus} under each protocol, {_missing(scored)}: mean {scored.rule.metric} of "
         f"{and_list(list(scored.names))}, averaged over seeds, and in brackets the rank it gives."
     )
 
@@ -162,6 +162,11 @@ def _corrected(p: pd.Series, study: dict[str, Any]) -> str:
     if len(p) == 1:
         return f"{share}; {p_text(p.iloc[0])} after Holm's correction"
     return f"{share}s; each p ≤ {max(p.max(), 0.001):.3f} after Holm's correction"
+
+
+def _metric(scored: Scored) -> str:
+    """What the numbers are; the mean of recalls has a name of its own."""
+    return "CCC" if scored.rule.metric == "CCC" else "recall of each class and their mean (UA)"
 
 
 def _missing(scored: Scored) -> str:

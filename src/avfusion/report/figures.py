@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from avfusion.layout import Layout
+from avfusion.protocol import scoped
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
 from avfusion.report._fig_curves import draw_curves
 from avfusion.report._fig_gates import draw_gate_auroc
@@ -52,7 +53,7 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
     captions: dict[str, Any] = {}
     for corpus in study["corpora"]:
         with drawing():
-            for stem, figure, caption in _all(CorpusFiles(corpus, study, layout)):
+            for stem, figure, caption in _all(CorpusFiles(corpus, scoped(study, corpus), layout)):
                 save(figure, layout.figures / stem)
                 captions[stem] = asdict(caption)
                 log.info("figure %s", stem)

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.protocol import scoped
 from avfusion.report import _estimate, _text, _words
 from avfusion.report._fig_read import printed
 from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report.claims_table import write_claims
+from avfusion.report.class_table import write_classes
+from avfusion.report.fold_table import write_folds
 from avfusion.report.gate_table import write_gates
 from avfusion.report.grid_table import budget, write_grids
 from avfusion.report.published_table import write_published
@@ -31,6 +34,8 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     _write_scores(parts, absent, study, layout)
     _write_comparisons(parts, absent, study, layout)
     _write_protocols(parts, absent, layout)
+    write_classes(parts, study, layout)
+    write_folds(parts, study, layout)
     write_robustness(study, layout)  # before the claims and published numbers, which read it
     write_gates(study, layout)
     write_grids(study, layout)
@@ -53,13 +58,13 @@ def _write_scores(
         said += f" {_words.bold(part.tied)}"
         cells = [_wide_cells(part, name, study) for name in part.order]
         words = list(printed(part.scored.names).values())
-        head = ["fusion", *(f"{word} CCC" for word in words)]
+        head = ["fusion", *(f"{word} {part.scored.rule.metric}" for word in words)]
         shown += [f"## {corpus}", said, markdown(head, cells)]
         shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
-        head = ["fusion", f"{words[0]} CCC", "interval", *words[1:]]
+        head = ["fusion", f"{words[0]} {part.scored.rule.metric}", "interval", *words[1:]]
         cells = [_slim_cells(part, name, study) for name in part.order]
         typeset.append(latex(head, cells, said, f"scores-{corpus}"))
-        headline = part.scores["protocol"] == study["headline"]
+        headline = part.scores["protocol"] == part.scored.rule.name
         best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
         rows.append(part.scores.assign(best=best))
     rows += [_not_run(corpus, study, layout) for corpus in absent]
@@ -198,7 +203,8 @@ def _stamped(scores: pd.DataFrame, part: Part) -> pd.DataFrame:
 
 
 def _not_run(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFrame:
-    targets = *_estimate.read_rating(corpus, layout).names, MEAN
+    study = scoped(study, corpus)
+    targets = *_estimate.read_names(corpus, study, layout), MEAN
     shared = {"corpus": corpus, "protocol": study["headline"], "note": "not run", "seeds": 0}
     rows = [{**shared, "fusion": f, "target": t} for f in study["fusions"] for t in targets]
     return pd.DataFrame(rows)

@@ -1,0 +1,89 @@
+"""Tables of runs on classes: results/tables/classes.{csv,md,tex}, UA, WA, macro F1 and recalls."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion import stats
+from avfusion.layout import Layout
+from avfusion.report import _text
+from avfusion.report._part import Part
+from avfusion.report._text import estimate, latex, markdown
+
+MEASURES = {"ua": "UA", "wa": "WA", "f1": "macro F1"}
+NAMES = (
+    "UA (unweighted accuracy) is the mean recall of the classes, WA (weighted) the share of videos "
+    "told right: the usual names. Rajan, Brutti and Cavallaro (arXiv:2202.09263) use them the "
+    "other way round. A run's epoch was chosen by UA on validation."
+)
+
+
+def write_classes(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:
+    """Write the classes' tables; without a run on classes, those of an earlier study go."""
+    parts = [part for part in parts if part.scored.rule.pooling == "recall"]
+    if not parts:
+        for path in layout.tables.glob("classes.*"):
+            path.unlink()
+        return
+    shown, typeset, rows = [NAMES], [], []
+    for part in parts:
+        table = measures(part, study)
+        rows.append(table)
+        scored = part.scored
+        said = f"{scored.corpus}, {scored.partition} partition, {len(scored.videos)} videos."
+        head = ["fusion", *MEASURES.values()]
+        cells = [_cells(table, name) for name in part.order]
+        shown += [f"## {scored.corpus}", said, markdown(head, cells)]
+        head = ["fusion", *scored.names]
+        cells = [_cells(table, name, [f"recall_{c}" for c in scored.names]) for name in part.order]
+        shown += ["Recall of each class.", markdown(head, cells)]
+        typeset.append(latex(["fusion", *MEASURES.values()], [_cells(table, n) for n in part.order],
+                             f"{said} {NAMES}", f"classes-{scored.corpus}"))  # fmt: skip
+    _text.write_csv(layout.tables / "classes.csv", pd.concat(rows, ignore_index=True))
+    _text.write_page(layout.tables / "classes.md", "Classes", shown)
+    _text.write_text(layout.tables / "classes.tex", "\n".join(typeset))
+
+
+def measures(part: Part, study: dict[str, Any]) -> pd.DataFrame:
+    """A row a fusion and measure: mean and sd over seeds, interval over videos."""
+    scored, how = part.scored, study["statistics"]
+    count, found = len(scored.videos), []
+    names = [*("wa", "ua", "f1"), *(f"recall_{name}" for name in scored.names)]
+    for fusion in part.order:
+        seeds = sorted(scored.sums.get(fusion, {})) if count else []
+        values = np.full((4, len(names)), np.nan)
+        if seeds:
+            sums = scored.stack(fusion, seeds)  # (S, K, V, 3)
+            weight = stats.draw(count, how["draws"], how["seed"])
+            each = _measured(sums, np.ones((1, count)))[..., 0]  # (M, S)
+            drawn = _measured(sums, weight).mean(axis=1)  # (M, N)
+            spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(len(names), np.nan)
+            values = np.stack(
+                [each.mean(axis=1), spread, *stats.interval(drawn, count, how["alpha"])]
+            )
+        for name, column in zip(names, values.T, strict=True):
+            found.append({"corpus": scored.corpus, "partition": scored.partition, "fusion": fusion,
+                          "measure": name, "mean": column[0], "sd": column[1], "low": column[2],
+                          "high": column[3], "seeds": len(seeds), "videos": count})  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def _measured(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """WA, UA, macro F1 and each class' recall in each draw, (3 + K, S, N)."""
+    total = np.moveaxis(weight @ sums, 1, 2)  # (S, N, K, 3)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = np.moveaxis(total[..., 1] / total[..., 0], -1, 0)  # (K, S, N)
+    return np.concatenate([stats.class_scores(total), recall])
+
+
+def _cells(table: pd.DataFrame, fusion: str, names: list[str] | None = None) -> list[str]:
+    rows = table[table["fusion"] == fusion].set_index("measure")
+    wanted = rows.loc[names or list(MEASURES)]
+    if not wanted["seeds"].iloc[0]:
+        return [fusion, "not run", *[""] * (len(wanted) - 1)]
+    return [fusion, *(estimate(r.mean_, r.low, r.high, r.sd) for r in _tuples(wanted))]
+
+
+def _tuples(table: pd.DataFrame) -> Any:
+    return table.rename(columns={"mean": "mean_"}).itertuples()

@@ -1,0 +1,183 @@
+"""Tables of folds: results/tables/folds.{csv,md,tex}, one split's folds taken together.
+
+Each fold is an entry of `corpora`; entries of one class, task and `group` are one split's. A video
+is tested in one fold, so the folds' sums side by side are those of the whole corpus: scores pooled
+over folds, their intervals and the exchange test follow as for one corpus. The sign test treats
+the (fold, seed) pairs as exchangeable though folds share training videos, so its p is a lower end.
+"""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion import stats
+from avfusion.claim_checks import check_claims
+from avfusion.claims import Equivalent, load
+from avfusion.layout import Layout
+from avfusion.protocol import task_of
+from avfusion.report import _estimate, _text
+from avfusion.report._estimate import Scored
+from avfusion.report._part import Part
+from avfusion.report._text import estimate, latex, markdown, number
+
+AREAS = pd.DataFrame(columns=["corpus", "corruption", "target", "fusion", "other"])
+
+
+def groups(study: dict[str, Any]) -> dict[str, list[str]]:
+    """Splits of several folds: name -> entries of `corpora`, in the study's order."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, own in study["corpora"].items():
+        key = own.get("group") or own.get("is") or name, task_of(name, study)
+        found.setdefault(key, []).append(name)
+    several = {key: names for key, names in found.items() if len(names) > 1}
+    tasks = [name for name, _ in several]
+    return {
+        name if tasks.count(name) == 1 else f"{name}_{task}": names
+        for (name, task), names in several.items()
+    }
+
+
+def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:
+    """Write folds.*; without a split of several scored folds, those of an earlier study go."""
+    scored = {part.scored.corpus: part.scored for part in parts}
+    rows, shown, typeset = [], [], []
+    for name, entries in groups(study).items():
+        folds = [scored[entry] for entry in entries if entry in scored]
+        if len(folds) < 2:
+            continue
+        whole = pooled(name, folds)
+        points, pairs = summary(whole, folds, study), paired(whole, folds, study)
+        rows += [points, pairs]
+        lost = [entry for entry in entries if entry not in scored]
+        said = _header(whole, folds, study) + (f" Not run: {', '.join(lost)}." if lost else "")
+        head, cells = ["fusion", "pooled", "mean of folds", "sd of folds", "sd of seeds"], []
+        for row in points[points["target"] == stats.MEAN].itertuples():
+            size = estimate(row.pooled, row.low, row.high)
+            cells.append([row.fusion, size, *map(number, (row.mean, row.sd_folds, row.sd_seeds))])
+        shown += [f"## {name}", said, markdown(head, cells)]
+        typeset.append(latex(head, cells, said, f"folds-{name}"))
+        head = ["pair", "difference", "p (videos)", "p (folds × seeds)", "pairs won"]
+        body = [
+            [f"{r.fusion} − {r.other}", estimate(r.difference, r.low, r.high), number(r.p),
+             number(r.p_runs), f"{r.won} of {r.runs}"]
+            for r in pairs.itertuples()
+        ]  # fmt: skip
+        shown += [markdown(head, body), *_equal(whole, study)]
+    if not rows:
+        for path in layout.tables.glob("folds.*"):
+            path.unlink()
+        return
+    _text.write_csv(layout.tables / "folds.csv", pd.concat(rows, ignore_index=True))
+    _text.write_page(layout.tables / "folds.md", "Folds", shown)
+    _text.write_text(layout.tables / "folds.tex", "\n".join(typeset))
+
+
+def pooled(name: str, folds: list[Scored]) -> Scored:
+    """The folds as one corpus: their videos side by side, for the runs that every fold has."""
+    sums: dict[str, dict[int, np.ndarray]] = {}
+    for fusion in folds[0].sums:
+        seeds = set.intersection(*(set(fold.sums.get(fusion, {})) for fold in folds))
+        if seeds:
+            sums[fusion] = {
+                seed: np.concatenate([fold.sums[fusion][seed] for fold in folds], axis=1)
+                for seed in sorted(seeds)
+            }
+    videos = [f"{fold.corpus}/{video}" for fold in folds for video in fold.videos]
+    missing = [f"{fold.corpus}/{video}" for fold in folds for video in fold.missing]
+    notes = {run: note for fold in folds for run, note in fold.notes.items()}
+    return replace(
+        folds[0], corpus=name, videos=videos, missing=missing, unlearnt=[], notes=notes, sums=sums
+    )
+
+
+def summary(whole: Scored, folds: list[Scored], study: dict[str, Any]) -> pd.DataFrame:
+    """A row a fusion and target: pooled with its interval, and the mean of folds with its spread.
+
+    sd_folds: of the folds' means over seeds; sd_seeds: of the seeds' means over folds.
+    """
+    table = _estimate.estimates(whole, study)
+    table = table.rename(columns={"mean": "pooled"}).drop(columns=["sd", "note"])
+    table.insert(0, "table", "fusions")
+    table["folds"] = len(folds)
+    for place, row in table.iterrows():
+        each = _each(whole, folds, row["fusion"])  # (F, S, K + 1)
+        if each is None:
+            continue
+        values = each[..., whole.targets.index(row["target"])]
+        table.loc[place, "mean"] = values.mean()
+        table.loc[place, "sd_folds"] = values.mean(axis=1).std(ddof=1)
+        many = values.shape[1] > 1
+        table.loc[place, "sd_seeds"] = values.mean(axis=0).std(ddof=1) if many else np.nan
+    return table
+
+
+def paired(whole: Scored, folds: list[Scored], study: dict[str, Any]) -> pd.DataFrame:
+    """A row a pair, in the mean score: over the folds' videos, and over the (fold, seed) pairs."""
+    pairs = _estimate.comparisons(whole, study, list(whole.sums))
+    if not len(pairs):
+        return pairs
+    pairs = pairs[pairs["target"] == stats.MEAN].reset_index(drop=True)
+    pairs.insert(0, "table", "pairs")
+    how = study["statistics"]
+    for place, row in pairs.iterrows():
+        gaps = _gaps(whole, folds, row["fusion"], row["other"])
+        pairs.loc[place, "p_runs"] = sign_flips(gaps, how["draws"], how["seed"])
+        pairs.loc[place, "won"], pairs.loc[place, "runs"] = int((gaps > 0).sum()), len(gaps)
+    return pairs.astype({"won": int, "runs": int})
+
+
+def sign_flips(gaps: np.ndarray, draws: int, seed: int) -> float:
+    """Two-sided p that paired differences (N,) are as likely of either sign.
+
+    >>> sign_flips(np.array([1.0, 2.0, 3.0, 4.0]), 1000, 0)
+    0.125
+    """
+    swap, exact = stats.exchanges(len(gaps), draws, seed)
+    sums = np.abs((1 - 2 * swap) @ gaps) >= abs(gaps.sum()) - 1e-12
+    return float(sums.mean() if exact else (1 + sums.sum()) / (1 + len(sums)))
+
+
+def _gaps(whole: Scored, folds: list[Scored], first: str, second: str) -> np.ndarray:
+    seeds = sorted(set(whole.sums[first]) & set(whole.sums[second]))
+    one, other = (
+        np.stack([stats.point(f.stack(name, seeds), f.rule.pooling)[:, -1] for f in folds])
+        for name in (first, second)
+    )
+    return (one - other).ravel()
+
+
+def _each(whole: Scored, folds: list[Scored], fusion: str) -> np.ndarray | None:
+    seeds = sorted(whole.sums.get(fusion, {}))
+    if not seeds or any(not fold.videos for fold in folds):
+        return None
+    return np.stack([stats.point(fold.stack(fusion, seeds), fold.rule.pooling) for fold in folds])
+
+
+def _equal(whole: Scored, study: dict[str, Any]) -> list[str]:
+    """Claims of equality, tested on the pooled folds within their stated margin."""
+    read = load()
+    own = read.model_copy(update={"claims": [c for c in read.claims if isinstance(c, Equivalent)]})
+    if not own.claims:
+        return []
+    table = check_claims(whole, study, own, AREAS)
+    table = table[table["verdict"] != "not run"]
+    return [
+        f"{r.claim}: {r.quantity}: {estimate(r.effect, r.low, r.high)}, {stats.p_text(r.p)} "
+        f"({r.detail}): {r.verdict}."
+        for r in table.itertuples()
+    ]
+
+
+def _header(whole: Scored, folds: list[Scored], study: dict[str, Any]) -> str:
+    pairs = list(itertools.chain(whole.sums.values()))
+    return (
+        f"{whole.corpus}: {len(folds)} folds ({', '.join(f.corpus for f in folds)}), up to "
+        f"{max(map(len, pairs), default=0)} seeds, {len(whole.videos)} {whole.partition} videos, "
+        f"protocol {whole.rule.stamp}, mean {whole.rule.metric}. Pooled: over all folds' videos "
+        f"at once, with its {100 * (1 - study['statistics']['alpha']):g}% interval over videos. "
+        f"p (videos) exchanges two fusions video by video; p (folds × seeds) flips the signs of "
+        f"the runs' paired differences, which share training videos: read it as a lower end."
+    )
