@@ -49,7 +49,7 @@ def write_utterances(layout: Layout, corpus: str = "said", fold: int = 0) -> pd.
         rows = []
         for i, name in enumerate(names):
             ends = clip_ends(HOP_S * (1 + i % 9), HOP_S)  # 1 to 9 clips
-            clip = 0.9 * ways[label[i]] + rng.normal(0, 1, (len(ends), 10))
+            clip = 0.5 * ways[label[i]] + rng.normal(0, 1, (len(ends), 10))
             clip[rng.random(len(ends)) < 0.1] = np.nan
             if i % 20 == 0 and modality == "eye":
                 clip[:] = np.nan

@@ -1,0 +1,81 @@
+"""Folds of one split as entries of `corpora`: trained apart, summed up together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion import stats
+from avfusion.layout import Layout
+from avfusion.report import write
+from avfusion.report.fold_table import groups, sign_flips
+from avfusion.score import score_corpus
+from avfusion.train import train_run
+from synthetic_classes import study, write_utterances
+
+FOLDS = {
+    f"fold{k}": {"is": "said", "root": "data/said", "task": "classes", "options": {"fold": k}}
+    for k in range(2)
+}
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    layout, plan = Layout(tmp_path_factory.mktemp("folds")), study(**FOLDS)
+    for k, corpus in enumerate(FOLDS):
+        write_utterances(layout, corpus, fold=k)
+        for fusion in plan.fusions:
+            for seed in plan.seeds:
+                train_run(plan.run_settings(corpus, fusion, seed), layout)
+        score_corpus(corpus, plan.score_settings(corpus), layout)
+    write(plan.model_dump(), layout, only="tables")
+    return layout
+
+
+def test_entries_of_one_class_and_task_are_folds_unless_a_group_parts_them():
+    plan = study(**FOLDS, whole={"is": "said", "root": "data/said"}).model_dump()
+    assert groups(plan) == {"said": ["fold0", "fold1"]}
+    plan["corpora"]["fold1"]["group"] = "random_split"
+    assert groups(plan) == {}
+
+
+def test_pooled_over_folds_is_the_score_of_all_their_videos_at_once(folds):
+    table = pd.read_csv(folds.tables / "folds.csv").query("table == 'fusions'")
+    ours = table[table["target"] == "mean"].set_index("fusion")
+    for fusion in ("concat", "late"):
+        each = []
+        for seed in (0, 1):
+            rows = pd.concat(_sums(folds, name, fusion, seed) for name in FOLDS)
+            by = rows.groupby("target")[["n", "hit"]].sum()
+            each.append((by["hit"] / by["n"]).mean())
+        assert ours.loc[fusion, "pooled"] == pytest.approx(np.mean(each), abs=1e-6)
+    assert (ours["folds"] == 2).all()
+    assert (ours["low"] <= ours["pooled"]).all()
+
+
+def test_the_mean_over_folds_and_seeds_is_that_of_the_scores(folds):
+    table = pd.read_csv(folds.tables / "folds.csv").query("table == 'fusions'")
+    ours = table[table["target"] == "mean"].set_index("fusion")["mean"]
+    parts = [pd.read_parquet(folds.scores(name) / "scores.parquet") for name in FOLDS]
+    scores = pd.concat(parts).query("partition == 'test' and target == 'mean'")
+    theirs = scores.groupby("fusion")["recall"].mean()
+    assert ours.to_dict() == pytest.approx(theirs.to_dict(), abs=1e-6)
+
+
+def test_pairs_are_tested_over_videos_and_over_runs(folds):
+    pairs = pd.read_csv(folds.tables / "folds.csv").query("table == 'pairs'")
+    assert len(pairs) == 3
+    assert (pairs["runs"] == 4).all()  # 2 folds, 2 seeds
+    assert pairs["p"].between(0, 1).all()
+    assert (pairs["p_runs"] >= 2 / 2**4).all()
+
+
+def test_sign_flips_of_equal_runs_tell_nothing_and_of_many_wins_tell_much():
+    assert sign_flips(np.zeros(8), 1000, 0) == 1
+    assert sign_flips(np.full(10, 0.1), 10_000, 0) == pytest.approx(2 / 2**10)
+    assert stats.least_p(10, 10_000) == 2 / 2**10
+
+
+def _sums(layout, corpus, fusion, seed):
+    rows = pd.read_parquet(layout.scores(corpus) / "sums.parquet")
+    keep = (rows["fusion"] == fusion) & (rows["seed"] == seed) & (rows["partition"] == "test")
+    return rows[keep]
