@@ -5,7 +5,9 @@ traces of several fusions and seeds, as the stages before scoring leave them; re
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pandas as pd
 from avfusion.layout import Layout
 from avfusion.settings import CorpusSettings, Study
 from avfusion.shards import write_table
+from avfusion.stamps import digest, read_stamped, write_sealed, write_stamped
 
 DIMENSIONS = ("valence", "arousal")
 ERRORS = {"audio": 0.45, "video": 0.30, "concat": 0.22, "ca": 0.15, "jca": 0.15}
@@ -77,7 +80,6 @@ def traces(plan: Plan, stimuli, mistakes, rng: np.random.Generator) -> pd.DataFr
 def write_run(layout: Layout, plan: Plan, run: tuple[str, int], table: pd.DataFrame) -> None:
     """One run's folder: traces.parquet, and of settings.json what later stages look at."""
     folder = layout.run(plan.corpus, *run)
-    write_table(table, folder / "traces.parquet")
     settings = {
         "corpus": plan.corpus,
         "fusion": run[0],
@@ -86,7 +88,14 @@ def write_run(layout: Layout, plan: Plan, run: tuple[str, int], table: pd.DataFr
         "seed": run[1],
         "data_hash": data_hash(plan),
     }
-    (folder / "settings.json").write_text(json.dumps(settings, indent=2))
+    write_sealed(folder / "settings.json", settings | {"run": digest(settings)})
+    write_stamped(table, folder / "traces.parquet", {"run": digest(settings)})
+
+
+def rewrite_traces(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change a run's predictions as if its training had given others."""
+    table, origin = read_stamped(path, "")
+    write_stamped(change(table), path, origin)
 
 
 def data_hash(plan: Plan) -> str:

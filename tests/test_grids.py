@@ -12,6 +12,7 @@ from avfusion.layout import Layout
 from avfusion.report.grid_table import budget, origin, write_grids
 from avfusion.settings import CorpusSettings, FeatureSettings, Study
 from avfusion.shards import write_table
+from avfusion.stamps import write_sealed, write_stamped
 from avfusion.train import train_run
 from avfusion.whole import write_text
 from synthetic_features import write_inputs
@@ -113,8 +114,8 @@ def fake(layout: Layout, point: str, *scores: float, failed: bool = False) -> No
     folder = layout.grid_run("toy", "lstm", point, 0)
     table = pd.DataFrame({"epoch": range(1, len(scores) + 1), "score": scores})
     write_text(folder / "epochs.csv", table.to_csv(index=False))
-    write_text(folder / "settings.json", json.dumps({"data_hash": "0" * 64}))
-    write_table(pd.DataFrame({"video": []}), folder / "traces.parquet")
+    write_sealed(folder / "settings.json", {"data_hash": "0" * 64})
+    write_stamped(pd.DataFrame({"video": []}), folder / "traces.parquet", {})
     if failed:
         write_text(folder / "failed.json", json.dumps({"reason": "diverged.", "next": "Lower."}))
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.errors import CorpusError
+from avfusion.errors import CorpusError, DamagedError
 from avfusion.layout import Layout
 from avfusion.score import score_corpus
+from avfusion.stamps import write_sealed
 from avfusion.stats import SUMS, pooled_ccc
-from synthetic_results import DIMENSIONS, Plan, write_results
+from synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
 
 PLAN = Plan(errors={"good": 0.1, "poor": 0.4}, seeds=(0, 1), seconds=12.0)
 
@@ -35,7 +36,7 @@ def run_rows(scores: pd.DataFrame, fusion: str, seed: int) -> pd.DataFrame:
 
 def rewrite(layout: Layout, change, fusion: str = "good", seed: int = 1) -> None:
     path = layout.run("demo", fusion, seed) / "traces.parquet"
-    change(pd.read_parquet(path)).to_parquet(path, index=False)
+    rewrite_traces(path, change)
 
 
 def test_every_run_protocol_partition_and_target_has_one_row(place):
@@ -143,7 +144,7 @@ def test_traces_of_videos_outside_the_manifest_are_refused(place):
 def test_traces_of_other_data_are_refused(place):
     layout, study = place
     path = layout.run("demo", "poor", 0) / "settings.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_hash": "f" * 64}))
+    write_sealed(path, json.loads(path.read_text()) | {"data_hash": "f" * 64})
     with pytest.raises(CorpusError, match=r"made from data ffffffffffff.*avf train demo poor"):
         score_corpus("demo", study, layout)
 
@@ -151,7 +152,7 @@ def test_traces_of_other_data_are_refused(place):
 def test_traces_that_nobody_vouches_for_are_refused(place):
     layout, study = place
     (layout.run("demo", "poor", 0) / "settings.json").unlink()
-    with pytest.raises(CorpusError, match=r"settings\.json"):
+    with pytest.raises(DamagedError, match=r"settings\.json"):
         score_corpus("demo", study, layout)
 
 

@@ -12,7 +12,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.report.tables import write_tables
 from avfusion.score import score_corpus
-from synthetic_results import DIMENSIONS, Plan, write_results
+from synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
 
 ROOT = Path(__file__).parents[1]
 
@@ -158,8 +158,7 @@ def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos
         for seed in (0, 1, 2):
             (layout.run("demo", "video", seed) / "traces.parquet").unlink()
         path = layout.run("demo", "jca", 0) / "traces.parquet"
-        traces = pd.read_parquet(path)
-        traces[traces["video"] != "test_04"].to_parquet(path, index=False)
+        rewrite_traces(path, lambda traces: traces[traces["video"] != "test_04"])
 
     found = Results(tmp_path, Plan(seconds=8), lose)
     rows = headline(found).query("target == 'mean'").set_index("fusion")

@@ -180,8 +180,9 @@ def test_encoders_on_different_grids_are_refused(layout):
     plan = write_inputs(layout)
     index_path = layout.features(plan.corpus, "eye") / "index.parquet"
     index = pd.read_parquet(index_path)
-    write_features(index_path.parent, "train_00", np.arange(1, 11) * 0.16, np.zeros((10, 20)))
-    index.loc[index["video"] == "train_00", "rows"] = 10
+    times_s, rows = np.arange(1, 11) * 0.16, np.zeros((10, 20))
+    sha256 = write_features(index_path.parent, "train_00", times_s, rows)
+    index.loc[index["video"] == "train_00", ["rows", "sha256"]] = 10, sha256
     write_table(index, index_path)
     with pytest.raises(TrainError, match=r"clip ends of 'train_00' differ"):
         train(layout, plan)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from avfusion.errors import TrainError
+from avfusion.errors import DamagedError, TrainError
 from avfusion.whole import write_bytes, write_text
 
 
@@ -56,22 +56,45 @@ def state_key(path: Path) -> str:
 
 
 def save_weights(path: Path, weights: dict[str, Tensor], settings: dict[str, Any]) -> None:
-    """Write named tensors as safetensors; `settings` travel in the file's metadata as JSON."""
+    """Write named tensors as safetensors; settings and a checksum travel in the metadata."""
     whole = {name: tensor.detach().contiguous().clone() for name, tensor in weights.items()}
-    text = json.dumps(settings, sort_keys=True)
-    write_bytes(path, save(whole, metadata={"settings": text}))
+    stamp = {"settings": settings, "sha256": _checksum(whole, settings)}
+    write_bytes(path, save(whole, metadata={"avfusion": json.dumps(stamp, sort_keys=True)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Named tensors and the settings they were trained under."""
+    """Named tensors and the settings they were trained under; refuses a damaged file."""
+    stamp, file = _stamp(path)
+    try:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _spoilt(path, f"not safetensors ({error})") from None
+    if _checksum(weights, stamp["settings"]) != stamp["sha256"]:
+        raise _spoilt(path, "its checksum does not fit")
+    return weights, stamp["settings"]
+
+
+def _stamp(path: Path) -> tuple[dict[str, Any], Any]:
     if not path.is_file():
         raise TrainError(f"{path}: no such weights. Fit them first (`snakemake all`).")
     try:
-        with safe_open(path, framework="pt") as file:
-            settings = json.loads((file.metadata() or {}).get("settings", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, settings  # noqa: SIM118
-    except SafetensorError as error:
-        raise _damaged(path, f"not safetensors ({error})") from None
+        file = safe_open(path, framework="pt")
+        stamp = json.loads((file.metadata() or {})["avfusion"])
+        return {"settings": stamp["settings"], "sha256": stamp["sha256"]}, file
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise _spoilt(path, f"not safetensors of ours ({error})") from None
+
+
+def _checksum(weights: dict[str, Tensor], settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode() + save(weights)).hexdigest()
+
+
+def _spoilt(path: Path, what: str) -> DamagedError:
+    return DamagedError(
+        f"{path}: damaged or not ours: {what}. Run `rm '{path}'`, then `snakemake all` or the "
+        f"`avf train` (`avf fit-encoder`) that made it: it writes it again from its state.pt."
+    )
 
 
 def save_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -90,7 +113,7 @@ def _split(path: Path) -> tuple[dict[str, str], bytes]:
         raise _damaged(path, "it does not begin with avfusion's line") from None
 
 
-def _damaged(path: Path, what: str) -> TrainError:
-    return TrainError(
+def _damaged(path: Path, what: str) -> DamagedError:
+    return DamagedError(
         f"{path}: damaged or not ours: {what}. Run `rm '{path}'` and the same command again."
     )

@@ -83,7 +83,7 @@ class _Corrupted(FeatureStore):
     """A store whose rows are changed as they are loaded; the last video is kept at hand."""
 
     def __init__(self, store: FeatureStore, change: Change) -> None:
-        self.path, self.index = store.path, store.index
+        super().__init__(store.path, store.index.reset_index())
         self._change = change
         self._last: tuple[str, Features] | None = None
 

@@ -27,3 +27,7 @@ class RunError(TrainError):
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f"{name}: {reason} {remedy}")
         self.reason, self.remedy = reason, remedy
+
+
+class DamagedError(TrainError):
+    """A file is not as it was written: cut, flipped or edited; what made it can make it again."""

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from avfusion.errors import AvfError
-from avfusion.whole import write_bytes
+from avfusion.errors import AvfError, DamagedError
+from avfusion.shards import read_table
+from avfusion.whole import file_digest, write_bytes
 
 INDEX = ("video", "status", "reason", "rows", "dim", "missing_share", "sha256")
 SLACK_S = 1e-6
@@ -76,6 +77,7 @@ class FeatureStore:
     def __init__(self, path: Path, index: pd.DataFrame) -> None:
         self.path = path
         self.index = index.set_index("video")
+        self._whole: set[str] = set()  # videos whose files were found as the index says
 
     @classmethod
     def open(cls, path: Path) -> "FeatureStore":
@@ -84,7 +86,7 @@ class FeatureStore:
             raise AvfError(
                 f"{path}: no such index. Run `avf encode` and `avf index {path.parent}`."
             )
-        index = pd.read_parquet(path)
+        index = read_table(path)
         lacking = [column for column in INDEX if column not in index.columns]
         if lacking:
             raise AvfError(
@@ -119,7 +121,28 @@ class FeatureStore:
             raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
         rows = self._array(f"{video}.npy", (int(entry["rows"]), int(entry["dim"])), np.float16)
         times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
+        if video not in self._whole:
+            self._check(video, times_s, entry["sha256"])
         return Features(np.array(times_s), rows)
+
+    def _check(self, video: str, times_s: np.ndarray, sha256: str) -> None:
+        """Once a video: the bytes are those of the index, and clips end every hop."""
+        found = {
+            f"{video}.npy": file_digest(self.path.parent / f"{video}.npy").hex() == sha256,
+            f"{video}.times.npy": np.array_equal(
+                times_s, np.arange(1, len(times_s) + 1) * times_s[:1]
+            ),
+        }
+        for name in (name for name, good in found.items() if not good):
+            raise self._refusal(name, "what `avf encode` wrote", "other bytes")
+        self._whole.add(video)
+
+    def _refusal(self, name: str, expected: str, found: str) -> DamagedError:
+        path = self.path.parent
+        return DamagedError(
+            f"{path / name}: expected {expected}, found {found}. Remove it and run "
+            f"`avf encode {path.parent.name} {path.name}` and `avf index {path}` again."
+        )
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         path = self.path.parent / name
@@ -129,8 +152,5 @@ class FeatureStore:
         except (OSError, ValueError, EOFError) as error:
             array, found = None, f"{type(error).__name__}: {error}"
         if array is None or array.shape != shape or array.dtype != dtype:
-            raise AvfError(
-                f"{path}: expected {np.dtype(dtype)} {shape} as the index says, found {found}. "
-                f"Remove it and run `avf encode` and `avf index {path.parent}` again."
-            )
+            raise self._refusal(name, f"{np.dtype(dtype)} {shape} as the index says", found)
         return array

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from avfusion import device
 from avfusion.checkpoint import key, load_state, save_history, save_state, save_weights, state_key
-from avfusion.errors import RunError
+from avfusion.errors import DamagedError, RunError
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
@@ -106,10 +106,14 @@ class _Run:
         path = self.folder / "state.pt"
         if not path.is_file():
             return
-        if state_key(path) != self.key:
-            log.warning("%s: %s is of other settings or inputs; starting over", self.name, path)
+        try:
+            if state_key(path) != self.key:
+                log.warning("%s: %s is of other settings or inputs; starting over", self.name, path)
+                return
+            state = load_state(path, self.key)
+        except DamagedError as error:  # same settings, same numbers: nothing but time is lost
+            log.warning("%s: starting over. %s", self.name, str(error).partition(" Run `rm")[0])
             return
-        state = load_state(path, self.key)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history, self.best = state["history"], state["best"]

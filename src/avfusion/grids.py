@@ -121,13 +121,15 @@ def _best(folder: Path, own: dict[str, Any], layout: Layout) -> tuple[float | No
     """The best epoch's validation score, or None and why the run failed."""
     import pandas as pd
 
-    from avfusion.runs import failure, predictions
+    from avfusion.run_files import predictions, read_settings, read_traces
+    from avfusion.runs import failure
 
     again = f"Run `{command(own)}`."
     if not predictions(folder).is_file():
         raise AvfError(f"{folder}: this point is not trained. {again}")
-    found = json.loads((folder / "settings.json").read_text())["data_hash"]
-    if found != json.loads(layout.card(own["corpus"]).read_text())["data_hash"]:
+    said = read_settings(folder)
+    read_traces(folder, said)
+    if said["data_hash"] != json.loads(layout.card(own["corpus"]).read_text())["data_hash"]:
         raise AvfError(f"{folder}: trained on other data than corpus.json now describes. {again}")
     if failure(folder):
         return None, failure(folder)

@@ -16,6 +16,7 @@ from avfusion.grids import SEES
 from avfusion.layout import Layout
 from avfusion.modalities import MODALITIES
 from avfusion.rating import Rating
+from avfusion.shards import read_table
 from avfusion.windows import Windows, join, targets
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Inputs:
             name: FeatureStore.open(layout.features(corpus, name) / "index.parquet")
             for name in names
         }
-        table = pd.read_parquet(layout.manifest(corpus), columns=["video", "partition"])
+        table = read_table(layout.manifest(corpus), columns=["video", "partition"])
         if "point" in own:  # what chooses must not know test
             table = table[table["partition"].isin(SEES)]
         table = table.sort_values("video", ignore_index=True)
@@ -85,7 +86,7 @@ class Inputs:
             raise TrainError("Gold of the test partition is for scoring; training must not see it.")
         videos = self.videos["video"][self.videos["partition"] == partition].tolist()
         path = layout.gold(self.own["corpus"])
-        table = pd.read_parquet(path, filters=[("video", "in", videos)])
+        table = read_table(path, filters=[("video", "in", videos)])
         rating = Rating.of(self.own)
         late_s = {name: delay_s.get(name, 0.0) for name in rating.names}
         rated = dict(list(table.groupby("video")))

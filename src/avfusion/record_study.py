@@ -12,7 +12,8 @@ from avfusion.provenance import code_state
 from avfusion.record_card import model_card
 from avfusion.record_model import register_best
 from avfusion.record_store import Store, Tags, texts
-from avfusion.runs import Run, content_key, finished_runs, predictions
+from avfusion.run_files import predictions
+from avfusion.runs import Run, content_key, finished_runs
 
 log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0

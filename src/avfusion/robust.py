@@ -23,8 +23,9 @@ from avfusion.features import FeatureStore
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.rating import Rating
+from avfusion.run_files import read_settings, read_traces
 from avfusion.runs import failure, predicts
-from avfusion.shards import write_table
+from avfusion.shards import read_table, write_table
 from avfusion.signals import Case, open_store
 from avfusion.stats import SUMS, video_sums
 from avfusion.trained import Trained
@@ -168,7 +169,7 @@ def present(windows: Windows) -> dict[str, np.ndarray]:
 
 def _refuse_other_numbers(whole: pd.DataFrame, folder: Path, own: dict[str, Any]) -> None:
     """On whole input the opened run must say what its traces say, or it is not that run."""
-    traces = pd.read_parquet(folder / "traces.parquet")
+    traces = read_traces(folder, read_settings(folder))
     both = whole.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
     gap = max((both[d] - both[f"{d}_before"]).abs().max() for d in Rating.of(own).names)
     if len(both) != len(whole) or not gap <= CLOSE:
@@ -184,8 +185,8 @@ def _sums(
     """Six sums a corruption, level, target and video under the headline protocol."""
     rule = protocols.load(study["headline"])
     delay_s = json.loads(layout.card(corpus).read_text())["delay_s"]
-    table = pd.read_parquet(_folder(corpus, run, layout) / "traces.parquet")
-    gold = pd.read_parquet(layout.gold(corpus))
+    table = read_table(_folder(corpus, run, layout) / "traces.parquet")
+    gold = read_table(layout.gold(corpus))
     gold = gold[gold["video"].isin(table["video"])].sort_values(["video", "time_s"])
     rating = _rating(corpus, layout)
     names = list(rating.names)

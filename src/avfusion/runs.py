@@ -14,10 +14,11 @@ import pandas as pd
 from avfusion import stats
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.run_files import predictions, read_settings
 from avfusion.stats import CLASS_SUMS, MEAN, SUMS
 
 PLACE = ("partition", "protocol", "target")
-MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing")
+MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "run")
 """What settings.json says of where a run came from, besides what was asked of it."""
 
 
@@ -119,14 +120,8 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     if not folders:
         raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
     for folder in folders:
-        own = json.loads((folder / "settings.json").read_text())
+        own = read_settings(folder)
         yield Run(folder, own, *(_of(table, own) for table in (scores, sums)), pooling)
-
-
-def predictions(folder: Path) -> Path:
-    """The run's predictions: classes.parquet of a run on classes, else traces.parquet."""
-    named = folder / "classes.parquet"
-    return named if named.is_file() else folder / "traces.parquet"
 
 
 def failure(folder: Path) -> str:

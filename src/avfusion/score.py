@@ -20,8 +20,9 @@ from avfusion.errors import CorpusError
 from avfusion.layout import Layout
 from avfusion.protocol import Protocol, task_of
 from avfusion.rating import Rating
+from avfusion.run_files import read_settings, read_traces, refuse_other_inputs, train_command
 from avfusion.runs import failure
-from avfusion.shards import write_table
+from avfusion.shards import read_table, write_table
 from avfusion.stats import ERROR, MEAN, SUMS, absolute_error, errors, point, video_sums
 from avfusion.whole import write_text
 
@@ -83,11 +84,11 @@ def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
     for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
         if not path.is_file():
             raise CorpusError(f"{path}: no such file. Run `avf verify {corpus}`.")
-    manifest = pd.read_parquet(layout.manifest(corpus))
+    manifest = read_table(layout.manifest(corpus))
     partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
     card = json.loads(layout.card(corpus).read_text())
     rating, rated = Rating.of(card), {}
-    for video, rows in pd.read_parquet(layout.gold(corpus)).groupby("video", sort=True):
+    for video, rows in read_table(layout.gold(corpus)).groupby("video", sort=True):
         if rows[list(rating.names)].notna().any(axis=None):
             rated[video] = rows.sort_values("time_s")
     missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
@@ -102,7 +103,7 @@ def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
 def _failures(folder: Path) -> Iterator[tuple[str, str]]:
     """Videos that an earlier stage could not do, with its reason; none where it left no index."""
     if (folder / "index.parquet").is_file():
-        index = pd.read_parquet(folder / "index.parquet")
+        index = read_table(folder / "index.parquet")
         failed = index[index["status"] != "ok"]
         yield from zip(failed["video"], failed["reason"].fillna(""), strict=True)
 
@@ -111,13 +112,14 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
     """The run's trace of each video, or none and a note saying why."""
     folder = layout.run(data.name, *run)
     path = folder / "traces.parquet"
-    again = f"`avf train {data.name} {run[0]} --seed {run[1]}`"
+    again = f"`{train_command(folder)}`"
     if not path.is_file():
         return {}, f"not run: no {path.name} in {folder}. Run {again}."
-    _refuse_other_data(data, folder, again)
+    own = read_settings(folder)
+    refuse_other_inputs(own, data.data_hash, folder, layout)
+    table = read_traces(folder, own)
     if failure(folder):
         return {}, failure(folder)
-    table = pd.read_parquet(path)
     foreign = sorted(set(table["video"]) - data.partition.keys())
     if foreign:
         raise CorpusError(
@@ -132,21 +134,6 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
             f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv.",
         )
     return {v: rows.sort_values("time_s") for v, rows in table.groupby("video", sort=True)}, ""
-
-
-def _refuse_other_data(data: _Corpus, folder: Path, again: str) -> None:
-    """A run says which data it was made from; a later `avf verify` may have found others."""
-    path = folder / "settings.json"
-    if not path.is_file():
-        raise CorpusError(
-            f"{path}: no such file, so its traces are of unknown origin. Run {again}."
-        )
-    found = json.loads(path.read_text()).get("data_hash", data.data_hash)
-    if found != data.data_hash:
-        raise CorpusError(
-            f"{folder}: made from data {found[:12]}, but {data.name} now is {data.data_hash[:12]} "
-            f"(corpus.json). Remove {folder} and run {again}."
-        )
 
 
 def _sums(data: _Corpus, run: Run, rule: Protocol, traces: dict[str, pd.DataFrame]) -> pd.DataFrame:

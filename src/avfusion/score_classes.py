@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from avfusion.classes import FILE, class_sums
-from avfusion.errors import CorpusError
 from avfusion.layout import Layout
 from avfusion.protocol import Protocol
+from avfusion.run_files import read_settings, read_traces, refuse_other_inputs
 from avfusion.runs import failure
 from avfusion.shards import write_table
 from avfusion.stats import CLASS_SUMS, MEAN, class_scores, point
@@ -71,15 +71,11 @@ def _read(
     again = f"`avf train {corpus} {run[0]} --seed {run[1]}`"
     if not (folder / FILE).is_file():
         return {}, f"not run: no {FILE} in {folder}. Run {again}."
+    own = read_settings(folder)
+    refuse_other_inputs(own, card["data_hash"], folder, layout)
+    table = read_traces(folder, own)
     if said := failure(folder):
         return {}, said
-    made = json.loads((folder / "settings.json").read_text())["data_hash"]
-    if made != card["data_hash"]:
-        raise CorpusError(
-            f"{folder}: made from data {made[:12]}, but {corpus} now is {card['data_hash'][:12]} "
-            f"(corpus.json). Remove {folder} and run {again}."
-        )
-    table = pd.read_parquet(folder / FILE)
     chance = table[card["classes"]].to_numpy(float)
     if not np.isfinite(chance).all():
         return {}, f"predictions are not finite. See {folder}/epochs.csv."

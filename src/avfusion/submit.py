@@ -13,6 +13,7 @@ from avfusion.errors import CorpusError, TrainError
 from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord
 from avfusion.media.timing import Timing
+from avfusion.run_files import read_settings, read_traces
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def submit(
         raise CorpusError(f"{layout.manifest(name)}: no such file. Run `avf verify {name}`.")
     manifest = pd.read_parquet(layout.manifest(name))
     videos = manifest.loc[manifest["partition"] == "test", "video"].tolist()
-    traces = pd.read_parquet(path).query("partition == 'test'")
+    traces = read_traces(folder, read_settings(folder)).query("partition == 'test'")
     if traces.empty or not np.isfinite(traces[list(DIMENSIONS)].to_numpy()).all():
         raise TrainError(f"{path}: no prediction of the test partition, or one that is not finite.")
     answers = Answers(corpus, traces, videos, layout.media(name))

@@ -23,9 +23,9 @@ from avfusion.metrics import ccc
 from avfusion.model import Model, build
 from avfusion.provenance import code_state, machine_state
 from avfusion.rating import DIMENSIONS, Rating
-from avfusion.shards import write_table
+from avfusion.stamps import digest, weights_digest, write_sealed, write_stamped
 from avfusion.trained import Trained
-from avfusion.whole import write_text
+from avfusion.whole import file_digest, write_text
 from avfusion.windows import Batch, Windows
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,12 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
     settings = own | {"inputs": data.hashes() | {"gold": content_hash(*job.gold)}}
     count = sum(p.numel() for p in model.parameters())
     said = {"data_hash": card["data_hash"], "missing": data.missing, "parameters": count}
-    said |= code_state() | chosen | {"machine": machine_state(device.gpu())}
+    said |= {"run": digest(settings), "machine": machine_state(device.gpu())}
+    said |= code_state() | chosen
     folder, point = run_folder(own, layout), [own["point"]] if "point" in own else []
     for name in ("traces.parquet", classes.FILE, "failed.json"):
         (folder / name).unlink(missing_ok=True)  # of other settings, perhaps
-    write_text(folder / "settings.json", json.dumps(settings | said, indent=2))
+    write_sealed(folder / "settings.json", settings | said)
     try:
         fit(
             model,
@@ -67,7 +68,7 @@ def train_run(own: dict[str, Any], layout: Layout) -> None:
             name="/".join([own["corpus"], own["fusion"], *point, f"seed{seed}"]),
         )
     except RunError as error:
-        _fail(folder, error, job)
+        _fail(folder, error, job, settings)
     else:
         write_traces(folder, layout)
 
@@ -77,11 +78,13 @@ def write_traces(folder: Path, layout: Layout) -> None:
     trained = Trained.open(folder, layout)
     every = trained.data.videos["partition"].unique()
     names = [name for name in every if "point" not in trained.own or name in PREDICTS]
+    origin = {"run": digest(trained.own), "epochs": file_digest(folder / "epochs.csv").hex()}
+    origin["weights"] = weights_digest(folder / "best.safetensors")
     if trained.own.get("task") == "classes":
-        write_table(classes.predictions(trained, names), folder / classes.FILE)
+        write_stamped(classes.predictions(trained, names), folder / classes.FILE, origin)
         return
     parts = [trained.traces(name) for name in names]
-    write_table(pd.concat(parts, ignore_index=True), folder / "traces.parquet")
+    write_stamped(pd.concat(parts, ignore_index=True), folder / "traces.parquet", origin)
 
 
 class _Ratings:
@@ -121,14 +124,16 @@ class _Ratings:
         return scores(self.validation.predict(model), self.validation.gold, self.names)
 
 
-def _fail(folder: Path, error: RunError, job: "_Ratings | classes.Job") -> None:
+def _fail(
+    folder: Path, error: RunError, job: "_Ratings | classes.Job", settings: dict[str, Any]
+) -> None:
     """Leave failed.json and no row of predictions, so that the tables can say what happened."""
     for name in ("best.safetensors", "gates.parquet"):
         (folder / name).unlink(missing_ok=True)
     said = {"reason": error.reason, "next": f"{error.remedy} Then `{command(job.own)}`."}
     write_text(folder / "failed.json", json.dumps(said, indent=2) + "\n")
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in job.empty.items()})
-    write_table(empty, folder / job.file)
+    write_stamped(empty, folder / job.file, {"run": digest(settings)})
     log.warning("FAILED  %s The study goes on; its tables show this run as failed.", error)
 
 

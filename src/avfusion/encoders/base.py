@@ -122,11 +122,11 @@ class Job:
         """The index row of one video; refuses what gives no features."""
         record = self.open(video)
         key = self._key(identity(record))
-        kept = _kept(self.folder, video, key)
-        if kept is not None:
-            return kept
         windows = self.own["windows"]
         ends_s = clip_ends(record.duration_s, windows["hop_s"])
+        kept = _kept(self.folder, video, key, ends_s)
+        if kept is not None:
+            return kept
         if len(ends_s) == 0:
             raise AvfError(
                 f"lasts {record.duration_s:.3f} s, less than windows.hop_s ({windows['hop_s']} s)."
@@ -175,15 +175,15 @@ def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _kept(folder: Path, video: str, key: str) -> dict[str, Any] | None:
+def _kept(folder: Path, video: str, key: str, ends_s: np.ndarray) -> dict[str, Any] | None:
     """The row of a video that was encoded under the same key, its files being whole."""
     try:
         stamp = json.loads((folder / f"{video}.json").read_text())
-        if stamp["key"] != key or not (folder / f"{video}.times.npy").is_file():
-            return None
         found = file_digest(folder / f"{video}.npy").hex()
-        return stamp["row"] if found == stamp["row"]["sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = stamp["key"] == key and found == stamp["row"]["sha256"]
+        times_s = np.load(folder / f"{video}.times.npy", allow_pickle=False)
+        return stamp["row"] if whole and np.array_equal(times_s, ends_s) else None
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 
 

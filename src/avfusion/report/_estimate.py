@@ -13,6 +13,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.protocol import Protocol, task_of
 from avfusion.rating import DIMENSIONS, Rating
+from avfusion.shards import read_table
 from avfusion.stats import MEAN
 
 
@@ -58,7 +59,7 @@ def read_names(corpus: str, study: dict[str, Any], layout: Layout) -> tuple[str,
 def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
     """scores.parquet of a corpus; empty where it was never scored."""
     path = layout.scores(corpus) / "scores.parquet"
-    return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+    return read_table(path) if path.is_file() else pd.DataFrame()
 
 
 def reported_partition(scores: pd.DataFrame) -> str:
@@ -82,7 +83,7 @@ def read_scored(
 ) -> Scored:
     """The sums of all the study's runs, cut to the videos that all of them scored."""
     folder = layout.scores(corpus)
-    scores, sums = read_scores(corpus, layout), pd.read_parquet(folder / "sums.parquet")
+    scores, sums = read_scores(corpus, layout), read_table(folder / "sums.parquet")
     scores = scores[(scores["protocol"] == rule.name) & (scores["partition"] == partition)]
     sums = sums[(sums["protocol"] == rule.name) & (sums["partition"] == partition)]
     said = scores[scores["note"] != ""].set_index(["fusion", "seed"])["note"].to_dict()
