@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from avfusion.layout import Layout
 from avfusion.report._page_papers import papers
 from avfusion.report._part import read_part
+from avfusion.report._text import write_csv
 from avfusion.report.claims_table import caveats, write_claims
 from avfusion.report.page import render
 from avfusion.report.published_table import write_published
@@ -53,7 +55,7 @@ def test_the_page_shows_claims_and_published_numbers(part):
     assert row
     assert "supported" in row[0]
     assert "No fusion" not in page
-    assert "277 published numbers; 0 have a counterpart here" in page
+    assert "No number of the papers is on demo" in page
     assert "no entry grjca: {} under fusions" in page
 
 
@@ -118,3 +120,23 @@ def test_the_printed_table_marks_kind_and_verdict(tables):
     assert re.fullmatch(r"0\.\d{3} \[.*\]", cells[6])
     assert "audio_missing 0.9" in text
     assert (tables / "published.tex").read_text().count(r"\begin{table}") == 1
+
+
+def test_where_no_number_is_on_the_corpora_the_page_says_so_once_and_lists_none(tmp_path):
+    rows = [_number(corpus="affwild2"), _number(corpus="recola"), _number(corpus="recola")]
+    write_csv(tmp_path / "tables" / "published.csv", pd.DataFrame(rows))
+    said = papers({"corpora": {"demo": {}}}, Layout(tmp_path))["published"]
+    assert (said["said"], said["met"], said["absent"], said["others"]) == ("", [], [], 3)
+    assert said["elsewhere"] == "recola (2), affwild2 (1)"
+    there = papers({"corpora": {"recola": {}}}, Layout(tmp_path))["published"]
+    assert "3 published numbers" in there["said"]
+    assert (len(there["absent"]), there["others"]) == (2, 1)
+    assert there["absent"][0]["cells"][4].endswith("†")
+
+
+def _number(corpus: str) -> dict:
+    return {"paper": "p", "corpus": corpus, "partition": "test", "method": "CA", "metric": "ccc",
+            "unit": "1", "target": "valence", "kind": "digitised", "source": "s", "note": "",
+            "corruption": "", "fusion": "ca", "protocol": "pooled", "protocol_known": True,
+            "theirs": 0.5, "spread": np.nan, "level": np.nan, "ours": np.nan, "low": np.nan,
+            "high": np.nan, "difference": np.nan, "verdict": "not run", "why": "w"}  # fmt: skip

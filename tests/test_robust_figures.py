@@ -11,6 +11,7 @@ from avfusion.report._fig_gates import draw_gate_auroc
 from avfusion.report._fig_over_time import draw_over_time
 from avfusion.report._fig_read import CorpusFiles
 from avfusion.report._fig_robust import draw_robust, named_fusions
+from avfusion.report._page_robust import gates, robustness
 from avfusion.report.figures import write_figures
 from avfusion.report.style import drawing, look
 
@@ -50,7 +51,8 @@ def test_every_gate_has_a_row_and_a_figure(files):
     assert "0.5: the gate does not tell" in caption.text
     assert set(drawn) == {"dca", "dca_random"}
     weights = pd.read_parquet(files.layout.run("toy", "dca", 0) / "gates.parquet")
-    dots = drawn["dca"][0].axes[1].lines[0]  # below the tiers of spans
+    assert [len(a.collections) for a in drawn["dca"][0].axes[1:3]] == [2, 2]  # a map, a window each
+    dots = drawn["dca"][0].axes[3].lines[0]  # below the tiers of spans and two maps
     assert list(dots.get_ydata()) == list(
         weights.loc[weights["video"] == "test_00", "gate_audio"].astype(float)
     )
@@ -73,3 +75,25 @@ def test_without_numbers_the_figure_says_so(files, tmp_path):
     said = json.loads((layout.figures / "captions.json").read_text())
     assert "not run" in said["toy_robust"]["text"]
     assert "not run" in said["toy_gates"]["text"]
+
+
+def test_the_page_says_what_the_tables_say(files):
+    found, losses = robustness(files), files.table("losses")
+    assert [kind["name"] for kind in found["names"]] == list(robust_study.LEVELS)
+    assert {row["fusion"] for row in found["rows"]} == set(files.study["fusions"])
+    whole = [row["whole"]["value"] for row in found["rows"]]
+    assert whole == sorted(whole, reverse=True)
+    mean = losses[losses["target"] == "mean"].set_index(["fusion", "corruption"])["loss"]
+    for row in found["rows"]:
+        for kind, cell in zip(found["names"], row["cells"], strict=True):
+            assert cell["value"] == mean[row["fusion"], kind["name"]]
+    assert len(found["pairs"]) == len(found["curves"]) == len(robust_study.LEVELS)
+    assert found["curves"][0]["head"] == ["whole", "30%", "90%"]
+    shown = {(row["fusion"], row["modality"]) for row in gates(files) if row["kind"] == "any"}
+    assert shown == {(f, m) for f in ("dca", "dca_random") for m in ("audio", "video")}
+
+
+def test_a_study_without_corruption_has_nothing_of_it_in_the_page(files):
+    plain = CorpusFiles("toy", {**files.study, "robustness": {}}, files.layout)
+    assert robustness(plain) == {}
+    assert gates(plain) == []

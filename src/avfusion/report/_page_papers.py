@@ -52,7 +52,7 @@ def _published(table: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
     open_ = here & ~met & table["metric"].eq("ccc") & table["fusion"].ne("")
     others = table[~met & ~open_]
     return {
-        "said": published_table.header(table) if here.any() else "",
+        "said": published_table.header(table) if (here | met).any() else "",
         "head": [*published_table.HEAD, "corpus"],
         "met": _lines(table[met]),
         "absent": _lines(table[open_]),

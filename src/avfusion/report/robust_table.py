@@ -119,7 +119,7 @@ def _header(own: Curves, study: dict[str, Any]) -> str:
     how = study["statistics"]
     return (
         f"{own.corpus}, protocol {own.rule.stamp}, {own.partition} partition, {len(own.videos)} "
-        f"videos: mean CCC of {and_list(list(own.names))} with the features of one modality "
+        f"videos: mean CCC of {and_list(list(own.names))} with one modality "
         f"corrupted at test time, the same draw for every run; averaged over seeds. Brackets: "
         f"{100 * (1 - how['alpha']):g}% interval over videos ({how['draws']:,} bootstrap draws). "
         f"Loss: CCC on whole input minus the curve's mean over its levels (trapezoids)."
