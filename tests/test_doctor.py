@@ -75,18 +75,36 @@ def test_damaged_weights_are_told_from_whole_ones(place, monkeypatch, project):
     assert finding.mend.startswith("git checkout -- ")
 
 
-def test_a_profile_that_names_foreign_partitions_is_a_warning(place, monkeypatch, project):
+@pytest.fixture
+def cluster(place, monkeypatch, project):
+    """The place on a cluster; sinfo prints what the test gives."""
     (place / "slurm").mkdir()
     shutil.copy(project / "slurm/config.v9+.yaml", place / "slurm")
     tools = place / "bin"
     tools.mkdir()
-    for name, says in [("sbatch", ""), ("sinfo", "batch*\ngpu\n")]:
-        (tools / name).write_text(f"#!/bin/sh\nprintf '{says}'\n")
-        (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
-    (finding,) = findings(place, "slurm")
+
+    def has(sinfo):
+        for name, says in [("sbatch", ""), ("sinfo", sinfo)]:
+            (tools / name).write_text(f"#!/bin/sh\nprintf '{says}'\n")
+            (tools / name).chmod(0o755)
+        return findings(place, "slurm")
+
+    return has
+
+
+def test_a_profile_that_names_foreign_partitions_is_a_warning(cluster):
+    (finding,) = cluster("batch* (null)\\ngpu gpu:2\\n")
     assert finding.verdict == "WARN"
     assert "asks for cpu; this cluster has batch, gpu" in finding.found
+    assert finding.mend == "edit slurm/config.v9+.yaml"
+
+
+def test_a_profile_that_asks_for_gpus_where_none_are_is_a_warning(cluster):
+    (finding,) = cluster("cpu* (null)\\ngpu (null)\\n")
+    assert finding.verdict == "WARN"
+    assert "GPUs in gpu, which has none; no partition has: set `&gpu {}`" in finding.found
+    assert cluster("cpu* (null)\\ngpu (null)\\ngpu gpu:a100:4(S:0)\\n")[0].verdict == "OK"
 
 
 def test_the_doctor_does_not_wait_for_a_tool_that_hangs(monkeypatch, tmp_path):

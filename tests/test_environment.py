@@ -6,7 +6,9 @@ import subprocess
 import tomllib
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 
 @pytest.fixture
@@ -88,3 +90,31 @@ def test_make_lists_what_it_can_do(project):
     done = subprocess.run(["make"], cwd=project, capture_output=True, text=True, check=True)
     for target in ("env", "demo", "test", "lint", "lock", "restore", "clean"):
         assert f"make {target} " in done.stdout
+
+
+def test_conda_takes_every_version_from_the_lock(project):
+    """Nothing but Python and pip is named there, so no version can differ from the lock's."""
+    stated = yaml.safe_load((project / "envs/environment.yaml").read_text())["dependencies"]
+    python, pip, from_pip = stated
+    assert pip == "pip"
+    assert from_pip == {"pip": ["-r requirements.txt"]}, "relative to envs/, where the lock lies"
+    assert allowed_python(project).contains(python.removeprefix("python="))
+
+
+def test_the_container_takes_every_version_from_the_lock(project):
+    text = (project / "envs/avfusion.def").read_text()
+    (image,) = re.findall(r"^From: python:([\d.]+)-slim-\w+$", text, flags=re.M)
+    assert allowed_python(project).contains(image)
+    assert f"python={image}" in (project / "envs/environment.yaml").read_text(), "one Python"
+    installs = re.findall(r"^\s+pip install (.+)$", text, flags=re.M)
+    locked, own = (set(words.split()) for words in installs)
+    assert {"--require-hashes", "-r", "envs/requirements.txt"} <= locked
+    assert {"--no-deps", "--no-index", "."} <= own
+    for line in text.split("%files")[1].split("%post")[0].split("\n"):
+        assert not line.strip() or (project / line.split()[0]).exists(), line
+
+
+def allowed_python(project):
+    """The versions of Python that avfusion allows."""
+    text = (project / "pyproject.toml").read_text()
+    return SpecifierSet(tomllib.loads(text)["project"]["requires-python"])

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from avfusion import registry, settings
+from avfusion import doctor_slurm, registry, settings
 from avfusion.errors import AvfError
 
 LOCK = Path("envs/requirements.txt")
@@ -170,24 +168,16 @@ def _gpu() -> Finding:
 
 
 def _slurm() -> Iterator[Finding]:
-    """Whether this is a cluster, and whether the profile names its partitions."""
+    """Whether this is a cluster, and whether the profile asks for what it has."""
     if not shutil.which("sbatch"):
         yield Finding("OK", "slurm", "not here; only `snakemake --profile slurm` needs it")
         return
-    there = {line.rstrip("*") for line in _say("sinfo", "-h", "-o", "%P").split()}
-    text = PROFILE.read_text() if PROFILE.is_file() else "{}"
-    rules = yaml.safe_load(text)
-    parts = [rules.get("default-resources", {}), *rules.get("set-resources", {}).values()]
-    asked = {part["slurm_partition"] for part in parts if "slurm_partition" in part}
-    if there and asked - there:
-        found = f"the profile asks for {_list(asked - there)}; this cluster has {_list(there)}"
-        yield Finding("WARN", "slurm", found, f"edit {PROFILE.resolve().relative_to(Path.cwd())}")
-    else:
-        yield Finding("OK", "slurm", f"partitions {_list(there) or 'unknown'}")
-
-
-def _list(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+    there = doctor_slurm.partitions(_say("sinfo", "-h", "-o", "%P %G"))
+    asked = doctor_slurm.asked(PROFILE.read_text() if PROFILE.is_file() else "{}")
+    edit = f"edit {PROFILE.resolve().relative_to(Path.cwd())}"
+    wrong = [Finding("WARN", "slurm", what, edit) for what in doctor_slurm.faults(asked, there)]
+    listed = doctor_slurm.listed(there) or "unknown"
+    yield from wrong or [Finding("OK", "slurm", f"partitions {listed}")]
 
 
 def _say(*words: str) -> str:

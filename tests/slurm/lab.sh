@@ -116,7 +116,7 @@ PreemptMode=REQUEUE
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0,bf_interval=2
 ReturnToService=2
 KillWait=5
-MinJobAge=900
+MinJobAge=36000
 C
   for node in "${NODES[@]}"; do
     more=
