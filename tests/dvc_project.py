@@ -30,7 +30,7 @@ class Project:
         skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
         for name in FOLDERS:
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
-        for name in (*FILES, ".gitignore", "params.yaml", "slurm"):
+        for name in (*FILES, ".gitignore", "slurm"):
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
         tiny = (ROOT / "tests/config_tiny.yaml").read_text()
         (folder / "config/config.yaml").write_text(tiny.replace("data/tiny", "data/demo"))
