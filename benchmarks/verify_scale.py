@@ -8,8 +8,10 @@ times are those of listing and checking, without the reading that a real tree ad
 
 import argparse
 import json
+import os
 import re
 import resource
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,8 +30,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--share", type=float, default=1.0, help="of each trial's images")
+    parser.add_argument(
+        "--scratch", type=Path, help="where the tree goes; default: a temporary place"
+    )
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         tree, results = Path(scratch) / "tree", Path(scratch) / "results"
         files = plant(tree, args.share)
         first, second = look(tree, results), look(tree, results)
@@ -80,8 +85,10 @@ def plant(tree: Path, share: float) -> int:
     for trial, part in zip(trials, place, strict=True):
         folder = tree / "cropped_aligned" / trial
         folder.mkdir(parents=True)
+        within = os.open(folder, os.O_RDONLY)
         for row in range(1, int(share * counts[trial]) + 1):
-            (folder / f"{row:05d}.jpg").touch()
+            os.mknod(f"{row:05d}.jpg", 0o644 | stat.S_IFREG, dir_fd=within)
+        os.close(within)
         files += int(share * counts[trial])
         if part != "test":
             text = tree / TRACK / part / f"{trial}.txt"

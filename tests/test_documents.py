@@ -39,3 +39,15 @@ def test_links_within_the_project_lead_somewhere(path):
     targets = re.findall(r"\]\(([^)#]+)", path.read_text())
     local = [t for t in targets if not t.startswith(("http:", "https:", "mailto:"))]
     assert [t for t in local if not (path.parent / t).exists()] == []
+
+
+def test_every_planted_fault_is_on_its_page_and_named():
+    from miniatures import miniatures
+
+    page = (ROOT / "docs" / "planted-faults.md").read_text()
+    for corpus, module in miniatures().items():
+        part = page.split(f"## {corpus}\n")[1].split("\n## ")[0]
+        rows = [line.split("|") for line in part.splitlines() if line.startswith("| ")]
+        said = {row[1].strip(): row[-2].strip() for row in rows[1:]}
+        assert said == dict.fromkeys(module.FAULTS, "yes"), "python docs/faults.py"
+        assert "False alarms on the clean tree: 0." in part

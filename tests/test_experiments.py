@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avfusion import claims, forms, modalities
-from avfusion.registry import fusions
+from avfusion.registry import corpora, fusions
 from avfusion.settings import load
 
 ROOT = Path(__file__).parents[1]
@@ -92,3 +92,15 @@ def test_the_workflow_builds_its_graph(path, copy):
     jobs = copy.jobs("all", ("--configfile", f"config/experiments/{path.name}"))
     assert jobs["train"] == len(study.fusions) * len(study.seeds) * len(study.corpora)
     assert {"make_corpus", "encode", "score", "tables", "page"} <= jobs.keys()
+
+
+@each
+def test_its_comment_on_aff_wild2_holds_once_the_mark_is_removed(path, tmp_path):
+    text = path.read_text()
+    line = re.search(r"^  # (affwild2: .*?)(?=\s+#|$)", text, flags=re.MULTILINE)
+    if line is None:
+        pytest.skip("not on Aff-Wild2")
+    whole = tmp_path / "study.yaml"
+    whole.write_text(text.replace(f"  # {line[1]}", f"  {line[1]}", 1))
+    own = load(whole).corpora["affwild2"]
+    assert corpora.get("affwild2")(root=tmp_path, **own.options).edition.name.startswith("abaw")

@@ -136,7 +136,7 @@ def _study(config: Path) -> Iterator[Finding]:
         elif registry.corpora.defines(study.corpus_class(name), "make"):
             yield Finding("OK", label, f"not made yet; the study makes it at {root}")
         else:
-            mend = f"unpack it at {root}, or set corpora.{name}.root in {config}"
+            mend = f"avf obtain {name}; unpack it at {root}, or set corpora.{name}.root in {config}"
             yield Finding("MISSING", label, f"nothing at {root}", mend)
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):

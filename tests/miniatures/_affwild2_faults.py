@@ -134,6 +134,10 @@ def faults(frames: dict[str, int], expect: dict) -> dict[str, Fault]:
             gone("cropped_aligned_new_50_vids"), "image folders", "451", "WARN", also=("images",)
         ),
         "an image lost": Fault(gone(f"{beside}/00007.jpg"), "images", "794", "WARN"),
+        "more rated rows without image than published": Fault(
+            lambda root: None, "rated rows of train without image", "616", "WARN",
+            options=(("expect", {**expect, "bare_rows": {"train": 600}}),),
+        ),
         "images of another size": Fault(
             each_image("cropped_aligned/105_right", None), "image sample", "64 x 64 px", "WARN"
         ),

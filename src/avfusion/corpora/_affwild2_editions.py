@@ -20,6 +20,7 @@ class Edition:
     template_rows: int | None  # of the test partition
     images: int | None  # files in cropped_aligned, all trials together
     words: tuple[str, ...]  # how the annotation folder of this edition may call itself
+    bare_rows: dict[str, int] = field(default_factory=dict)  # rated rows without an aligned image
     frames: dict[str, int] = field(default_factory=dict)  # raw video -> frames, where other
     given: bool = False  # some counts come from the config
 
@@ -35,11 +36,12 @@ EDITIONS = {
     for edition in (
         Edition(
             "abaw3", 341, 71, 152, 548, {"train": 1_581_184, "validation": 344_714}, None, None,
-            ("third", "3rd", "abaw3"),
+            ("third", "3rd", "abaw3"), {"train": 25_265, "validation": 5_959},
         ),
         Edition(
             "abaw5", valid_rows={"train": 1_680_144, "validation": 382_021},
             words=("fifth", "5th", "abaw5"), **_LATE,
+            bare_rows={"train": 26_387, "validation": 5_698},
         ),
         Edition(
             "abaw6", valid_rows={"train": 1_679_857, "validation": 382_021},
@@ -63,14 +65,24 @@ def edition(name: str, expect: dict[str, Any]) -> Edition:
         raise ConfigError(f"affwild2: no edition {name!r}.{near(name, EDITIONS)} Known: {known}.")
     if not expect:
         return EDITIONS[name]
-    known = ("train", "validation", "test", "raw", "valid_rows", "template_rows", "images")
-    strange = sorted(set(expect) - {*known, "frames"})
+    known = [
+        "train",
+        "validation",
+        "test",
+        "raw",
+        "valid_rows",
+        "template_rows",
+        "images",
+        "bare_rows",
+        "frames",
+    ]
+    strange = sorted(set(expect) - set(known))
     if strange:
         raise ConfigError(
             f"affwild2: expect: unknown key {strange[0]!r}.{near(strange[0], known)} "
-            f"Known: {', '.join(known)}, frames."
+            f"Known: {', '.join(known)}."
         )
-    return replace(EDITIONS[name], given=True, **expect)
+    return replace(EDITIONS[name], given=True, **{"bare_rows": {}, **expect})
 
 
 def guess(trials: dict[str, int], valid_rows: dict[str, int]) -> list[str]:

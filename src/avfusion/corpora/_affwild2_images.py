@@ -32,6 +32,7 @@ def image_checks(corpus: "AffWild2") -> Iterator[Check]:
         verdict="WARN",
     )
     yield from _names(corpus)
+    yield from _bare(corpus)
     yield from _totals(corpus)
     yield from _sample(corpus)
 
@@ -75,6 +76,29 @@ def _names(corpus: "AffWild2") -> Iterator[Check]:
         "Images and annotations are of different trials or editions; unpack both again.",
         certainty=COMPUTED,
     )
+
+
+def _bare(corpus: "AffWild2") -> Iterator[Check]:
+    """Rated rows without a face, which is neither an error nor an unrated row: both are counted."""
+    from avfusion.media.person import frame_number
+
+    for partition, trials in corpus.parts.annotations.items():
+        found = 0
+        for trial in trials:
+            names = [name for f in corpus.parts.faces.get(trial, []) for name in f.names]
+            rated = ~np.isnan(corpus.rows[trial].values[:, 0])
+            have = {(frame_number(name) or 0) - 1 for name in names}
+            found += int(rated.sum()) - sum(bool(rated[at]) for at in have if 0 <= at < len(rated))
+        wanted = corpus.edition.bare_rows.get(partition) if corpus.edition else None
+        yield check(
+            f"rated rows of {partition} without image",
+            wanted in (None, found),
+            "unpublished" if wanted is None else f"{wanted:,}",
+            f"{found:,}",
+            f"Where it is more, images are missing. {_UNPACK}",
+            verdict="WARN",
+            certainty=GIVEN if corpus.edition and corpus.edition.given else COMPUTED,
+        )
 
 
 def _totals(corpus: "AffWild2") -> Iterator[Check]:
