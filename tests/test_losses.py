@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from avfusion.losses import ccc_loss
+from avfusion.losses import ccc_loss, ccc_loss_by_window
 from avfusion.metrics import ccc
 
 ratings = st.integers(-100, 100).map(lambda n: n / 100)
@@ -80,3 +80,11 @@ def test_pooling_sees_offsets_between_windows():
     gold = torch.linspace(-1, 1, 8)[None, :, None].repeat(2, 1, 2)
     shifted = gold + torch.tensor([-1.0, 1.0])[:, None, None]
     assert ccc_loss(shifted, gold).item() > 0.5
+
+
+def test_by_window_is_the_mean_of_each_windows_own_loss():
+    draw = torch.Generator().manual_seed(2)
+    prediction, gold = torch.rand(2, 5, 6, 2, generator=draw)
+    gold[1, 2:] = torch.nan
+    own = [ccc_loss(p, g).item() for p, g in zip(prediction, gold, strict=True)]
+    assert ccc_loss_by_window(prediction, gold).item() == pytest.approx(sum(own) / 5, rel=1e-5)

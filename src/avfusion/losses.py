@@ -31,6 +31,15 @@ def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
     return torch.where(count >= 2, 1 - concordance, 0).sum()
 
 
+def ccc_loss_by_window(prediction: Tensor, gold: Tensor) -> Tensor:
+    """The mean over windows of each one's own loss; prediction, gold: (B, T, K).
+
+    What tells windows apart counts for nothing here, and a window whose gold hardly moves counts
+    as much as any, which is why `ccc_loss` is the default.
+    """
+    return torch.vmap(ccc_loss)(prediction, gold).mean()
+
+
 def _centred(x: Tensor, rated: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """Deviations from the mean of the rated entries (N, K), zero elsewhere, and the mean (K,)."""
     mean = x.where(rated, 0).sum(0) / count.clamp(min=1)

@@ -105,6 +105,9 @@ class TrainSettings(_Settings):
         description="Corruption of features -> greatest level; each window of each epoch draws its "
         "own, from 0 on. `{}` trains on whole input.",
     )
+    loss: Literal["pooled", "per_window"] = Field(
+        "pooled", description="1 - CCC over all of a batch, or the mean of each window's own."
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Of the products while fitting (bfloat16: autocast); weights, sums, loss and "
@@ -180,7 +183,7 @@ class Study(_Settings):
         kind, override = options.pop("is", fusion), options.pop("train", {})
         grid = options.pop("grid", self.grid)
         train = TrainSettings(**{**self.train.model_dump(), **override}).model_dump()
-        for name in ("corrupt", "precision"):
+        for name in ("corrupt", "loss", "precision"):
             if train[name] == getattr(TrainSettings(), name):
                 del train[name]  # came later: what was trained before it stays as it is
         return {

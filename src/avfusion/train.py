@@ -18,7 +18,7 @@ from avfusion.fit import deterministic, fit
 from avfusion.grids import PREDICTS, command, resolved, run_folder
 from avfusion.inputs import Inputs, content_hash
 from avfusion.layout import Layout
-from avfusion.losses import ccc_loss
+from avfusion.losses import ccc_loss, ccc_loss_by_window
 from avfusion.metrics import ccc
 from avfusion.model import Model, build
 from avfusion.provenance import code_state, machine_state
@@ -118,7 +118,7 @@ class _Ratings:
             yield corrupted_batch(batch, asked, self.spreads, generator) if asked else batch
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
-        return _loss(model, batch, self.own["train"].get("precision", "float32"))
+        return _loss(model, batch, self.own["train"])
 
     def validate(self, model: Model) -> dict[str, float]:
         return scores(self.validation.predict(model), self.validation.gold, self.names)
@@ -145,12 +145,13 @@ def scores(prediction: Tensor, gold: Tensor, names: Sequence[str] = DIMENSIONS) 
     return {"score": sum(found) / len(found)} | named
 
 
-def _loss(model: Model, batch: Batch, precision: str) -> Tensor:
+def _loss(model: Model, batch: Batch, rule: dict[str, Any]) -> Tensor:
     """CCC loss of a batch; with bfloat16, products are rounded to it, and only while fitting."""
-    kind = batch.audio.device.type
-    with torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
+    kind, rounded = batch.gold.device.type, rule.get("precision") == "bfloat16"
+    with torch.autocast(kind, torch.bfloat16, enabled=rounded):
         prediction, _ = model(*batch.inputs)
-    return ccc_loss(prediction.float(), batch.gold)
+    by = ccc_loss_by_window if rule.get("loss") == "per_window" else ccc_loss
+    return by(prediction.float(), batch.gold)
 
 
 def present(rows: Tensor) -> Tensor:
