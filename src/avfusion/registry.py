@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.errors import ConfigError
-from avfusion.source import constant
+from avfusion.source import constant, parsed
 
 GIVEN = ("outputs",)
 """Arguments that follow from the corpus: how many targets a fusion's head has."""
@@ -99,7 +99,7 @@ class Registry:
 
     def _class(self, name: str) -> ast.ClassDef | None:
         """The `add`-ed class, from the syntax tree."""
-        tree = ast.parse(self.source(name).read_text())
+        tree = parsed(self.source(name))
         for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             if any(self._adds(mark, name) for mark in cls.decorator_list):
                 return cls

@@ -25,8 +25,7 @@ def fingerprint(*modules: str) -> str:
     Comments, docstrings and layout do not count, so wording can change without a re-run.
     """
     names = reached(*modules, leaving=frozenset(SPINE))
-    found = {name: ast.unparse(_WithoutWords().visit(_tree(name))) for name in names}
-    text = "\n".join(f"# {name}\n{found[name]}" for name in sorted(found))
+    text = "\n".join(f"# {name}\n{_wordless(*_stamp(_file(name)))}" for name in sorted(names))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -38,13 +37,13 @@ def reached(*modules: str, leaving: frozenset[str] = frozenset()) -> set[str]:
         name = todo.pop()
         if name not in found and name not in leaving:
             found.add(name)
-            todo += set(_imports(_tree(name)).values())
+            todo += set(_imports(parsed(_file(name))).values())
     return found
 
 
 def constant(module: str, cls: str, attribute: str) -> Any:
     """Literal value of a class attribute, its own or inherited; None where there is none."""
-    tree = _tree(module)
+    tree = parsed(_file(module))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == cls:
             own = [_value(statement, attribute) for statement in node.body]
@@ -67,11 +66,34 @@ def module_file(module: str) -> Path | None:
     return None
 
 
-def _tree(module: str) -> ast.Module:
+def parsed(path: Path) -> ast.Module:
+    """A file's syntax tree, not to be changed: read once as long as the file stays as it is."""
+    return _parsed(*_stamp(path))
+
+
+def _file(module: str) -> Path:
     path = module_file(module)
     if path is None:
         raise ModuleNotFoundError(f"avfusion has no module {module!r}.")
+    return path
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    """The file, and what changes when it is written."""
+    state = path.stat()
+    return path, state.st_mtime_ns, state.st_size
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed(path: Path, *stamp: int) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=1000)
+def _wordless(path: Path, *stamp: int) -> str:
+    """Source without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.unparse(_WithoutWords().visit(tree))
 
 
 def _imports(tree: ast.Module) -> dict[str, str]:
