@@ -25,12 +25,37 @@ def code_state() -> dict[str, Any]:
 
 
 def machine_state(gpu: str | None = None) -> dict[str, Any]:
-    """`host`, `slurm_job` (None outside SLURM) and `gpu`, the device's name if one was used."""
+    """`host`, `slurm_job` (None outside SLURM), `gpu` (the device's name if one was used), kind.
+
+    The kind (processor, isa, system, torch, threads, gpu) is what equal digits are owed on.
+    """
     return {
+        **_kind(),
         "host": platform.node() or None,
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "gpu": gpu,
     }
+
+
+def _kind() -> dict[str, Any]:
+    """Processor, the instructions that torch uses on it, system, torch; training has 1 thread."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "torch": torch.__version__,
+        "threads": 1,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.is_file() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _git(*words: str) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.layout import Layout
+from avfusion.origins import write_origins
 from avfusion.protocol import scoped
 from avfusion.report import _estimate, _text, _words
 from avfusion.report._fig_read import printed
@@ -47,6 +48,7 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     _text.write_json(layout.metrics, metrics)
     _text.write_csv(layout.plot, _join([part.scores[list(PLOTTED)] for part in parts]))
     _text.write_json(layout.tables / "summary.json", _summary(parts, absent, study))
+    write_origins(study, layout)
 
 
 def _write_scores(
