@@ -1,0 +1,125 @@
+"""What showing runs in MLflow costs: nothing while a run is trained, and little afterwards.
+
+    python benchmarks/recording.py --out benchmarks/results/recording.json    # after `make demo`
+
+Processor seconds, user and system, which other work on the machine disturbs less than wall time.
+Training is run in pairs, with a tracking server named that is down and without one, in turns.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import finish
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = ("manifest", "features", "media", "runs", "scores", "tables", "figures")
+RUN = ("demo", "concat", 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="of the demo study")
+    parser.add_argument("--pairs", type=int, default=5)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "results"
+        for name in NEEDED:
+            skip = shutil.ignore_patterns("faces.zip", "logmel.npy")
+            shutil.copytree(args.results / name, copy / name, ignore=skip)
+        start_s = min(child_s(["-c", "from mlflow import MlflowClient"]) for _ in range(3))
+        each_s, runs, whole_s = recording(copy)
+        again_s = child_s(["-m", "avfusion.cli", "record", RUN[0], "--results", str(copy)])
+        trained = [pair(copy) for _ in range(args.pairs)]
+    train_s = statistics.median(without for _, without in trained)
+    ratio = statistics.median(named / without for named, without in trained)
+    rows = [
+        row("training, a server named over none named, median of pairs", f"{ratio:.3f}", "<= 1.02"),
+        row("MLflow modules that training imports", str(imported()), "0"),
+        row("recording a run, share of training it", f"{100 * each_s / train_s:.2f} %", "<= 2"),
+        row("training a run", f"{train_s:.1f} s"),
+        row("recording a run", f"{each_s:.3f} s"),
+        row(f"recording a study of {runs} runs, its model and figures", f"{whole_s:.1f} s"),
+        row("starting MLflow, once a recording, in the above", f"{start_s:.1f} s"),
+        row("recording it again, when nothing has changed", f"{again_s:.1f} s"),
+    ]
+    what = (
+        f"Processor seconds on the demo study, {args.pairs} pairs of `avf train demo concat`. "
+        "Runs are recorded after they are trained, by one job a corpus."
+    )
+    finish({"title": "Showing runs in MLflow", "what": what, "rows": rows}, args.out)
+
+
+def recording(results: Path) -> tuple[float, int, float]:
+    """Seconds of one run's record (median), runs, seconds of a first `avf record` in all."""
+    from avfusion import record, record_study
+    from avfusion.layout import Layout
+
+    spent, plain = [], record_study._record
+
+    def timed(*given: object) -> bool:
+        start = time.process_time()
+        try:
+            return plain(*given)
+        finally:
+            spent.append(time.process_time() - start)
+
+    record_study._record = timed
+    start = time.process_time()
+    record.record_corpus(RUN[0], Layout(results), None)
+    whole_s = time.process_time() - start
+    record_study._record = plain
+    said = json.loads((results / f"mlflow.{RUN[0]}.json").read_text())
+    if not said["recorded"] or said["new"] != len(spent):
+        sys.exit(f"not recorded: {said}")
+    return statistics.median(spent), len(spent), whole_s
+
+
+def pair(results: Path) -> tuple[float, float]:
+    """Seconds of training the run with a server named that is down, and with none."""
+    corpus, fusion, seed = RUN
+    folder = results / "runs" / corpus / fusion / f"seed{seed}"
+    words = ["-m", "avfusion.cli", "train", corpus, fusion, "--seed", str(seed)]
+    found = []
+    for address in ("http://127.0.0.1:9", None):
+        (folder / "state.pt").unlink(missing_ok=True)  # else it goes on from its last epoch
+        found.append(child_s([*words, "--results", str(results)], address))
+    return found[0], found[1]
+
+
+def imported() -> int:
+    """MLflow's modules among those that the training command has loaded."""
+    code = (
+        "import sys, avfusion.train, avfusion.commands.train; "
+        "print(sum(m.split('.')[0] == 'mlflow' for m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def child_s(words: list[str], address: str | None = None) -> float:
+    """User and system seconds of a Python command."""
+    env = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    env |= {"MLFLOW_TRACKING_URI": address} if address else {}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *words], env=env, cwd=ROOT, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def row(measure: str, found: str, expected: str = "") -> dict[str, str]:
+    """One line of the result."""
+    return {"measure": measure, "found": found, "expected": expected}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The picture in docs/mlflow.md: two runs of the demo study side by side in MLflow's own page.
+
+python docs/mlflow_screenshot.py        # after `make demo`; needs chromium
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs/images/mlflow-compare.png"
+PAIR = ("concat/seed0", "jca/seed0")
+SIZE_PX = (1500, 2700)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def main() -> None:
+    """Serve a copy of the demo's records, open the comparison, save what is seen."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from mlflow_server import free_port, server
+
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy2(ROOT / "results/mlflow.db", folder)
+        with server(Path(folder), free_port()) as address:
+            page = comparison(address, "demo", PAIR)
+            browse(page, f"--screenshot={OUT}")
+
+
+def browser() -> str | None:
+    """Path of an installed Chromium, or None."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def comparison(address: str, corpus: str, names: tuple[str, ...]) -> str:
+    """Address of the page that compares the current runs of these names."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=address)
+    experiment = client.get_experiment_by_name(corpus).experiment_id
+    runs = client.search_runs([experiment], "tags.current = 'True'")
+    named = {run.data.tags["mlflow.runName"]: run.info.run_id for run in runs}
+    asked = {"runs": [named[name] for name in names], "experiments": [experiment]}
+    words = {key: json.dumps(value, separators=(",", ":")) for key, value in asked.items()}
+    return f"{address}/#/compare-runs?{urllib.parse.urlencode(words)}"
+
+
+def browse(page: str, *what: str) -> str:
+    """Open a page without a window, let its scripts finish, and do `what`; returns what it prints.
+
+    The profile is a folder of its own, so that a person's browser is left alone.
+    """
+    with tempfile.TemporaryDirectory() as profile:
+        words = [
+            *(browser() or BROWSERS[0], "--headless=new", "--no-sandbox", "--disable-gpu"),
+            *("--hide-scrollbars", f"--user-data-dir={profile}", "--virtual-time-budget=120000"),
+            "--window-size={},{}".format(*SIZE_PX),
+        ]
+        done = subprocess.run([*words, *what, page], capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+if __name__ == "__main__":
+    main()
