@@ -39,7 +39,7 @@ def main() -> None:
         start_s = min(child_s(["-c", "from mlflow import MlflowClient"]) for _ in range(3))
         each_s, runs, whole_s = recording(copy)
         again_s = child_s(["-m", "avfusion.cli", "record", RUN[0], "--results", str(copy)])
-        trained = [pair(copy) for _ in range(args.pairs)]
+        trained = [pair(copy, first=bool(turn % 2)) for turn in range(args.pairs)]
     train_s = statistics.median(without for _, without in trained)
     ratio = statistics.median(named / without for named, without in trained)
     rows = [
@@ -84,16 +84,17 @@ def recording(results: Path) -> tuple[float, int, float]:
     return statistics.median(spent), len(spent), whole_s
 
 
-def pair(results: Path) -> tuple[float, float]:
-    """Seconds of training the run with a server named that is down, and with none."""
+def pair(results: Path, first: bool) -> tuple[float, float]:
+    """Seconds of training the run with a server named that is down, and with none, or reversed."""
     corpus, fusion, seed = RUN
     folder = results / "runs" / corpus / fusion / f"seed{seed}"
     words = ["-m", "avfusion.cli", "train", corpus, fusion, "--seed", str(seed)]
-    found = []
-    for address in ("http://127.0.0.1:9", None):
+    found = {}
+    for named in (first, not first):
+        address = "http://127.0.0.1:9" if named else None
         (folder / "state.pt").unlink(missing_ok=True)  # else it goes on from its last epoch
-        found.append(child_s([*words, "--results", str(results)], address))
-    return found[0], found[1]
+        found[named] = child_s([*words, "--results", str(results)], address)
+    return found[True], found[False]
 
 
 def imported() -> int:
