@@ -97,3 +97,43 @@ def test_an_experiment_adds_what_is_new_and_is_compared(made):
     html = (made.folder / "shown/index.html").read_text()
     assert "CCC by fusion and protocol" in html
     assert list((made.folder / "shown").rglob("*demo_ccc.png"))
+
+
+COUNTED = """
+import sys, dvc_data.hashfile.hash as hashing
+plain = hashing._hash_file
+def counted(path, *rest, **named):
+    if str(path).endswith(".npy"):
+        print("hashed", path)
+    return plain(path, *rest, **named)
+hashing._hash_file = counted
+from dvc.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_features_are_hashed_once_by_the_stage_that_makes_them(tmp_path, project):
+    here = Project(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text((project / ".dvc/config").read_text())
+    write = "open(f'f/{i}.npy', 'wb').write(os.urandom(3 << 20))"
+    make = f"import os\nos.makedirs('f')\nfor i in range(4):\n    {write}\n"
+    (tmp_path / "make.py").write_text(make)
+    stages = {
+        "features": {"cmd": "python make.py", "outs": [{"f": {"persist": True}}]},
+        "train": {"cmd": "touch t", "deps": ["f"], "outs": [{"t": {"persist": True}}]},
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    here.run("git", "init", "-q")
+
+    def hashed(*words):
+        return here.run("python", "-c", COUNTED, *words).count("hashed ")
+
+    assert hashed("repro") == 4, "by the stage that made them, not by the one that reads them"
+    assert hashed("status") == 0
+    assert hashed("repro") == 0
+    here.run("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    assert hashed("push") == 0
+    (tmp_path / "f/1.npy").write_bytes(b"other")
+    assert hashed("status") == 1, "the counterpart: what has changed is hashed"
