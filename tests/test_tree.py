@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from avfusion.corpora import _digest, _scan
+from avfusion.corpora._compare import compare
 from avfusion.corpora.base import RECOLLECTION, Check, check
+from avfusion.errors import CorpusError
 
 
 @pytest.fixture
@@ -130,3 +132,20 @@ def test_what_is_only_recollected_warns_and_cannot_fail():
         Check("count", "FAIL", "18", "17", certainty=RECOLLECTION)
     with pytest.raises(ValueError, match="certainty"):
         Check("count", "PASS", "18", "18", certainty="somebody said so")
+
+
+def test_two_trees_are_compared_without_their_files(root, tmp_path):
+    read(root).write(tmp_path / "here.parquet")
+    (root / "top.txt").write_text("FOUR")
+    (root / "a" / "1.txt").unlink()
+    (root / "new.txt").write_text("new")
+    read(root).write(tmp_path / "there.parquet")
+    said = list(compare(tmp_path / "here.parquet", tmp_path / "there.parquet"))
+    assert said == [
+        "3 files are the same.",
+        "1 differ: top.txt",
+        "1 are here alone: a/1.txt",
+        "1 are there alone: new.txt",
+    ]
+    with pytest.raises(CorpusError, match=r"not a fingerprints\.parquet"):
+        list(compare(tmp_path / "here.parquet", root / "top.txt"))

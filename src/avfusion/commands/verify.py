@@ -1,6 +1,7 @@
 """`avf verify`: check a corpus tree and write its manifest."""
 
 import argparse
+from pathlib import Path
 
 from avfusion.commands._options import corpus_settings, layout, settings_option
 
@@ -11,6 +12,9 @@ STAGE = 11
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add what the command takes beyond --config and --results."""
     sub.add_argument("corpus")
+    sub.add_argument(
+        "--against", type=Path, help="fingerprints.parquet of another laboratory, to compare with"
+    )
     settings_option(sub)
 
 
@@ -18,4 +22,9 @@ def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from avfusion.corpora._verify import verify
 
-    return verify(args.corpus, corpus_settings(args), layout(args))
+    code = verify(args.corpus, corpus_settings(args), layout(args))
+    if args.against:
+        from avfusion.corpora._compare import compare
+
+        print(*compare(layout(args).fingerprints(args.corpus), args.against), sep="\n")
+    return code
