@@ -29,7 +29,7 @@ PARTS = {"Train_Set": 356, "Validation_Set": 76, "test": 162}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--share", type=float, default=1.0, help="of each trial's images")
+    parser.add_argument("--share", type=float, default=0.985, help="of each trial's images")
     parser.add_argument(
         "--scratch", type=Path, help="where the tree goes; default: a temporary place"
     )

@@ -10,6 +10,7 @@ import pytest
 from avfusion.errors import CorpusError, TrainError
 from avfusion.layout import Layout
 from avfusion.media.store import write_record
+from avfusion.stamps import write_sealed, write_stamped
 from avfusion.submit import submit
 
 OWN = {"edition": "abaw6"}
@@ -29,7 +30,9 @@ def layout(tmp_path):
     folder = layout.run("affwild2", "jca", 0)
     folder.mkdir(parents=True)
     trace = {"video": "a", "partition": "test", "time_s": [0.0, 2.0], "valence": [-2.0, 2.0]}
-    pd.DataFrame({**trace, "arousal": 0.25}).to_parquet(folder / "traces.parquet")
+    write_sealed(folder / "settings.json", {"corpus": "affwild2", "run": "this"})
+    table = pd.DataFrame({**trace, "arousal": 0.25})
+    write_stamped(table, folder / "traces.parquet", {"run": "this"})
     card(layout, "abaw6", "template.txt")
     lines = ["image_location,valence,arousal", "b/00001.jpg,", "a/00026.jpg,", "a/00001.jpg,"]
     (tmp_path / "template.txt").write_text("\n".join([*lines, "a/00052.jpg,"]) + "\n")

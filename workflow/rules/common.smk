@@ -37,8 +37,9 @@ MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "
 FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
 ABSENT = {
-    name: f"Corpus {name!r} is not at {root!r}, and avf cannot make it: unpack it there (`avf obtain "
-    f"{name}` says how it is had), set corpora.{name}.root to where it lies, or remove it from corpora."
+    name: f"Corpus {name!r} is not at {root!r}, and avf cannot make it: unpack it there "
+    f"(`avf obtain {name}` says how it is had), set corpora.{name}.root to where it lies, or "
+    f"remove it from corpora."
     for name, root in ROOTS.items()
     if not (name in MADE or Path(root).is_dir() or lay.manifest(name).is_file())
 }
