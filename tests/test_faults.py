@@ -1,10 +1,16 @@
 """Damage to any file a number passes through is told by the file's name, or mended to the bit."""
 
+import errno
 import json
+import os
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from avfusion import whole
+from avfusion.cli import main
+from avfusion.encoders import base
 from avfusion.errors import AvfError, DamagedError
 from avfusion.layout import Layout
 from avfusion.run_files import features_now, read_settings
@@ -12,6 +18,7 @@ from avfusion.score import score_corpus
 from avfusion.shards import read_table, write_table
 from avfusion.train import train_run, write_traces
 from avfusion.trained import Trained
+from avfusion.whole import alone
 from synthetic_features import Plan, run_settings, write_inputs
 
 SHORT = Plan(videos={"train": 3, "validation": 2, "test": 2}, duration_s=12.0)
@@ -159,3 +166,44 @@ def test_a_table_with_a_flipped_byte_is_named(layout):
     flip(path, len(path.read_bytes()) // 3)
     with pytest.raises(DamagedError, match=r"gold\.parquet: damaged.*snakemake all"):
         read_table(path)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(layout, run, capsys):
+    words = ["train", "toy", "concat", "--results", str(layout.results), "--settings"]
+    words.append(json.dumps(run_settings(SHORT, "concat", 0, epochs=3)))
+    before = (run / "traces.parquet").read_bytes()
+    with alone(run):
+        assert main(words) == 1
+    assert "another process is writing it" in capsys.readouterr().err
+    assert (run / "traces.parquet").read_bytes() == before
+    assert main(words) == 0
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_told_and_leaves_what_was(
+    layout, run, monkeypatch, capsys, code
+):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    before = (run / "best.safetensors").read_bytes()
+    words = ["train", "toy", "concat", "--results", str(layout.results), "--settings"]
+    words.append(json.dumps(run_settings(SHORT, "concat", 0, epochs=5)))
+    with monkeypatch.context() as patch:
+        patch.setattr(whole.os, "fsync", refuse)
+        assert main(words) == 1
+    assert f"{os.strerror(code)}. Nothing half-written is left" in capsys.readouterr().err
+    assert (run / "best.safetensors").read_bytes() == before
+    assert not list(run.glob(".*half*"))
+    assert main(words) == 0
+
+
+def test_no_video_is_blamed_for_a_full_disk(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = base.Job.__new__(base.Job)
+    job.corpus, job.own = "toy", {"encoder": "ear"}
+    monkeypatch.setattr(base.Job, "encode", full)
+    with pytest.raises(OSError, match="No space left"):
+        job.row(SimpleNamespace(video="a", status="ok", reason=None))

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from avfusion import __version__
 from avfusion import commands as package
-from avfusion.errors import AvfError
+from avfusion.errors import AvfError, of_place
 
 ABOUT = "From raw video to a table that says which audio-visual fusion is better, and how sure."
 
@@ -25,6 +25,15 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except AvfError as error:
         print(f"avf {args.command}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not of_place(error):
+            raise
+        print(
+            f"avf {args.command}: {error}. Nothing half-written is left: make room, or make the "
+            f"folder writable, and give the same command again.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(f"avf {args.command}: stopped; the same command goes on from here.", file=sys.stderr)

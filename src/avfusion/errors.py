@@ -1,5 +1,9 @@
 """Errors a person can act on: each names the thing, what was found, and the next command."""
 
+import errno
+
+PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
 
 class AvfError(Exception):
     """Base of every expected failure; `avf` prints its text alone, without a traceback."""
@@ -31,3 +35,8 @@ class RunError(TrainError):
 
 class DamagedError(TrainError):
     """A file is not as it was written: cut, flipped or edited; what made it can make it again."""
+
+
+def of_place(error: BaseException) -> bool:
+    """Whether it is the disk's fault (full, read-only), so that no video is to blame."""
+    return isinstance(error, OSError) and error.errno in PLACE

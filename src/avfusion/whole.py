@@ -1,10 +1,13 @@
 """Files that are whole or absent: written under another name, forced to disk, then renamed."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from avfusion.errors import AvfError
 
 
 @contextmanager
@@ -29,6 +32,23 @@ def file_digest(path: Path) -> bytes:
     """SHA-256 over a file's content, read in pieces."""
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One writer of a folder at a time; the lock goes with the process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AvfError(
+                f"{folder}: another process is writing it. Wait for it, or stop it and give the "
+                f"same command again."
+            ) from None
+        except OSError:  # a file system without locks: as good as no lock
+            pass
+        yield
 
 
 def write_bytes(path: Path, data: bytes) -> None:

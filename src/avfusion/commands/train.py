@@ -19,8 +19,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.grids import at_point
+    from avfusion.grids import at_point, run_folder
     from avfusion.train import train_run
+    from avfusion.whole import alone
 
     own = settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
-    train_run(at_point(own, args.point) if args.point else own, layout(args))
+    own = at_point(own, args.point) if args.point else own
+    with alone(run_folder(own, layout(args))):
+        train_run(own, layout(args))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.encoders._records import Records, identity, remark
-from avfusion.errors import AvfError
+from avfusion.errors import AvfError, of_place
 from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
 from avfusion.registry import encoders
@@ -109,6 +109,8 @@ class Job:
         try:
             return self.encode(entry.video)
         except Exception as error:  # one bad video must not cost the others
+            if of_place(error):
+                raise
             unforeseen = not isinstance(error, AvfError)
             log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
             command = f"avf encode {self.corpus} {self.own['encoder']}"

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from avfusion.errors import AvfError, ConfigError
+from avfusion.errors import AvfError, ConfigError, of_place
 from avfusion.media.person import Person
 
 _SPEAK_EVERY_S = 10.0
@@ -106,6 +106,12 @@ def _work(
         pipe.send({"refused": str(error)})
     except AvfError as error:
         pipe.send({"reason": str(error)})
+    except OSError as error:
+        said = f"{path}: {type(error).__name__}: {error}."
+        place = f"{said} Make room, or make the folder writable, and give the same command again."
+        pipe.send(
+            {"refused": place} if of_place(error) else {"reason": f"{said} Look at the file."}
+        )
     except Exception as error:  # one video's surprise must not cost the others their row
         pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Look at the file."})
 
