@@ -14,7 +14,7 @@ from avfusion.layout import Layout
 from avfusion.report import _curves
 from avfusion.report._curves import loss, shares, swap_test
 from avfusion.report.robust_table import write_robustness
-from avfusion.robust import robust_corpus
+from avfusion.robust import robust_corpus, write_part
 from avfusion.score import score_corpus
 from avfusion.shards import write_table
 from robust_study import LEVELS
@@ -137,11 +137,20 @@ def test_a_run_that_is_not_itself_any_more_is_refused(tmp_path):
 def test_a_run_that_is_absent_is_left_out_and_named(done, tmp_path, caplog):
     study = done[0].model_copy(update={"fusions": {**done[0].fusions, "late": {}}})
     robust_corpus(CORPUS, study.robust_settings(), done[1])
-    assert "late seed 0 is not trained" in caplog.text
+    assert "late seed 0 left out: not trained" in caplog.text
     write_robustness(study.model_dump(), done[1])
     assert set(pd.read_csv(done[1].tables / "robustness.csv")["fusion"]) == set(done[0].fusions)
     with pytest.raises(AvfError, match="avf train"):
         robust_corpus(CORPUS, {**study.robust_settings(), "fusions": {"late": {}}}, done[1])
+
+
+def test_the_parts_deal_out_every_run_once(done):
+    study, layout = done
+    folder, found = layout.robustness(CORPUS), []
+    for i in range(2):
+        write_part(CORPUS, (i, 2), study.robust_settings(), layout)
+        found += json.loads((folder / f"part-{i}-of-2.json").read_text())
+    assert sorted(found) == sorted(f"{f}/seed{s}" for f in study.fusions for s in study.seeds)
 
 
 def test_areas_are_losses_paired_by_video(done):

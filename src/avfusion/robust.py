@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion import protocol as protocols
 from avfusion.corrupt import corrupted, spread
 from avfusion.corruptions import find
 from avfusion.errors import AvfError, TrainError
@@ -23,11 +22,11 @@ from avfusion.features import FeatureStore
 from avfusion.inputs import content_hash
 from avfusion.layout import Layout
 from avfusion.rating import Rating
+from avfusion.robust_sums import case_sums
 from avfusion.run_files import read_settings, read_traces
 from avfusion.runs import failure, predicts
-from avfusion.shards import read_table, write_table
+from avfusion.shards import write_table
 from avfusion.signals import Case, open_store
-from avfusion.stats import SUMS, video_sums
 from avfusion.trained import Trained
 from avfusion.whole import write_text
 from avfusion.windows import Windows
@@ -45,18 +44,34 @@ def robust_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
     is not there is left out and named in the log.
     """
     partition = reported_partition(corpus, layout)
+    runs = predict_runs(corpus, (0, 1), study, layout)
+    sums = [case_sums(corpus, run, partition, study, layout) for run in runs]
+    write_table(pd.concat(sums, ignore_index=True), layout.robustness(corpus) / "sums.parquet")
+
+
+def predict_runs(
+    corpus: str, shard: tuple[int, int], study: dict[str, Any], layout: Layout
+) -> list[tuple[str, int]]:
+    """The predictions alone, of every n-th finished run from the i-th; these runs."""
+    partition = reported_partition(corpus, layout)
     spreads: dict[str, np.ndarray] = {}
-    runs = list(_finished(corpus, study, layout))
-    if not runs:
+    finished = list(_finished(corpus, study, layout))
+    if not finished:
         raise AvfError(f"{corpus}: no finished run of this study. Run `avf train` first.")
-    told = time.monotonic()
+    runs, told = finished[shard[0] :: shard[1]], time.monotonic()
     for done, run in enumerate(runs, start=1):
         _predict(corpus, run, partition, spreads, study, layout)
         if time.monotonic() - told > 5 or done == len(runs):
             log.info("%s: corrupted input to %d of %d runs", corpus, done, len(runs))
             told = time.monotonic()
-    sums = [_sums(corpus, run, partition, study, layout) for run in runs]
-    write_table(pd.concat(sums, ignore_index=True), layout.robustness(corpus) / "sums.parquet")
+    return runs
+
+
+def write_part(corpus: str, shard: tuple[int, int], study: dict[str, Any], layout: Layout) -> None:
+    """`predict_runs`, and `part-i-of-n.json` that says which runs these were."""
+    runs = predict_runs(corpus, shard, study, layout)
+    path = layout.robustness(corpus) / "part-{}-of-{}.json".format(*shard)
+    write_text(path, json.dumps([f"{fusion}/seed{seed}" for fusion, seed in runs]) + "\n")
 
 
 def cases(study: dict[str, Any]) -> list[Case]:
@@ -177,32 +192,6 @@ def _refuse_other_numbers(whole: pd.DataFrame, folder: Path, own: dict[str, Any]
             f"{folder}: on whole input it now predicts otherwise than in traces.parquet (by "
             f"{gap:.2g}). Write the traces again: `avf infer {folder}`, then `avf score`."
         )
-
-
-def _sums(
-    corpus: str, run: tuple[str, int], partition: str, study: dict[str, Any], layout: Layout
-) -> pd.DataFrame:
-    """Six sums a corruption, level, target and video under the headline protocol."""
-    rule = protocols.load(study["headline"])
-    delay_s = json.loads(layout.card(corpus).read_text())["delay_s"]
-    table = read_table(_folder(corpus, run, layout) / "traces.parquet")
-    gold = read_table(layout.gold(corpus))
-    gold = gold[gold["video"].isin(table["video"])].sort_values(["video", "time_s"])
-    rating = _rating(corpus, layout)
-    names = list(rating.names)
-    rated = {v: rows for v, rows in gold.groupby("video") if rows[names].notna().any(axis=None)}
-    found = []
-    for (name, level), case in table.groupby(["corruption", "level"], observed=True, sort=False):
-        own = {v: rows for v, rows in case.groupby("video") if v in rated}
-        pairs = {v: protocols.apply(rule, t, rated[v], delay_s, rating) for v, t in own.items()}
-        for d in rating.names:
-            scaled = protocols.rescale(rule, [pair[d] for pair in pairs.values()])
-            for video, pair in zip(pairs, scaled, strict=True):
-                absent = 1 - own[video][["has_audio", "has_video"]].mean().to_numpy()
-                found.append((corpus, *run, partition, rule.name, name, level, d, video, *absent,
-                              *video_sums(*pair)))  # fmt: skip
-    names = ["corpus", "fusion", "seed", "partition", "protocol", "corruption", "level", "target"]
-    return pd.DataFrame(found, columns=[*names, "video", "no_audio", "no_video", *SUMS])
 
 
 def _rating(corpus: str, layout: Layout) -> Rating:

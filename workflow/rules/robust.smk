@@ -57,11 +57,44 @@ rule corrupt:
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
-rule robust:
-    """Predict and score on corrupted input; read the gates; a killed job goes on."""
+def robust_parts(wildcards):
+    """As many jobs as the corpus' videos are dealt out to."""
+    count = study.corpora[wildcards.corpus].shards
+    folder = lay.robustness(wildcards.corpus)
+    return [folder / f"part-{i}-of-{count}.json" for i in range(count)]
+
+
+rule robust_part:
+    """Predict on corrupted input with every n-th run; a killed job goes on."""
     input:
         traces=lambda wildcards: traces(wildcards.corpus),
         features=lambda wildcards: feature_indexes(wildcards.corpus),
+        signals=signals,
+        card=lay.card("{corpus}"),
+        gold=lay.gold("{corpus}"),
+    output:
+        lay.robustness("{corpus}") / "part-{i}-of-{n}.json",
+    log:
+        LOGS / "robust" / "{corpus}.{i}-of-{n}.log",
+    benchmark:
+        TIMES / "robust_part-{corpus}-{i}-of-{n}.bench.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        results=results_folder,
+        code=fingerprint("avfusion.robust"),
+        settings=lambda wildcards: as_json(study.robust_settings()),
+    shell:
+        "avf robust {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+rule robust:
+    """Score what was predicted on corrupted input; read the gates."""
+    input:
+        parts=robust_parts,
         signals=signals,
         gold=lay.gold("{corpus}"),
         card=lay.card("{corpus}"),

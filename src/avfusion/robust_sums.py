@@ -1,0 +1,38 @@
+"""What one run's predictions on corrupted input are worth: sums that a CCC is a function of."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from avfusion import protocol as protocols
+from avfusion.layout import Layout
+from avfusion.rating import Rating
+from avfusion.shards import read_table
+from avfusion.stats import SUMS, video_sums
+
+
+def case_sums(
+    corpus: str, run: tuple[str, int], partition: str, study: dict[str, Any], layout: Layout
+) -> pd.DataFrame:
+    """Six sums a corruption, level, target and video under the headline protocol."""
+    rule = protocols.load(study["headline"])
+    card = json.loads(layout.card(corpus).read_text())
+    delay_s, rating = card["delay_s"], Rating.of(card)
+    table = read_table(layout.robustness(corpus) / run[0] / f"seed{run[1]}" / "traces.parquet")
+    gold = read_table(layout.gold(corpus))
+    gold = gold[gold["video"].isin(table["video"])].sort_values(["video", "time_s"])
+    names = list(rating.names)
+    rated = {v: rows for v, rows in gold.groupby("video") if rows[names].notna().any(axis=None)}
+    found = []
+    for (name, level), case in table.groupby(["corruption", "level"], observed=True, sort=False):
+        own = {v: rows for v, rows in case.groupby("video") if v in rated}
+        pairs = {v: protocols.apply(rule, t, rated[v], delay_s, rating) for v, t in own.items()}
+        for d in rating.names:
+            scaled = protocols.rescale(rule, [pair[d] for pair in pairs.values()])
+            for video, pair in zip(pairs, scaled, strict=True):
+                absent = 1 - own[video][["has_audio", "has_video"]].mean().to_numpy()
+                found.append((corpus, *run, partition, rule.name, name, level, d, video, *absent,
+                              *video_sums(*pair)))  # fmt: skip
+    names = ["corpus", "fusion", "seed", "partition", "protocol", "corruption", "level", "target"]
+    return pd.DataFrame(found, columns=[*names, "video", "no_audio", "no_video", *SUMS])
