@@ -99,7 +99,8 @@ def assert_scores(metrics, layout, study):
     for row in scores.itertuples():
         name = f"{row.partition}/{row.protocol}/ccc_{row.target}"
         assert metrics[name] == pytest.approx(row.ccc)
-        assert metrics[f"{name}_low"] < metrics[f"{name}_high"]
+        if row.partition != "train":
+            assert metrics[f"{name}_low"] < metrics[f"{name}_high"]
     sums = pd.read_parquet(layout.scores("toy") / "sums.parquet")
     sums = sums.query("fusion == 'concat' and seed == 1 and protocol == 'pooled'")
     sums = sums.query("partition == 'test' and target == 'arousal'").sort_values("video")

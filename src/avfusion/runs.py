@@ -79,7 +79,7 @@ class Run:
     def final(self, how: dict[str, Any]) -> dict[str, float]:
         """Scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval over videos.
 
-        how: `Study.statistics` as a dictionary. No interval where a partition has a single video.
+        how: `Study.statistics` as a dictionary. No interval on train, nor where a single video is.
         """
         ends = self._intervals(how)
         found = {}
@@ -95,7 +95,8 @@ class Run:
     def _intervals(self, how: dict[str, Any]) -> dict[tuple[str, str, str], np.ndarray]:
         """(partition, protocol, target) -> low and high, with the table's draws of videos."""
         found = {}
-        for (partition, protocol), rows in self.sums.groupby(["partition", "protocol"]):
+        unseen = self.sums[self.sums["partition"] != "train"]
+        for (partition, protocol), rows in unseen.groupby(["partition", "protocol"]):
             each = dict(list(rows.sort_values("video").groupby("target", sort=False)))
             columns = CLASS_SUMS if self.pooling[protocol] == "recall" else SUMS
             sums = np.stack([part[list(columns)] for part in each.values()])
