@@ -145,7 +145,7 @@ def test_a_run_that_is_absent_is_left_out_and_named(done, tmp_path, caplog):
 
 
 def test_the_parts_deal_out_every_run_once(done):
-    study, layout = done
+    study, layout, _ = done
     folder, found = layout.robustness(CORPUS), []
     for i in range(2):
         write_part(CORPUS, (i, 2), study.robust_settings(), layout)
