@@ -14,6 +14,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/optional.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/media.smk"
 include: "workflow/rules/features.smk"

@@ -1,37 +1,5 @@
 """Grids: hyper-parameters chosen on validation, where the study or a fusion has a grid."""
 
-from avfusion.grids import at_point, points
-
-GRIDS = {name: study.grid_settings("", name)["grid"] for name in study.fusions}
-GRIDS = {name: grid for name, grid in GRIDS.items() if grid}
-GRID_TABLES = [f"grids.{kind}" for kind in ("csv", "md") if GRIDS]
-
-
-def point_settings(wildcards):
-    """What the run of one grid point depends on."""
-    own = study.run_settings(wildcards.corpus, wildcards.fusion, int(wildcards.seed))
-    return as_json(at_point(own, wildcards.point))
-
-
-def grid_settings(wildcards):
-    """The points to choose from."""
-    return json.dumps(study.grid_settings(wildcards.corpus, wildcards.fusion))
-
-
-def grid_epochs(wildcards):
-    """Epochs of every point of a fusion's grid."""
-    return [
-        lay.grid_run(wildcards.corpus, wildcards.fusion, point, seed) / "epochs.csv"
-        for point in points(GRIDS.get(wildcards.fusion, {}))
-        for seed in study.grid_seeds
-    ]
-
-
-def chosen(wildcards):
-    """What a fusion's grid came to, of the fusions that have one."""
-    name = wildcards.corpus, wildcards.fusion
-    return lay.chosen(*name) if wildcards.fusion in GRIDS else []
-
 
 rule grid_point:
     """Train one point of a fusion's grid; it is given no video of the test partition."""

@@ -1,29 +1,5 @@
 """Robustness: finished runs on corrupted input, where the study asks for it."""
 
-ROBUST_TABLES = [
-    f"{name}.{kind}"
-    for name in ("robustness", "areas", "gates")
-    for kind in ("csv", "md", "tex")
-    if study.robustness
-] + (["losses.csv"] if study.robustness else [])
-
-
-SIGNALS = [
-    (name, f"{level:g}", encoder)
-    for name, levels in study.robustness.items()
-    for level in levels
-    for encoder in getattr(study.features, corruptions.find(name)[0])
-    if corruptions.find(name)[1].signal
-]
-
-
-def signals(wildcards):
-    """Features of corrupted sound and pictures: a corruption, level and encoder each."""
-    return [
-        lay.corrupted(wildcards.corpus, name, float(level), encoder) / "index.parquet"
-        for name, level, encoder in SIGNALS
-    ]
-
 
 rule corrupt:
     """Encode the reported partition's videos with sound or pictures corrupted."""
@@ -55,13 +31,6 @@ rule corrupt:
         "avf corrupt {wildcards.corpus} {wildcards.corruption} {wildcards.level} "
         "{wildcards.encoder} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
-
-
-def robust_parts(wildcards):
-    """As many jobs as the corpus' videos are dealt out to."""
-    count = study.corpora[wildcards.corpus].shards
-    folder = lay.robustness(wildcards.corpus)
-    return [folder / f"part-{i}-of-{count}.json" for i in range(count)]
 
 
 rule robust_part:
