@@ -20,13 +20,14 @@ def unchanged(clone, undisturbed, fusion, epochs):
 
 
 def test_a_job_that_runs_out_of_time_gets_more_and_goes_on(clone, undisturbed):
-    head = clone.head("--set-resources", PLAIN, "train:runtime=1 if attempt == 1 else 60")
+    head = clone.head("--set-resources", PLAIN, "train:runtime=60 * attempt")
     hung = clone.stop_training("ca")
+    clone.call("scontrol", "update", f"JobId={hung.job}", "TimeLimit=1")
     said = clone.finish(head)
     states = clone.jobs("train_wildcards_demo_ca")
     assert states.pop(hung.job) == "TIMEOUT"
     assert list(states.values()) == ["COMPLETED"]
-    assert "runtime=60" in said
+    assert "runtime=120" in said
     unchanged(clone, undisturbed, "ca", hung.epochs)
 
 
