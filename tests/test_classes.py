@@ -12,6 +12,7 @@ from avfusion.classes import class_sums
 from avfusion.errors import TrainError
 from avfusion.layout import Layout
 from avfusion.model import _mean_of
+from avfusion.record_card import _scores
 from avfusion.report import write
 from avfusion.score import score_corpus
 from avfusion.train import train_run, write_traces
@@ -111,3 +112,10 @@ def test_a_corpus_without_classes_is_refused_with_the_remedy(tmp_path):
     usual = study(said={"root": "data/said"})
     with pytest.raises(TrainError, match="no ratings"):
         train_run(usual.run_settings("said", "concat", 0), layout)
+
+
+def test_the_model_card_of_a_run_on_classes_states_its_recalls():
+    found = {f"test/classes/recall_{name}": 0.25 for name in ("ang", "sad", "mean")}
+    head, _, row = _scores(found, ("ang", "sad", "mean"))
+    assert head == "| partition, protocol | ang recall | sad recall | mean recall |"
+    assert row == "| test, classes | 0.250 | 0.250 | 0.250 |"

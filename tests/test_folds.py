@@ -1,5 +1,7 @@
 """Folds of one split as entries of `corpora`: trained apart, summed up together."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from avfusion import stats
 from avfusion.layout import Layout
 from avfusion.report import write
-from avfusion.report.fold_table import groups, sign_flips
+from avfusion.report._estimate import Scored
+from avfusion.report.fold_table import groups, sign_flips, tested_twice, write_folds
 from avfusion.score import score_corpus
+from avfusion.score_classes import RULE
 from avfusion.train import train_run
 from synthetic_classes import study, write_utterances
 
@@ -79,3 +83,18 @@ def _sums(layout, corpus, fusion, seed):
     rows = pd.read_parquet(layout.scores(corpus) / "sums.parquet")
     keep = (rows["fusion"] == fusion) & (rows["seed"] == seed) & (rows["partition"] == "test")
     return rows[keep]
+
+
+def test_entries_that_test_the_same_videos_are_not_pooled(tmp_path, caplog):
+    """One release under two options: its videos would count twice."""
+    plan = study(**FOLDS).model_dump()
+    folds = [
+        Scored(name, RULE, "test", ["a", last], [], [], {}, {})
+        for name, last in zip(FOLDS, ("b", "c"), strict=True)
+    ]
+    assert tested_twice(folds) == ["a"]
+    layout = Layout(tmp_path)
+    with caplog.at_level("WARNING"):
+        write_folds([SimpleNamespace(scored=fold) for fold in folds], plan, layout)
+    assert "fold0 and fold1 test the same 1 videos" in caplog.text
+    assert not list(layout.tables.glob("folds.*"))

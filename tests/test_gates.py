@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import robust_study
+from avfusion.attention import pairs
 from avfusion.gates import gate_weights, mark, respond
 from avfusion.layout import Layout
 from avfusion.trained import Trained
+from avfusion.windows import join
 
 HOW = {"draws": 500, "seed": 0, "alpha": 0.05}
 CLIP_S, HOP_S = 0.64, 0.16
@@ -165,3 +168,21 @@ def test_attention_is_told_once_a_time_and_sums_to_one_over_what_is_attended(don
     clips = study.windows.clips
     assert (table.groupby(["map", "window", "time_s"]).size() == clips).all()
     assert table["time_s"].max() > 16 - CLIP_S  # a block moved back still reaches the end
+
+
+def test_attention_is_read_of_fusions_that_read_text_too():
+    """Three modalities reach the model, as `Windows.predict` gives them."""
+    rng = np.random.default_rng(0)
+    parts = (rng.normal(size=(8, width)).astype(np.float32) for width in (3, 4, 2, 5))
+    windows = join(iter([tuple(parts)]), clips=4, stride=2)
+    rows = pd.DataFrame({"video": "v", "time_s": np.arange(1, 9) * HOP_S})
+    met = []
+
+    def model(*given):
+        met.append(tuple(part.shape[-1] for part in given))
+        return None, {"text": torch.full((len(given[0]), 4, 4), 0.25)}
+
+    table = pairs(model, windows, rows, "v")
+    assert met == [(3, 4, 4, 4, 5, 4)]  # widths; of presence, clips
+    assert table["weight"].eq(0.25).all()
+    assert len(table) == 4 * 4

@@ -199,3 +199,19 @@ def test_equal_tries_are_not_flagged_and_no_grid_writes_no_table(layout):
     assert budget(study(fusions={"lstm": {}, "late": {}}, grid=GRID).model_dump()) == []
     write_grids(study(fusions={"lstm": {}}).model_dump(), layout)
     assert not (layout.tables / "grids.csv").exists()
+
+
+def test_points_of_former_features_are_not_chosen_from(layout):
+    """Other features of train or validation, that is; those of test are no business of a point."""
+    write_inputs(layout)
+    own = study(fusions={"lstm": {"grid": {"train.lr": [0.01]}}})
+    train_points(own, layout, "lstm")
+    said = choose(own.grid_settings("toy", "lstm"), layout)
+    path = layout.features("toy", "eye") / "index.parquet"
+    index, split = pd.read_parquet(path), pd.read_parquet(layout.manifest("toy"))
+    part = index["video"].map(dict(zip(split["video"], split["partition"], strict=True)))
+    write_table(index.assign(sha256=index["sha256"].mask(part == "test", "0" * 64)), path)
+    assert choose(own.grid_settings("toy", "lstm"), layout) == said
+    write_table(index.assign(sha256=index["sha256"].mask(part == "train", "0" * 64)), path)
+    with pytest.raises(AvfError, match=r"trained on features eye .*avf train toy lstm --point"):
+        choose(own.grid_settings("toy", "lstm"), layout)

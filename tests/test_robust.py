@@ -17,6 +17,7 @@ from avfusion.report.robust_table import write_robustness
 from avfusion.robust import robust_corpus, write_part
 from avfusion.score import score_corpus
 from avfusion.shards import write_table
+from avfusion.source import fingerprint, reached
 from robust_study import LEVELS
 
 CORPUS = "toy"
@@ -236,3 +237,19 @@ def test_the_rule_is_due_only_where_the_study_asks(copy):
     assert "robust" not in copy.jobs("all", asked)
     copy.edit("tiny.yaml", "seeds: [0]", "seeds: [0]\nrobustness: {audio_missing: [0.5]}")
     assert copy.jobs("all", asked)["robust"] == 1
+
+
+def test_predictions_that_are_gone_are_made_again(done):
+    study, layout, _ = done
+    path = layout.robustness(CORPUS) / "audio" / "seed0" / "traces.parquet"
+    before = path.read_bytes()
+    path.unlink()
+    robust_corpus(CORPUS, study.robust_settings(), layout)
+    assert path.read_bytes() == before
+
+
+def test_predictions_are_kept_by_the_code_that_makes_them(done):
+    behind = reached("avfusion.robust_predict")
+    needed = {"corrupt", "signals", "trained", "windows", "inputs", "features"}
+    assert {f"avfusion.{name}" for name in needed} <= behind
+    assert done[0].robust_settings()["code"] == fingerprint("avfusion.robust_predict")

@@ -137,3 +137,33 @@ def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
 def test_an_override_given_as_text_reaches_training_as_a_number():
     study = load({**GOOD, "fusions": {"jca": {"train": {"lr": "1e-3"}}}})
     assert study.run_settings("demo", "jca", 0)["train"]["lr"] == 0.001
+
+
+def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
+    raw = GOOD | {"corpora": {"demo": {"root": "data/demo", "task": "classes"}}}
+    with pytest.raises(ConfigError, match=r"train\.corrupt is not offered with `task: classes`"):
+        load(raw | {"train": {"corrupt": {"audio_missing": 0.5}}})
+    own = {"concat": {"train": {"corrupt": {"audio_missing": 0.5}}}, "jca": {}}
+    with pytest.raises(ConfigError, match=r"fusions\.concat\.train\.corrupt is not offered"):
+        load(raw | {"fusions": own})
+    load(raw)
+
+
+def test_two_entries_do_not_make_one_folder_by_different_options():
+    one, same = {"root": "data/demo"}, {"root": "data/demo/", "is": "demo"}
+    other = same | {"options": {"seed": 5}}
+    with pytest.raises(ConfigError, match=r"corpora\.again and corpora\.demo make data/demo"):
+        load(GOOD | {"corpora": {"demo": one, "again": other}})
+    load(GOOD | {"corpora": {"demo": one, "again": same}})
+    load(GOOD | {"corpora": {"demo": one, "again": other | {"root": "data/again"}}})
+
+
+def test_every_encoder_of_the_corrupted_modality_is_run_anew_at_every_level():
+    asked = {"audio_missing": [0.5], "audio_noise_db": [10, 0], "video_blur_px": [2.5]}
+    study = Study.model_validate(GOOD | {"robustness": asked})
+    assert study.signal_cases() == [
+        ("audio_noise_db", "10", "mel_cnn"),
+        ("audio_noise_db", "0", "mel_cnn"),
+        ("video_blur_px", "2.5", "face_expression"),
+        ("video_blur_px", "2.5", "face_cnn"),
+    ]

@@ -149,3 +149,20 @@ def test_two_trees_are_compared_without_their_files(root, tmp_path):
     ]
     with pytest.raises(CorpusError, match=r"not a fingerprints\.parquet"):
         list(compare(tmp_path / "here.parquet", root / "top.txt"))
+
+
+def test_two_links_to_one_folder_are_two_folders_whichever_is_listed_first(root, tmp_path):
+    (tmp_path / "there" / "deep").mkdir(parents=True)
+    (tmp_path / "there" / "deep" / "7.txt").write_text("seven")
+    for name in ("one", "other"):
+        (root / name).symlink_to(tmp_path / "there", target_is_directory=True)
+    tree = read(root)
+    assert tree.find("one/deep/7.txt") is not None
+    assert tree.find("one/deep/7.txt") == tree.find("other/deep/7.txt")
+
+
+def test_a_link_back_up_adds_no_file(root):
+    before = len(read(root))
+    (root / "a" / "up").symlink_to(root, target_is_directory=True)
+    (root / "a" / "self").symlink_to(root / "a", target_is_directory=True)
+    assert len(read(root)) == before

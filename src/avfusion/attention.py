@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from avfusion import device
 from avfusion.fit import deterministic
 from avfusion.layout import Layout
 from avfusion.robust import reported_partition
@@ -57,10 +58,10 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
     time_s, tables = rows["time_s"].to_numpy(), [pd.DataFrame(columns=COLUMNS)]
     which = torch.tensor(_blocks(windows.rows[:, 0].numpy(), own))
     with torch.no_grad():
-        maps = model(*windows.batch(which)[:4])[1]
+        maps = model(*device.moved(windows.batch(which).inputs, device.of(model)))[1]
     steps = windows.rows.shape[1]
     for name in maps:
-        weight = maps[name]
+        weight = maps[name].cpu()
         weight = weight.mean(1) if weight.ndim == 4 else weight  # heads
         if weight.ndim != 3 or weight.shape[1:] != (steps, steps):
             continue

@@ -72,6 +72,7 @@ def faults(study: "Study", protocols: Path) -> list[str]:
             f"windows.clip_s ({study.windows.clip_s}) must be a multiple of windows.hop_s "
             f"({study.windows.hop_s}), so that each instant ends exactly one clip."
         )
+    found += _shared_roots(study) + _on_classes(study)
     if study.robustness:
         from avfusion import corruptions
 
@@ -87,6 +88,36 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     if study.headline not in study.protocols:
         found.append(f"headline {study.headline!r} is not among protocols. Add it there.")
     return found
+
+
+def _shared_roots(study: "Study") -> list[str]:
+    """A fault where two entries would make one folder, each its own way."""
+    first: dict[str, str] = {}
+    found = []
+    for name, corpus in study.corpora.items():
+        kind = study.corpus_class(name)
+        if kind not in corpora.names() or not corpora.defines(kind, "make"):
+            continue
+        other = first.setdefault(corpus.root.rstrip("/"), name)
+        if (kind, corpus.options) != (study.corpus_class(other), study.corpora[other].options):
+            said = f"corpora.{name} and corpora.{other} make {corpus.root} by different options"
+            found.append(f"{said}. Give each a `root` of its own.")
+    return found
+
+
+def _on_classes(study: "Study") -> list[str]:
+    """A fault for each `corrupt` of training that a run on classes would refuse hours later."""
+    asked = [name for name, corpus in study.corpora.items() if corpus.task == "classes"]
+    given = {"train": study.train.corrupt}
+    for name, options in study.fusions.items():
+        own = options.get("train", {})
+        given[f"fusions.{name}.train"] = own.get("corrupt") if isinstance(own, dict) else None
+    return [
+        f"{path}.corrupt is not offered with `task: classes` (corpora.{name}). Remove one of them."
+        for path, corrupt in given.items()
+        for name in asked
+        if corrupt
+    ]
 
 
 def _entry(path: str, registry: Registry, name: str, given: dict[str, Any]) -> list[str]:

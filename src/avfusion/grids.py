@@ -19,7 +19,10 @@ SEES = ("train", "validation")
 """Partitions whose videos a grid point is given."""
 PREDICTS = ("validation",)
 """Partitions that a grid point writes predictions of."""
-CRITERION = "mean over seeds of the best epoch's pooled CCC on validation; ties: first in the file"
+CRITERION = (
+    "mean over seeds of the best epoch's score on validation (pooled CCC, of classes UA); ties: "
+    "first in the file"
+)
 Grid = dict[str, list[Any]]
 
 
@@ -121,7 +124,7 @@ def _best(folder: Path, own: dict[str, Any], layout: Layout) -> tuple[float | No
     """The best epoch's validation score, or None and why the run failed."""
     import pandas as pd
 
-    from avfusion.run_files import predictions, read_settings, read_traces
+    from avfusion.run_files import predictions, read_settings, read_traces, refuse_other_inputs
     from avfusion.runs import failure
 
     again = f"Run `{command(own)}`."
@@ -129,8 +132,8 @@ def _best(folder: Path, own: dict[str, Any], layout: Layout) -> tuple[float | No
         raise AvfError(f"{folder}: this point is not trained. {again}")
     said = read_settings(folder)
     read_traces(folder, said)
-    if said["data_hash"] != json.loads(layout.card(own["corpus"]).read_text())["data_hash"]:
-        raise AvfError(f"{folder}: trained on other data than corpus.json now describes. {again}")
+    data_hash = json.loads(layout.card(own["corpus"]).read_text())["data_hash"]
+    refuse_other_inputs(own | said, data_hash, folder, layout)
     if failure(folder):
         return None, failure(folder)
     return float(pd.read_csv(folder / "epochs.csv")["score"].max()), ""

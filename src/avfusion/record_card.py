@@ -41,7 +41,7 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
         "",
         "## Scores",
         "",
-        *_scores(final, (*Rating.of(own).names, MEAN)),
+        *_scores(final, (*(own.get("classes") or Rating.of(own).names), MEAN)),
         "",
         "## Limits",
         "",
@@ -50,14 +50,16 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
 
 
 def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:
-    """A row a partition and protocol; each CCC with its interval over videos."""
+    """A row a partition and protocol; each score with its interval over videos."""
     if not final:
         return ["Not scored."]
     rows = dict.fromkeys(name.rpartition("/")[0] for name in final)
-    lines = [f"| partition, protocol | {' | '.join(f'{t} CCC' for t in targets)} |"]
+    metric = "recall" if any("/recall_" in name for name in final) else "ccc"
+    word = {"recall": "recall", "ccc": "CCC"}[metric]
+    lines = [f"| partition, protocol | {' | '.join(f'{t} {word}' for t in targets)} |"]
     lines += ["|" + "---|" * (1 + len(targets))]
     for row in rows:
-        cells = [_cell(final, f"{row}/ccc_{target}") for target in targets]
+        cells = [_cell(final, f"{row}/{metric}_{target}") for target in targets]
         lines.append(f"| {row.replace('/', ', ')} | {' | '.join(cells)} |")
     return lines
 

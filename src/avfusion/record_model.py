@@ -32,7 +32,8 @@ def register_best(
     A version that is there already is not made again. Of two studies of the same data in one
     store, the one with the higher validation score keeps the alias.
     """
-    scored = [(score, run) for run in runs if (score := validation_score(run, headline))]
+    found = [(validation_score(run, headline), run) for run in runs]
+    scored = [(score, run) for score, run in found if score is not None]
     if not scored:
         return None
     score, run = max(scored, key=lambda pair: pair[0])

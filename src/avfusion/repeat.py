@@ -63,8 +63,7 @@ def repeat(folder: Path, layout: Layout, keep: Path | None = None) -> Verdict:
         raise TrainError(f"{folder}: {failure(folder)} A failed run has nothing to be repeated.")
     before, asked = load_weights(folder / "best.safetensors")
     data_hash = json.loads(layout.card(own["corpus"]).read_text())["data_hash"]
-    if "point" not in own:
-        refuse_other_inputs(own, data_hash, folder, layout)
+    refuse_other_inputs(own, data_hash, folder, layout)
     first = read_traces(folder, own)
     with _place(keep) as made:
         aside = Aside(layout.results, made)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from avfusion.errors import CorpusError, DamagedError
+from avfusion.grids import SEES
 from avfusion.layout import Layout
 from avfusion.shards import read_table
 from avfusion.stamps import read_sealed, read_stamped, weights_digest
@@ -73,10 +74,17 @@ def features_now(own: dict[str, Any], layout: Layout) -> dict[str, str]:
     """What `inputs.features` of a run's settings would be with the features on disk now."""
     names = [name for part in own["features"].values() for name in part]
     paths = {name: layout.features(own["corpus"], name) / "index.parquet" for name in names}
+    lost = [path for path in paths.values() if not path.is_file()]
+    if lost:
+        raise CorpusError(
+            f"{lost[0]}: no such index, so nobody can tell whether runs of {own['corpus']} are of "
+            f"the features that are here. Run `snakemake all`."
+        )
     tables = {name: read_table(path).set_index("video") for name, path in paths.items()}
     have = [set(table.index[table["status"] == "ok"]) for table in tables.values()]
-    known = read_table(layout.manifest(own["corpus"]), columns=["video"])["video"]
-    videos = sorted(set.intersection(set(known), *have))
+    manifest = read_table(layout.manifest(own["corpus"]), columns=["video", "partition"])
+    seen = manifest["partition"].isin(SEES) if "point" in own else manifest["video"].notna()
+    videos = sorted(set.intersection(set(manifest["video"][seen]), *have))
     parts = {name: {v: table.loc[v, "sha256"] for v in videos} for name, table in tables.items()}
     return {
         name: hashlib.sha256(json.dumps(part).encode()).hexdigest() for name, part in parts.items()

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.functional_serializers import model_serializer
 
 from avfusion import modalities
-from avfusion.corruptions import trainable
+from avfusion.corruptions import find, trainable
 from avfusion.errors import ConfigError
 from avfusion.faults import faults, sentences
 from avfusion.registry import encoders, fusions
@@ -218,6 +218,16 @@ class Study(_Settings):
             "code": fingerprint(encoders.module(encoder), "avfusion.encoders.base"),
         }
 
+    def signal_cases(self) -> list[tuple[str, str, str]]:
+        """(corruption, level as text, encoder) of all that is encoded anew for robustness."""
+        return [
+            (name, f"{level:g}", encoder)
+            for name, levels in self.robustness.items()
+            for level in levels
+            for encoder in getattr(self.features, find(name)[0])
+            if find(name)[1].signal
+        ]
+
     def signal_settings(self, corpus: str, encoder: str) -> dict[str, Any]:
         """All that features of corrupted sound or pictures depend on besides their input files."""
         return {
@@ -240,8 +250,10 @@ class Study(_Settings):
     def robust_settings(self) -> dict[str, Any]:
         """All that runs on corrupted input depend on besides their input files."""
         own = self.model_dump(include={"fusions", "headline", "robustness", "seeds"})
-        code = "avfusion.corrupt", "avfusion.signals", "avfusion.trained"
-        return own | {"draw": self.statistics.seed, "code": fingerprint(*code)}
+        return own | {
+            "draw": self.statistics.seed,
+            "code": fingerprint("avfusion.robust_predict"),
+        }
 
 
 def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:

@@ -144,6 +144,9 @@ def _commands(corpus: str, runs: list[dict[str, Any]], study: Study, layout: Lay
         if "settings" in run
     ]
     lines.append(line(f"score {corpus}", study.score_settings(corpus)))
-    if study.robustness:
+    if study.robustness and study.corpora[corpus].task == "ratings":
+        for name, level, encoder in study.signal_cases():
+            settings = study.signal_settings(corpus, encoder)
+            lines.append(line(f"corrupt {corpus} {name} {level} {encoder}", settings))
         lines.append(line(f"robust {corpus}", study.robust_settings()))
     return [*lines, line("report --only tables", study.model_dump())]

@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from avfusion import corruptions, registry
+from avfusion import registry
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.settings import load

@@ -41,20 +41,11 @@ ROBUST_TABLES = [
 ] + (["losses.csv"] if study.robustness else [])
 
 
-SIGNALS = [
-    (name, f"{level:g}", encoder)
-    for name, levels in study.robustness.items()
-    for level in levels
-    for encoder in getattr(study.features, corruptions.find(name)[0])
-    if corruptions.find(name)[1].signal
-]
-
-
 def signals(wildcards):
     """Features of corrupted sound and pictures: a corruption, level and encoder each."""
     return [
         lay.corrupted(wildcards.corpus, name, float(level), encoder) / "index.parquet"
-        for name, level, encoder in SIGNALS
+        for name, level, encoder in study.signal_cases()
     ]
 
 

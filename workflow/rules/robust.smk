@@ -53,7 +53,7 @@ rule robust_part:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robust"),
+        code=fingerprint("avfusion.robust_predict"),
         settings=lambda wildcards: as_json(study.robust_settings()),
     shell:
         "avf robust {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "

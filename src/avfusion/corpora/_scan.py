@@ -26,6 +26,8 @@ from avfusion.corpora._digest import (
 from avfusion.corpora._tree import Folder, Tree
 
 log = logging.getLogger(__name__)
+Identity = tuple[int, int]
+"""Device and inode: what a folder is, by whatever name."""
 
 
 def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda folder: True) -> Tree:
@@ -45,21 +47,18 @@ def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda fo
 
 def _listed(root: Path) -> Tree:
     """All folders, several at a time: a file server answers slowly, but many questions at once."""
-    tree, seen, said = Tree(root, {}), set(), time.monotonic()
+    tree, said = Tree(root, {}), time.monotonic()
     with ThreadPoolExecutor(workers()) as pool:
-        open_jobs = {pool.submit(_list, root, "")}
+        open_jobs = {pool.submit(_list, root, "", frozenset())}
         while open_jobs:
             done, open_jobs = wait(open_jobs, return_when=FIRST_COMPLETED)
             for job in done:
-                folder, below, unread, hidden = job.result()
+                folder, below, within, unread, hidden = job.result()
                 tree.unread |= unread
                 tree.hidden += hidden
                 if folder is not None:
                     tree.folders[folder.path] = folder
-                # A link that leads back up would be followed for ever.
-                fresh = [path for path, identity in below if identity not in seen]
-                seen |= {identity for _, identity in below}
-                open_jobs |= {pool.submit(_list, root, path) for path in fresh}
+                open_jobs |= {pool.submit(_list, root, path, within) for path in below}
             if time.monotonic() - said > 5:
                 said = time.monotonic()
                 log.info(f"listing files: {len(tree):,} in {len(tree.folders):,} folders")
@@ -68,15 +67,22 @@ def _listed(root: Path) -> Tree:
 
 
 def _list(
-    root: Path, path: str
-) -> tuple[Folder | None, list[tuple[str, tuple[int, int]]], dict[str, str], int]:
-    """One folder's files, its folders, what cannot be looked at, and how many are hidden."""
+    root: Path, path: str, above: frozenset[Identity]
+) -> tuple[Folder | None, list[str], frozenset[Identity], dict[str, str], int]:
+    """One folder's files, its folders and what they lie within, what cannot be looked at, and how
+    many are hidden. above: the folders that this one lies within.
+
+    A link that leads back up would be followed for ever, and is not; two links to one folder are
+    two folders, whichever is listed first.
+    """
     rows, below, unread, hidden = [], [], {}, 0
     try:
+        state = (root / path).stat()
+        within = above | {(state.st_dev, state.st_ino)}
         with os.scandir(root / path) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        return None, [], {path or ".": f"{type(error).__name__}: {error.strerror}"}, 0
+        return None, [], above, {path or ".": f"{type(error).__name__}: {error.strerror}"}, 0
     for entry in found:
         own = f"{path}/{entry.name}" if path else entry.name
         if entry.name.startswith("."):
@@ -85,7 +91,7 @@ def _list(
         try:
             state = entry.stat()
             if entry.is_dir():
-                below.append((own, (state.st_dev, state.st_ino)))
+                below += [own] if (state.st_dev, state.st_ino) not in within else []
             elif entry.is_file():
                 rows.append((entry.name, state.st_size, state.st_mtime_ns))
         except OSError as error:  # a link to nowhere, or no permission
@@ -93,7 +99,8 @@ def _list(
     names, sizes, changed = zip(*rows, strict=True) if rows else ((), (), ())
     empty = np.zeros((len(rows), SIZE), np.uint8), np.zeros(len(rows), bool)
     numbers = np.array(sizes, np.int64), np.array(changed, np.int64)
-    return Folder(path, pa.array(names, pa.string()), *numbers, *empty), below, unread, hidden
+    listed = Folder(path, pa.array(names, pa.string()), *numbers, *empty)
+    return listed, below, within, unread, hidden
 
 
 def _hash(tree: Tree, folders: list[Folder], remembered: Remembered) -> None:

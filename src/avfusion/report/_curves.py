@@ -18,7 +18,8 @@ from avfusion.layout import Layout
 from avfusion.protocol import Protocol
 from avfusion.rating import DIMENSIONS
 from avfusion.report._estimate import read_rating
-from avfusion.robust import WHOLE, Case, cases
+from avfusion.robust_predict import WHOLE, cases
+from avfusion.signals import Case
 from avfusion.stats import MEAN, SUMS
 
 

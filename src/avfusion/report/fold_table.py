@@ -2,11 +2,15 @@
 
 Each fold is an entry of `corpora`; entries of one class, task and `group` are one split's. A video
 is tested in one fold, so the folds' sums side by side are those of the whole corpus: scores pooled
-over folds, their intervals and the exchange test follow as for one corpus. The sign test treats
+over folds, their intervals and the exchange test follow as for one corpus. Entries that test the
+same videos (one release under two options) are no folds and are not pooled: each video would count
+twice, and every interval would be too short. The sign test treats
 the (fold, seed) pairs as exchangeable though folds share training videos, so its p is a lower end.
 """
 
 import itertools
+import logging
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +27,7 @@ from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
 
+log = logging.getLogger(__name__)
 AREAS = pd.DataFrame(columns=["corpus", "corruption", "target", "fusion", "other"])
 
 
@@ -47,6 +52,13 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
     for name, entries in groups(study).items():
         folds = [scored[entry] for entry in entries if entry in scored]
         if len(folds) < 2:
+            continue
+        if twice := tested_twice(folds):
+            log.warning(
+                "%s: %s test the same %d videos, so they are no folds of one split and are not "
+                "pooled. Give each a `group` of its own.",
+                *(name, " and ".join(fold.corpus for fold in folds), len(twice)),
+            )
             continue
         whole = pooled(name, folds)
         points, pairs = summary(whole, folds, study), paired(whole, folds, study)
@@ -73,6 +85,12 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
     _text.write_csv(layout.tables / "folds.csv", pd.concat(rows, ignore_index=True))
     _text.write_page(layout.tables / "folds.md", "Folds", shown)
     _text.write_text(layout.tables / "folds.tex", "\n".join(typeset))
+
+
+def tested_twice(folds: list[Scored]) -> list[str]:
+    """Videos that more than one fold is scored on, by name."""
+    counts = Counter(video for fold in folds for video in {*fold.videos, *fold.missing})
+    return sorted(video for video, count in counts.items() if count > 1)
 
 
 def pooled(name: str, folds: list[Scored]) -> Scored:

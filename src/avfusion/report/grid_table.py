@@ -11,15 +11,17 @@ from avfusion.layout import Layout
 from avfusion.report import _text
 from avfusion.report._text import markdown, number
 
-HEAD = ["fusion", "points", "chosen", "validation CCC", "least", "failed", "tries"]
+HEAD = ["fusion", "points", "chosen", "validation", "least", "failed", "tries"]
 
 
 def write_grids(study: dict[str, Any], layout: Layout) -> None:
-    """Write a row a corpus and fusion, where any fusion has a grid; else nothing.
+    """Write a row a corpus and fusion; without any grid, the tables of an earlier study go.
 
     study: `Study.model_dump()`. Reads only chosen.json.
     """
     if not any(grid_of(study, name) for name in study["fusions"]):
+        for path in layout.tables.glob("grids.*"):
+            path.unlink()
         return
     rows = [_row(c, name, study, layout) for c in study["corpora"] for name in study["fusions"]]
     table = pd.DataFrame(rows)
