@@ -16,6 +16,7 @@ from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
 from avfusion.registry import encoders
 from avfusion.shards import deal, shard_path, write_table
+from avfusion.twins import share_features
 from avfusion.whole import file_digest, write_text
 
 log = logging.getLogger(__name__)
@@ -123,10 +124,13 @@ class Job:
     def encode(self, video: str) -> dict[str, Any]:
         """The index row of one video; refuses what gives no features."""
         record = self.open(video)
-        key = self._key(identity(record))
+        named = identity(record)
+        key = self._key(named)
         windows = self.own["windows"]
         ends_s = clip_ends(record.duration_s, windows["hop_s"])
         kept = _kept(self.folder, video, key, ends_s)
+        if kept is None and share_features(self.folder, video, key):
+            kept = _kept(self.folder, video, key, ends_s)
         if kept is not None:
             return kept
         if len(ends_s) == 0:

@@ -17,6 +17,7 @@ from avfusion.media.apart import read_apart
 from avfusion.media.person import Person
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
+from avfusion.twins import share_record
 
 _INDEX = {
     "video": "string",
@@ -42,8 +43,9 @@ def run_shard(
 ) -> None:
     """Read the shard's videos below `root` into layout.media(corpus), and write its table.
 
-    A video that was read before with the same content, settings and code is left as it is. One
-    that cannot be read fails alone, with its reason in its row. Records of videos that are no
+    A video that was read before with the same content, settings and code is left as it is, and
+    one that another corpus of the study read so is shared with it. One that cannot be read fails
+    alone, with its reason in its row. Records of videos that are no
     longer in the manifest are removed: whoever withdraws leaves no face behind.
     """
     manifest = pd.read_parquet(layout.manifest(corpus))
@@ -80,6 +82,8 @@ def _row(
     if meta is None:
         for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
             shutil.rmtree(stale, ignore_errors=True)
+        meta = share_record(folder, key)
+    if meta is None:
         began = time.monotonic()
         meta, reason = read_apart(root / video.path, folder, settings, key, person)
         meta["seconds"] = time.monotonic() - began

@@ -1,0 +1,91 @@
+"""What instances of one corpus have alike is made once: the second has a hard link to the first's.
+
+Equal keys name equal content, settings and code, so whatever lies under an equal key is what would
+be made. Nothing of ours changes a file in place: who makes its own anew leaves the other's alone,
+and who removes its own leaves the other's there.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from avfusion.errors import MediaError
+from avfusion.media.store import MediaRecord
+
+_GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)
+"""The other may go, change or be damaged meanwhile; then there is nothing to share."""
+
+
+def second_name(file: Path, name: Path) -> None:
+    """`name` becomes the same file, or a copy where the file system has no links (or is another).
+
+    Whole or absent, as all that is written.
+    """
+    half = name.with_name(f".{name.stem}.half{os.getpid()}{name.suffix}")
+    half.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(file, half)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copy2(file, half)
+        os.replace(half, name)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def share_record(folder: Path, key: str) -> dict[str, Any] | None:
+    """Make media record `folder` of another corpus' with this key; its meta, None without any."""
+    for stamp in _others(folder.parent, f"{escape(folder.name)}/meta.json"):
+        half = folder.with_name(f"{folder.name}.half{os.getpid()}")
+        with contextlib.suppress(*_GONE):
+            if json.loads(stamp.read_text()).get("key") != key:
+                continue
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir(parents=True)
+            files = [file for file in stamp.parent.iterdir() if file != stamp]
+            for file in [*files, stamp]:  # the stamp last: it speaks for all that came before it
+                second_name(file, half / file.name)
+            record = MediaRecord.open(half)
+            if record.meta.get("key") == key and _sound(record):
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(half, folder)
+                return record.meta
+        shutil.rmtree(half, ignore_errors=True)
+    return None
+
+
+def _sound(record: MediaRecord) -> bool:
+    """Whether its files can be read to their ends: damage must not spread, it is read anew."""
+    rows, mel = len(record.frames), record.logmel
+    with zipfile.ZipFile(record.folder / "faces.zip") as faces:
+        return faces.testzip() is None and bool(rows) and mel.ndim == 2
+
+
+def share_features(folder: Path, video: str, key: str) -> bool:
+    """Features of `video` below another corpus, under this key, get a name in `folder` too.
+
+    The caller checks what is there then, as it would its own.
+    """
+    for stamp in _others(folder.parent, f"{folder.name}/{escape(video)}.json"):
+        with contextlib.suppress(*_GONE):
+            if json.loads(stamp.read_text()).get("key") == key:
+                folder.mkdir(parents=True, exist_ok=True)
+                for ending in (".npy", ".times.npy", ".json"):
+                    second_name(stamp.with_name(video + ending), folder / (video + ending))
+                return True
+    return False
+
+
+def _others(corpus: Path, pattern: str) -> Iterator[Path]:
+    """Files of that pattern below the corpora that stand beside this one."""
+    for found in sorted(corpus.parent.glob(f"*/{pattern}")):
+        if corpus not in found.parents:
+            yield found
