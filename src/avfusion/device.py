@@ -45,6 +45,15 @@ def chosen() -> torch.device:
     return torch.device("cpu")
 
 
+def take(number: int) -> None:
+    """Make one of the visible GPUs this process' own: the `number`-th, counted round and round.
+
+    Jobs of one machine that count their shards from 0 so spread over its GPUs.
+    """
+    if chosen().type == "cuda":
+        torch.cuda.set_device(number % torch.cuda.device_count())
+
+
 def be_deterministic() -> None:
     """Same order of every sum on the same device; a GPU warns where PyTorch has no such form."""
     on_gpu = chosen().type == "cuda"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avfusion import device
+from avfusion import device, ranks
 from avfusion.checkpoint import key, load_state, save_history, save_state, save_weights, state_key
 from avfusion.errors import DamagedError, RunError
 
@@ -65,14 +65,16 @@ def fit(
     row of numbers with the key "score" (higher is better; called in eval mode without gradients).
     Build the model inside `deterministic(seed)` too. `folder` receives state.pt and epochs.csv
     after each epoch and best.safetensors at the end. A killed fit goes on from its last whole
-    epoch; a finished one is not redone; a state of other settings is superseded.
+    epoch; a finished one is not redone; a state of other settings is superseded. Of processes that
+    fit together (`avfusion.ranks`) all read the state, and the first writes.
     """
     rule = {"epochs": epochs, "lr": lr, "weight_decay": weight_decay, "patience": patience}
     settings_key = key({**settings, "fit": {**rule, "seed": seed, "name": name}})
     with deterministic(seed):
         run = _Run(model.to(device.chosen()), folder, settings_key, name, lr, weight_decay)
         run.resume()
-        save_history(folder / "epochs.csv", run.history)  # none of other settings is left behind
+        run.write_history()  # none of other settings is left behind
+        run.learner = ranks.shared(run.model)
         while not run.finished(epochs, patience):
             generator = run.start_epoch(seed)
             mean = _epoch(run, batches(generator), loss, epochs)
@@ -87,6 +89,7 @@ class _Run:
         self, model: nn.Module, folder: Path, settings_key: str, name: str, *rule: float
     ) -> None:
         self.model, self.folder, self.key, self.name = model, folder, settings_key, name
+        self.learner = model
         lr, weight_decay = rule
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
         self.history: list[dict[str, float]] = []
@@ -159,14 +162,19 @@ class _Run:
         if not self.best:
             reason = "no epoch gave a finite validation score: predictions or gold are constant."
             raise RunError(self.name, reason, f"Look at {self.folder / 'epochs.csv'}.")
-        save_history(self.folder / "epochs.csv", self.history)
+        self.write_history()
         self.model.load_state_dict(self.best)
         self.model.eval()
         best = self.folder / "best.safetensors"
-        save_weights(best, self.best, settings)
+        if ranks.first():
+            save_weights(best, self.best, settings)
         reached = (self.name, self.best_score, self.best_epoch, self.epoch)
         log.info("%s: best score %.4f in epoch %d of %d", *reached)
         return FitResult(best, self.best_score, self.best_epoch, self.epoch)
+
+    def write_history(self) -> None:
+        if ranks.first():
+            save_history(self.folder / "epochs.csv", self.history)
 
     def _save(self) -> None:
         state = {
@@ -177,8 +185,9 @@ class _Run:
             "best_score": self.best_score,
             "history": self.history,
         }
-        save_state(self.folder / "state.pt", state, self.key)
-        save_history(self.folder / "epochs.csv", self.history)
+        if ranks.first():
+            save_state(self.folder / "state.pt", state, self.key)
+        self.write_history()
 
 
 def _epoch(
@@ -187,7 +196,7 @@ def _epoch(
     """One pass over the batches; returns their mean loss."""
     total, count = 0.0, 0
     for count, batch in enumerate(batches, start=1):
-        value = loss(run.model, device.moved(batch, device.chosen()))
+        value = loss(run.learner, device.moved(batch, device.chosen()))
         if not value.isfinite():
             raise run.diverged(f"loss is {value.item()}", f"batch {count}")
         run.optimiser.zero_grad()

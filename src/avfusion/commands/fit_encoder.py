@@ -13,11 +13,23 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("corpus")
     sub.add_argument("encoder")
     settings_option(sub)
+    said = (
+        "fit in N processes, each with a part of every batch and a GPU of its own if there is any"
+    )
+    sub.add_argument("--processes", type=int, default=1, metavar="N", help=said)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Do it; an expected failure is an `AvfError`."""
+    import json
+
+    from avfusion import ranks
     from avfusion.encoders.base import fit
 
     own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
-    fit(args.corpus, own, layout(args))
+    if args.processes > 1 and not ranks.started():
+        words = ["fit-encoder", args.corpus, args.encoder, "--results", str(layout(args).results)]
+        return ranks.launch([*words, "--settings", json.dumps(own)], args.processes)
+    with ranks.joined():
+        fit(args.corpus, own, layout(args))
+    return 0

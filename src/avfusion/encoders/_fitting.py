@@ -7,6 +7,7 @@ example at time t is paired with the gold at `t + delay_s`. Gold of other partit
 import json
 import logging
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from avfusion import device
+from avfusion import device, ranks
 from avfusion.checkpoint import load_weights
 from avfusion.encoders._records import Records
 from avfusion.errors import TrainError
@@ -95,6 +96,7 @@ class FittedEncoder:
         with deterministic(self.recipe.seed):
             net = self.new_net(own)
             self.prepare(net, train.inputs)
+            net = ranks.of_whole_batches(net)
         r = self.recipe
         stated = {"own": _lasting(own), **rating.stated()}
         settings = {**stated, "examples": content_hash(*train, *validation)}
@@ -102,7 +104,7 @@ class FittedEncoder:
         fit(
             net,
             batches=self._batches(train),
-            loss=lambda model, batch: ccc_loss(model(batch.inputs)[1], batch.gold),
+            loss=_loss,
             validate=lambda model: _validate(model, validation, rating.names),
             folder=folder,
             settings=settings,
@@ -113,8 +115,9 @@ class FittedEncoder:
             seed=r.seed,
             name=own["encoder"],
         )
-        said = settings | {"machine": machine_state(device.gpu())}
-        write_text(folder / "settings.json", json.dumps(said, indent=1) + "\n")
+        said = settings | {"machine": machine_state(device.gpu()) | _together()}
+        if ranks.first():
+            write_text(folder / "settings.json", json.dumps(said, indent=1) + "\n")
 
     def load(self, path: Path, own: dict[str, Any]) -> None:
         """Read fitted weights; refuses those of other settings."""
@@ -135,7 +138,7 @@ class FittedEncoder:
             for chosen in order.split(self.recipe.batch):
                 if len(chosen) > 1:  # batch normalisation and concordance need two
                     inputs = self.augment(train.inputs[chosen], generator)
-                    yield Examples(inputs, train.gold[chosen])
+                    yield Examples(inputs[ranks.part(len(chosen))], train.gold[chosen])
 
         return batches
 
@@ -171,6 +174,15 @@ class FittedEncoder:
         return Examples(torch.cat(inputs), torch.cat(golds))
 
 
+def _loss(model: nn.Module, batch: Examples) -> Tensor:
+    """CCC loss of a whole batch, of which `inputs` is the part of this process."""
+    return ccc_loss(ranks.gathered(model(batch.inputs)[1], len(batch.gold)), batch.gold)
+
+
+def _together() -> dict[str, int]:
+    return {"processes": ranks.count()} if ranks.count() > 1 else {}
+
+
 def _lasting(own: dict[str, Any]) -> dict[str, Any]:
     """The settings that numbers depend on: not where the corpus lies."""
     return {key: value for key, value in own.items() if key != "root"}
@@ -185,9 +197,15 @@ def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
 
 
 def _validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
-    """CCC of each target over all rated examples; the score is their mean."""
-    chunks = (device.moved(x, device.of(model)) for x in validation.inputs.split(CHUNK))
-    prediction = torch.cat([model(x)[1].cpu() for x in chunks])  # (N, K)
+    """CCC of each target over all rated examples; the score is their mean.
+
+    Processes that fit together take chunks in turn; a sum with zeros brings them together.
+    """
+    prediction = torch.zeros(validation.gold.shape, device=device.of(model))  # (N, K)
+    chunks = zip(validation.inputs.split(CHUNK), prediction.split(CHUNK), strict=True)
+    for inputs, out in islice(chunks, ranks.rank(), None, ranks.count()):
+        out.copy_(model(device.moved(inputs, out.device))[1])
+    prediction = ranks.summed(prediction).cpu()
     found = {}
     for column, dimension in enumerate(names):
         rated = ~validation.gold[:, column].isnan()

@@ -1,0 +1,88 @@
+"""A fit of a fitted encoder's own network on drawn examples, in one process or in several forked.
+
+As a script: `python small_ranks.py FOLDER ENCODER PROCESSES [KILL_AFTER_EPOCH]`.
+"""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from avfusion import ranks
+from avfusion.encoders import _fitting
+from avfusion.fit import deterministic, fit
+from avfusion.registry import encoders
+
+SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64)}
+OWN = {"media": {"mel_bands": 64}}
+
+
+def examples(name: str, count: int, seed: int) -> _fitting.Examples:
+    """Noise whose level shows the first target and whose spread the second; some unrated."""
+    draw = torch.Generator().manual_seed(seed)
+    gold = torch.rand(count, 2, generator=draw) * 2 - 1  # (N, 2)
+    x = torch.randn(count, *SHAPES[name], generator=draw)
+    x = 8 * x * (1.5 + gold[:, 1, None, None]) + 20 * gold[:, 0, None, None]
+    gold[::7, 0] = float("nan")
+    return _fitting.Examples(x.half(), gold)
+
+
+def small_fit(folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: int = 0) -> None:
+    """Fit as `FittedEncoder.fit` does; killed by itself after epoch `stop`, if there is one."""
+    encoder = encoders.get(name)(epochs=epochs, batch=batch, dim=8)
+    train, validation = examples(name, 77, seed=1), examples(name, 40, seed=2)
+    with deterministic(0):
+        net = ranks.of_whole_batches(encoder.new_net(OWN))
+
+    def validate(model: torch.nn.Module) -> dict[str, float]:
+        found = _fitting._validate(model, validation, ("valence", "arousal"))
+        history = (folder / "epochs.csv").read_text().splitlines()[1:]
+        if stop and len(history) == stop:
+            os._exit(9)  # as a kill would end it, in the next epoch
+        return found
+
+    rule = {"epochs": epochs, "lr": 1e-3, "weight_decay": 1e-2, "patience": epochs, "seed": 0}
+    fit(
+        net,
+        batches=encoder._batches(train),
+        loss=_fitting._loss,
+        validate=validate,
+        folder=folder,
+        settings={},
+        name=name,
+        **rule,
+    )
+
+
+def together(folder: Path, name: str, processes: int, **how: int) -> list[int]:
+    """The same in forked processes over Gloo; their exit statuses."""
+    folder.mkdir(parents=True, exist_ok=True)
+    meeting = folder / f"meeting{os.getpid()}"
+    meeting.unlink(missing_ok=True)
+    children = []
+    for rank in range(processes):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                dist.init_process_group(
+                    "gloo", f"file://{meeting}", rank=rank, world_size=processes
+                )
+                small_fit(folder, name, **how)
+                code = 0
+            except Exception:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder, name, processes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    stop = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    sys.exit(max(map(abs, together(folder, name, processes, stop=stop))))

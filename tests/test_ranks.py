@@ -1,0 +1,68 @@
+"""Processes fit what one does, over Gloo on the CPU; a fit that was killed goes on where it was."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import synthetic_media as media
+from avfusion.checkpoint import load_weights
+from avfusion.encoders import base
+
+SMALL = Path(__file__).with_name("small_ranks.py")
+CPU = {**os.environ, "AVF_DEVICE": "cpu"}
+
+
+def small(folder: Path, name: str, processes: int, *stop: int) -> int:
+    """Exit status of a fit of 77 examples in batches of 19: parts of unequal size, dropout on."""
+    words = [sys.executable, SMALL, folder, name, str(processes), *map(str, stop)]
+    return subprocess.run(words, env=CPU, check=False).returncode
+
+
+def assert_close(one: Path, other: Path) -> None:
+    expected, found = (load_weights(folder / "best.safetensors")[0] for folder in (one, other))
+    assert expected.keys() == found.keys()
+    for key, tensor in expected.items():
+        torch.testing.assert_close(found[key], tensor, rtol=1e-5, atol=1e-5, msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["face_cnn"])
+def test_two_and_three_processes_fit_what_one_does(name, tmp_path):
+    for processes in (1, 2, 3):
+        assert small(tmp_path / str(processes), name, processes) == 0
+    for processes in (2, 3):
+        assert_close(tmp_path / "1", tmp_path / str(processes))
+
+
+@pytest.mark.slow
+def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tmp_path):
+    whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))
+    assert small(whole, "face_cnn", 2) == 0
+    for folder, processes in ((killed, 2), (alone, 1)):
+        assert small(folder, "face_cnn", 2, 1) == 9
+        assert not (folder / "best.safetensors").exists()
+        epochs = (folder / "epochs.csv").read_text().splitlines()
+        assert len(epochs) == 2, "one epoch was done before the kill"
+        assert small(folder, "face_cnn", processes) == 0
+    for name in ("best.safetensors", "epochs.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert_close(whole, alone)
+
+
+@pytest.mark.slow
+def test_the_command_fits_in_two_processes_what_it_fits_in_one(tmp_path):
+    own = media.settings("face_cnn", epochs=1, batch=37)
+    partitions = {"train": 2, "validation": 1}
+    one, two = (media.make_corpus(tmp_path / n, partitions, seconds=3) for n in ("1", "2"))
+    base.fit("tiny", own, one)
+    words = ["fit-encoder", "tiny", "face_cnn", "--results", two.results, "--processes", "2"]
+    command = [sys.executable, "-m", "avfusion.cli", *words, "--settings", json.dumps(own)]
+    subprocess.run(command, env=CPU, check=True)
+    assert_close(one.encoder("tiny", "face_cnn"), two.encoder("tiny", "face_cnn"))
+    said = json.loads((two.encoder("tiny", "face_cnn") / "settings.json").read_text())
+    assert said["machine"]["processes"] == 2
