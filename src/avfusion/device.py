@@ -57,7 +57,8 @@ def take(number: int) -> None:
 def be_deterministic() -> None:
     """Same order of every sum on the same device; a GPU warns where PyTorch has no such form."""
     on_gpu = chosen().type == "cuda"
-    torch.use_deterministic_algorithms(True, warn_only=on_gpu)
+    # As use_deterministic_algorithms, but without an import of Inductor, which nothing here uses.
+    torch.set_deterministic_debug_mode("warn" if on_gpu else "error")
     torch.backends.cudnn.allow_tf32 = not on_gpu and torch.backends.cudnn.allow_tf32
 
 

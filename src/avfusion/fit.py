@@ -33,7 +33,7 @@ class FitResult:
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
     """Same seed, same numbers: one thread, so a machine's core count changes no sum's order."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
     device.be_deterministic()
     torch.manual_seed(seed)
@@ -41,7 +41,7 @@ def deterministic(seed: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(strict)
 
 
 def fit(

@@ -7,7 +7,7 @@ row; sums end in (V, 6).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtr
 
 from avfusion import stats
 
@@ -89,7 +89,7 @@ def margin_p(samples: np.ndarray, value: float, videos: int, margin: float) -> f
 def _tail(wrong: np.ndarray, videos: int) -> float:
     """p from the draws (N,) on the wrong side; the inverse of the widening in `stats.interval`."""
     share = min((1 + wrong.sum()) / (1 + len(wrong)), 1 - 1e-9)
-    return float(t.cdf(norm.ppf(share) * np.sqrt((videos - 1) / videos), videos - 1))
+    return float(stdtr(videos - 1, ndtri(share) * np.sqrt((videos - 1) / videos)))
 
 
 def _means(sums: np.ndarray, weight: np.ndarray, how: How) -> np.ndarray:

@@ -7,7 +7,7 @@ speaks of other videos, the standard deviation over seeds of other trainings.
 """
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 MEAN = "mean"
 """The name of the last score, the mean over targets; rankings and claims are in it."""
@@ -132,7 +132,7 @@ def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
     """
     if videos < 2:
         return np.full((2, *samples.shape[:-1]), np.nan)
-    tail = norm.cdf(np.sqrt(videos / (videos - 1)) * t.ppf(alpha / 2, videos - 1))
+    tail = ndtr(np.sqrt(videos / (videos - 1)) * stdtrit(videos - 1, alpha / 2))
     finite = np.isfinite(samples).all(axis=-1)
     filled = np.where(np.isfinite(samples), samples, 0.0)
     ends = np.quantile(filled, [tail, 1 - tail], axis=-1)
