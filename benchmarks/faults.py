@@ -188,7 +188,7 @@ def mounted(kind: str) -> Case:
             shutil.copytree(kept, results, dirs_exist_ok=True)
             filler = results / "filler"
             if kind == "full":
-                with filler.open("wb") as file, contextlib.suppress(OSError):
+                with contextlib.suppress(OSError), filler.open("wb") as file:
                     while True:
                         file.write(b"0" * 4096)
                         file.flush()
