@@ -60,7 +60,7 @@ def test_a_perfect_prediction_of_the_stimulus_scores_one(name, lag_s):
     gold = curve(time_s, 0.5 * np.sin(0.2 * (time_s - lag_s)))
     ends_s = np.arange(-5, 61, 0.16)
     trace = curve(ends_s, 0.5 * np.sin(0.2 * ends_s))
-    used = protocol.load(name, FOLDER).model_copy(update={"smoothing": None})
+    used = protocol.load(name, FOLDER).model_copy(update={"smoothing": None, "postprocess": None})
     pairs = protocol.apply(used, trace, gold, dict.fromkeys(DIMENSIONS, lag_s))
     for dimension in DIMENSIONS:
         assert ccc(*pairs[dimension]) > 0.9999

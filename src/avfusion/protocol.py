@@ -8,27 +8,31 @@ file in `config/protocols` and its source. The way of one video, in this order:
     2. predictions are clipped;
     3. unrated frames become the pair (0, 0), or stay NaN until step 5;
     4. predictions are smoothed;
-    5. unrated frames are dropped.
+    5. frames between the instants of `step_s` and unrated frames are dropped.
+
+With `postprocess`, predictions go through a chain fitted on train (postprocess.py) after step 1.
 
 Rescaling comes last and looks at all videos of a partition at once. Numbers of a rule (the ends of
 `clip`, zeros) are on [-1, 1] and moved onto the corpus' scale: 0 is its middle.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy.ndimage import uniform_filter1d
 
 from avfusion.errors import ConfigError
 from avfusion.rating import Rating
 from avfusion.registry import near
+from avfusion.series import instants, shift, smooth
 from avfusion.stats import CLASS_SUMS, SUMS
 from avfusion.yamls import read_mapping
 
 Pair = tuple[np.ndarray, np.ndarray]
+Post = Mapping[str, Callable[[np.ndarray, float], np.ndarray]]
 VALENCE_AROUSAL = Rating()
 
 
@@ -60,6 +64,8 @@ class Protocol(_Settings):
     clip: tuple[float, float] | None = None
     smoothing: Smoothing | None = None
     rescale: Literal["gold_minmax_mean"] | None = None
+    postprocess: Literal["avec"] | None = None
+    step_s: Annotated[float, Field(gt=0)] | None = None
     leaks: bool = Field(False, description="The rule uses the gold it is scored on.")
 
     @property
@@ -116,47 +122,50 @@ def apply(
     gold: pd.DataFrame,
     delay_s: dict[str, float],
     rating: Rating = VALENCE_AROUSAL,
+    post: Post | None = None,
 ) -> dict[str, Pair]:
     """Predictions and gold of one video as scored: {target: ((N,), (N,))}, N frames.
 
     trace: `time_s` and the targets in stimulus time. gold: the same columns in rating time,
-    NaN = unrated, both sorted by time. Rescaling is left to `rescale`.
+    NaN = unrated, both sorted by time. post: what `postprocess` was fitted to. Rescaling is left to
+    `rescale`.
     """
+    if protocol.postprocess and post is None:
+        name = f"Protocol {protocol.name!r} is fitted to traces of train, which are not here."
+        raise ConfigError(f"{name} Give the study another headline; this can stand beside it.")
     pairs = {}
     zero = rating.outward(0.0)
-    for dimension in rating.names:
-        g = gold[dimension].to_numpy(float)
+    time_s = gold["time_s"].to_numpy(float)
+    kept = instants(time_s, protocol.step_s)
+    for dimension, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
         rated = ~np.isnan(g)
-        lag_s = delay_s.get(dimension, 0.0) if protocol.delay == "corpus" else 0.0
-        p = shift(trace, dimension, gold["time_s"].to_numpy(float), lag_s)
+        if post:
+            p = post[dimension](p, float(np.median(np.diff(time_s))) if len(g) > 1 else 1.0)
         p = np.clip(p, *map(rating.outward, protocol.clip)) if protocol.clip else p
         if protocol.unrated == "zero":
             p, g = np.where(rated, p, zero), np.where(rated, g, zero)
         if protocol.smoothing:
             width = protocol.smoothing.width(dimension)
             p = smooth(p, width, protocol.smoothing.edges, zero)
-        if protocol.unrated == "drop":
-            p, g = p[rated], g[rated]
-        pairs[dimension] = p, g
+        used = kept & rated if protocol.unrated == "drop" else kept
+        pairs[dimension] = p[used], g[used]
     return pairs
 
 
-def shift(trace: pd.DataFrame, dimension: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
-    """The trace at instants `at_s` (N,) of the gold's time line; raters lag by `delay_s`."""
-    time_s = trace["time_s"].to_numpy(float) + delay_s
-    return np.interp(at_s, time_s, trace[dimension].to_numpy(float))
-
-
-def smooth(x: np.ndarray, width: int, edges: str, zero: float = 0.0) -> np.ndarray:
-    """Box filter of `width` frames over (N,); beyond the edges lies `zero` or the nearest value.
-
-    >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
-    [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]
-    """
-    if not len(x):
-        return x
-    mode = "constant" if edges == "zero" else "nearest"
-    return uniform_filter1d(x, width, mode=mode, cval=zero)
+def aligned(
+    protocol: Protocol,
+    trace: pd.DataFrame,
+    gold: pd.DataFrame,
+    delay_s: dict[str, float],
+    rating: Rating,
+) -> dict[str, Pair]:
+    """Step 1: predictions and gold of one video on the gold's time line, NaN = unrated."""
+    found = {}
+    for name in rating.names:
+        lag_s = delay_s.get(name, 0.0) if protocol.delay == "corpus" else 0.0
+        p = shift(trace, name, gold["time_s"].to_numpy(float), lag_s)
+        found[name] = p, gold[name].to_numpy(float)
+    return found
 
 
 def rescale(protocol: Protocol, pairs: list[Pair]) -> list[Pair]:

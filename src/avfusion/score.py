@@ -8,13 +8,14 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion import postprocess
 from avfusion import protocol as protocols
 from avfusion.errors import CorpusError
 from avfusion.layout import Layout
@@ -55,6 +56,7 @@ def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
     rules = [protocols.load(name) for name in study["protocols"]]
     data = _read_corpus(corpus, study, layout)
     scores, sums, missing = [], [], dict(data.missing)
+    fitted = {rule.name: {} for rule in rules if rule.postprocess}
     runs = [(fusion, seed) for fusion in study["fusions"] for seed in study["seeds"]]
     told = time.monotonic()
     for done, run in enumerate(runs, start=1):
@@ -63,7 +65,12 @@ def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
             said = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
             missing.setdefault(video, ("train", said))
         for rule in rules:
-            table = _sums(data, run, rule, traces)
+            how = data.gold, data.partition, data.delay_s, data.rating
+            post = postprocess.of_run(rule, traces, *how)
+            if post and traces:
+                own = {target: asdict(chain) for target, chain in post.items()}
+                fitted[rule.name]["{}/seed{}".format(*run)] = own
+            table = _sums(data, run, rule, traces, post)
             scores += _scores(data, run, rule, table, note)
             sums.append(table)
         if time.monotonic() - told > 5 or done == len(runs):
@@ -76,6 +83,7 @@ def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
     table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
     write_text(folder / "missing.csv", table.to_csv(index=False))
     used = {rule.name: rule.model_dump() for rule in rules}
+    used |= {name: used[name] | {"fitted": chains} for name, chains in fitted.items()}
     write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
 
 
@@ -136,10 +144,16 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
     return {v: rows.sort_values("time_s") for v, rows in table.groupby("video", sort=True)}, ""
 
 
-def _sums(data: _Corpus, run: Run, rule: Protocol, traces: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _sums(
+    data: _Corpus,
+    run: Run,
+    rule: Protocol,
+    traces: dict[str, pd.DataFrame],
+    post: dict[str, Any],
+) -> pd.DataFrame:
     """The sums of every scored video and target under one protocol."""
     videos = [v for v in data.partition if v in traces and v in data.gold]
-    how = data.delay_s, data.rating
+    how = data.delay_s, data.rating, post
     pairs = {v: protocols.apply(rule, traces[v], data.gold[v], *how) for v in videos}
     rows = []
     for part in dict.fromkeys(data.partition.values()):

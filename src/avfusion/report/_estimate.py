@@ -75,7 +75,8 @@ def read_rules(corpus: str, study: dict[str, Any], layout: Layout) -> list[Proto
     absent = [name for name in study["protocols"] if name not in used]
     if absent:
         raise AvfError(f"{corpus}: not scored under {', '.join(absent)}. Run `avf score {corpus}`.")
-    return [Protocol.model_validate(used[name]) for name in study["protocols"]]
+    rules = [{k: v for k, v in used[name].items() if k != "fitted"} for name in study["protocols"]]
+    return [Protocol.model_validate(rule) for rule in rules]
 
 
 def read_scored(

@@ -1,0 +1,40 @@
+"""Predictions and ratings as series in time: cut to instants, shifted, smoothed."""
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import uniform_filter1d
+
+
+def instants(time_s: np.ndarray, step_s: float | None) -> np.ndarray:
+    """Which of the ascending instants (N,) are scored: the first at or after 0, step_s, 2 step_s, …
+
+    All of them where `step_s` is None.
+
+    >>> instants(np.arange(6) * 0.2, 0.4).tolist()
+    [True, False, True, False, True, False]
+    """
+    kept = np.ones(len(time_s), bool)
+    if step_s is None or not len(time_s):
+        return kept
+    wanted = np.arange(int(time_s[-1] / step_s + 1e-6) + 1) * step_s
+    kept[:] = False
+    kept[np.searchsorted(time_s, wanted - 1e-6).clip(max=len(time_s) - 1)] = True
+    return kept
+
+
+def shift(trace: pd.DataFrame, dimension: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
+    """The trace at instants `at_s` (N,) of the gold's time line; raters lag by `delay_s`."""
+    time_s = trace["time_s"].to_numpy(float) + delay_s
+    return np.interp(at_s, time_s, trace[dimension].to_numpy(float))
+
+
+def smooth(x: np.ndarray, width: int, edges: str, zero: float = 0.0) -> np.ndarray:
+    """Box filter of `width` frames over (N,); beyond the edges lies `zero` or the nearest value.
+
+    >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
+    [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]
+    """
+    if not len(x):
+        return x
+    mode = "constant" if edges == "zero" else "nearest"
+    return uniform_filter1d(x, width, mode=mode, cval=zero)
