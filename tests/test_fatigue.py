@@ -46,9 +46,9 @@ def test_what_no_segment_covers_and_where_levels_meet_is_unrated(tree, tmp_path)
     gold = pd.read_parquet(opened(tree, tmp_path).gold("fatigue")).set_index(["video", "time_s"])
     level = gold["fatigue"]
     assert level["s01_v1"].isna().sum() == 1
-    assert np.isnan(level["s01_v1", 4.0])
+    assert np.isnan(level["s01_v1", 5.0])
     assert level["s01_v2"].loc[2.6:4.9].isna().all()
-    assert level["s04_v1"].loc[4.1:].isna().all()
+    assert level["s04_v1"].loc[5.1:].isna().all()
     assert level["late__s02_v1"].eq(10).all()
     assert level["s01_v2", 0.25] == 4.5
 

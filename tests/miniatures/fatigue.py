@@ -11,11 +11,11 @@ HZ, SECONDS = 10, 8.0
 OPTIONS = {"videos": 6, "subjects": 4, "rating_hz": 2.0}
 # video -> (subject, (start_s, end_s, level)s): a gap in coverage, a half level, an unrated segment
 SEGMENTS = {
-    "s01_v1.mp4": ("s01", ((0, 4, 3), (4, 8, 6))),
+    "s01_v1.mp4": ("s01", ((0, 5, 3), (5, 8, 6))),
     "s01_v2.mp4": ("s01", ((0, 2.5, 4.5), (5, 8, 7))),
     "late/s02_v1.mp4": ("s02", ((0, 8, 10),)),
     "s03_v1.avi": ("s03", ((0, 3.2, 0), (3.2, 8, 2))),
-    "s04_v1.mp4": ("s04", ((0, 4, 1), (4, 8, ""))),
+    "s04_v1.mp4": ("s04", ((0, 5, 1), (5, 8, ""))),
     "s04_v2.mp4": ("s04", ((0, 5, 8), (5, 8, 5))),
 }
 MUTE = "s03_v1.avi"
@@ -62,23 +62,23 @@ FAULTS = {
         line(MANIFEST, 1, "video,subject,start,end_s,level"), "tree", "no column 'start_s'"
     ),
     "a word as a level": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,s01,4,8,tired"), "manifest lines",
+        line(MANIFEST, 3, "s01_v1.mp4,s01,5,8,tired"), "manifest lines",
         "manifest.csv:3: level is 'tired'",
     ),
     "a cell too few": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,s01,4,8"), "manifest lines",
+        line(MANIFEST, 3, "s01_v1.mp4,s01,5,8"), "manifest lines",
         "manifest.csv:3: expected 5 cells",
     ),
     "a segment that ends before it begins": Fault(
         line(MANIFEST, 3, "s01_v1.mp4,s01,8,4,6"), "manifest lines", "manifest.csv:3: 8 … 4 s"
     ),
     "a path out of the folder": Fault(
-        line(MANIFEST, 3, "../s01_v1.mp4,s01,4,8,6"), "manifest lines", "manifest.csv:3: '../s01",
+        line(MANIFEST, 3, "../s01_v1.mp4,s01,5,8,6"), "manifest lines", "manifest.csv:3: '../s01",
     ),
     "segments that overlap": Fault(
         line(MANIFEST, 3, "s01_v1.mp4,s01,3.5,8,6"), "segments", "s01_v1.mp4 at 3.5 s"
     ),
-    "a level beyond ten": Fault(line(MANIFEST, 3, "s01_v1.mp4,s01,4,8,11"), "gold range", "s01_v1"),
+    "a level beyond ten": Fault(line(MANIFEST, 3, "s01_v1.mp4,s01,5,8,11"), "gold range", "s01_v1"),
     "a film missing": Fault(gone("s04_v2.mp4"), "files", "s04_v2.mp4"),
     "a film cut off": Fault(
         cut("s01_v2.mp4", 0.5), "pictures readable", "s01_v2.mp4", "WARN"
@@ -87,17 +87,17 @@ FAULTS = {
         copied("s04_v2.mp4", "s05_v1.mp4"), "unlisted files", "s05_v1.mp4", "WARN"
     ),
     "one video of two subjects": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,s02,4,8,6"), "subjects of videos", "s01_v1.mp4: s01, s02"
+        line(MANIFEST, 3, "s01_v1.mp4,s02,5,8,6"), "subjects of videos", "s01_v1.mp4: s01, s02"
     ),
     "a nameless subject": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,,4,8,6"), "subjects of videos", "s01_v1.mp4"
+        line(MANIFEST, 3, "s01_v1.mp4,,5,8,6"), "subjects of videos", "s01_v1.mp4"
     ),
     "times in minutes taken for seconds": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,s01,4,480,6"), "segments within videos", "rated to 480",
+        line(MANIFEST, 3, "s01_v1.mp4,s01,5,480,6"), "segments within videos", "rated to 480",
         "WARN",
     ),
     "most of a video unrated": Fault(
-        line(MANIFEST, 3, "s01_v1.mp4,s01,4,8,"), "coverage", "s01_v1", "WARN", 
+        line(MANIFEST, 2, "s01_v1.mp4,s01,0,5,"), "coverage", "s01_v1", "WARN", 
     ),
     "most videos without sound": Fault(_mute, "sound", "s01_v1.mp4", "WARN"),
     "another count of videos": Fault(

@@ -64,17 +64,24 @@ def _csv(path: Path, name: str) -> Sheet:
     if twice:
         raise CorpusError(f"{name}:1: column {twice[0]!r} stands there twice. Rename one.")
     sheet = Sheet(name, header, [])
-    for cells in reader:
-        where = f"{name}:{reader.line_num}"
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            said = f"expected {len(header)} cells, found {len(cells)}: {short(mark.join(cells))}"
-            sheet.faults.append(f"{where}: {said}")
-            continue
-        cells = [cell.strip() for cell in cells]
-        sheet.rows.append((where, dict(zip(header, cells, strict=True))))
+    try:
+        for cells in reader:
+            _add(sheet, f"{name}:{reader.line_num}", cells)
+    except csv.Error as error:
+        sheet.faults.append(f"{name}:{reader.line_num}: {error}; the rest is not read")
     return sheet
+
+
+def _add(sheet: Sheet, where: str, cells: list[str]) -> None:
+    """One line, as a row or as a fault; a blank one is neither."""
+    cells = [cell.strip() for cell in cells]
+    if not any(cells):
+        return
+    if len(cells) != len(sheet.columns):
+        found = f"{len(cells)}: {short(', '.join(cells))}"
+        sheet.faults.append(f"{where}: expected {len(sheet.columns)} cells, found {found}")
+    else:
+        sheet.rows.append((where, dict(zip(sheet.columns, cells, strict=True))))
 
 
 def _parquet(path: Path, name: str) -> Sheet:
@@ -102,7 +109,7 @@ def path_fault(path: str) -> str:
     if not parts or parts == (".",):
         return "the path of the video is empty"
     if path.startswith("/") or ".." in parts or "\\" in path:
-        return f"{short(path)} is no path below the folder of the manifest, with / between folders"
+        return f"{short(path)} is no path below the corpus' root, with / between folders"
     return ""
 
 
