@@ -17,6 +17,7 @@ from avfusion.layout import Layout
 from avfusion.modalities import MODALITIES
 from avfusion.rating import Rating
 from avfusion.shards import read_table
+from avfusion.stamps import listing_digest
 from avfusion.windows import Windows, join, targets
 
 log = logging.getLogger(__name__)
@@ -127,8 +128,8 @@ class Inputs:
         split = dict(zip(self.videos["video"], self.videos["partition"], strict=True))
         named = {name: {v: found[v] for v in split} for name, found in hashes.items()}
         return {
-            "features": {k: content_hash(v) for k, v in named.items()},
-            "partitions": content_hash(split),
+            "features": {name: listing_digest(found) for name, found in named.items()},
+            "partitions": listing_digest(split),
         }
 
 

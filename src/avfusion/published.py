@@ -145,7 +145,7 @@ def _verdict(theirs: float, mine: dict[str, Any]) -> str:
 def _why(row: Published, protocol: str, study: dict[str, Any]) -> str:
     """The first thing that has to be there before the number can be met."""
     if row.metric != "ccc":
-        return f"{row.metric} of {row.target}: this project scores CCC"
+        return f"{row.metric} of {row.target}: only CCC is compared here"
     if not row.fusion:
         return "not a fusion of this project"
     if row.corpus not in study["corpora"]:

@@ -1,7 +1,5 @@
 """Settings and predictions of a run, given only if they are whole and belong together."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from avfusion.errors import CorpusError, DamagedError
 from avfusion.grids import SEES
 from avfusion.layout import Layout
 from avfusion.shards import read_table
-from avfusion.stamps import read_sealed, read_stamped, weights_digest
+from avfusion.stamps import listing_digest, read_sealed, read_stamped, weights_digest
 from avfusion.whole import file_digest
 
 WEIGHTS, EPOCHS = "best.safetensors", "epochs.csv"
@@ -86,6 +84,4 @@ def features_now(own: dict[str, Any], layout: Layout) -> dict[str, str]:
     seen = manifest["partition"].isin(SEES) if "point" in own else manifest["video"].notna()
     videos = sorted(set.intersection(set(manifest["video"][seen]), *have))
     parts = {name: {v: table.loc[v, "sha256"] for v in videos} for name, table in tables.items()}
-    return {
-        name: hashlib.sha256(json.dumps(part).encode()).hexdigest() for name, part in parts.items()
-    }
+    return {name: listing_digest(part) for name, part in parts.items()}

@@ -25,6 +25,14 @@ def digest(record: Any) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
+def listing_digest(listed: dict[str, str]) -> str:
+    """SHA-256 of names and what stands beside each, such as videos and their features' digests.
+
+    Their order counts.
+    """
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
 def write_sealed(path: Path, record: dict[str, Any]) -> None:
     """Write a record as JSON with a seal over its content."""
     record = {name: value for name, value in record.items() if name != SEAL}

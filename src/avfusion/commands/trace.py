@@ -35,9 +35,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if found["cell"]:
         lines.append(f"cell {found['cell']['column']}: {found['cell']['value']}")
     lines += [
-        f"seed {row['seed']}: ccc {row['ccc']:.6f}, {row['videos']} videos, {row['frames']} frames"
+        f"seed {row['seed']}: {metric} {row[metric]:.6f}, {row['videos']} videos, "
+        f"{row['frames']} frames"
         for row in found["seeds"]
-        if row.get("ccc") is not None
+        for metric in ("ccc", "recall")
+        if row.get(metric) is not None
     ]
     lines.append(f"tables made by commit {made['commit']}{', dirty' if made['dirty'] else ''}")
     for run in found["runs"]:

@@ -81,7 +81,8 @@ def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
 def _preface(study: dict[str, Any]) -> str:
     how = study["statistics"]
     return (
-        f"Each claim is checked in the mean CCC over the targets, paired by video and seed: "
+        f"Each claim is checked in the mean CCC over the targets (on classes: their mean recall, "
+        f"UA), paired by video and seed: "
         f"effect with its uncorrected {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} "
         f"bootstrap draws of whole videos, p by exchanging fusions video by video, Holm's "
         f"correction over the claims of a corpus. Supported or contradicted: corrected p at most "
