@@ -21,8 +21,12 @@ from avfusion.registry import corpora
 log = logging.getLogger(__name__)
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
-# Whose face to follow, where faces lie ready, and a sound recording beside the video.
-EXTRA = ("side", "crops", "crops_sha256", "sound", "sound_sha256")
+# Whose face to follow, where faces lie ready, a sound recording beside the video; what part of
+# the file and of its picture is meant.
+EXTRA = (
+    *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
+    *("start_s", "end_s", "half"),
+)
 GOLD = ("video", "time_s")  # and the corpus' targets
 LABELS = ("video", "label")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")

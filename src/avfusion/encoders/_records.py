@@ -39,7 +39,7 @@ class Records:
         path = self.transcripts.get(video)
         if path is None:
             return Transcript.none(record.duration_s)
-        return Transcript.read(self.root / path, record.duration_s)
+        return Transcript.read(self.root / path, record.duration_s, video)
 
 
 def identity(record: Any) -> Any:

@@ -27,7 +27,7 @@ class Sound:
     def __iter__(self) -> Iterator[Piece]:
         """Pieces in order, without overlap; a gap in time is a gap between two pieces."""
         end, gaps = None, 0
-        for start, samples in self._runs():
+        for start, samples in self._within():
             if end is None:
                 self.start_s = start / self.rate_hz
             else:
@@ -42,6 +42,18 @@ class Sound:
             self.warnings.append(f"gaps in the sound: {gaps}")
         if self.probe.audio and end is None:
             self.warnings.append("the sound track holds no sound that can be decoded")
+
+    def _within(self) -> Iterator[Piece]:
+        """The runs, or what of them lies in a cut."""
+        end = round(self.probe.duration_s * self.rate_hz)
+        for start, samples in self._runs():
+            if self.probe.whole:
+                yield start, samples
+            elif start >= end:
+                return
+            elif start + len(samples) > 0:
+                early = max(0, -start)
+                yield start + early, samples[early : end - start]
 
     def _runs(self) -> Iterator[Piece]:
         """Runs of unbroken timestamps, each resampled by itself."""

@@ -1,5 +1,6 @@
-"""Which person of a video is meant, and faces that lie ready because a corpus brings them along."""
+"""What of a video is meant: whose face, which half and span; faces that a corpus brings along."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +17,34 @@ _NAME = re.compile(r"\d{5}\.jpg")
 class Person:
     """`side` follows the left or right one of two; `crops` are folders of aligned faces.
 
-    `sound` is a recording of its own, which begins with the first picture.
+    `sound` is a recording of its own, which begins with the first picture; `cut_s`, start and end
+    in the file, is all that is meant of it, and its start is time 0; `half` of a picture that
+    shows two rooms side by side.
     """
 
     side: Literal["left", "right"] | None = None
     crops: tuple[Path, ...] | None = None  # not None: no face is looked for, even if it is empty
     sound: Path | None = None  # not None: the video's own sound is not used
+    cut_s: tuple[float, float] | None = None
+    half: Literal["left", "right"] | None = None
+
+    def seen(self, image: np.ndarray) -> np.ndarray:
+        """The picture (H, W, 3), or its half (H, W // 2, 3)."""
+        if self.half is None:
+            return image
+        middle = image.shape[1] // 2
+        part = image[:, :middle] if self.half == "left" else image[:, -middle:]
+        return np.ascontiguousarray(part)
+
+
+def span_s(start_s: float | None, end_s: float | None) -> tuple[float, float] | None:
+    """The cut that a manifest's row asks for, if it asks for one.
+
+    >>> span_s(1.0, 2.5), span_s(None, None), span_s(float("nan"), float("nan"))
+    ((1.0, 2.5), None, None)
+    """
+    known = [x for x in (start_s, end_s) if x is not None and not math.isnan(x)]
+    return (float(known[0]), float(known[1])) if len(known) == 2 else None
 
 
 def frame_number(name: str) -> int | None:

@@ -5,7 +5,7 @@ packets that an edit list hides. Time 0 is the first displayed frame.
 """
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -15,6 +15,7 @@ from avfusion.errors import MediaError
 from avfusion.media.decode import Decoded
 
 _EARLY_END_S = 0.5
+_SLACK_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,40 @@ class Probe:
     promised_frames: int  # what the container's header says; more than F if the file was cut off
     audio: bool
     warnings: tuple[str, ...]
+    skipped: int = 0  # frames of the file before the first of times_s: those before a cut
+    whole: bool = True  # False: a cut
+
+
+def cut(file: Probe, cut_s: tuple[float, float] | None) -> Probe:
+    """The span [start, end) of a file, its start being time 0; refuses one without a picture.
+
+    >>> from pathlib import Path
+    >>> whole = Probe(Path("x"), np.arange(5) / 10, 0.5, 0.0, 0, False, 5, True, ())
+    >>> part = cut(whole, (0.15, 0.4))
+    >>> part.skipped, part.times_s.round(3).tolist(), round(part.duration_s, 3), part.origin_s
+    (2, [0.05, 0.15], 0.25, 0.15)
+    """
+    if cut_s is None:
+        return file
+    start_s, end_s = cut_s
+    first, last = np.searchsorted(file.times_s, np.array(cut_s) - _SLACK_S)
+    if first >= last:
+        raise MediaError(
+            f"{file.path}: no picture within {start_s:.3f} … {end_s:.3f} s; the file has "
+            f"{len(file.times_s)} in {file.duration_s:.3f} s. Copy it again, or mend the times."
+        )
+    early_s = end_s - file.duration_s
+    said = (f"the pictures end {early_s:.2f} s before the cut",) if early_s > _EARLY_END_S else ()
+    return replace(
+        file,
+        times_s=np.maximum(file.times_s[first:last] - start_s, 0.0),
+        duration_s=min(end_s, file.duration_s) - start_s,
+        origin_s=file.origin_s + start_s,
+        promised_frames=int(last - first),
+        warnings=said,
+        skipped=int(first),
+        whole=False,
+    )
 
 
 def probe(path: Path) -> Probe:
@@ -47,6 +82,13 @@ def probe(path: Path) -> Probe:
             f"{path}: cannot be opened as a video ({_said(error)}): cut off before "
             f"its index, or not a media file. Copy or download it again."
         ) from None
+
+
+def picture_px(path: Path) -> tuple[int, int]:
+    """Width and height of the pictures, as the container states them."""
+    with av.open(str(path)) as container:
+        video = container.streams.best("video")
+        return video.width, video.height
 
 
 def _probe(path: Path, container: av.container.InputContainer) -> Probe:

@@ -11,7 +11,7 @@ from avfusion.media.audio import Sound
 from avfusion.media.faces import Face, FaceTrack
 from avfusion.media.mel import MelShape, log_mel
 from avfusion.media.person import Crops, Person
-from avfusion.media.probe import Probe, probe
+from avfusion.media.probe import Probe, cut, probe
 from avfusion.media.store import new_record
 from avfusion.media.video import Frames
 from avfusion.media.writer import RecordWriter
@@ -37,7 +37,7 @@ def read_video(
     be read at all.
     """
     mel_shape, person = MelShape.of(settings), person or Person()
-    file = probe(path)
+    file = cut(probe(path), person.cut_s)
     sound = Sound(heard(file, person.sound), settings["sample_rate_hz"])
     with new_record(folder) as writer:
         if person.crops is None:
@@ -68,7 +68,9 @@ def read_video(
 
 def heard(file: Probe, sound: Path | None) -> Probe:
     """The file that is listened to: the video's own, or a recording that begins with it."""
-    return file if sound is None else replace(file, path=sound, audio=True, origin_s=0.0)
+    if sound is None:
+        return file
+    return replace(file, path=sound, audio=True, origin_s=0.0, whole=True)
 
 
 def _write_faces(
@@ -83,7 +85,8 @@ def _write_faces(
     frames = Frames(file, use_decord)
     tracker = FaceTrack(settings["face_score"], settings["face_px"], person.side)
     track = {"frames": 0, "with_face": 0, "faces_max": 0, "crowded": 0, "last_s": 0.0}
-    for index, time_s, image in frames:
+    for index, time_s, picture in frames:
+        image = person.seen(picture)
         count, face = tracker.step(time_s, image)
         crop = None if face is None else tracker.crop(image, face)
         writer.add_frame((time_s, count, *_numbers(face)), crop)
@@ -107,7 +110,7 @@ def _write_crops(
     crops = Crops(person.crops or (), settings["face_px"])
     with_face = 0
     for index, time_s in enumerate(file.times_s.tolist()):
-        crop = crops.get(index)
+        crop = crops.get(file.skipped + index)
         here = crop is not None
         writer.add_frame((time_s, int(here), 1.0 if here else math.nan, *_NO_FACE[1:]), crop)
         with_face += here

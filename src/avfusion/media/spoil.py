@@ -15,7 +15,8 @@ import pandas as pd
 from avfusion.errors import MediaError
 from avfusion.media.audio import Piece, Sound
 from avfusion.media.mel import MelShape, log_mel
-from avfusion.media.probe import probe
+from avfusion.media.person import span_s
+from avfusion.media.probe import cut, probe
 from avfusion.media.read import heard
 
 SPEAKERS, HEARD_S = 6, 60.0
@@ -25,9 +26,17 @@ Noise = Callable[[], Callable[[int, int], np.ndarray]]
 """Begins anew with each call; then (first sample, count) to noise float32 (count,), in order."""
 
 
-def sound_of(path: Path, settings: dict[str, Any], beside: Path | None = None) -> Sound:
-    """A video's sound, or the recording `beside` it, at the media stage's rate; often iterable."""
-    return Sound(heard(probe(path), beside), settings["sample_rate_hz"])
+def sound_of(
+    path: Path,
+    settings: dict[str, Any],
+    beside: Path | None = None,
+    cut_s: tuple[float, float] | None = None,
+) -> Sound:
+    """A video's sound, or the recording `beside` it, at the media stage's rate; often iterable.
+
+    cut_s: start and end of what is meant of the video; the recording beside is of that alone.
+    """
+    return Sound(heard(cut(probe(path), cut_s), beside), settings["sample_rate_hz"])
 
 
 def mel_of(pieces: Iterable[Piece], duration_s: float, settings: dict[str, Any]) -> np.ndarray:
@@ -117,7 +126,8 @@ class Voices:
         row = self._videos.loc[video]
         beside = row.get("sound")
         beside = self._root / beside if isinstance(beside, str) else None
-        return sound_of(self._root / row["path"], self._settings, beside)
+        cut_s = span_s(row.get("start_s"), row.get("end_s"))
+        return sound_of(self._root / row["path"], self._settings, beside, cut_s)
 
     def _hear(self, video: str) -> np.ndarray:
         """The first `HEARD_S` of a video's recorded sound: float32 (n,), empty if it is silent."""

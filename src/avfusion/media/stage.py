@@ -14,7 +14,7 @@ import pandas as pd
 from avfusion.corpora.base import EXTRA
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
-from avfusion.media.person import Person
+from avfusion.media.person import Person, span_s
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
 from avfusion.twins import share_record
@@ -103,11 +103,14 @@ def _person(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
     """Who is meant, and what of it the record depends on; most corpora leave it open."""
     said = {name: getattr(video, name, None) for name in EXTRA}
     own = {name: text if isinstance(text, str) else None for name, text in said.items()}
-    crops, sound = own["crops"], own["sound"]
+    crops, sound, half = own["crops"], own["sound"], own["half"]
     folders = None if crops is None else tuple(root / part for part in crops.split("|") if part)
-    person = Person(own["side"], folders, None if sound is None else root / sound)
+    beside = None if sound is None else root / sound
+    cut_s = span_s(said["start_s"], said["end_s"])
+    person = Person(own["side"], folders, beside, cut_s, half)
     heard = () if sound is None else (own["sound_sha256"],)
-    return person, (own["side"], crops, own["crops_sha256"], *heard)
+    part = () if cut_s is None and half is None else (json.dumps([cut_s, half]),)
+    return person, (own["side"], crops, own["crops_sha256"], *heard, *part)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:

@@ -22,7 +22,8 @@ class Frames:
         self.probe = probe
         self.reader = "pyav"
         self.warnings: list[str] = [] if use_decord else ["read without decord"]
-        self._decord = _open_decord(probe) if use_decord else None
+        # Reading in order would make an image of every frame before a cut; PyAV only decodes it.
+        self._decord = _open_decord(probe) if use_decord and probe.whole else None
 
     def __iter__(self) -> Iterator[tuple[int, float, np.ndarray]]:
         done = 0
@@ -52,9 +53,11 @@ class Frames:
 
     def _from_pyav(self, skip: int) -> Iterator[tuple[int, float, np.ndarray]]:
         decoded, index = Decoded(self.probe.path, "video"), 0
-        for container_s, frame in decoded:
-            time_s = self._time_s(index, container_s)
-            if time_s is None:
+        for order, (container_s, frame) in enumerate(decoded, start=-self.probe.skipped):
+            time_s = self._time_s(order, container_s)
+            if self._beyond(order, time_s):
+                break
+            if time_s is None or self._before(time_s):
                 continue
             if index >= skip:
                 image = np.rot90(frame.to_ndarray(format="rgb24"), self.probe.rotation // 90)
@@ -63,12 +66,22 @@ class Frames:
         if decoded.damaged:
             self.warnings.append(f"damaged pictures in the stream: {decoded.damaged}")
 
-    def _time_s(self, index: int, container_s: float | None) -> float | None:
+    def _time_s(self, order: int, container_s: float | None) -> float | None:
         """None for a frame that cannot be placed: no timestamp, and more frames than packets."""
         if self.probe.timed_by_order or container_s is None:
             times_s = self.probe.times_s
-            return float(times_s[index]) if index < len(times_s) else None
+            return float(times_s[order]) if 0 <= order < len(times_s) else None
         return container_s - self.probe.origin_s
+
+    def _beyond(self, order: int, time_s: float | None) -> bool:
+        if self.probe.whole:
+            return False
+        if time_s is None:
+            return order >= len(self.probe.times_s)
+        return time_s > self.probe.times_s[-1] + _TOLERANCE_S
+
+    def _before(self, time_s: float) -> bool:
+        return not self.probe.whole and time_s < self.probe.times_s[0] - _TOLERANCE_S
 
 
 def _open_decord(probe: Probe) -> "object | None":
