@@ -10,7 +10,9 @@ from avfusion import stats
 from avfusion.layout import Layout
 from avfusion.report import write
 from avfusion.report._estimate import Scored
-from avfusion.report.fold_table import groups, sign_flips, tested_twice, write_folds
+from avfusion.report._part import read_part
+from avfusion.report.fold_table import groups, pooled, sign_flips, tested_twice, write_folds
+from avfusion.report.split_table import Split, shared, side_by_side
 from avfusion.score import score_corpus
 from avfusion.score_classes import RULE
 from avfusion.train import train_run
@@ -77,6 +79,36 @@ def test_sign_flips_of_equal_runs_tell_nothing_and_of_many_wins_tell_much():
     assert sign_flips(np.zeros(8), 1000, 0) == 1
     assert sign_flips(np.full(10, 0.1), 10_000, 0) == pytest.approx(2 / 2**10)
     assert stats.least_p(10, 10_000) == 2 / 2**10
+
+
+def test_two_splits_stand_side_by_side_with_a_warning_where_speakers_are_shared(folds):
+    plan = study(
+        **{name: {**own, "group": name} for name, own in FOLDS.items()},
+        again={"is": "said", "root": "data/said", "task": "classes", "group": "fold0"},
+        more={"is": "said", "root": "data/said", "task": "classes", "group": "fold1"},
+    ).model_dump()
+    assert groups(plan) == {"fold0": ["fold0", "again"], "fold1": ["fold1", "more"]}
+    apart = folds.manifest("apart")
+    apart.parent.mkdir(parents=True, exist_ok=True)
+    rows = [("train", "a"), ("validation", "b"), ("test", "c")]
+    pd.DataFrame(rows, columns=["partition", "subject"]).to_parquet(apart)
+    assert shared(["apart"], folds) == (0, 3)
+    assert shared(["fold0", "apart"], folds) == (10, 13)
+    part = {name: read_part(name, plan, folds) for name in FOLDS}
+    splits = [
+        Split("by_speaker", ["fold0"], pooled("by_speaker", [part["fold0"].scored])),
+        Split("at_random", ["fold1"], pooled("at_random", [part["fold1"].scored])),
+    ]
+    table, shown = side_by_side(splits, plan, folds)
+    ours = table[(table["corpus"] == "at_random") & (table["fusion"] == "late")].iloc[0]
+    scores = pd.read_parquet(folds.scores("fold1") / "scores.parquet")
+    theirs = scores[(scores["fusion"] == "late") & (scores["partition"] == "test")]
+    theirs = theirs[theirs["target"] == "mean"]
+    assert ours["ua"] == pytest.approx(theirs["ua"].mean(), abs=1e-6)
+    assert ours["wa"] == pytest.approx(theirs["wa"].mean(), abs=1e-6)
+    text = "\n".join(shown)
+    assert "Warning: at_random tests 10 of 10 speakers" in text
+    assert "UA, by_speaker" in text
 
 
 def _sums(layout, corpus, fusion, seed):

@@ -72,7 +72,7 @@ def _of_texts() -> dict[str, Fault]:
             "txt:17: not '[start", also=LOST,
         ),
         "a bracket lost": Fault(
-            rated(lambda line: line[1:]), "other lines", "txt:17", "WARN", also=LOST,
+            rated(lambda line: line[1:]), "evaluation lines", "txt:17: not '[start", also=LOST,
         ),
         "a turn of another dialog": Fault(
             rated(lambda line: line.replace("Ses02F", "Ses03F")), "evaluation lines",

@@ -150,6 +150,13 @@ def corpus_code(wildcards):
     return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora._verify")
 
 
+def first_of_tree(wildcards):
+    """Media of the first entry over the same tree, whose records a fold takes over."""
+    name = wildcards.corpus
+    same = [other for other in HERE if (KIND[other], ROOTS[other]) == (KIND[name], ROOTS[name])]
+    return lay.media(same[0]) / "index.parquet" if same[:1] not in ([name], []) else []
+
+
 def encoder_weights(wildcards):
     """Weights of an encoder that is fitted on the corpus; others bring theirs along."""
     if wildcards.encoder not in FITTED:

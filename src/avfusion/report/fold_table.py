@@ -26,6 +26,7 @@ from avfusion.report import _estimate, _text
 from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.report.split_table import Split, side_by_side
 
 log = logging.getLogger(__name__)
 AREAS = pd.DataFrame(columns=["corpus", "corruption", "target", "fusion", "other"])
@@ -48,7 +49,7 @@ def groups(study: dict[str, Any]) -> dict[str, list[str]]:
 def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:
     """Write folds.*; without a split of several scored folds, those of an earlier study go."""
     scored = {part.scored.corpus: part.scored for part in parts}
-    rows, shown, typeset = [], [], []
+    rows, shown, typeset, splits = [], [], [], []
     for name, entries in groups(study).items():
         folds = [scored[entry] for entry in entries if entry in scored]
         if len(folds) < 2:
@@ -61,6 +62,7 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
             )
             continue
         whole = pooled(name, folds)
+        splits.append(Split(name, [fold.corpus for fold in folds], whole))
         points, pairs = summary(whole, folds, study), paired(whole, folds, study)
         rows += [points, pairs]
         lost = [entry for entry in entries if entry not in scored]
@@ -82,8 +84,10 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
         for path in layout.tables.glob("folds.*"):
             path.unlink()
         return
+    beside, said = side_by_side(splits, study, layout)
+    rows += [beside] if len(beside) else []
     _text.write_csv(layout.tables / "folds.csv", pd.concat(rows, ignore_index=True))
-    _text.write_page(layout.tables / "folds.md", "Folds", shown)
+    _text.write_page(layout.tables / "folds.md", "Folds", said + shown)
     _text.write_text(layout.tables / "folds.tex", "\n".join(typeset))
 
 
