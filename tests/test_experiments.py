@@ -8,6 +8,7 @@ import torch
 
 from avfusion import claims, forms, modalities
 from avfusion.registry import corpora, fusions
+from avfusion.report.fold_table import groups
 from avfusion.settings import load
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +105,22 @@ def test_its_comment_on_aff_wild2_holds_once_the_mark_is_removed(path, tmp_path)
     whole.write_text(text.replace(f"  # {line[1]}", f"  {line[1]}", 1))
     own = load(whole).corpora["affwild2"]
     assert corpora.get("affwild2")(root=tmp_path, **own.options).edition.name.startswith("abaw")
+
+
+def test_its_comment_on_iemocap_holds_once_the_marks_are_removed(tmp_path):
+    text = (FOLDER / "icassp2022_selfcross.yaml").read_text()
+    text, marks = re.subn(r"^  # (?=\w+: \{is: iemocap)", "  ", text, flags=re.MULTILINE)
+    assert marks == 10
+    whole = tmp_path / "study.yaml"
+    whole.write_text(text)
+    study = load(whole)
+    both = groups(study.model_dump())
+    assert {name: len(entries) for name, entries in both.items()} == {
+        "iemocap_session": 5,
+        "iemocap_random": 5,
+    }
+    for name, entries in both.items():
+        made = [corpora.get("iemocap")(root=tmp_path, **study.corpora[e].options) for e in entries]
+        assert [corpus.fold for corpus in made] == [1, 2, 3, 4, 5]
+        assert {f"iemocap_{corpus.folds}" for corpus in made} == {name}
+        assert len(made[0].classes) == 7
