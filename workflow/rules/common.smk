@@ -153,8 +153,9 @@ def corpus_code(wildcards):
 def first_of_tree(wildcards):
     """Media of the first entry over the same tree, whose records a fold takes over."""
     name = wildcards.corpus
-    same = [other for other in HERE if (KIND[other], ROOTS[other]) == (KIND[name], ROOTS[name])]
-    return lay.media(same[0]) / "index.parquet" if same[:1] not in ([name], []) else []
+    tree = KIND[name], ROOTS[name]
+    first = next((other for other in HERE if (KIND[other], ROOTS[other]) == tree), name)
+    return [] if first == name else lay.media(first) / "index.parquet"
 
 
 def encoder_weights(wildcards):
