@@ -49,7 +49,7 @@ def test_a_turn_is_seen_in_its_speakers_half_and_heard_in_its_own_recording(rele
     root, _, made = release
     layout, settings = Layout(tmp_path), MediaSettings().model_dump()
     table = pd.read_parquet(made.manifest("iemocap"))
-    asked = ["Ses01F_impro01_F000", "Ses01F_impro01_M000", "Ses01M_script01_1b_F001"]
+    asked = ["Ses01F_impro01_F000", "Ses01F_impro01_M000", "Ses01M_script01_1b_F002"]
     layout.manifest("iemocap").parent.mkdir(parents=True)
     table[table["video"].isin(asked)].to_parquet(layout.manifest("iemocap"))
     run_shard("iemocap", root, (0, 1), settings, layout)
@@ -67,8 +67,8 @@ def test_halves_follow_the_marker_wearer(release):
     halves = opened(release).videos().set_index("video")["half"]
     assert halves["Ses01F_impro01_F000"] == "left"
     assert halves["Ses01F_impro01_M000"] == "right"
-    assert halves["Ses01M_script01_1b_M000"] == "left"
-    assert halves["Ses01M_script01_1b_F000"] == "right"
+    assert halves["Ses01M_script01_1b_M001"] == "left"
+    assert halves["Ses01M_script01_1b_F002"] == "right"
 
 
 def test_leaving_a_session_out_shares_no_speaker_and_tests_each_turn_once(release):
