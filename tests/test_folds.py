@@ -99,7 +99,7 @@ def test_two_splits_stand_side_by_side_with_a_warning_where_speakers_are_shared(
         Split("by_speaker", ["fold0"], pooled("by_speaker", [part["fold0"].scored])),
         Split("at_random", ["fold1"], pooled("at_random", [part["fold1"].scored])),
     ]
-    table, shown = side_by_side(splits, plan, folds)
+    (table,), shown = side_by_side(splits, plan, folds)
     ours = table[(table["corpus"] == "at_random") & (table["fusion"] == "late")].iloc[0]
     scores = pd.read_parquet(folds.scores("fold1") / "scores.parquet")
     theirs = scores[(scores["fusion"] == "late") & (scores["partition"] == "test")]

@@ -94,18 +94,3 @@ def test_the_key_names_cut_and_half_and_is_the_old_one_without_them(rooms, tmp_p
         keys.append(json.loads((layout.media("c") / "u/meta.json").read_text())["key"])
     assert keys[0] == video_key("1", SETTINGS, None, None, None)
     assert len(set(keys)) == len(keys)
-
-
-def test_a_fold_takes_over_what_another_has_read_of_the_same_video(rooms, tmp_path):
-    layout = Layout(tmp_path)
-    row = {"video": "u", "path": rooms.name, "partition": "train", "sha256": "1"}
-    row |= {"start_s": 0.4, "end_s": 0.6, "half": "left"}
-    for corpus in ("fold1", "fold2"):
-        layout.manifest(corpus).parent.mkdir(parents=True)
-        pd.DataFrame([row]).to_parquet(layout.manifest(corpus))
-    run_shard("fold1", rooms.parent, (0, 1), SETTINGS, layout)
-    run_shard("fold2", tmp_path / "gone", (0, 1), SETTINGS, layout)  # cannot be read again
-    first, second = (layout.media(corpus) / "u/meta.json" for corpus in ("fold1", "fold2"))
-    assert first.read_bytes() == second.read_bytes()
-    run_shard("fold2", tmp_path / "gone", (0, 1), SETTINGS | {"face_px": 56}, layout)
-    assert not second.exists()  # of other settings: not taken over, and not readable

@@ -150,14 +150,6 @@ def corpus_code(wildcards):
     return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora._verify")
 
 
-def first_of_tree(wildcards):
-    """Media of the first entry over the same tree, whose records a fold takes over."""
-    name = wildcards.corpus
-    tree = KIND[name], ROOTS[name]
-    first = next((other for other in HERE if (KIND[other], ROOTS[other]) == tree), name)
-    return [] if first == name else lay.media(first) / "index.parquet"
-
-
 def encoder_weights(wildcards):
     """Weights of an encoder that is fitted on the corpus; others bring theirs along."""
     if wildcards.encoder not in FITTED:

@@ -5,7 +5,6 @@ rule media:
     """Read every n-th video; one that cannot be read keeps its row and does not stop the job."""
     input:
         manifest=lay.manifest("{corpus}"),
-        first=first_of_tree,
     output:
         shard_path(lay.media("{corpus}"), ("{i}", "{n}")),
     log:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from avfusion.corpora.base import EXTRA
 from avfusion.layout import Layout
-from avfusion.media.again import finished, taken_over
 from avfusion.media.apart import read_apart
 from avfusion.media.person import Person, span_s
 from avfusion.shards import deal, shard_path, write_table
@@ -78,7 +77,7 @@ def _row(
 ) -> dict[str, Any]:
     person, whose = _person(root, video)
     key = video_key(video.sha256, settings, *whose)
-    meta = finished(folder, key) or taken_over(folder, key)
+    meta = _finished(folder, key)
     reason = ""
     if meta is None:
         for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
@@ -112,6 +111,14 @@ def _person(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
     heard = () if sound is None else (own["sound_sha256"],)
     part = () if cut_s is None and half is None else (json.dumps([cut_s, half]),)
     return person, (own["side"], crops, own["crops_sha256"], *heard, *part)
+
+
+def _finished(folder: Path, key: str) -> dict[str, Any] | None:
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return meta if meta.get("key") == key else None
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -85,8 +85,7 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
             path.unlink()
         return
     beside, said = side_by_side(splits, study, layout)
-    rows += [beside] if len(beside) else []
-    _text.write_csv(layout.tables / "folds.csv", pd.concat(rows, ignore_index=True))
+    _text.write_csv(layout.tables / "folds.csv", pd.concat(rows + beside, ignore_index=True))
     _text.write_page(layout.tables / "folds.md", "Folds", said + shown)
     _text.write_text(layout.tables / "folds.tex", "\n".join(typeset))
 

@@ -42,8 +42,8 @@ def shared(entries: list[str], layout: Layout) -> tuple[int, int]:
 
 def side_by_side(
     splits: list[Split], study: dict[str, Any], layout: Layout
-) -> tuple[pd.DataFrame, list[str]]:
-    """Rows `COLUMNS` of every corpus that has several splits, and what folds.md shows of them."""
+) -> tuple[list[pd.DataFrame], list[str]]:
+    """A table `COLUMNS` a corpus that has several splits, and what folds.md shows of them."""
     found, shown = [], []
     for kind, several in _by_class(splits, study):
         whose = {split.name: shared(split.entries, layout) for split in several}
@@ -58,7 +58,7 @@ def side_by_side(
             if both
         ]
         shown += [f"## {kind}: splits side by side", *warnings, _page(table, several)]
-    return pd.concat(found) if found else pd.DataFrame(columns=list(COLUMNS)), shown
+    return found, shown
 
 
 def _by_class(splits: list[Split], study: dict[str, Any]) -> Iterator[tuple[str, list[Split]]]:
