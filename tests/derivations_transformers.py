@@ -41,21 +41,24 @@ def multi_head(asks: Array, source: Array, w: Named, heads: int) -> Array:
     return affine(np.hstack(out), w, "out")
 
 
-def selfcross(a: Array, v: Array, w: Named, *, across: bool, heads: int, memory=True, pool=True):
-    """ICASSP 2022: encoders, attention within or across, statistics of the two, (T, 2D)."""
-    if memory:
-        a = np.hstack(both_ways(a, under(w, "encode_audio.gru")))
-        v = np.hstack(both_ways(v, under(w, "encode_video.gru")))
-    else:
-        a, v = affine(a, w, "encode_audio"), affine(v, w, "encode_video")
-    a, v = (
-        multi_head(a, v if across else a, under(w, "audio"), heads),
-        multi_head(v, a if across else v, under(w, "video"), heads),
-    )
-    if not pool:
-        return np.hstack([v, a])
-    both = np.stack([a, v])
-    return np.hstack([both.std(0, ddof=1), both.mean(0)])
+def selfcross(x: dict, w: Named, *, across: bool, heads: int, memory=True, pool=True) -> Array:
+    """ICASSP 2022: encoders, attention within or across, statistics over all that was attended.
+
+    x: modality -> (T, d), in the order audio, video, text.
+    """
+    for m in x:
+        own = under(w, f"encode_{m}.gru") if memory else w
+        x = x | {m: np.hstack(both_ways(x[m], own)) if memory else affine(x[m], w, f"encode_{m}")}
+    asked = {}
+    for m in x:
+        for of in [o for o in x if o != m] if across else [m]:
+            key = f"{m}_asks_{of}" if across and len(x) == 3 else m
+            asked[m, of] = multi_head(x[m], x[of], under(w, key), heads)
+    if not pool or len(asked) == 1:
+        order = sorted(asked, key=lambda pair: ("video", "audio", "text").index(pair[0]))
+        return np.hstack([asked[pair] for pair in order])
+    every = np.stack(list(asked.values()))
+    return np.hstack([every.std(0, ddof=1), every.mean(0)])
 
 
 def layer_norm(x: Array, w: Named, name: str) -> Array:

@@ -49,6 +49,14 @@ def write_words(path: Path, words: list[tuple[str, float, float]]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def write_vectors(path: Path, words: tuple[str, ...] = ("good0", "good1", "bad0", "bad1")) -> Path:
+    """Vectors in GloVe's form, four numbers a word; two of the six words made here have none."""
+    rows = np.random.default_rng(7).normal(size=(len(words), 4))
+    lines = [f"{w} {' '.join(f'{x:.5f}' for x in row)}" for w, row in zip(words, rows, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def course(rng: np.random.Generator, seconds: float) -> np.ndarray:
     """Smooth valence and arousal in (-1, 1) at RATE_HZ: (N, 2)."""
     knots = rng.uniform(-0.9, 0.9, (int(seconds) + 4, 2))

@@ -1,5 +1,6 @@
 """The doctor names what is missing and the command that mends it, and nothing that is not so."""
 
+import hashlib
 import shutil
 import time
 
@@ -114,3 +115,20 @@ def test_the_doctor_does_not_wait_for_a_tool_that_hangs(monkeypatch, tmp_path):
     before = time.monotonic()
     assert "none seen" in doctor._gpu().found
     assert time.monotonic() - before < 60
+
+
+def test_word_vectors_are_looked_for_where_the_study_says(place):
+    path, config = place / "v.txt", place / "config/config.yaml"
+    study = "corpora: {demo: {root: data/demo}}\nfusions: {text: {}}\n"
+    study += "features: {text: [word_vectors]}\n"
+    own = "encoders: {{word_vectors: {{path: {}, sha256: {}}}}}\n"
+    config.write_text(study + own.format(path, "0" * 64))
+    (absent,) = findings(place, "vectors")
+    assert absent.verdict == "MISSING"
+    assert absent.mend.startswith("Put it there")
+    path.write_text("good 1 2\n")
+    (other,) = findings(place, "vectors")
+    assert (other.verdict, "another SHA-256" in other.found) == ("MISSING", True)
+    config.write_text(study + own.format(path, hashlib.sha256(path.read_bytes()).hexdigest()))
+    (whole,) = findings(place, "vectors")
+    assert whole.verdict == "OK"

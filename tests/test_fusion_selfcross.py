@@ -1,28 +1,127 @@
 """Multi-head attention within against across modalities: sizes, and what sets the two apart."""
 
+import numpy as np
 import pytest
 import torch
 
+import derivations_transformers as by_hand
+from avfusion.errors import ConfigError
 from avfusion.fusion._multihead import MultiHead
-from test_fusion_family import AUDIO, STEPS, clips, count, make, same
+from avfusion.model import build
+from test_fusion_family import AUDIO, STEPS, VIDEO, clips, count, make, same, scatter
 
 PAIR = ["self_transformer", "cross_transformer"]
 SMALL = {"width": 12, "heads": 3}
+ALL, TEXT_DIM = ["audio", "video", "text"], 4
 IDLE = 120  # the published attention's key bias, which a softmax does not feel
-TEXT, RESAMPLING, HEAD = 130_320, 825 + 500_500, 14_460 + 427
+RESAMPLING, HEAD = 825 + 500_500, 14_460 + 427
 
 
 @pytest.mark.parametrize(
     ("name", "attentions", "published"),
     [("self_transformer", 3, 1_645_892), ("cross_transformer", 6, 1_820_132)],
 )
-def test_with_the_parts_for_text_and_utterances_it_has_the_published_size(
-    name, attentions, published
-):
-    """The published model has text, resamples time and answers seven classes."""
+def test_with_the_parts_for_utterances_it_has_the_published_size(name, attentions, published):
+    """The published model resamples time and answers seven classes."""
     assert count(MultiHead(120, 6)) + IDLE == 58_080
-    others = (attentions - 2) * 58_080 + TEXT + RESAMPLING + HEAD
-    assert count(make(name, 120, 2048)) + 2 * IDLE + others == published
+    fuse = make(name, 120, 2048, text_dim=300, modalities=ALL)
+    assert len(fuse.asks) == attentions
+    assert count(fuse) + attentions * IDLE + RESAMPLING + HEAD == published
+
+
+def said(windows: int = 3):
+    """Text (B, T, Dt) and its presence, beside `clips()`."""
+    draw = torch.Generator().manual_seed(4)
+    text = torch.randn(windows, STEPS, TEXT_DIM, generator=draw)
+    return text, torch.ones(windows, STEPS, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": False}, {"pool": False}], ids=str)
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        *((name, ALL) for name in PAIR),
+        *((name, ["audio", "text"]) for name in PAIR),
+        ("cross_transformer", ["text", "video"]),
+        ("self_transformer", ["text"]),
+        ("self_transformer", ["video"]),
+    ],
+    ids=str,
+)
+def test_with_any_modalities_it_equals_its_derivation(name, names, options):
+    options = SMALL | options
+    fuse = scatter(make(name, text_dim=TEXT_DIM, modalities=names, **options))
+    (a, v, *here), (text, there) = clips(), said()
+    given = {"audio": a.double(), "video": v.double(), "text": text.double()}
+    found = fuse(given["audio"], given["video"], *here, given["text"], there).features
+    w = {key: p.detach().numpy() for key, p in fuse.named_parameters()}
+    own = {"heads": 3, "across": name == "cross_transformer"} | options
+    own.pop("width")
+    for i in range(len(a)):
+        x = {m: given[m][i].numpy() for m in ALL if m in names}
+        expected = by_hand.selfcross(x, w, **own)
+        assert expected.shape[1] == fuse.out_dim
+        np.testing.assert_allclose(found[i].detach().numpy(), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [*PAIR, "late"])
+def test_audio_and_video_spelt_out_are_the_default_weight_for_weight(name):
+    plain = make(name).state_dict()
+    spelt = make(name, text_dim=TEXT_DIM, modalities=["video", "audio"]).state_dict()
+    assert list(plain) == list(spelt)
+    assert all(torch.equal(plain[key], spelt[key]) for key in plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("cross_transformer", ["audio"]),
+        ("self_transformer", []),
+        ("self_transformer", ["audio", "smell"]),
+        ("late", ["text", "text"]),
+    ],
+)
+def test_too_few_or_unknown_modalities_are_refused(name, wrong):
+    with pytest.raises(ConfigError, match=f"{name}: modalities is"):
+        make(name, text_dim=TEXT_DIM, modalities=wrong)
+
+
+def test_late_fusion_is_the_mean_of_the_votes_that_are_there():
+    fuse = make("late", text_dim=TEXT_DIM, modalities=ALL, hidden=3)
+    (a, v, heard, seen), (text, there) = clips(), said()
+    there = there.clone()
+    there[0, 2] = False
+    found = fuse(a, v, heard, seen, text, there).features
+    votes = fuse.audio(a), fuse.video(v), fuse.text(text)
+    same(found[1], sum(votes)[1] / 3)
+    same(found[0, 2], (votes[0] + votes[1])[0, 2] / 2)
+
+
+@pytest.mark.parametrize("name", PAIR)
+def test_for_one_label_a_video_what_is_said_is_averaged_over_time_before_it_is_pooled(name):
+    own = {"class": name, "options": {"modalities": ALL, **SMALL}, "task": "classes"}
+    own |= {"windows": {"clips": STEPS}, "train": {"hidden": 5, "dropout": 0.0}}
+    torch.manual_seed(0)
+    model = build(own | {"classes": ["calm", "glad", "sad"]}, AUDIO, VIDEO, TEXT_DIM).eval()
+    (a, v, *here), (text, there) = clips(windows=2), said(2)
+    there = there.clone()
+    there[0, 3:] = False
+    used = torch.ones_like(there)
+    given = a, v, *here, text * there[..., None], there
+    found = model.classify(given, used, torch.zeros(2, dtype=torch.long))
+    rows, known = (
+        {"audio": a, "video": v, "text": given[4]},
+        dict(zip(ALL, (*here, there), strict=True)),
+    )
+    _, y, _ = model.fusion.answers(rows, known)
+    means = [
+        np.concatenate(
+            [part[i][known[k.split("_")[0]][i]].detach().numpy() for i in range(2)]
+        ).mean(0)
+        for k, part in y.items()
+    ]
+    pooled = np.concatenate([np.std(means, 0, ddof=1), np.mean(means, 0)])
+    same(found[0], model.head(torch.from_numpy(pooled)), 1e-5)
 
 
 def test_self_and_cross_differ_in_nothing_but_whom_they_ask():

@@ -17,7 +17,7 @@ SMALL = {"width": 12, "heads": 3}
 
 def _selfcross(name, a, v, w, **options):
     across = name == "cross_transformer"
-    return by_hand.selfcross(a, v, w, across=across, heads=3, **options)
+    return by_hand.selfcross({"audio": a, "video": v}, w, across=across, heads=3, **options)
 
 
 BLOCKS = {**SMALL, "layers": 3}

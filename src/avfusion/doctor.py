@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from avfusion import doctor_slurm, registry, settings
+from avfusion import doctor_slurm, doctor_vectors, registry, settings
 from avfusion.errors import AvfError
 
 LOCK = Path("envs/requirements.txt")
@@ -138,6 +138,7 @@ def _study(config: Path) -> Iterator[Finding]:
         else:
             mend = f"avf obtain {name}; unpack it at {root}, or set corpora.{name}.root in {config}"
             yield Finding("MISSING", label, f"nothing at {root}", mend)
+    yield from (Finding(*told) for told in doctor_vectors.findings(study))
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):
         yield Finding("OK", "results", f"{results} can be written")

@@ -1,5 +1,6 @@
 """What is wrong with a config, one sentence a fault, each naming setting, value and remedy."""
 
+import ast
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
@@ -60,6 +61,7 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     for name, options in study.fusions.items():
         own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
         found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
+        found += _inner(f"fusions.{name}", study.fusion_class(name), own)
         if study.fusion_class(name) in fusions.names():
             given = study.features.text
             found += modalities.faults(name, study.fusion_class(name), own, given)
@@ -137,6 +139,23 @@ def _entry(path: str, registry: Registry, name: str, given: dict[str, Any]) -> l
     return found
 
 
+def _inner(path: str, kind: str, given: dict[str, Any]) -> list[str]:
+    """Faults of what a fusion of the class `kind` wraps; none where it wraps nothing."""
+    known = fusions.options(kind) if kind in fusions.names() else {}
+    if not {"wraps", "inner"} <= known.keys():
+        return []
+    wraps, inner = given.get("wraps", ast.literal_eval(known["wraps"])), given.get("inner") or {}
+    if not isinstance(wraps, str) or not isinstance(inner, dict):
+        return []  # said already
+    if wraps not in fusions.names():
+        return [f"{path}.wraps: no fusion named {wraps!r}.{near(wraps, fusions.names())}"]
+    found = _entry(f"{path}.inner", fusions, wraps, inner)
+    if sorted(map(str, modalities.used(wraps, inner))) != sorted(modalities.USUAL):
+        said = f"{path}.inner: {kind} gates audio and video alone; {wraps} reads others"
+        found.append(f"{said}. Remove `modalities`, or wrap another fusion.")
+    return found
+
+
 def _heard_or_seen(encoder: str, modality: str) -> list[str]:
     """A fault if an encoder is listed under the modality that it does not encode."""
     own = encoders.constant(encoder, "modality") if encoder in encoders.names() else None
@@ -174,7 +193,10 @@ def _grid(path: str, study: "Study", name: str | None, grid: Any) -> list[str]:
             elif name is None:
                 found.append(f"{path}.{key}: a grid for all fusions holds `train.…` keys alone.")
             else:
-                found += _entry(path, fusions, study.fusion_class(name), {str(key): value})
+                kind, one = study.fusion_class(name), {str(key): value}
+                found += _entry(path, fusions, kind, one)
+                if key in ("wraps", "inner"):
+                    found += _inner(path, kind, {**study.fusions[name], **one})
     if len(points(grid)) != math.prod(map(len, grid.values())):
         found.append(f"{path}: two of its points are one. Remove the value that stands twice.")
     return list(dict.fromkeys(found))

@@ -7,6 +7,7 @@ A form is a class of the registry and the options by which it differs from that 
 import ast
 from typing import Any
 
+from avfusion.modalities import with_text
 from avfusion.registry import fusions
 
 OWN = ("is", "train", "grid")  # keys of an entry that are no options of the class
@@ -37,7 +38,10 @@ def lacking(form: dict[str, Any], study: dict[str, Any]) -> str:
         return ""
     if form["is"] not in fusions.names():
         return f"this version has no fusion {form['is']!r}"
-    return f"no entry `{written(form)}` under fusions"
+    entry = f"no entry `{written(form)}` under fusions"
+    options = {key: value for key, value in form.items() if key not in OWN}
+    text = with_text(form["is"], options) and not study.get("features", {}).get("text")
+    return f"{entry}, and no encoder under features.text" if text else entry
 
 
 def written(form: dict[str, Any]) -> str:

@@ -60,12 +60,12 @@ class ClassModel(Model):
         given = self.standardised(*given)
         heard, seen, *other = *given[2:4], *given[5:6]
         if getattr(self.fusion, "joins_pooled", False):
-            after = self.fusion.attend(*given[:4]).after
-            pair = after._replace(
-                audio=_mean_of(after.audio, heard & used, owner),
-                video=_mean_of(after.video, seen & used, owner),
-            )
-            return self.head(self.fusion.join(pair))
+            there = dict(zip(MODALITIES, (heard, seen, *other), strict=False))
+            rows = dict(zip(MODALITIES, (*given[:2], *given[4:5]), strict=False))
+            _, found, _ = self.fusion.answers(rows, there)
+            asks = self.fusion.asks
+            pooled = {k: _mean_of(y, there[asks[k][0]] & used, owner) for k, y in found.items()}
+            return self.head(self.fusion.joined(pooled))
         there = torch.stack([heard, seen, *other]).any(0)
         features = self.fusion(*given).features
         return self.head(_mean_of(features, there & used, owner))

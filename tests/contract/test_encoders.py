@@ -40,6 +40,8 @@ def ready(request, corpus) -> tuple:
     """An encoder that may encode: loaded, and fitted shortly first where it needs that."""
     name = request.param
     short = {"epochs": 2} if "epochs" in encoders.options(name) else {}
+    if "vocabulary" in encoders.options(name):  # weights that are the user's
+        short = {"path": str(media.write_vectors(corpus.results / "vectors.txt"))}
     own = media.settings(name, corpus.results, **short)
     encoder = base.build(own)
     if encoder.fitted:

@@ -151,9 +151,14 @@ def corpus_code(wildcards):
 
 
 def encoder_weights(wildcards):
-    """Weights of an encoder that is fitted on the corpus; others bring theirs along."""
+    """Weights of an encoder that is fitted on the corpus, or files named by its options.
+
+    Others bring theirs along. Where a named file is absent, the job itself says what to do.
+    """
     if wildcards.encoder not in FITTED:
-        return []
+        own = study.encoders.get(wildcards.encoder, {})
+        files = [own.get(key) for key in ("path", "vocabulary")]
+        return [file for file in files if file and Path(file).is_file()]
     return lay.encoder(wildcards.corpus, wildcards.encoder) / "best.safetensors"
 
 

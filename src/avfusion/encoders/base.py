@@ -36,7 +36,8 @@ class Encoder(Protocol):
     dim: int
     """D, the width of a feature."""
     weights: Path | None
-    """The file of its pretrained weights; None where fitted."""
+    """The file of its pretrained weights; None where fitted. Where the file is the user's, the
+    encoder has `note(corpus, own, layout)`, which writes down what it is."""
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
@@ -101,7 +102,9 @@ class Job:
         if self.encoder.fitted:
             weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"
             self.encoder.load(weights, own)
-        self.weights_sha256 = file_digest(weights).hex() if weights else None
+        self.weights_sha256: Any = file_digest(weights).hex() if weights else None
+        if hasattr(self.encoder, "note"):  # weights that neither ship nor are fitted here
+            self.weights_sha256 = self.encoder.note(corpus, own, layout)
 
     def row(self, entry: Any) -> dict[str, Any]:
         """The index row of one video, encoding it unless its files are there with the same key."""
@@ -148,7 +151,7 @@ class Job:
         answer = {
             "video": video,
             "status": "ok",
-            "reason": remark(record),
+            "reason": remark(record) or self._remark(record),
             "rows": len(rows),
             "dim": self.encoder.dim,
             "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
@@ -156,6 +159,11 @@ class Job:
         }
         write_text(stamp, json.dumps({"key": key, "row": answer}, indent=1) + "\n")
         return answer
+
+    def _remark(self, record: Any) -> str | None:
+        """What the encoder itself has to say of a video, such as words that it does not know."""
+        said = getattr(self.encoder, "remark", None)
+        return said(record) if said else None
 
     def _key(self, record: Any) -> str:
         """Names everything that the features depend on: media, settings, weights and code."""

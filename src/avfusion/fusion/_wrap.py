@@ -15,6 +15,7 @@ from avfusion.fusion.jca import JointCrossAttention
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.fusion.self_attention import SelfAttention
 from avfusion.fusion.self_transformer import SelfTransformer
+from avfusion.modalities import USUAL, used
 from avfusion.registry import fusions
 
 ABLE: dict[str, type[Attention]] = {
@@ -45,6 +46,10 @@ def attention(
         if key not in known:
             listed = ", ".join(f"{k} (default {v})" for k, v in known.items()) or "none"
             raise ConfigError(f"{wrapper}: {wraps} has no option {key!r}. Its options: {listed}.")
+    if sorted(used(wraps, inner)) != sorted(USUAL):
+        raise ConfigError(
+            f"{wrapper}: gates audio and video alone. Remove `modalities` from `inner`."
+        )
     if inner.get("raw_video"):
         raise ConfigError(
             f"{wrapper}: `raw_video` leaves the attended audio out, so nothing of it can be "

@@ -5,26 +5,26 @@ Source   Rajan, Brutti, Cavallaro: "Is Cross-Attention Preferable to Self-Attent
 Idea     Each modality is refined by looking at its own other clips; the modalities meet only in
          the pooling. The control by which the value of looking across is judged.
 
-    X_m = BiGRU_m(x_m)                                  (T, D)    m in {a, v}: _selfcross.py
-    Y_m = MHA_m(X_m asks X_m)                           (T, D)    m in {a, v}: _multihead.py
-    Y   = [std(Y_a, Y_v) ; mean(Y_a, Y_v)]              (T, 2D)   [Y_v ; Y_a] without `pool`
+    X_m = BiGRU_m(x_m)                                  (T, D)    m in modalities: _selfcross.py
+    Y_m = MHA_m(X_m asks X_m)                           (T, D)    m in modalities: _multihead.py
+    Y   = [std_m Y_m ; mean_m Y_m]                      (T, 2D)   [Y_v ; Y_a ; Y_t] without `pool`
 
          No residual, no norm and no feed-forward layer, as published.
 Options  `width` D and `heads` are the paper's 120 and 6; `memory: false` puts a linear map in the
          place of the BiGRU, `pool: false` joins side by side (our reading of the paper's "noSP").
-Maps     audio, video (B, T, T): the weights over m's own clips, mean over heads.
+         `modalities` takes one or more; one alone is not pooled, for it has no deviation.
+Maps     audio, video, text (B, T, T): the weights over m's own clips, mean over heads.
 Masks    An absent clip is never asked, but asks; if all that it could ask are absent, Y_m is 0.
 Departs  The paper labels an utterance: it averages Y_m over time, then pools. Valence and arousal
          are rated all along, so a clip keeps its own row and pooling is clip by clip. It learns
          to resample time (32 to 25, 1000 to 500 steps) before the BiGRU; our clips are on one
-         grid already. Its model has text too; its table has this pair, without saying how the
-         two are wired.
+         grid already. Its code has audio, video and text; its table has pairs too, without saying
+         how two are wired.
 """
 
-from torch import Tensor
+from typing import Any
 
 from avfusion.fusion._selfcross import SelfCross
-from avfusion.fusion.base import Attended, Pair
 from avfusion.registry import fusions
 
 
@@ -36,8 +36,10 @@ class SelfTransformer(SelfCross):
         self,
         audio_dim: int,
         video_dim: int,
+        text_dim: int = 0,
         *,
         steps: int,
+        modalities: Any = ("audio", "video"),
         width: int = 120,
         heads: int = 6,
         dropout: float = 0.1,
@@ -45,14 +47,9 @@ class SelfTransformer(SelfCross):
         pool: bool = True,
     ) -> None:
         own = {"heads": heads, "dropout": dropout, "memory": memory, "pool": pool}
-        super().__init__("self_transformer", (audio_dim, video_dim), width=width, **own)
+        dims = audio_dim, video_dim, text_dim
+        super().__init__("self_transformer", dims, modalities, width=width, **own)
 
-    def attend(
-        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
-    ) -> Attended:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> X_m and Y_m, (B, T, D) each."""
-        x = self.encode(audio, video, audio_present, video_present)
-        after_audio, audio_map = self.audio(x.audio, x.audio, audio_present)
-        after_video, video_map = self.video(x.video, x.video, video_present)
-        maps = {"audio": audio_map, "video": video_map}
-        return Attended(x, Pair(after_audio, after_video), maps)
+    def whom(self, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+        """One attention a modality, named like it."""
+        return {m: (m, m) for m in names}
