@@ -9,6 +9,7 @@ import torch
 
 import derivations_family as by_hand
 from avfusion import forms, modalities
+from avfusion.attention import write_attention
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
 from avfusion.registry import fusions
@@ -148,9 +149,10 @@ def trained(folder, fusion, plan) -> tuple:
 
 
 def test_a_run_with_text_trains_and_predicts_whatever_the_order_of_its_settings(tmp_path):
-    """The text of some clips is absent; every prediction is finite all the same."""
+    """The text of some clips is absent; every prediction is finite, and its maps can be read."""
     import pandas as pd
 
     plan = replace(Plan(), duration_s=12.0, absent_share=0.4)
     table = pd.read_parquet(trained(tmp_path, "rjcma", plan) / "traces.parquet")
     assert np.isfinite(table[["valence", "arousal"]].to_numpy()).all()
+    write_attention(plan.corpus, {"fusions": ["rjcma"], "seeds": [0]}, Layout(tmp_path))

@@ -171,3 +171,32 @@ def test_a_number_without_counterpart_says_what_there_is_none_of(rows):
     why = absent.set_index("method")["why"]
     assert set(why["He et al. 2015 / fusion"]) == {"not a fusion of this project"}
     assert set(why["I3D + feature concatenation"]) == {"no entry `concat: {}` under fusions"}
+
+
+def test_rjcma_meets_its_papers_numbers_once_its_fusion_has_text(rows):
+    """Where it has none, the row says what to add."""
+    has = {"features": {"audio": ["ear"], "text": ["say"]}, "fusions": {"ours": {"is": "rjcma"}}}
+    found = met(score(fusion="ours", low=0.58, high=0.7), rows, **has)
+    paper = found[found["kind"] == "printed"]
+    assert list(zip(paper["theirs"], paper["verdict"], strict=True)) == [(0.585, "inside interval")]
+    assert set(met(score(fusion="ours"), rows, **has)["verdict"]) == {"outside"}
+    for study, why in (
+        (STUDY, "no entry `rjcma: {}` under fusions, and no encoder under features.text"),
+        (STUDY | has | {"fusions": {}}, "no entry `rjcma: {}` under fusions"),
+        (STUDY | has, "no score on test of affwild2"),
+    ):
+        table = published.beside(score(fusion="ours"), rows, study)
+        absent = table[(table["method"] == "RJCMA") & (table["partition"] == "test")]
+        assert set(absent["verdict"]) == {"not run"}
+        assert set(absent["why"]) == {why}
+
+
+def test_numbers_of_icassp_2022_name_the_modalities_that_they_are_of(rows):
+    named = {"A": "audio", "V": "video", "T": "text", "Audio": "audio", "Visual": "video"}
+    ours = [r for r in rows if r.paper == "icassp2022_selfcross" and r.fusion]
+    assert len(ours) == 30
+    for row in ours:
+        head = re.split(r"[, ]", row.method)[0].split("+")
+        given = row.options.get("modalities", ["audio", "video"])
+        assert given == [named.get(word, "text") for word in head]
+        assert row.fusion.startswith("self" if "self" in row.method.lower() else "cross")
