@@ -36,8 +36,7 @@ class Encoder(Protocol):
     dim: int
     """D, the width of a feature."""
     weights: Path | None
-    """The file of its pretrained weights; None where fitted. Where the file is the user's, the
-    encoder has `note(corpus, own, layout)`, which writes down what it is."""
+    """The file of its pretrained weights; None where fitted. If it is the user's: see `note`."""
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
@@ -162,8 +161,7 @@ class Job:
 
     def _remark(self, record: Any) -> str | None:
         """What the encoder itself has to say of a video, such as words that it does not know."""
-        said = getattr(self.encoder, "remark", None)
-        return said(record) if said else None
+        return self.encoder.remark(record) if hasattr(self.encoder, "remark") else None
 
     def _key(self, record: Any) -> str:
         """Names everything that the features depend on: media, settings, weights and code."""
