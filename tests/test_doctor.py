@@ -121,7 +121,7 @@ def test_word_vectors_are_looked_for_where_the_study_says(place):
     path, config = place / "v.txt", place / "config/config.yaml"
     study = "corpora: {demo: {root: data/demo}}\nfusions: {text: {}}\n"
     study += "features: {text: [word_vectors]}\n"
-    own = "encoders: {{word_vectors: {{path: {}, sha256: {}}}}}\n"
+    own = "encoders: {{word_vectors: {{path: {}, sha256: '{}'}}}}\n"
     config.write_text(study + own.format(path, "0" * 64))
     (absent,) = findings(place, "vectors")
     assert absent.verdict == "MISSING"
