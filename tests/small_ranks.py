@@ -35,7 +35,9 @@ def small_fit(folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: i
     encoder = encoders.get(name)(epochs=epochs, batch=batch, dim=8)
     train, validation = examples(name, 77, seed=1), examples(name, 40, seed=2)
     with deterministic(0):
-        net = ranks.of_whole_batches(encoder.new_net(OWN))
+        net = encoder.new_net(OWN)
+        encoder.prepare(net, train.inputs)
+        net = ranks.of_whole_batches(net)
 
     def validate(model: torch.nn.Module) -> dict[str, float]:
         found = _fitting._validate(model, validation, ("valence", "arousal"))

@@ -31,7 +31,7 @@ def assert_close(one: Path, other: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["face_cnn"])
+@pytest.mark.parametrize("name", ["face_cnn", "mel_cnn"])
 def test_two_and_three_processes_fit_what_one_does(name, tmp_path):
     for processes in (1, 2, 3):
         assert small(tmp_path / str(processes), name, processes) == 0

@@ -54,7 +54,8 @@ def faults(study: "Study", protocols: Path) -> list[str]:
         kind = study.corpus_class(name)
         found += _entry(f"corpora.{name}.options", corpora, kind, corpus.options)
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
-        found += _entry(f"encoders.{name}", encoders, name, study.encoders.get(name, {}))
+        found += _entry(f"encoders.{name}", encoders, name, study.encoder_options(name))
+        found += _processes(name, study.processes(name))
     for modality in modalities.MODALITIES:
         for name in getattr(study.features, modality):
             found += _heard_or_seen(name, modality)
@@ -154,6 +155,15 @@ def _inner(path: str, kind: str, given: dict[str, Any]) -> list[str]:
         said = f"{path}.inner: {kind} gates audio and video alone; {wraps} reads others"
         found.append(f"{said}. Remove `modalities`, or wrap another fusion.")
     return found
+
+
+def _processes(encoder: str, given: Any) -> list[str]:
+    path = f"encoders.{encoder}.processes"
+    if type(given) is not int or given < 1:
+        return [f"{path}: expected a number of processes, 1 or more; found {given!r}."]
+    if given > 1 and encoder in encoders.names() and not encoders.constant(encoder, "fitted"):
+        return [f"{path}: {encoder!r} is pretrained and not fitted. Remove it."]
+    return []
 
 
 def _heard_or_seen(encoder: str, modality: str) -> list[str]:

@@ -120,7 +120,7 @@ class Study(BaseModel):
         text = encoders.constant(encoder, "modality") == "text"
         return ({"root": self.corpora[corpus].root} if text and corpus else {}) | {
             "encoder": encoder,
-            "options": self.encoders.get(encoder, {}),
+            "options": self.encoder_options(encoder),
             "windows": self.windows.model_dump(exclude={"clips"}),
             "media": self.media.model_dump(exclude={"time_limit_s"}),
             "code": fingerprint(encoders.module(encoder), "avfusion.encoders.base"),
@@ -135,6 +135,15 @@ class Study(BaseModel):
             for encoder in getattr(self.features, find(name)[0])
             if find(name)[1].signal
         ]
+
+    def encoder_options(self, encoder: str) -> dict[str, Any]:
+        """The keywords of an encoder's class."""
+        given = self.encoders.get(encoder, {})
+        return {key: value for key, value in given.items() if key != "processes"}
+
+    def processes(self, encoder: str) -> int:
+        """In how many processes an encoder is fitted; its numbers do not depend on it."""
+        return self.encoders.get(encoder, {}).get("processes", 1)
 
     def signal_settings(self, corpus: str, encoder: str) -> dict[str, Any]:
         """All that features of corrupted sound or pictures depend on besides their input files."""

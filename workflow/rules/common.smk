@@ -190,3 +190,23 @@ def traces(corpus):
         for fusion in study.fusions
         for seed in study.seeds
     ]
+
+
+def twin(corpus):
+    """The first instance of the same tree: what it reads, the others share."""
+    return next(name for name in [*HERE, corpus] if ROOTS[name] == ROOTS[corpus])
+
+
+def twin_media(wildcards):
+    """Media of an earlier instance, so that no video is read twice at the same time."""
+    first = twin(wildcards.corpus)
+    own = [] if first == wildcards.corpus else shards(lay.media(first), first)
+    return [ancient(path) for path in own]
+
+
+def twin_features(wildcards):
+    """As `twin_media`, for an encoder that does not depend on the corpus."""
+    first = twin(wildcards.corpus)
+    alone = first == wildcards.corpus or wildcards.encoder in FITTED
+    own = [] if alone else shards(lay.features(first, wildcards.encoder), first)
+    return [ancient(path) for path in own]

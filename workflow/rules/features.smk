@@ -14,16 +14,16 @@ rule fit_encoder:
         LOGS / "fit_encoder" / "{corpus}.{encoder}.log",
     benchmark:
         TIMES / "fit_encoder-{corpus}-{encoder}.bench.tsv"
-    threads: 1
+    threads: lambda wildcards: study.processes(wildcards.encoder)
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=lambda wildcards, attempt, threads: 3000 * attempt * threads,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
         settings=encoder_settings,
     shell:
-        "avf fit-encoder {wildcards.corpus} {wildcards.encoder} --results {params.results:q} "
-        "--settings {params.settings:q} 2>&1 | tee {log:q}"
+        "avf fit-encoder {wildcards.corpus} {wildcards.encoder} --processes {threads} "
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule encode:
@@ -31,6 +31,7 @@ rule encode:
     input:
         index=lay.media("{corpus}") / "index.parquet",
         weights=encoder_weights,
+        twin=twin_features,
     output:
         shard_path(lay.features("{corpus}", "{encoder}"), ("{i}", "{n}")),
     log:

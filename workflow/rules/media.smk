@@ -5,6 +5,7 @@ rule media:
     """Read every n-th video; one that cannot be read keeps its row and does not stop the job."""
     input:
         manifest=lay.manifest("{corpus}"),
+        twin=twin_media,
     output:
         shard_path(lay.media("{corpus}"), ("{i}", "{n}")),
     log:

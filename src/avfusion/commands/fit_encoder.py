@@ -2,7 +2,7 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands._options import layout, settings, settings_option, study
 
 HELP = "Fit an encoder on train."
 STAGE = 30
@@ -16,7 +16,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     said = (
         "fit in N processes, each with a part of every batch and a GPU of its own if there is any"
     )
-    sub.add_argument("--processes", type=int, default=1, metavar="N", help=said)
+    sub.add_argument("--processes", type=int, metavar="N", help=f"{said}; default: the config's")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,9 +27,12 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.encoders.base import fit
 
     own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
-    if args.processes > 1 and not ranks.started():
+    processes = args.processes
+    if processes is None:
+        processes = 1 if args.settings else study(args).processes(args.encoder)
+    if processes > 1 and not ranks.started():
         words = ["fit-encoder", args.corpus, args.encoder, "--results", str(layout(args).results)]
-        return ranks.launch([*words, "--settings", json.dumps(own)], args.processes)
+        return ranks.launch([*words, "--settings", json.dumps(own)], processes)
     with ranks.joined():
         fit(args.corpus, own, layout(args))
     return 0
