@@ -11,7 +11,7 @@ from avfusion.layout import Layout
 from avfusion.report import write
 from avfusion.report._estimate import Scored
 from avfusion.report._part import read_part
-from avfusion.report.fold_table import groups, pooled, sign_flips, tested_twice, write_folds
+from avfusion.report.fold_table import groups, in_several, pooled, sign_flips, write_folds
 from avfusion.report.split_table import Split, shared, side_by_side
 from avfusion.score import score_corpus
 from avfusion.score_classes import RULE
@@ -124,7 +124,7 @@ def test_entries_that_test_the_same_videos_are_not_pooled(tmp_path, caplog):
         Scored(name, RULE, "test", ["a", last], [], [], {}, {})
         for name, last in zip(FOLDS, ("b", "c"), strict=True)
     ]
-    assert tested_twice(folds) == ["a"]
+    assert in_several(folds) == ["a"]
     layout = Layout(tmp_path)
     with caplog.at_level("WARNING"):
         write_folds([SimpleNamespace(scored=fold) for fold in folds], plan, layout)

@@ -54,7 +54,7 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
         folds = [scored[entry] for entry in entries if entry in scored]
         if len(folds) < 2:
             continue
-        if twice := tested_twice(folds):
+        if twice := in_several(folds):
             log.warning(
                 "%s: %s test the same %d videos, so they are no folds of one split and are not "
                 "pooled. Give each a `group` of its own.",
@@ -90,7 +90,7 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
     _text.write_text(layout.tables / "folds.tex", "\n".join(typeset))
 
 
-def tested_twice(folds: list[Scored]) -> list[str]:
+def in_several(folds: list[Scored]) -> list[str]:
     """Videos that more than one fold is scored on, by name."""
     counts = Counter(video for fold in folds for video in {*fold.videos, *fold.missing})
     return sorted(video for video, count in counts.items() if count > 1)
