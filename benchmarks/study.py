@@ -40,13 +40,16 @@ def main() -> None:
         "--",
         "all",
     ]
+    all_s = "<= 900 s" if args.all else ""
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.scratch or Path(temporary) / "avfusion"
         copy_tracked(folder)
+        began = time.time()
         first_s, first = timed_run(folder, command)
         second_s, second = timed_run(folder, command)
         rows = [
-            row("first run, wall", f"{first_s:.0f} s", "<= 900 s" if args.all else "<= 480 s"),
+            row("first run until all is scored", f"{scored(folder) - began:.0f} s", all_s),
+            row("first run, wall", f"{first_s:.0f} s", "" if args.all else "<= 480 s"),
             row("second run, wall", f"{second_s:.1f} s", "<= 20 s"),
             row("second run, jobs", str(jobs(second)), "0"),
             row("first run, jobs", str(jobs(first))),
@@ -88,6 +91,11 @@ def timed_run(folder: Path, command: list[str]) -> tuple[float, str]:
     if done.returncode:
         sys.exit(done.stdout[-4000:])
     return time.monotonic() - start, done.stdout
+
+
+def scored(folder: Path) -> float:
+    """When the scores were written; corrupted input, tables and figures come after it."""
+    return (folder / "results/scores/demo/scores.parquet").stat().st_mtime
 
 
 def jobs(printed: str) -> int:
