@@ -42,7 +42,7 @@ def draw_over_time(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]
         )
         shown = list(seen["map"].unique())[:MOST] if len(seen) else []
         seen = seen[seen["map"].isin(shown)] if len(seen) else seen
-        gates = gates.dropna(axis=1, how="all") if len(gates) else gates
+        gates = gates.dropna(axis=1, how="all")  # of a fusion without gates, nothing is left
         figure = _draw(files, fusion, (gates, seen, lines), gold, planted)
         yield fusion, figure, _caption(files, fusion, video, (gates, seen), planted)
 
