@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """A study of two fusions on the miniature, run by the workflow."""
-    from conftest import Copy
+    from scratch import Copy
 
     copy = Copy(tmp_path_factory.mktemp("flow") / "study")
     mini.build(copy.folder / "data" / "affwild2")

@@ -14,12 +14,13 @@ from avfusion import device
 from avfusion.encoders import _expression_net, face_cnn, mel_cnn
 from avfusion.errors import ConfigError
 from avfusion.losses import ccc_loss
+from avfusion.modalities import with_text
 from avfusion.model import build
 from avfusion.registry import fusions
 from avfusion.windows import Batch
 
 META = torch.device("meta")
-STEPS, AUDIO, VIDEO = 8, 12, 20
+STEPS, AUDIO, VIDEO, TEXT = 8, 12, 20, 6
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_moving_keeps_a_batch_a_batch_and_on_the_cpu_the_very_tensors():
     batch = Batch(*torch.zeros(5, 2, 3))
     there = device.moved(batch, META)
     assert isinstance(there, Batch)
-    assert {part.device for part in there} == {META}
+    assert {part.device for part in there if part is not None} == {META}
     here = device.moved(batch, torch.device("cpu"))
     assert all(a is b for a, b in zip(batch, here, strict=True))
     assert device.moved(batch[:4], META)[3].device == META
@@ -87,9 +88,12 @@ def test_a_model_runs_and_learns_wholly_where_it_was_moved(name, head, monkeypat
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     train = {"head": head, "hidden": 16, "dropout": 0.5}
     own = {"class": name, "options": {}, "windows": {"clips": STEPS}, "train": train}
-    model = build(own, AUDIO, VIDEO).to(META).eval()
-    rows = [torch.zeros(4, STEPS, width) for width in (AUDIO, VIDEO)]
-    batch = device.moved((*rows, *torch.ones(2, 4, STEPS, dtype=torch.bool)), device.of(model))
+    words = [TEXT] * with_text(name, {})
+    model = build(own, AUDIO, VIDEO, *words).to(META).eval()
+    here = torch.ones(4, STEPS, dtype=torch.bool)
+    given = [*(torch.zeros(4, STEPS, width) for width in (AUDIO, VIDEO)), here, here]
+    given += [part for width in words for part in (torch.zeros(4, STEPS, width), here)]
+    batch = device.moved(tuple(given), device.of(model))
     prediction, maps = model(*batch)
     assert {prediction.device, *(part.device for part in maps.values())} == {META}
     ccc_loss(prediction, torch.zeros(4, STEPS, 2, device=META)).backward()
