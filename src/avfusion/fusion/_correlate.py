@@ -19,6 +19,8 @@ BLOCK = {"cpu": 2**19, "cuda": 2**25}
 """Scores in a block: 2 MB stay in a processor's cache; a GPU needs more to be busy."""
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers by their bytes."""
+HALF = 4
+"""So many times the block under autocast, whose scores take half the room and fewer passes."""
 TOGETHER = 4
 """Windows multiplied at once, at least: small products run one to a core."""
 
@@ -32,15 +34,16 @@ def attend(
     block: most scores held at once. Under autocast, products are in its dtype, sums in float32.
     """
     device = keys.device.type
-    block = block or BLOCK.get(device, BLOCK["cuda"])
+    most = block or BLOCK.get(device, BLOCK["cuda"])
     if torch.is_autocast_enabled(device):
         kind = torch.get_autocast_dtype(device)
         keys, queries, values = (x.to(kind) for x in (keys, queries, values))
+        most *= 1 if block else HALF
     seed = int(torch.randint(2**62, ())) if dropout else 0
     with torch.autocast(device, enabled=False):
         share = round(dropout * 2**15)  # also the step of the coarsest mask, that of 16 bits
         values = values / (1 - share / 2**15) if share else values
-        return _Attend.apply(keys, queries, values, block, share, seed)
+        return _Attend.apply(keys, queries, values, most, share, seed)
 
 
 def correlations(keys: Tensor, queries: Tensor) -> Tensor:
