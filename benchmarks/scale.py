@@ -53,7 +53,7 @@ def main() -> None:
     what = (
         f"`snakemake --profile slurm --dry-run all` for a corpus of {VIDEOS} videos through all "
         "stages, and 14 fusions with 5 seeds on each of 3 corpora; then with a job for every "
-        "video, and with a job for every video of 3 such corpora and 70 seeds."
+        "video, and with a job for every video of 3 such corpora and 72 seeds."
     )
     finish({"title": "Planning large studies", "what": what, "rows": rows}, args.out)
 
