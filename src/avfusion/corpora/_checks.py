@@ -231,8 +231,13 @@ def _is_media(path: str) -> bool:
     return path[path.rfind(".") :].lower() in _MEDIA
 
 
-def listed(names: object, most: int = 5) -> str:
+def listed(names: object, most: int = 5, mark: str = ", ") -> str:
     """The first few names, and how many more there are."""
     names = [str(name) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return mark.join(names[:most]) + more
+
+
+def said(wrong: list[str], count: int) -> str:
+    """What is wrong, the first few by name; else how many are fine."""
+    return listed(wrong, mark="; ") or (f"{count} fine" if count else "none")

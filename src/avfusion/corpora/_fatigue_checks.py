@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from avfusion.corpora._checks import said
+from avfusion.corpora._clocks import clocks
 from avfusion.corpora._groups import said as split_said
 from avfusion.corpora._groups import split_digest
 from avfusion.corpora._held import gaps, overlaps
-from avfusion.corpora._recola_media import said
 from avfusion.corpora._sheet import video_id
 from avfusion.corpora.base import GIVEN, READ, Check, check
 
@@ -59,16 +60,13 @@ def _subjects(corpus: "Fatigue") -> Iterator[Check]:
 
 
 def _media(corpus: "Fatigue") -> Iterator[Check]:
-    from avfusion.media.timing import timings
-
-    files = [(p, corpus.root / p, (corpus.tree.find(p) or (0, None))[1]) for p in corpus.segments]
-    clocks = timings([file for file in files if file[2]], corpus.cache / "times")
-    broken = [f"{path}: {clock.reason}" for path, clock in clocks.items() if clock.reason]
+    timed = clocks(corpus, {path: path for path in corpus.segments})
+    broken = [f"{path}: {clock.reason}" for path, clock in timed.items() if clock.reason]
     yield check(
-        "pictures readable", not broken, "every file", said(broken, len(clocks)),
+        "pictures readable", not broken, "every file", said(broken, len(timed)),
         "Copy that file again; as it is, it counts as a failed video.", verdict="WARN",
     )  # fmt: skip
-    whole = {path: clock for path, clock in clocks.items() if not clock.reason}
+    whole = {path: clock for path, clock in timed.items() if not clock.reason}
     mute = [path for path, clock in whole.items() if not clock.has_sound]
     yield check(
         "sound", 2 * len(mute) <= len(whole), "a sound track in most videos",

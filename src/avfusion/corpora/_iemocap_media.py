@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora._checks import listed
+from avfusion.corpora._clocks import clocks
 from avfusion.corpora.base import READ, Check, check
 
 if TYPE_CHECKING:
@@ -66,7 +67,6 @@ def _dialogs(corpus: "Iemocap") -> Iterator[Check]:
 
 def _films(corpus: "Iemocap") -> Iterator[Check]:
     from avfusion.media.probe import picture_px
-    from avfusion.media.timing import timings
 
     films = corpus.parts.films
     strays = sorted(films.keys() - corpus.evaluations.keys())
@@ -74,14 +74,13 @@ def _films(corpus: "Iemocap") -> Iterator[Check]:
         "rated films", not strays, "an evaluation of every film", listed_or(strays), AGAIN,
         verdict="WARN",
     )  # fmt: skip
-    wanted = [(d, corpus.root / p, (corpus.tree.find(p) or (0, None))[1]) for d, p in films.items()]
-    clocks = timings([w for w in wanted if w[2]], corpus.cache / "times")
-    broken = [f"{films[d]}: {clock.reason}" for d, clock in clocks.items() if clock.reason]
+    timed = clocks(corpus, films)
+    broken = [f"{films[d]}: {clock.reason}" for d, clock in timed.items() if clock.reason]
     yield check(
-        "films readable", not broken, "every film", listed_or(broken, f"{len(clocks)} films"),
+        "films readable", not broken, "every film", listed_or(broken, f"{len(timed)} films"),
         AGAIN,
     )  # fmt: skip
-    whole = {d: clock for d, clock in sorted(clocks.items()) if not clock.reason}
+    whole = {d: clock for d, clock in sorted(timed.items()) if not clock.reason}
     ends_s = _ends(corpus)
     short = [
         f"{d}: {clock.end_s:.2f} s for {ends_s[d]:.2f} s"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from avfusion.corpora._checks import said
+from avfusion.corpora._clocks import clocks
 from avfusion.corpora._groups import said as split_said
 from avfusion.corpora._groups import split_digest
-from avfusion.corpora._recola_media import said
 from avfusion.corpora.base import Check, check
 
 if TYPE_CHECKING:
@@ -35,17 +36,14 @@ def own_checks(corpus: "Own") -> Iterator[Check]:
 
 
 def _media(corpus: "Own") -> Iterator[Check]:
-    from avfusion.media.timing import timings
-
     paths = {corpus.id(row): row["video"] for _, row in corpus.sheet.rows}
-    files = [(v, corpus.root / p, (corpus.tree.find(p) or (0, None))[1]) for v, p in paths.items()]
-    clocks = timings([file for file in files if file[2]], corpus.cache / "times")
-    broken = [f"{paths[video]}: {clock.reason}" for video, clock in clocks.items() if clock.reason]
+    timed = clocks(corpus, paths)
+    broken = [f"{paths[video]}: {clock.reason}" for video, clock in timed.items() if clock.reason]
     yield check(
-        "pictures readable", not broken, "every file", said(broken, len(clocks)),
+        "pictures readable", not broken, "every file", said(broken, len(timed)),
         "Convert it to MP4; as it is, it counts as a failed video.", verdict="WARN",
     )  # fmt: skip
-    whole = {video: clock for video, clock in clocks.items() if not clock.reason}
+    whole = {video: clock for video, clock in timed.items() if not clock.reason}
     mute = [v for v, clock in whole.items() if not clock.has_sound]
     yield check(
         "sound", 2 * len(mute) <= len(whole), "a sound track in most videos",

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avfusion.corpora._recola_media import AGAIN, media_checks, said
+from avfusion.corpora._checks import said
+from avfusion.corpora._recola_media import AGAIN, media_checks
 from avfusion.corpora._recola_tree import DIMENSIONS
 from avfusion.corpora.base import GIVEN, READ, RECOMPUTED, Check, check
 

@@ -1,10 +1,12 @@
-"""What `avf verify recola` checks of pictures and sound, and how its checks speak."""
+"""What `avf verify recola` checks of pictures and sound."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avfusion.corpora._checks import said
+from avfusion.corpora._clocks import clocks
 from avfusion.corpora.base import READ, Check, check
 
 if TYPE_CHECKING:
@@ -16,15 +18,13 @@ AGAIN = "Unpack that file again; `avf obtain recola` says whom to ask."
 
 def media_checks(corpus: "Recola") -> Iterator[Check]:
     from avfusion.media.lag import lag_s
-    from avfusion.media.timing import timings
 
     needed = set(corpus.videos()["video"])
     files = {n: p for n, p in corpus.parts.video.items() if n in needed}
-    wanted = [(n, corpus.root / p, (corpus.tree.find(p) or (0, None))[1]) for n, p in files.items()]
-    clocks = timings([w for w in wanted if w[2]], corpus.cache / "times")
-    broken = [f"{files[n]}: {clock.reason}" for n, clock in clocks.items() if clock.reason]
-    yield check("pictures readable", not broken, "every file", said(broken, len(clocks)), AGAIN)
-    whole = {n: clock for n, clock in clocks.items() if not clock.reason}
+    timed = clocks(corpus, files)
+    broken = [f"{files[n]}: {clock.reason}" for n, clock in timed.items() if clock.reason]
+    yield check("pictures readable", not broken, "every file", said(broken, len(timed)), AGAIN)
+    whole = {n: clock for n, clock in timed.items() if not clock.reason}
     mute = [n for n, c in whole.items() if not c.has_sound and n not in corpus.parts.audio]
     yield check(
         "sound of the films", not mute, "a sound track, or a wav file beside",
@@ -63,11 +63,3 @@ def _rate(times_s: np.ndarray) -> float:
 
 def _odd_rate(times_s: np.ndarray) -> bool:
     return not abs(_rate(times_s) - 25) < 0.01
-
-
-def said(wrong: list[str], count: int, most: int = 5) -> str:
-    """What is wrong, the first few by name; else how many are fine."""
-    if not wrong:
-        return f"{count} fine" if count else "none"
-    more = f" and {len(wrong) - most} more" if len(wrong) > most else ""
-    return "; ".join(wrong[:most]) + more

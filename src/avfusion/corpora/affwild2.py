@@ -18,6 +18,7 @@ from avfusion.corpora._affwild2_checks import affwild2_checks
 from avfusion.corpora._affwild2_rows import Rows, read_rows
 from avfusion.corpora._affwild2_submit import write_submission
 from avfusion.corpora._affwild2_tree import Parts, find_parts, raw_name, read_list, side
+from avfusion.corpora._clocks import clocks
 from avfusion.corpora.base import GOLD, Check, Corpus
 from avfusion.errors import ConfigError
 from avfusion.registry import corpora
@@ -101,12 +102,8 @@ class AffWild2(Corpus):
     @cached_property
     def clocks(self) -> dict[str, Any]:
         """Raw video -> its `media.timing.Timing`, of those that trials need and that are here."""
-        from avfusion.media.timing import timings
-
         needed = sorted({raw_name(trial) for trial, _ in self.listed} & self.parts.raw.keys())
-        files = [(raw, self.parts.raw[raw][0]) for raw in needed]
-        wanted = [(raw, self.root / p, (self.tree.find(p) or (0, None))[1]) for raw, p in files]
-        return timings([w for w in wanted if w[2]], self.cache / "times")
+        return clocks(self, {raw: self.parts.raw[raw][0] for raw in needed})
 
     def times_s(self, trial: str, rows: int) -> np.ndarray:
         """When each row's frame is shown (rows,); at 30 Hz where no video says (it then fails)."""
