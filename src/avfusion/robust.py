@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from avfusion.errors import AvfError
@@ -43,13 +42,11 @@ def predict_runs(
 ) -> list[tuple[str, int]]:
     """The predictions alone, of every n-th finished run from the i-th; these runs."""
     partition = reported_partition(corpus, layout)
-    spreads: dict[str, np.ndarray] = {}
     finished = list(_finished(corpus, study, layout))
     if not finished:
         raise AvfError(f"{corpus}: no finished run of this study. Run `avf train` first.")
     runs, told = finished[shard[0] :: shard[1]], time.monotonic()
-    for done, run in enumerate(runs, start=1):
-        predict(corpus, run, partition, spreads, study, layout)
+    for done in predict(corpus, runs, partition, study, layout):
         if time.monotonic() - told > 5 or done == len(runs):
             log.info("%s: corrupted input to %d of %d runs", corpus, done, len(runs))
             told = time.monotonic()
