@@ -62,7 +62,8 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
         given = (torch.randn(2, steps, 24), torch.randn(2, steps, 40), present, present)
         out = built(*given, *[torch.randn(2, steps, 9), present][: 2 * text])
         assert out.features.shape == (2, steps, built.out_dim)
-        assert forms.find({"is": study.fusion_class(name), **own}, study.model_dump()) == name
+        if not {"train", "grid"} & entry.keys():
+            assert forms.find({"is": study.fusion_class(name), **own}, study.model_dump()) == name
 
 
 def test_no_two_write_to_one_folder():
