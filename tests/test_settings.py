@@ -169,7 +169,13 @@ def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
     own = {"concat": {"train": {"corrupt": {"audio_missing": 0.5}}}, "jca": {}}
     with pytest.raises(ConfigError, match=r"fusions\.concat\.train\.corrupt is not offered"):
         load(raw | {"fusions": own})
+    with pytest.raises(ConfigError, match=r"train\.loss is not offered"):
+        load(raw | {"train": {"loss": "per_window"}})
+    curves = {"robustness": {"audio_missing": [0.5]}}
+    with pytest.raises(ConfigError, match=r"robustness is not offered"):
+        load(raw | curves)
     load(raw)
+    load(raw | curves | {"corpora": raw["corpora"] | {"rated": {"is": "demo", "root": "data/x"}}})
 
 
 def test_two_entries_do_not_make_one_folder_by_different_options():

@@ -109,17 +109,20 @@ def _shared_roots(study: "Study") -> list[str]:
 
 
 def _on_classes(study: "Study") -> list[str]:
-    """A fault for each `corrupt` of training that a run on classes would refuse hours later."""
+    """A fault for each setting that means nothing where runs predict classes, per corpus."""
     asked = [name for name, corpus in study.corpora.items() if corpus.task == "classes"]
-    given = {"train": study.train.corrupt}
+    given = {"train": study.train.model_dump()}
     for name, options in study.fusions.items():
         own = options.get("train", {})
-        given[f"fusions.{name}.train"] = own.get("corrupt") if isinstance(own, dict) else None
+        given[f"fusions.{name}.train"] = own if isinstance(own, dict) else {}
+    unfit = [f"{path}.corrupt" for path, own in given.items() if own.get("corrupt")]
+    unfit += [f"{path}.loss" for path, own in given.items() if own.get("loss") == "per_window"]
+    if asked and len(asked) == len(study.corpora) and study.robustness:
+        unfit.append("robustness")
     return [
-        f"{path}.corrupt is not offered with `task: classes` (corpora.{name}). Remove one of them."
-        for path, corrupt in given.items()
+        f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
+        for path in unfit
         for name in asked
-        if corrupt
     ]
 
 
