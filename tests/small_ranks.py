@@ -1,8 +1,9 @@
 """A fit of a fitted encoder's own network on drawn examples, in one process or in several forked.
 
-As a script: `python small_ranks.py FOLDER ENCODER PROCESSES [KILL_AFTER_EPOCH]`.
+As a script: `python small_ranks.py FOLDER ENCODER PROCESSES [--epochs N] [--stop N] [--double]`.
 """
 
+import argparse
 import os
 import sys
 import traceback
@@ -30,14 +31,24 @@ def examples(name: str, count: int, seed: int) -> _fitting.Examples:
     return _fitting.Examples(x.half(), gold)
 
 
-def small_fit(folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: int = 0) -> None:
+def doubled(net: torch.nn.Module) -> torch.nn.Module:
+    """The network in float64, whatever the precision of what it is given."""
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_pre_hook(lambda _, given: (given[0].double(),))
+    return net.double()
+
+
+def small_fit(
+    folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: int = 0, double: bool = False
+) -> None:
     """Fit as `FittedEncoder.fit` does; killed by itself after epoch `stop`, if there is one."""
     encoder = encoders.get(name)(epochs=epochs, batch=batch, dim=8)
     train, validation = examples(name, 77, seed=1), examples(name, 40, seed=2)
     with deterministic(0):
         net = encoder.new_net(OWN)
         encoder.prepare(net, train.inputs)
-        net = ranks.of_whole_batches(net)
+        net = ranks.of_whole_batches(doubled(net) if double else net)
 
     def validate(model: torch.nn.Module) -> dict[str, float]:
         found = _fitting._validate(model, validation, ("valence", "arousal"))
@@ -83,8 +94,17 @@ def together(folder: Path, name: str, processes: int, **how: int) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-if __name__ == "__main__":
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("processes", type=int)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--stop", type=int, default=0)
+    parser.add_argument("--double", action="store_true")
     torch.set_num_threads(1)
-    folder, name, processes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    stop = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-    sys.exit(max(map(abs, together(folder, name, processes, stop=stop))))
+    return max(map(abs, together(**vars(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,29 +14,33 @@ from avfusion.checkpoint import load_weights
 from avfusion.encoders import base
 
 SMALL = Path(__file__).with_name("small_ranks.py")
+NAMES = ("face_cnn", "mel_cnn")
+LONG = ["--double", "--epochs", "6"]
 CPU = {**os.environ, "AVF_DEVICE": "cpu"}
 
 
-def small(folder: Path, name: str, processes: int, *stop: int) -> int:
+def small(folder: Path, name: str, processes: int, *how: str) -> int:
     """Exit status of a fit of 77 examples in batches of 19: parts of unequal size, dropout on."""
-    words = [sys.executable, SMALL, folder, name, str(processes), *map(str, stop)]
+    words = [sys.executable, SMALL, folder, name, str(processes), *how]
     return subprocess.run(words, env=CPU, check=False).returncode
 
 
-def assert_close(one: Path, other: Path) -> None:
+def assert_close(one: Path, other: Path, within: float = 1e-5) -> None:
     expected, found = (load_weights(folder / "best.safetensors")[0] for folder in (one, other))
     assert expected.keys() == found.keys()
     for key, tensor in expected.items():
-        torch.testing.assert_close(found[key], tensor, rtol=1e-5, atol=1e-5, msg=key)
+        torch.testing.assert_close(found[key], tensor, rtol=within, atol=within, msg=key)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["face_cnn", "mel_cnn"])
-def test_two_and_three_processes_fit_what_one_does(name, tmp_path):
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("how", "within"), [(["--epochs", "1"], 1e-5), (LONG, 1e-9)])
+def test_two_and_three_processes_fit_what_one_does(name, how, within, tmp_path):
+    """In float64 over many steps: no step differs. In float32 over a few: see `ranks`."""
     for processes in (1, 2, 3):
-        assert small(tmp_path / str(processes), name, processes) == 0
+        assert small(tmp_path / str(processes), name, processes, *how) == 0
     for processes in (2, 3):
-        assert_close(tmp_path / "1", tmp_path / str(processes))
+        assert_close(tmp_path / "1", tmp_path / str(processes), within)
 
 
 @pytest.mark.slow
@@ -44,7 +48,7 @@ def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tm
     whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))
     assert small(whole, "face_cnn", 2) == 0
     for folder, processes in ((killed, 2), (alone, 1)):
-        assert small(folder, "face_cnn", 2, 1) == 9
+        assert small(folder, "face_cnn", 2, "--stop", "1") == 9
         assert not (folder / "best.safetensors").exists()
         epochs = (folder / "epochs.csv").read_text().splitlines()
         assert len(epochs) == 2, "one epoch was done before the kill"
