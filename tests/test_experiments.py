@@ -92,29 +92,46 @@ def test_the_study_makes_no_run_of_the_default_config_again():
 def test_the_workflow_builds_its_graph(path, copy):
     study = load(path)
     jobs = copy.jobs("all", ("--configfile", f"config/experiments/{path.name}"))
-    assert jobs["train"] == len(study.fusions) * len(study.seeds) * len(study.corpora)
+    assert jobs["train"] == len(study.fusions) * len(study.seeds), "nothing else is here"
     assert {"make_corpus", "encode", "score", "tables", "page"} <= jobs.keys()
 
 
 @each
-def test_its_comment_on_aff_wild2_holds_once_the_mark_is_removed(path, tmp_path):
-    text = path.read_text()
-    line = re.search(r"^  # (affwild2: .*?)(?=\s+#|$)", text, flags=re.MULTILINE)
-    if line is None:
-        pytest.skip("not on Aff-Wild2")
-    whole = tmp_path / "study.yaml"
-    whole.write_text(text.replace(f"  # {line[1]}", f"  {line[1]}", 1))
-    own = load(whole).corpora["affwild2"]
-    assert corpora.get("affwild2")(root=tmp_path, **own.options).edition.name.startswith("abaw")
+def test_every_licensed_corpus_of_it_is_taken_where_it_is(path, tmp_path):
+    study = load(path)
+    for name, own in study.corpora.items():
+        assert own.if_present == (name != "demo")
+        assert corpora.get(study.corpus_class(name))(root=tmp_path, **own.options)
 
 
-def test_its_comment_on_iemocap_holds_once_the_marks_are_removed(tmp_path):
-    text = (FOLDER / "icassp2022_selfcross.yaml").read_text()
-    text, marks = re.subn(r"^  # (?=\w+: \{is: iemocap)", "  ", text, flags=re.MULTILINE)
-    assert marks == 10
-    whole = tmp_path / "study.yaml"
-    whole.write_text(text)
-    study = load(whole)
+def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
+    """Its corpora are those that config/claims.yaml and config/published.csv name for it."""
+    used = {
+        "fg2021_ca": {"recola", "fatigue"},
+        "cvprw2022_jca": {"affwild2"},
+        "tbiom2023_jca": {"affwild2", "fatigue"},
+        "icassp2023_rjca": {"affwild2", "fatigue"},
+        "icme2024_dca": {"recola", "affwild2"},
+        "iaca": {"affwild2"},
+        "icassp2022_selfcross": {"iemocap"},
+        "cvprw2024_rjcma": {"affwild2"},
+    }
+    for path in FILES:
+        study = load(path)
+        kinds = {study.corpus_class(name) for name in study.corpora}
+        assert kinds == {"demo", *used.get(path.stem, ())}
+    editions = {
+        path.stem: load(path).corpora["affwild2"].options["edition"]
+        for path in FILES
+        if "affwild2" in load(path).corpora
+    }
+    assert editions.pop("cvprw2022_jca") == "abaw3"
+    assert editions.pop("cvprw2024_rjcma") == "abaw6"
+    assert set(editions.values()) == {"abaw5"}
+
+
+def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_off(tmp_path):
+    study = load(FOLDER / "icassp2022_selfcross.yaml")
     both = groups(study.model_dump())
     assert {name: len(entries) for name, entries in both.items()} == {
         "iemocap_session": 5,
@@ -125,3 +142,6 @@ def test_its_comment_on_iemocap_holds_once_the_marks_are_removed(tmp_path):
         assert [corpus.fold for corpus in made] == [1, 2, 3, 4, 5]
         assert {f"iemocap_{corpus.folds}" for corpus in made} == {name}
         assert len(made[0].classes) == 7
+        trained = [study.run_settings(entry, "concat", 0) for entry in entries]
+        assert {(own["train"]["baseline"], own["task"]) for own in trained} == {("none", "classes")}
+    assert study.run_settings("demo", "concat", 0)["train"]["baseline"] == "video"

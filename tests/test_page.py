@@ -105,7 +105,7 @@ def test_what_is_missing_is_named_with_its_reason(page):
     assert "avf train demo concat --seed 1" in said
     assert "test_04 test media test_04.mp4: no video stream." in said
     assert "recola (not run)" in said
-    assert "Not run. No fusion has a score on this corpus here" in said
+    assert "recola: not run, nothing at data/recola (avf obtain recola)." in said
 
 
 def test_comparisons_are_put_into_words(page):

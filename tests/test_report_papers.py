@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from avfusion.layout import Layout
+from avfusion.present import Absence
 from avfusion.report._page_papers import papers
 from avfusion.report._part import read_part
 from avfusion.report._text import write_csv
@@ -30,14 +31,16 @@ def part(tmp_path_factory):
 
 def test_tables_say_what_was_found_and_what_was_not_run(part):
     own, study, layout = part
-    write_claims([own], ["recola"], study, layout)
+    write_claims([own], [Absence(("recola",), "nothing at data/recola")], study, layout)
     table = pd.read_csv(layout.tables / "claims.csv")
     told = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
     assert list(told["verdict"]) == ["supported"]
-    assert set(table.query("corpus == 'recola'")["verdict"]) == {"not run"}
+    absent = table.query("corpus == 'recola'")
+    assert set(absent["verdict"]) == {"not run"}
+    assert set(absent["missing"]) == {"nothing at data/recola"}
     text = (layout.tables / "claims.md").read_text()
     count = len(yaml.safe_load((ROOT / "config/claims.yaml").read_text())["claims"])
-    assert f"{count} claims, of them {count} not run" in text
+    assert f"All {count} claims not run: nothing at data/recola." in text
     assert re.search(r"\*\*dca_improves_ca\*\*.*\*\*Not run\*\*: no entry `dca_ca", text)
     assert (layout.tables / "claims.tex").read_text().count(r"\begin{table}") == 1
 
@@ -127,10 +130,10 @@ def test_the_printed_table_marks_kind_and_verdict(tables):
 def test_where_no_number_is_on_the_corpora_the_page_says_so_once_and_lists_none(tmp_path):
     rows = [_number(corpus="affwild2"), _number(corpus="recola"), _number(corpus="recola")]
     write_csv(tmp_path / "tables" / "published.csv", pd.DataFrame(rows))
-    said = papers({"corpora": {"demo": {}}}, Layout(tmp_path))["published"]
+    said = papers({"corpora": {"demo": {"root": "data/demo"}}}, Layout(tmp_path))["published"]
     assert (said["said"], said["met"], said["absent"], said["others"]) == ("", [], [], 3)
     assert said["elsewhere"] == "recola (2), affwild2 (1)"
-    there = papers({"corpora": {"recola": {}}}, Layout(tmp_path))["published"]
+    there = papers({"corpora": {"recola": {"root": "no/recola"}}}, Layout(tmp_path))["published"]
     assert "3 published numbers" in there["said"]
     assert (len(there["absent"]), there["others"]) == (2, 1)
     assert there["absent"][0]["cells"][4].endswith("†")

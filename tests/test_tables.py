@@ -206,12 +206,11 @@ def test_one_fusion_and_one_seed_make_a_table_without_spread_or_pairs(tmp_path):
 
 
 def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
-    study = whole.study | {"corpora": {"affwild2": {}}}
+    study = whole.study | {"corpora": {"affwild2": {"root": "no/affwild2"}, "demo": {"root": ""}}}
     write_tables(study, Layout(tmp_path))
-    assert (
-        "Not run: no scores here. `avf score affwild2`"
-        in (tmp_path / "tables" / "scores.md").read_text()
-    )
+    text = (tmp_path / "tables" / "scores.md").read_text()
+    assert "Not run: nothing at no/affwild2 (`avf obtain affwild2`)." in text
+    assert "Not run: no scores of demo (`avf score demo`)." in text
     rows = pd.read_csv(tmp_path / "tables" / "scores.csv")
     assert set(rows["note"]) == {"not run"}
 

@@ -83,18 +83,6 @@ def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
     assert "ConfigError" not in printed
 
 
-def test_a_corpus_that_is_not_here_is_named_with_what_to_do(copy):
-    source = (copy.folder / "src/avfusion/corpora/demo.py").read_text()
-    far = source.replace('.add("demo")', '.add("far")').replace("def make(", "def never(")
-    (copy.folder / "src/avfusion/corpora/far.py").write_text(far)
-    copy.edit("config/config.yaml", "corpora:\n", "corpora:\n  far: {root: data/far}\n")
-    printed = copy.snakemake("-n", "all")
-    assert "Corpus 'far' is not at 'data/far'" in printed
-    assert "results/runs/far" not in printed
-    printed = copy.snakemake("-n", "results/manifest/far/manifest.parquet", good=False)
-    assert "set corpora.far.root to where it lies" in printed
-
-
 def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
     plain = copy.jobs("all")
     copy.edit(

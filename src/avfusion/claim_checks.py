@@ -38,9 +38,9 @@ def check_claims(
     return _table(claims, found, place, study["statistics"]["alpha"])
 
 
-def not_run(corpus: str, study: dict[str, Any], claims: Claims) -> pd.DataFrame:
-    """The rows of a corpus that was never scored."""
-    found = [Finding(missing=f"no scores of {corpus}")] * len(claims.claims)
+def not_run(corpus: str, study: dict[str, Any], claims: Claims, why: str = "") -> pd.DataFrame:
+    """The rows of a corpus that was never scored, and why."""
+    found = [Finding(missing=why or f"no scores of {corpus}")] * len(claims.claims)
     place = {"corpus": corpus, "protocol": study["headline"], "leaks": False}
     return _table(claims, found, {**place, "partition": "", "videos": 0}, 0.0)
 

@@ -53,6 +53,7 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     for name, corpus in study.corpora.items():
         kind = study.corpus_class(name)
         found += _entry(f"corpora.{name}.options", corpora, kind, corpus.options)
+        found += _overrides(f"corpora.{name}.train", study.train, corpus.train)
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
         found += _entry(f"encoders.{name}", encoders, name, study.encoder_options(name))
         found += _processes(name, study.processes(name))
@@ -112,6 +113,7 @@ def _on_classes(study: "Study") -> list[str]:
     """A fault for each setting that means nothing where runs predict classes, per corpus."""
     asked = [name for name, corpus in study.corpora.items() if corpus.task == "classes"]
     given = {"train": study.train.model_dump()}
+    given |= {f"corpora.{name}.train": study.corpora[name].train for name in asked}
     for name, options in study.fusions.items():
         own = options.get("train", {})
         given[f"fusions.{name}.train"] = own if isinstance(own, dict) else {}

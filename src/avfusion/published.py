@@ -101,18 +101,26 @@ def schema() -> str:
     return json.dumps({"title": "Rows of config/published.csv", **rows}, indent=2) + "\n"
 
 
-def beside(scores: pd.DataFrame, published: list[Published], study: dict[str, Any]) -> pd.DataFrame:
+def beside(
+    scores: pd.DataFrame,
+    published: list[Published],
+    study: dict[str, Any],
+    away: dict[str, str] | None = None,
+) -> pd.DataFrame:
     """A row a published number: theirs, ours with its interval, and which of three it is.
 
     scores: `corpus, fusion, partition, protocol, target, mean, low, high, seeds`, a row each; for
     corrupted input also `corruption, level`. verdict: `inside interval` if theirs lies in ours,
-    `outside`, or `not run`, and `why` says what there is none of.
+    `outside`, or `not run`, and `why` says what there is none of. away: corpus -> why it is not
+    here.
     """
     ours = _by_place(scores)
-    return pd.DataFrame([_beside(row, ours, study) for row in published])
+    return pd.DataFrame([_beside(row, ours, study, away or {}) for row in published])
 
 
-def _beside(row: Published, ours: dict[tuple, dict], study: dict[str, Any]) -> dict[str, Any]:
+def _beside(
+    row: Published, ours: dict[tuple, dict], study: dict[str, Any], away: dict[str, str]
+) -> dict[str, Any]:
     """One published number with ours, or with what there is none of."""
     found = row.model_dump(include={"paper", "corpus", "partition", "method", "metric", "unit"})
     found |= row.model_dump(include={"target", "kind", "source", "note", "corruption"})
@@ -134,7 +142,7 @@ def _beside(row: Published, ours: dict[tuple, dict], study: dict[str, Any]) -> d
         "high": mine["high"] if ran else math.nan,
         "difference": mine["mean"] - row.value if ran else math.nan,
         "verdict": _verdict(row.value, mine) if ran else "not run",
-        "why": "" if ran else _why(row, protocol, study),
+        "why": "" if ran else _why(row, protocol, study, away),
     }
 
 
@@ -142,12 +150,14 @@ def _verdict(theirs: float, mine: dict[str, Any]) -> str:
     return "inside interval" if mine["low"] <= theirs <= mine["high"] else "outside"
 
 
-def _why(row: Published, protocol: str, study: dict[str, Any]) -> str:
+def _why(row: Published, protocol: str, study: dict[str, Any], away: dict[str, str]) -> str:
     """The first thing that has to be there before the number can be met."""
     if row.metric != "ccc":
         return f"{row.metric} of {row.target}: only CCC is compared here"
     if not row.fusion:
         return "not a fusion of this project"
+    if row.corpus in away:
+        return f"{row.corpus}: {away[row.corpus]}"
     if row.corpus not in study["corpora"]:
         return f"corpus {row.corpus} is not in the study"
     lacking = forms.lacking({"is": row.fusion, **row.options}, study)

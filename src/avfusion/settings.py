@@ -90,7 +90,8 @@ class Study(BaseModel):
         options = dict(self.fusions[fusion])
         kind, override = options.pop("is", fusion), options.pop("train", {})
         grid = options.pop("grid", self.grid)
-        train = TrainSettings(**{**self.train.model_dump(), **override}).model_dump()
+        given = {**self.train.model_dump(), **self.corpora[corpus].train, **override}
+        train = TrainSettings(**given).model_dump()
         for name in ("corrupt", "loss", "precision"):
             if train[name] == getattr(TrainSettings(), name):
                 del train[name]  # came later: what was trained before it stays as it is

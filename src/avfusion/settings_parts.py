@@ -34,7 +34,17 @@ class CorpusSettings(_Settings):
         None, description="Folds of one split; by default all entries of one class and task."
     )
     shards: Count = Field(2, description="Media and encoding jobs the videos are dealt out to.")
+    if_present: bool = Field(
+        False, description="Where nothing lies at `root`, leave the corpus out; tables say not run."
+    )
+    train: Options = Field({}, description="Training settings that differ on this corpus.")
     options: Options = Field({}, description="The corpus' own options (see its file).")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: Any) -> dict[str, Any]:
+        """Keys that came later stand only where they are used, so that no table is made anew."""
+        unused = {"if_present": False, "train": {}}
+        return {key: value for key, value in dump(self).items() if unused.get(key, ...) != value}
 
 
 class MediaSettings(_Settings):

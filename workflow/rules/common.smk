@@ -12,6 +12,7 @@ from snakemake.logging import logger
 from avfusion import registry
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.present import absences, not_here
 from avfusion.settings import load
 from avfusion.shards import shard_path
 from avfusion.source import fingerprint
@@ -36,21 +37,24 @@ KIND = {name: study.corpus_class(name) for name in study.corpora}
 MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
 FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
-ABSENT = {
-    name: f"Corpus {name!r} is not at {root!r}, and avf cannot make it: unpack it there "
-    f"(`avf obtain {name}` says how it is had), set corpora.{name}.root to where it lies, or "
-    f"remove it from corpora."
-    for name, root in ROOTS.items()
-    if not (name in MADE or Path(root).is_dir() or lay.manifest(name).is_file())
-}
+ABSENT = not_here(study.model_dump(), lay)
+NEEDED = [name for name in ABSENT if not study.corpora[name].if_present]
 HERE = [name for name in study.corpora if name not in ABSENT]
 FIGURES = ["ccc", "differences", "protocols", "curves", "traces_1", "traces_2", "traces_3"]
 FIGURES += ["robust", "gates"] if study.robustness else []
 
-for message in ABSENT.values():
-    logger.warning(f"{message} The tables will say: not run.")
+if NEEDED:
+    found = absences(NEEDED, study.model_dump(), lay)
+    said = "\n".join(f"{gone.title}: {gone.why}." for gone in found)
+    raise WorkflowError(
+        f"{said}\nUnpack it there, set corpora.….root to where it lies, or write `if_present: true` "
+        f"into its entry: it is then left out for as long as it is not here."
+    )
+if workflow.is_main_process:
+    for gone in absences(ABSENT, study.model_dump(), lay):
+        logger.warning(f"{gone.title}: not run, {gone.why}. The study goes on without it.")
 if not HERE:
-    raise WorkflowError("None of the study's corpora is here. " + " ".join(ABSENT.values()))
+    raise WorkflowError("None of the study's corpora is here.")
 
 
 wildcard_constraints:
@@ -136,7 +140,7 @@ def corpus_tree(wildcards):
     if name in MADE:
         return f"{root}/corpus.json"
     if name in ABSENT:
-        raise WorkflowError(ABSENT[name])
+        raise WorkflowError(f"{name}: {ABSENT[name]}.")
     return []
 
 

@@ -73,10 +73,10 @@ rule figures:
                 category="Figures",
                 labels={"corpus": name, "shows": kind},
             )
-            for name in study.corpora
+            for name in HERE
             for kind in FIGURES
         ],
-        svg=[lay.figures / f"{name}_{kind}.svg" for name in study.corpora for kind in FIGURES],
+        svg=[lay.figures / f"{name}_{kind}.svg" for name in HERE for kind in FIGURES],
         captions=lay.figures / "captions.json",
     log:
         LOGS / "report" / "figures.log",

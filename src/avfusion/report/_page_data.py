@@ -9,6 +9,7 @@ import pandas as pd
 from avfusion.layout import Layout
 from avfusion.protocol import scoped
 from avfusion.report import _page_robust
+from avfusion.report._absent import left_out
 from avfusion.report._fig_protocols import by_protocol, stamps
 from avfusion.report._fig_read import CorpusFiles, interval, number, order, printed, read
 from avfusion.report._page_card import card, partitions
@@ -20,11 +21,13 @@ from avfusion.report.style import looks
 
 
 def corpora(study: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """One mapping a corpus of the study, in its order; a corpus without scores is `run: False`."""
+    """One mapping a corpus that is here, in the study's order; `run: False` without scores."""
     summary = _json(layout.tables / "summary.json").get("corpora", {})
+    gone = {name for one in left_out(study, layout) for name in one.names}
     return [
         _corpus(CorpusFiles(name, scoped(study, name), layout), summary.get(name, {}))
         for name in study["corpora"]
+        if name not in gone
     ]
 
 

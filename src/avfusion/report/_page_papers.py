@@ -7,6 +7,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.report import published_table
+from avfusion.report._absent import left_out
 from avfusion.report._fig_read import interval, number, read
 from avfusion.report.claims_table import caveats, header
 
@@ -15,6 +16,8 @@ def papers(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
     """Claims by corpus, and published numbers; both empty where the tables were not written."""
     claims = read(layout.tables / "claims.csv")
     numbers = read(layout.tables / "published.csv")
+    gone = {name for one in left_out(study, layout) for name in one.names}
+    claims = claims[~claims["corpus"].isin(gone)] if len(claims) else claims
     by_corpus = claims.groupby("corpus", sort=False) if len(claims) else []
     return {
         "claims": [_claims(name, rows, study) for name, rows in by_corpus],

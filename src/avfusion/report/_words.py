@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion.present import Absence
 from avfusion.report._estimate import Scored
 from avfusion.report._text import estimate
 from avfusion.stats import least_p, p_text
@@ -152,9 +153,9 @@ def protocol_header(scored: Scored) -> str:
     )
 
 
-def not_run(corpus: str) -> list[str]:
-    """Heading and sentence of a corpus that was never scored."""
-    return [f"## {corpus}", f"Not run: no scores here. `avf score {corpus}` makes them."]
+def not_run(absent: list[Absence]) -> list[str]:
+    """Heading and sentence of each corpus that was never scored."""
+    return [text for one in absent for text in (f"## {one.title}", f"Not run: {one.why}.")]
 
 
 def _corrected(p: pd.Series, study: dict[str, Any]) -> str:

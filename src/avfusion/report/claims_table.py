@@ -8,6 +8,7 @@ from avfusion import claims
 from avfusion.claim_checks import check_claims, not_run
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.present import Absence
 from avfusion.report import _text
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
@@ -18,13 +19,12 @@ HEAD = ["claim", "quantity", "effect", "p (Holm)", "verdict"]
 
 
 def write_claims(
-    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+    parts: list[Part], absent: list[Absence], study: dict[str, Any], layout: Layout
 ) -> None:
     """Write the verdict on every claim on every corpus; one that was never scored says so."""
     read = claims.load()
     areas = read_areas(layout)
     tables = {p.scored.corpus: check_claims(p.scored, study, read, areas) for p in parts}
-    tables |= {corpus: not_run(corpus, study, read) for corpus in absent}
     shown, typeset = [_preface(study)], []
     for corpus, table in tables.items():
         said = header(table, corpus)
@@ -34,6 +34,9 @@ def write_claims(
             shown.append(markdown(HEAD, cells))
             typeset.append(latex(HEAD, cells, said, f"claims-{corpus}"))
         shown.append("\n".join(_line(row) for row in table.itertuples()))
+    for gone in absent:
+        tables |= {name: not_run(name, study, read, gone.why) for name in gone.names}
+        shown += [f"## {gone.title}", f"All {len(read.claims)} claims not run: {gone.why}."]
     _text.write_csv(layout.tables / "claims.csv", pd.concat(tables.values(), ignore_index=True))
     _text.write_page(layout.tables / "claims.md", "Claims of the papers", shown)
     _text.write_text(layout.tables / "claims.tex", "\n".join(typeset))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from avfusion.layout import Layout
 from avfusion.protocol import scoped
+from avfusion.report._absent import scored
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
 from avfusion.report._fig_curves import draw_curves
 from avfusion.report._fig_gates import draw_gate_auroc
@@ -51,7 +52,9 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
     """
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
-    for corpus in study["corpora"]:
+    for corpus, own in study["corpora"].items():
+        if own.get("if_present") and not scored(corpus, layout):
+            continue  # left out of the study: the tables say why
         with drawing():
             for stem, figure, caption in _all(CorpusFiles(corpus, scoped(study, corpus), layout)):
                 save(figure, layout.figures / stem)

@@ -7,6 +7,7 @@ from typing import Any
 from avfusion import __version__
 from avfusion.layout import Layout
 from avfusion.report import _page_data
+from avfusion.report._absent import left_out
 from avfusion.report._page_figures import themes
 from avfusion.report._page_origin import origin
 from avfusion.report._page_papers import papers
@@ -40,6 +41,7 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         study=study,
         settings=settings_text(study),
         corpora=corpora,
+        absent=left_out(study, layout),
         papers=papers(study, layout),
         confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
         origin=plain(origin(study, layout)),

@@ -8,6 +8,7 @@ import pandas as pd
 from avfusion import published
 from avfusion.layout import Layout
 from avfusion.report import _text
+from avfusion.report._absent import left_out
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
 
@@ -20,7 +21,12 @@ COLUMNS = ["corpus", "fusion", "partition", "protocol", "target", "mean", "low",
 def write_published(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:
     """Write every published number, ours beside it where the two can be compared."""
     rows = published.load()
-    table = published.beside(scores(parts, layout), rows, study)
+    away = {
+        study["corpora"][name].get("is") or name: one.why
+        for one in left_out(study, layout)
+        for name in one.names
+    }
+    table = published.beside(scores(parts, layout), rows, study, away)
     met = table["verdict"] != "not run"
     said = header(table)
     shown, typeset = [said], []

@@ -7,8 +7,10 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.origins import write_origins
+from avfusion.present import Absence
 from avfusion.protocol import scoped
 from avfusion.report import _estimate, _text, _words
+from avfusion.report._absent import absences
 from avfusion.report._fig_read import printed
 from avfusion.report._part import Part, read_part
 from avfusion.report._text import estimate, latex, markdown, number
@@ -30,8 +32,8 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
     study: `Study.model_dump()`. Reads only `layout.scores(corpus)`.
     """
     scored = {c: _estimate.read_scores(c, layout) for c in study["corpora"]}
-    absent = [corpus for corpus, table in scored.items() if not len(table)]
-    parts = [read_part(c, study, layout) for c in study["corpora"] if c not in absent]
+    parts = [read_part(c, study, layout) for c in study["corpora"] if len(scored[c])]
+    absent = absences([c for c in scored if not len(scored[c])], study, layout)
     _write_scores(parts, absent, study, layout)
     _write_comparisons(parts, absent, study, layout)
     _write_protocols(parts, absent, layout)
@@ -52,7 +54,7 @@ def write_tables(study: dict[str, Any], layout: Layout) -> None:
 
 
 def _write_scores(
-    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+    parts: list[Part], absent: list[Absence], study: dict[str, Any], layout: Layout
 ) -> None:
     shown, typeset, rows = [], [], []
     for part in parts:
@@ -69,8 +71,8 @@ def _write_scores(
         headline = part.scores["protocol"] == part.scored.rule.name
         best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
         rows.append(part.scores.assign(best=best))
-    rows += [_not_run(corpus, study, layout) for corpus in absent]
-    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    rows += [_not_run(name, study, layout) for gone in absent for name in gone.names]
+    shown += _words.not_run(absent)
     _text.write_csv(layout.tables / "scores.csv", _join(rows))
     _text.write_csv(layout.tables / "scores_validation.csv", _join([p.validation for p in parts]))
     _text.write_page(layout.tables / "scores.md", "Scores", shown)
@@ -78,7 +80,7 @@ def _write_scores(
 
 
 def _write_comparisons(
-    parts: list[Part], absent: list[str], study: dict[str, Any], layout: Layout
+    parts: list[Part], absent: list[Absence], study: dict[str, Any], layout: Layout
 ) -> None:
     head = ["pair", "difference", "p", "p (Holm)", "verdict"]
     shown, typeset = [], []
@@ -93,13 +95,13 @@ def _write_comparisons(
         shown += [said, markdown(head, cells)]
         shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
         typeset.append(latex(head, cells, said, f"comparisons-{corpus}"))
-    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    shown += _words.not_run(absent)
     _text.write_csv(layout.tables / "comparisons.csv", _join([p.pairs for p in parts]))
     _text.write_page(layout.tables / "comparisons.md", "Comparisons", shown)
     _text.write_text(layout.tables / "comparisons.tex", "\n".join(typeset))
 
 
-def _write_protocols(parts: list[Part], absent: list[str], layout: Layout) -> None:
+def _write_protocols(parts: list[Part], absent: list[Absence], layout: Layout) -> None:
     """The same predictions under each protocol: mean CCC and the rank it gives."""
     shown, rows = [], []
     for part in parts:
@@ -115,7 +117,7 @@ def _write_protocols(parts: list[Part], absent: list[str], layout: Layout) -> No
         shown += [f"## {part.scored.corpus}", _words.protocol_header(part.scored)]
         shown += [markdown(["fusion", *(rule.stamp for rule in part.rules)], cells)]
         shown += ["\n".join(f"- {rule.stamp}: {rule.description}" for rule in part.rules)]
-    shown += [line for corpus in absent for line in _words.not_run(corpus)]
+    shown += _words.not_run(absent)
     _text.write_csv(layout.tables / "protocols.csv", _join(rows))
     _text.write_page(layout.tables / "protocols.md", "Protocols", shown)
 
@@ -177,7 +179,7 @@ def _metrics(part: Part) -> dict[str, Any]:
     return found
 
 
-def _summary(parts: list[Part], absent: list[str], study: dict[str, Any]) -> dict[str, Any]:
+def _summary(parts: list[Part], absent: list[Absence], study: dict[str, Any]) -> dict[str, Any]:
     """Sentences for README and page, over all corpora and for each."""
     corpora: dict[str, Any] = {}
     for part in parts:
@@ -193,8 +195,10 @@ def _summary(parts: list[Part], absent: list[str], study: dict[str, Any]) -> dic
             "missing": scored.missing,
             "best": part.tied,
         }
-    for corpus in absent:
-        corpora[corpus] = {"sentences": [f"{corpus}: not run."], "caveats": [], "best": []}
+    for gone in absent:
+        said = [f"{gone.title}: not run, {gone.why}."]
+        corpora |= {name: {"sentences": [], "caveats": [], "best": []} for name in gone.names}
+        corpora[gone.names[0]]["sentences"] = said
     every = [s for found in corpora.values() for s in [*found["sentences"], *found["caveats"]]]
     return {"sentences": every, "corpora": corpora}
 
