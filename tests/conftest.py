@@ -1,4 +1,8 @@
-"""What several tests start from: the project's folder, and a copy of it to work in."""
+"""What several tests start from: the project's folder, a copy of it, and finished studies."""
+
+import fcntl
+import os
+import shutil
 
 import pytest
 from hypothesis import settings
@@ -18,3 +22,25 @@ def project():
 def copy(tmp_path):
     """A copy of workflow, config and source, without results; what runs in it imports from it."""
     return Copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Name of a miniature -> its finished study, made once however many processes test."""
+    import corpus_studies
+
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "studies"
+    shared.mkdir(exist_ok=True)
+
+    def study(name):
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = shared / f"{name}.done"
+            if not done.exists():
+                shutil.rmtree(shared / name, ignore_errors=True)
+                corpus_studies.run(name, shared / name)
+                done.touch()
+        return Copy(shared / name)
+
+    return study

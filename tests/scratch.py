@@ -10,18 +10,26 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Copy:
-    """A scratch project; `snakemake` runs there and returns what it printed."""
+    """A scratch project; `snakemake` runs there and returns what it printed.
+
+    A folder that is there already is taken as it is.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
+        self.env.pop("MLFLOW_TRACKING_URI", None)
+        if not folder.exists():
+            self._fill()
+
+    def _fill(self) -> None:
+        folder = self.folder
         skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
         for name in ("workflow", "config", "src"):
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
         shutil.copy2(ROOT / "Snakefile", folder)
         shutil.copy2(ROOT / "slurm", folder, follow_symlinks=False)
         shutil.copy2(ROOT / "tests" / "config_tiny.yaml", folder / "tiny.yaml")
-        self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
-        self.env.pop("MLFLOW_TRACKING_URI", None)
 
     def snakemake(self, *words: str, good: bool = True) -> str:
         """Run `snakemake WORDS`; fails the test if it does not end as expected."""

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from avfusion.layout import Layout
 from miniatures import affwild2 as mini
@@ -15,28 +14,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A study of two fusions on the miniature, run by the workflow."""
-    from scratch import Copy
-
-    copy = Copy(tmp_path_factory.mktemp("flow") / "study")
-    mini.build(copy.folder / "data" / "affwild2")
-    options = {**mini.OPTIONS, "faces": "official"}
-    config = {
-        "corpora": {"affwild2": {"root": "data/affwild2", "shards": 1, "options": options}},
-        "features": {"audio": ["mel_cnn"], "video": ["face_expression"]},
-        "encoders": {"mel_cnn": {"epochs": 1}},
-        "windows": {"clip_s": 0.32, "hop_s": 0.16, "clips": 4},
-        "fusions": {"concat": {}, "ca": {}},
-        "seeds": [0],
-        "train": {"epochs": 2},
-        "protocols": ["abaw", "abaw_published_code"],
-        "headline": "abaw",
-        "statistics": {"draws": 200},
-    }
-    (copy.folder / "mini.yaml").write_text(yaml.safe_dump(config))
-    copy.snakemake("--cores", "2", "--configfile", "mini.yaml", "--", "all")
-    return copy
+def study(finished):
+    """The study of tests/corpus_studies.py: two fusions, the organisers' faces."""
+    return finished("affwild2")
 
 
 def scores(study):

@@ -55,7 +55,7 @@ def test_each_form_gives_the_ratings_that_were_written(tree, tmp_path):
     assert cleo["valence"].loc[0.05:1.45].eq(0.5).all()
     assert np.isnan(cleo["valence"][1.5])
     assert cleo["valence"].loc[1.55:].eq(-0.25).all()
-    assert cleo["arousal"].loc[0.55:3.45].eq(0.1).all()
+    assert cleo["arousal"].loc[0.55:3.45].eq(0.08).all()
     assert cleo["arousal"].loc[3.55:].isna().all()
 
 
@@ -112,7 +112,7 @@ def test_a_foreign_database_with_splits_and_long_segments_is_read(tree, tmp_path
         table.to_csv(tmp_path / f"db.{part}.csv", index=False)
     header = {"name": "x", "splits": {p: {"type": p} for p in split}, "tables": tables}
     (tmp_path / "db.yaml").write_text(yaml.safe_dump(header))
-    more = {"audformat": str(tmp_path), "targets": ["valence"]}
+    more = {"audformat": str(tmp_path), "targets": ["valence"], "delay_s": {}}
     layout = opened(tree, tmp_path / "r", **more)
     manifest = pd.read_parquet(layout.manifest("own"))
     assert manifest["partition"].value_counts().to_dict() == {

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import robust_study
 from avfusion import protocol
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
@@ -15,7 +16,7 @@ from avfusion.score import score_corpus
 from avfusion.series import instants
 from avfusion.settings import Study
 from avfusion.shards import write_table
-from avfusion.stats import pooled_ccc, video_sums
+from avfusion.stats import SUMS, pooled_ccc, video_sums
 from synthetic_features import Plan, write_inputs
 
 STEP_S, RULE = 0.04, "avec2016_post"
@@ -153,3 +154,34 @@ def test_every_tenth_rating_is_scored_at_a_step_of_0_4_s():
     assert instants(time_s, None).all()
     assert instants(time_s[:3] * 100, 0.4).all()  # rated less often than that
     assert len(instants(np.empty(0), 0.4)) == 0
+
+
+def test_a_chain_fitted_on_train_stands_behind_corrupted_predictions_too(tmp_path):
+    """On whole input it gives the run's own score; on any, what the file of chains says."""
+    layout, corpus, rule = Layout(tmp_path), "toy", "avec2016_post"
+    study = robust_study.make(
+        layout, ["audio"], seeds=[0], protocols=[rule], headline=rule,
+        robustness={"audio_missing": [0.5]},
+    )  # fmt: skip
+    score_corpus(corpus, study.score_settings(), layout)
+    robust_study.corrupt(study, layout)
+    table = pd.read_parquet(layout.robustness(corpus) / "sums.parquet")
+    own = pd.read_parquet(layout.scores(corpus) / "sums.parquet").query("partition == 'test'")
+    key = ["target", "video"]
+    both = table[table["corruption"] == "whole"].merge(own, on=key, suffixes=("", "_score"))
+    assert len(both) == 2 * 4
+    for name in SUMS:
+        np.testing.assert_allclose(both[name], both[f"{name}_score"], rtol=1e-12)
+    fitted = json.loads((layout.scores(corpus) / "protocols.json").read_text())[rule]["fitted"]
+    chain = Chain(**fitted["audio/seed0"]["valence"])
+    assert chain != Chain()
+    traces = pd.read_parquet(layout.robustness(corpus) / "audio/seed0/traces.parquet")
+    case = traces[(traces["corruption"] == "audio_missing") & (traces["video"] == "test_00")]
+    gold = pd.read_parquet(layout.gold(corpus)).query("video == 'test_00'")
+    card = json.loads(layout.card(corpus).read_text())
+    late = np.interp(gold["time_s"] - card["delay_s"]["valence"], case["time_s"], case["valence"])
+    told = chain(late, 0.04)[gold["valence"].notna()]
+    row = table.query(
+        "corruption == 'audio_missing' and target == 'valence' and video == 'test_00'"
+    )
+    assert row["p"].item() == pytest.approx(told.sum())

@@ -1,4 +1,7 @@
-"""A researcher's own clips in small: every form of ratings, in a manifest of one row a video."""
+"""A researcher's own clips in small: every form of ratings, in a manifest of one row a video.
+
+A rater's valence is what the picture showed 3 frames before, his arousal the tone 5 frames before.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,13 @@ from miniatures import Fault, _film
 from miniatures._edits import gone, line
 
 HZ, SECONDS = 10, 4.0
-OPTIONS = {"targets": ["valence", "arousal"], "rating_hz": 10.0}
+FRAMES = int(SECONDS * HZ)
+LATE = {"valence": 3, "arousal": 5}  # frames
+OPTIONS = {
+    "targets": ["valence", "arousal"],
+    "rating_hz": 10.0,
+    "delay_s": {target: late / HZ for target, late in LATE.items()},
+}
 # video -> (subject, partition, ratings, ratings_valence, ratings_arousal)
 ROWS = {
     "clips/anna 1.mp4": ("anna", "train", "ratings/anna_1.csv", "", ""),
@@ -18,16 +27,37 @@ ROWS = {
     "clips/dan.mp4": ("dan", "test", "", "ratings/dan_v.arff", "ratings/dan_a.arff"),
     "clips/eve.mp4": ("eve", "test", "ratings/eve.tsv", "", ""),
 }
-TIERS = {"valence": ((0, 1500, "0.5"), (1500, 4000, "-0.25")), "arousal": ((500, 3500, "0.1"),)}
+TIERS = {"valence": ((0, 1500, "0.5"), (1500, 4000, "-0.25")), "arousal": ((500, 3500, "0.08"),)}
+SPANS = "clips/cleo.avi"  # the one whose ratings hold over spans
 MANIFEST = "manifest.csv"
 
 
 def rated(video: str) -> pd.DataFrame:
     """Ratings of a video by instant, as its file has them."""
+    time_s, seen, heard = np.arange(FRAMES) / HZ, *stimulus(video)
+    late = [np.arange(FRAMES) - LATE[target] for target in ("valence", "arousal")]
+    valence, arousal = seen[late[0]], _film.tone_value(heard[late[1]])  # the first ones wrap round
+    return pd.DataFrame({"time_s": time_s, "valence": valence, "arousal": arousal})
+
+
+def stimulus(video: str) -> tuple[np.ndarray, np.ndarray]:
+    """What every frame shows (valence), and the number of its tone (arousal), (FRAMES,) each."""
     rng = np.random.default_rng([11, *video.encode()])
-    time_s = np.arange(int(SECONDS * HZ)) / HZ
-    values = np.round(np.clip(rng.normal(0, 0.3, (len(time_s), 2)), -1, 1), 3)
-    return pd.DataFrame({"time_s": time_s, "valence": values[:, 0], "arousal": values[:, 1]})
+    seen = np.round(np.clip(rng.normal(0, 0.3, FRAMES), -1, 1), 3)
+    heard = np.cumsum(rng.integers(1, _film.TONES - 1, FRAMES)) % _film.TONES
+    if video == SPANS:
+        middle_s = (np.arange(FRAMES) + 0.5) / HZ
+        seen = _held("valence", middle_s + LATE["valence"] / HZ)
+        heard = np.round((_held("arousal", middle_s + LATE["arousal"] / HZ) + 0.96) / 0.08)
+    return seen, heard.astype(int)
+
+
+def _held(target: str, time_s: np.ndarray) -> np.ndarray:
+    """What a tier says at each instant; 0 where it says nothing."""
+    value = np.zeros(len(time_s))
+    for start_ms, end_ms, text in TIERS[target]:
+        value[(time_s >= start_ms / 1000) & (time_s < end_ms / 1000)] = float(text)
+    return value
 
 
 def build(root: Path) -> None:
@@ -35,8 +65,8 @@ def build(root: Path) -> None:
     (root / "clips").mkdir(parents=True)
     (root / "ratings").mkdir()
     rows = ["video,subject,partition,ratings,ratings_valence,ratings_arousal"]
-    for number, (video, cells) in enumerate(ROWS.items()):
-        _write_film(root / video, number)
+    for video, cells in ROWS.items():
+        _write_film(root / video, video)
         rows.append(",".join([video, *cells]))
     (root / MANIFEST).write_text("\n".join(rows) + "\n")
     table = rated("clips/anna 1.mp4").astype(object)
@@ -74,11 +104,11 @@ def eaf(tiers: dict[str, tuple[tuple[int, int, str], ...]]) -> str:
     )
 
 
-def _write_film(path: Path, number: int) -> None:
-    times_s = np.arange(int(SECONDS * HZ)) / HZ
-    face = _film.picture(1)
-    images = [_film.coded(face.copy(), number / 10) for _ in times_s]
-    samples = _film.sound(np.full(len(times_s), 3 * number), times_s, SECONDS, 0.0)
+def _write_film(path: Path, video: str) -> None:
+    times_s, face = np.arange(FRAMES) / HZ, _film.picture(1)
+    seen, heard = stimulus(video)
+    images = [_film.coded(face.copy(), value) for value in seen]
+    samples = _film.sound(heard, times_s, SECONDS, 0.0)
     times_ms = np.round(1000 * times_s).astype(int).tolist()
     _film.write(path, images, times_ms, (0.0, samples), HZ)
 
@@ -146,7 +176,7 @@ FAULTS = {
         also=("gold of validation",),
     ),
     "a word in an ELAN tier": Fault(
-        _edit_eaf(">0.1<", ">calm<"), "rating lines", "tier arousal: 'calm' is no number"
+        _edit_eaf(">0.08<", ">calm<"), "rating lines", "tier arousal: 'calm' is no number"
     ),
     "an ELAN annotation without time": Fault(
         _edit_eaf(' TIME_VALUE="3500"', ""), "rating lines", "without a place in time"

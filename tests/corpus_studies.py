@@ -1,0 +1,106 @@
+"""A whole study of each miniature, run by the workflow: what it asks for, and the raw ratings.
+
+The raw readers here know nothing of avfusion: they say what a protocol must meet.
+"""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from miniatures import affwild2, fatigue, own, recola
+from scratch import Copy
+
+COMMON = {
+    "features": {"audio": ["mel_cnn"], "video": ["face_expression"]},
+    "encoders": {"mel_cnn": {"epochs": 1}},
+    "windows": {"clip_s": 0.32, "hop_s": 0.16, "clips": 4},
+    "fusions": {"concat": {}, "ca": {}},
+    "seeds": [0],
+    "train": {"epochs": 2},
+    "statistics": {"draws": 200},
+}
+FOLDS = {"fold1": "s01", "fold2": "s02"}
+RECORDINGS = ("train_1", "train_2", "train_3", "dev_1", "dev_2")
+
+
+def _entry(root: str, options: dict, **more: str) -> dict:
+    return {"root": f"data/{root}", "shards": 1, "options": options, **more}
+
+
+def _fold(k: int) -> dict:
+    own = {**fatigue.OPTIONS, "split": "loso", "fold": k, "seed": 1}
+    return _entry("fatigue", own, **{"is": "fatigue"})
+
+
+STUDIES = {
+    "affwild2": {
+        "corpora": {"affwild2": _entry("affwild2", {**affwild2.OPTIONS, "faces": "official"})},
+        "protocols": ["abaw", "abaw_published_code"],
+        "headline": "abaw",
+    },
+    "recola": {
+        "corpora": {
+            "recola": _entry("recola", {**recola.OPTIONS, "recordings": len(RECORDINGS)}),
+        },
+        "protocols": ["avec2016_post", "avec2018", "pooled"],
+        "headline": "avec2016_post",
+    },
+    "fatigue": {
+        "corpora": {name: _fold(k) for k, name in enumerate(FOLDS, start=1)},
+        "protocols": ["pooled", "per_video"],
+        "headline": "pooled",
+    },
+    "own": {
+        "corpora": {"my_clips": _entry("own", own.OPTIONS, **{"is": "own"})},
+        "protocols": ["pooled", "avec2016_post"],
+        "headline": "pooled",
+    },
+}
+BUILD = {
+    "affwild2": affwild2.build,
+    "recola": lambda root: recola.build(root, RECORDINGS),
+    "fatigue": fatigue.build,
+    "own": own.build,
+}
+
+
+def run(name: str, folder: Path) -> Copy:
+    """The finished study of a miniature, in a copy of the project."""
+    copy = Copy(folder)
+    BUILD[name](copy.folder / "data" / name)
+    (copy.folder / "mini.yaml").write_text(yaml.safe_dump(COMMON | STUDIES[name]))
+    copy.snakemake("--cores", "2", "--configfile", "mini.yaml", "--", "all")
+    return copy
+
+
+def recola_rows(root: Path, recording: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Instants and gold of an ARFF; its last row belongs to no picture."""
+    text = (root / f"ratings_gold_standard/{target}/{recording}.arff").read_text()
+    lines = re.split("@data", text, flags=re.IGNORECASE)[1].split()
+    cells = np.array([line.split(",")[1:] for line in lines], float)[:-1]
+    return cells[:, 0], cells[:, 1]
+
+
+def fatigue_rows(root: Path, video: str) -> tuple[np.ndarray, np.ndarray]:
+    """Levels at the middle of every half second; what no row of the manifest covers is left out."""
+    with (root / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["video"] == video and row["level"]]
+    middles_s, found = np.arange(0.25, 60, 0.5), []
+    for row in rows:
+        inside = (middles_s >= float(row["start_s"])) & (middles_s < float(row["end_s"]))
+        found += [(time_s, float(row["level"])) for time_s in middles_s[inside]]
+    return tuple(np.array(found).T)
+
+
+def own_rows(root: Path, video: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Instants and ratings of the miniature's two test videos, an ARFF and a table of tabs."""
+    if "dan" in video:
+        lines = (root / f"ratings/dan_{target[0]}.arff").read_text().split("@DATA")[1].split()
+        cells = np.array([line.split(",")[1:] for line in lines], float)
+        return cells[:, 0], cells[:, 1]
+    with (root / "ratings/eve.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return tuple(np.array([row[key] for row in rows], float) for key in ("time_s", target))
