@@ -161,13 +161,11 @@ def test_each_fold_of_fatigue_tests_one_subject_and_the_pages_hold_their_sums(fi
     assert set(rows["fusion"]) == {"concat", "ca"}
     assert set(rows["folds"]) == {2}
     for row in rows.itertuples():
-        sums = [
-            pd.read_parquet(lay(copy).scores(entry) / "sums.parquet").query(
-                "partition == 'test' and protocol == 'pooled' and fusion == @row.fusion"
-            )
-            for entry in studies.FOLDS
-        ]
-        n, p, g, pp, gg, pg = pd.concat(sums)[["n", "p", "g", "pp", "gg", "pg"]].sum()
+        files = [lay(copy).scores(entry) / "sums.parquet" for entry in studies.FOLDS]
+        sums = pd.concat(map(pd.read_parquet, files))
+        sums = sums[(sums["partition"] == "test") & (sums["protocol"] == "pooled")]
+        sums = sums[sums["fusion"] == row.fusion]
+        n, p, g, pp, gg, pg = sums[["n", "p", "g", "pp", "gg", "pg"]].sum()
         whole = 2 * (pg - p * g / n) / (pp - p * p / n + gg - g * g / n + (p - g) ** 2 / n)
         assert row.pooled == pytest.approx(whole, abs=1e-6)
 

@@ -1,0 +1,53 @@
+"""What pictures and sound of a miniature say, read back through the media stage."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from avfusion.layout import Layout
+from avfusion.media.probe import cut, probe
+from avfusion.media.stage import _person, run_shard
+from avfusion.media.store import MediaRecord
+from avfusion.media.video import Frames
+from avfusion.settings import MediaSettings
+from miniatures import _film, verify
+
+SETTINGS = MediaSettings().model_dump()
+
+
+class Told(NamedTuple):
+    """Of every frame of a video: its time, the value in its picture, the tone in its middle."""
+
+    time_s: np.ndarray
+    seen: np.ndarray
+    band: np.ndarray  # NaN where nothing is heard
+
+
+def read(corpus: str, root: Path, options: dict, layout: Layout, asked=None) -> pd.DataFrame:
+    """Verify the tree and read the media of the asked videos; the manifest's rows of these."""
+    code, checks = verify(corpus, root, options, layout.results)
+    assert code == 0, checks[checks["verdict"] == "FAIL"]
+    table = pd.read_parquet(layout.manifest(corpus))
+    if asked is not None:
+        table = table[table["video"].isin(asked)].reset_index(drop=True)
+        table.to_parquet(layout.manifest(corpus))
+    run_shard(corpus, root, (0, 1), SETTINGS, layout)
+    index = pd.read_parquet(layout.media(corpus) / "shard-0-of-1.parquet")
+    assert (index["status"] == "ok").all(), index["reason"].tolist()
+    return table
+
+
+def told(corpus: str, root: Path, row: object, left_px: int, layout: Layout) -> Told:
+    """What one video says; `row` is of the manifest, `left_px` where its code stands."""
+    record = MediaRecord.open(layout.media(corpus) / row.video)
+    time_s = record.frames["time_s"].to_numpy()
+    person, _ = _person(root, row)
+    shown = [(at, image) for _, at, image in Frames(cut(probe(root / row.path), person.cut_s))]
+    np.testing.assert_allclose([at for at, _ in shown], time_s, atol=1e-3)
+    seen = np.array([_film.decoded(person.seen(image), left_px) for _, image in shown])
+    rows = (time_s + np.append(time_s[1:], record.duration_s)) / 2 / record.mel_hop_s
+    mel = record.logmel[np.round(rows).astype(int).clip(max=len(record.logmel) - 1)].astype(float)
+    band = np.where(np.isnan(mel[:, 0]), np.nan, np.nan_to_num(mel).argmax(1))
+    return Told(time_s, seen, band)
