@@ -84,7 +84,7 @@ class FeatureStore:
         """The store behind `features/<corpus>/<encoder>/index.parquet`."""
         if not path.is_file():
             raise AvfError(
-                f"{path}: no such index. Run `avf encode` and `avf index {path.parent}`."
+                f"{path}: no such index. Run `avf encode` and `avf index {path.parent} --shards 1`."
             )
         index = read_table(path)
         lacking = [column for column in INDEX if column not in index.columns]
@@ -141,7 +141,7 @@ class FeatureStore:
         path = self.path.parent
         return DamagedError(
             f"{path / name}: expected {expected}, found {found}. Remove it and run "
-            f"`avf encode {path.parent.name} {path.name}` and `avf index {path}` again."
+            f"`avf encode {path.parent.name} {path.name}` and `avf index {path} --shards 1` again."
         )
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:

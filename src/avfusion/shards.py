@@ -1,5 +1,6 @@
 """Videos are dealt out to jobs by row number; each writes a shard table, joined at the end."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from avfusion.errors import AvfError, DamagedError
-from avfusion.whole import replacing
+from avfusion.whole import alone, replacing
 
 
 def deal(manifest: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
@@ -40,21 +41,66 @@ def read_table(path: Path, **how: Any) -> pd.DataFrame:
         ) from None
 
 
-def join(folder: Path) -> pd.DataFrame:
-    """Join the newest complete set of shards into index.parquet, sorted by video.
+def claimed(folder: Path, shard: tuple[int, int]) -> AbstractContextManager[None]:
+    """A block in which no other process writes this shard; refused while one does."""
+    return alone(folder, shard_path(folder, shard).stem)
 
-    Refuses a table in which every video failed: nothing can follow from it.
+
+def join(folder: Path, count: int | None = None) -> pd.DataFrame:
+    """Join the shards, `count` of them, into index.parquet, sorted by video.
+
+    Without a count there must be one complete set, or several that say the same. Refuses shards
+    that were dealt from different lists of videos, and a table in which every video failed.
     """
-    sets: dict[int, list[Path]] = {}
-    for path in sorted(folder.glob("shard-*-of-*.parquet")):
-        sets.setdefault(int(path.stem.rsplit("-", 1)[1]), []).append(path)
-    whole = [paths for count, paths in sets.items() if len(paths) == count]
+    sets = _sets(folder)
+    whole = {n: paths for n, paths in sets.items() if len(paths) == n and count in (None, n)}
     if not whole:
-        raise AvfError(f"{folder}: no complete set of shards. Run `snakemake all` to make them.")
-    newest = max(whole, key=lambda paths: max(p.stat().st_mtime for p in paths))
-    table = pd.concat([read_table(path) for path in newest], ignore_index=True)
-    table = table.sort_values("video", ignore_index=True)
+        raise AvfError(f"{folder}: {_lacking(sets, count)} Run `snakemake all` to make them.")
+    tables = {n: _joined(folder, paths) for n, paths in whole.items()}
+    table = tables[max(tables)]
+    if not all(other.equals(table) for other in tables.values()):
+        said = " and ".join(f"of {n}" for n in sorted(tables))
+        raise AvfError(
+            f"{folder}: complete sets of shards {said} say different things; one is stale. Name "
+            f"the one you mean: `avf index {folder} --shards {max(tables)}`, or remove the other: "
+            f"`rm {folder}/shard-*-of-{min(tables)}.parquet`."
+        )
     if len(table) and not (table["status"] == "ok").any():
         raise AvfError(f"{folder}: all {len(table)} videos failed. The first: {table['reason'][0]}")
     write_table(table, folder / "index.parquet")
+    return table
+
+
+def _sets(folder: Path) -> dict[int, list[Path]]:
+    """Shard tables by the number of shards they are of; each list in the order of shards."""
+    sets: dict[int, list[Path]] = {}
+    for path in folder.glob("shard-*-of-*.parquet"):
+        sets.setdefault(_numbers(path)[1], []).append(path)
+    return {n: sorted(paths, key=_numbers) for n, paths in sets.items()}
+
+
+def _numbers(path: Path) -> tuple[int, int]:
+    index, count = path.stem.removeprefix("shard-").split("-of-")
+    return int(index), int(count)
+
+
+def _lacking(sets: dict[int, list[Path]], count: int | None) -> str:
+    found = ", ".join(f"{len(paths)} of {n}" for n, paths in sorted(sets.items())) or "none"
+    asked = "no complete set of shards" if count is None else f"not all of {count} shards"
+    return f"{asked}; there are {found}."
+
+
+def _joined(folder: Path, paths: list[Path]) -> pd.DataFrame:
+    """One set's table; refuses parts that one list of videos cannot have been dealt to."""
+    parts = [read_table(path) for path in paths]
+    table = pd.concat(parts, ignore_index=True).sort_values("video", ignore_index=True)
+    dealt = [len(range(number, len(table), len(parts))) for number in range(len(parts))]
+    twice = table.loc[table["video"].duplicated(), "video"]
+    if len(twice) or [len(part) for part in parts] != dealt:
+        what = f"{twice.iloc[0]} is in two of them" if len(twice) else "their sizes do not fit"
+        raise AvfError(
+            f"{folder}: its {len(parts)} shards are of different lists of videos ({what}). Remove "
+            f"them: `rm {folder}/shard-*-of-{len(parts)}.parquet`, and run `snakemake all`: what "
+            f"was read or encoded is kept."
+        )
     return table

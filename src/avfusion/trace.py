@@ -131,13 +131,14 @@ def _commands(corpus: str, runs: list[dict[str, Any]], study: Study, layout: Lay
     lines = [line(f"make-corpus {corpus}", own, results=False)] if made else []
     media = {"root": study.corpora[corpus].root, **study.media.model_dump()}
     lines += [line(f"verify {corpus}", own), line(f"media {corpus}", media)]
-    lines.append(f"avf index {shlex.quote(f'{study.results}/media/{corpus}')}")
+    lines.append(f"avf index {shlex.quote(f'{study.results}/media/{corpus}')} --shards 1")
     for name in dict.fromkeys(study.encoder_names()):
         encoder = study.encoder_settings(name, corpus)
         if encoders.constant(name, "fitted"):
             lines.append(line(f"fit-encoder {corpus} {name}", encoder))
         lines.append(line(f"encode {corpus} {name}", encoder))
-        lines.append(f"avf index {shlex.quote(f'{study.results}/features/{corpus}/{name}')}")
+        folder = shlex.quote(f"{study.results}/features/{corpus}/{name}")
+        lines.append(f"avf index {folder} --shards 1")
     lines += [
         line(run["train"].removeprefix("avf "), run["settings"])
         for run in runs

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.errors import MediaError
-from avfusion.media.store import MediaRecord
+from avfusion.media.store import MediaRecord, take_name
 
 _GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)
 """The other may go, change or be damaged meanwhile; then there is nothing to share."""
@@ -55,8 +55,7 @@ def share_record(folder: Path, key: str) -> dict[str, Any] | None:
                 second_name(file, half / file.name)
             record = MediaRecord.open(half)
             if record.meta.get("key") == key and _sound(record):
-                shutil.rmtree(folder, ignore_errors=True)
-                os.replace(half, folder)
+                take_name(half, folder)
                 return record.meta
         shutil.rmtree(half, ignore_errors=True)
     return None

@@ -35,16 +35,16 @@ def file_digest(path: Path) -> bytes:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One writer of a folder at a time; the lock goes with the process, however that ends."""
+def alone(folder: Path, part: str = "") -> Iterator[None]:
+    """One writer at a time of a folder, or a named part of it; the lock ends with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
+    with (folder / (f".{part}.lock" if part else ".lock")).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AvfError(
-                f"{folder}: another process is writing it. Wait for it, or stop it and give the "
-                f"same command again."
+                f"{folder / part}: another process is writing it. Wait for it, or stop it and give "
+                f"the same command again."
             ) from None
         except OSError:  # a file system without locks: as good as no lock
             pass

@@ -54,5 +54,3 @@ def robust_parts(wildcards):
     count = study.corpora[wildcards.corpus].shards
     folder = lay.robustness(wildcards.corpus)
     return [folder / f"part-{i}-of-{count}.json" for i in range(count)]
-
-

@@ -20,7 +20,9 @@ def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion import device
     from avfusion.encoders.base import encode_shard
+    from avfusion.shards import claimed
 
     own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
     device.take(shard(args)[0])  # shards of one machine spread over its GPUs
-    encode_shard(args.corpus, shard(args), own, layout(args))
+    with claimed(layout(args).features(args.corpus, args.encoder), shard(args)):
+        encode_shard(args.corpus, shard(args), own, layout(args))

@@ -10,10 +10,12 @@ STAGE = 29
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add what the command takes beyond --config and --results."""
     sub.add_argument("folder")
+    said = "how many they are; needed where sets of several sizes differ"
+    sub.add_argument("--shards", type=int, help=said)
 
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion.shards import join
 
-    join(Path(args.folder))
+    join(Path(args.folder), args.shards)

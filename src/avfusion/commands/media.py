@@ -19,7 +19,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from avfusion.media.stage import run_shard
+    from avfusion.shards import claimed
 
     own = settings(args, lambda study: study.media.model_dump())
     root = own.pop("root", None) or study(args).corpora[args.corpus].root
-    run_shard(args.corpus, Path(root), shard(args), own, layout(args))
+    with claimed(layout(args).media(args.corpus), shard(args)):
+        run_shard(args.corpus, Path(root), shard(args), own, layout(args))

@@ -182,7 +182,8 @@ def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
     path = layout.media(corpus) / "index.parquet"
     if not path.is_file():
         raise AvfError(
-            f"{path}: no such index. Run `avf media {corpus}` and `avf index {path.parent}` first."
+            f"{path}: no such index. Run `avf media {corpus}` and `avf index {path.parent} "
+            f"--shards 1` first."
         )
     return pd.read_parquet(path)
 

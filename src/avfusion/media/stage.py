@@ -5,7 +5,6 @@ import json
 import logging
 import shutil
 import time
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from avfusion.corpora.base import EXTRA
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
 from avfusion.media.person import Person, span_s
+from avfusion.media.store import remove_halves
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
 from avfusion.twins import share_record
@@ -80,8 +80,7 @@ def _row(
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
-        for stale in folder.parent.glob(f"{escape(folder.name)}.half*"):
-            shutil.rmtree(stale, ignore_errors=True)
+        remove_halves(folder)
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,44 @@ def new_record(folder: Path) -> Iterator[RecordWriter]:
     half.mkdir(parents=True)
     try:
         yield RecordWriter(half)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(half, folder)
+        take_name(half, folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def take_name(half: Path, folder: Path) -> None:
+    """`half` becomes `folder`; where another process was faster with the same, its record stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.replace(half, folder)
+    except OSError:
+        if _key(folder) is None or _key(folder) != _key(half):
+            raise
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what killed processes left of a record; a live one's stays."""
+    for half in folder.parent.glob(f"{escape(folder.name)}.half*"):
+        number = half.name.rpartition(".half")[2]
+        if not (number.isdigit() and _alive(int(number))):
+            shutil.rmtree(half, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _key(folder: Path) -> Any:
+    try:
+        return json.loads((folder / "meta.json").read_text()).get("key")
+    except (OSError, ValueError):
+        return None
 
 
 def write_record(

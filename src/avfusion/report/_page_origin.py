@@ -79,12 +79,13 @@ def _commands(files: CorpusFiles) -> list[str]:
     if not files.card():
         return []
     made = [f"avf make-corpus {name}"] if _known(corpora.defines, files.kind, "make") else []
-    lines = [*made, f"avf verify {name}", f"avf media {name}", f"avf index results/media/{name}"]
+    lines = [*made, f"avf verify {name}", f"avf media {name}"]
+    lines.append(f"avf index results/media/{name} --shards 1")
     for encoder in dict.fromkeys(n for own in files.study["features"].values() for n in own):
         if _known(encoders.constant, encoder, "fitted"):
             lines.append(f"avf fit-encoder {name} {encoder}")
         lines.append(f"avf encode {name} {encoder}")
-        lines.append(f"avf index results/features/{name}/{encoder}")
+        lines.append(f"avf index results/features/{name}/{encoder} --shards 1")
     lines += [f"avf train {name} {fusion} --seed {seed}" for fusion, seed in runs]
     return [*lines, f"avf score {name}"]
 
