@@ -1,0 +1,131 @@
+"""Where faults are tried: a scratch copy of the project with the tiny study, and what it holds."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from study import ROOT, copy_tracked
+
+BIN = Path(sys.executable).parent
+FLAGS = ("--configfile", "tiny.yaml", "--rerun-incomplete", "--quiet", "host", "reason", "rules")
+RUN = Path("results/runs/demo/ca/seed0")
+TRAINED = ("runs", "scores", "tables", "figures", "report.html", "metrics.json", "ccc.csv")
+"""What follows from the features, below results/."""
+
+
+class Place:
+    """A scratch copy of the project with the tiny study; commands run there."""
+
+    cold_s: float
+    """Seconds that the whole study took, from nothing and undisturbed."""
+
+    def __init__(self, folder: Path, source: "Place | None" = None) -> None:
+        self.folder = folder
+        if source is None:
+            copy_tracked(folder)
+            shutil.copy2(ROOT / "tests/config_tiny.yaml", folder / "tiny.yaml")
+        else:
+            shutil.copytree(source.folder, folder, symlinks=True)
+            self.cold_s = source.cold_s
+        self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
+        self.env["PATH"] = f"{BIN}:{self.env['PATH']}"
+        self.env.pop("MLFLOW_TRACKING_URI", None)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """A command in a process group of its own."""
+        return subprocess.Popen(
+            words, cwd=self.folder, env=self.env, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit code and all that was printed."""
+        job = self.start(*words)
+        printed = job.communicate()[0]
+        return job.returncode, printed
+
+    def head(self, cores: int = 2) -> subprocess.Popen[str]:
+        """The whole workflow, started."""
+        return self.start("snakemake", "--cores", str(cores), *FLAGS, "--", "all")
+
+    def study(self) -> tuple[int, str]:
+        """The whole workflow, after a lock that a kill left behind was taken away."""
+        self.unlock()
+        return self.run("snakemake", "--cores", "2", *FLAGS, "--", "all")
+
+    def unlock(self) -> None:
+        self.run("snakemake", "--configfile", "tiny.yaml", "--unlock")
+
+    def due(self) -> Counter[str]:
+        """Jobs that the workflow would run now, by rule."""
+        _, printed = self.run(
+            "snakemake", "--configfile", "tiny.yaml", "-n", "--quiet", "host", "reason", "rules"
+        )
+        rows = [line.split() for line in printed.splitlines()]
+        return Counter({r[0]: int(r[1]) for r in rows if len(r) == 2 and r[1].isdigit()})
+
+    def undo(self, *names: str) -> None:
+        """Remove results, so that there is work left; all of them, and the corpus, if none named.
+
+        Snakemake takes what is missing between its ends for done: who removes runs removes tables.
+        """
+        for name in names:
+            path = self.folder / "results" / name
+            path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+        if not names:
+            for path in ("results", "data/tiny", ".snakemake"):
+                shutil.rmtree(self.folder / path, ignore_errors=True)
+
+    def table(self) -> bytes:
+        path = self.folder / "results/tables/scores.csv"
+        return path.read_bytes() if path.is_file() else b""
+
+
+def commands(job: subprocess.Popen[str]) -> list[str]:
+    """The `avf` commands, `train` or `media`, that run now in the job's process group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().decode().split("\0")
+            group = int((path / "stat").read_text().rpartition(")")[2].split()[2])
+        except (OSError, ValueError, UnicodeDecodeError):
+            continue  # it has ended meanwhile
+        own = [n for n, word in enumerate(words) if word.endswith("/avf")]
+        if group == job.pid and own and "python" in words[0]:
+            found.append(words[own[0] + 1])
+    return sorted(found)
+
+
+def kill(job: subprocess.Popen[str]) -> None:
+    """SIGKILL to the job's whole process group."""
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+
+
+def until_works(job: subprocess.Popen[str], command: str) -> bool:
+    """Wait for this `avf` command in the job's group; False if the job ended without."""
+    while job.poll() is None:
+        if command in commands(job):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def said(printed: str) -> str:
+    """What a person would act on: the line of avf, else that of Snakemake."""
+    lines = [line.strip() for line in printed.splitlines()]
+    for mark in ("avf ", "starting over", "Error: Directory", "No space left", "Read-only"):
+        found = [n for n, line in enumerate(lines) if mark in line and mark != "avf "]
+        found += [n for n, line in enumerate(lines) if line.startswith("avf ") and mark == "avf "]
+        if found:
+            last = found[-1]
+            more = (
+                2 if mark == "Error: Directory" else 0
+            )  # it names the folder in a line of its own
+            return " ".join(lines[last : last + 1 + more])[:480]
+    return ""
