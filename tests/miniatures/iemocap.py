@@ -49,16 +49,19 @@ def tone(name: str) -> int:
     return 3 * int(name[-1]) + (name[-4] == "M")
 
 
-_ALL = [turn for dialog in dialogs() for turn in turns(dialog)]
-OPTIONS = {
-    "fold": 5,
-    "expect": {
-        "dialogs": [2] * 5,
-        "turns": [2 * TURNS] * 5,
-        "codes": dict(Counter(turn[3] for turn in _ALL)),
+def options(sessions=range(1, 6)) -> dict:
+    """Those of a tree of these sessions, the first ones: what is to be found there."""
+    every = [turn for dialog in dialogs(sessions) for turn in turns(dialog)]
+    expect = {
+        "dialogs": [len(DIALOGS)] * len(sessions),
+        "turns": [len(DIALOGS) * TURNS] * len(sessions),
+        "codes": dict(Counter(turn[3] for turn in every)),
         "picture_px": [2 * HALF_PX, HEIGHT_PX],
-    },
-}
+    }
+    return {"fold": 5, "expect": expect}
+
+
+OPTIONS = options()
 FAULTS = faults()
 
 
