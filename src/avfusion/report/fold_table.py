@@ -26,7 +26,7 @@ from avfusion.report import _estimate, _text
 from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
-from avfusion.report.split_table import Split, side_by_side
+from avfusion.report.split_table import Split, side_by_side, warning
 
 log = logging.getLogger(__name__)
 AREAS = pd.DataFrame(columns=["corpus", "corruption", "target", "fusion", "other"])
@@ -71,7 +71,10 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
         for row in points[points["target"] == stats.MEAN].itertuples():
             size = estimate(row.pooled, row.low, row.high)
             cells.append([row.fusion, size, *map(number, (row.mean, row.sd_folds, row.sd_seeds))])
-        shown += [f"## {name}", said, markdown(head, cells)]
+        warned = warning(splits[-1], layout)
+        for line in warned:
+            log.warning("%s", line)
+        shown += [f"## {name}", said, *warned, markdown(head, cells)]
         typeset.append(latex(head, cells, said, f"folds-{name}"))
         head = ["pair", "difference", "p (videos)", "p (folds × seeds)", "pairs won"]
         body = [

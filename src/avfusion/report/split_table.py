@@ -4,7 +4,9 @@ A corpus whose folds come by several rules (entries of one class and task in sev
 row a fusion and a column a rule; the rules test other videos by models of other training videos.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,13 +33,32 @@ def shared(entries: list[str], layout: Layout) -> tuple[int, int]:
     """How many subjects a fold both trains on and tests, in any fold; and how many there are."""
     both: set[str] = set()
     every: set[str] = set()
+    told = max(map(_told, (layout.card(entry) for entry in entries)))
     for entry in entries:
         table = pd.read_parquet(layout.manifest(entry), columns=["partition", "subject"])
         table = table.dropna(subset=["subject"])
         train, test = (set(table["subject"][table["partition"] == p]) for p in ("train", "test"))
         both |= train & test
         every |= set(table["subject"])
-    return len(both), len(every)
+    return max(len(both), told), max(len(every), told)
+
+
+def _told(card: Path) -> int:
+    """Speakers that are in all parts, where only the split's rule tells and no file says who."""
+    own = json.loads(card.read_text()) if card.is_file() else {}
+    return own.get("speakers_shared", 0)
+
+
+def warning(split: Split, layout: Layout, others: tuple[str, ...] = ()) -> list[str]:
+    """What a reader must know of a split that shares speakers, if it does."""
+    both, every = shared(split.entries, layout)
+    if not both:
+        return []
+    apart = f"; do not compare them with scores of {', '.join(others)}" if others else ""
+    return [
+        f"Warning: {split.name} tests {both} of {every} speakers on models that were trained on "
+        f"other videos of the same speakers. Such scores say little of a new speaker{apart}."
+    ]
 
 
 def side_by_side(
@@ -50,13 +71,9 @@ def side_by_side(
         rows = [row for split in several for row in _rows(split, whose[split.name])]
         table = pd.DataFrame(rows, columns=list(COLUMNS))
         found.append(table)
-        warnings = [
-            f"Warning: {name} tests {both} of {every} speakers on models that were trained on "
-            f"other videos of the same speakers. Such scores say little of a new speaker; do not "
-            f"compare them with scores of {_others(whose, name)}."
-            for name, (both, every) in whose.items()
-            if both
-        ]
+        names = [split.name for split in several]
+        others = {name: tuple(other for other in names if other != name) for name in names}
+        warnings = [line for own in several for line in warning(own, layout, others[own.name])]
         shown += [f"## {kind}: splits side by side", *warnings, _page(table, several)]
     return found, shown
 
@@ -97,7 +114,3 @@ def _page(table: pd.DataFrame, splits: list[Split]) -> str:
         gap = own[measures[0]].iloc[-1] - own[measures[0]].iloc[0]
         body.append([fusion, *map(number, values), number(gap)])
     return markdown(head, body)
-
-
-def _others(whose: dict[str, tuple[int, int]], name: str) -> str:
-    return ", ".join(other for other in whose if other != name)
