@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from avfusion import metrics, stats
+from avfusion.classes import class_sums
 
 VALUES = st.floats(-1, 1).map(lambda x: round(x, 3))
 
@@ -101,6 +102,22 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(videos):
 
 def test_one_video_gives_no_interval():
     assert np.isnan(stats.interval(np.ones(10), videos=1, alpha=0.05)).all()
+
+
+def test_a_rare_class_has_an_interval_from_the_draws_that_hold_it_and_a_single_video_none():
+    """Classes of 20, 3 and 1 of 24 videos: many draws hold none of the last two."""
+    label = np.repeat([0, 1, 2], [20, 3, 1])
+    told = np.where(np.arange(24) % 3 == 0, (label + 1) % 3, label)
+    sums = class_sums(label, told, 3)[None]  # (1, K, V, 3)
+    weight = stats.draw(24, draws=2000, seed=0)
+    samples = stats.targets(sums, weight, "recall")[0]
+    assert np.isnan(samples[1:3]).any(axis=1).all()
+    low, high = stats.interval_of_targets(samples, sums, "recall", alpha=0.05)
+    recall = stats.point(sums, "recall")[0]
+    assert (low[[0, 1, 3]] < recall[[0, 1, 3]]).all()
+    assert (recall[[0, 1, 3]] < high[[0, 1, 3]]).all()
+    assert high[1] - low[1] > high[0] - low[0]
+    assert np.isnan([low[2], high[2]]).all()
 
 
 def test_a_draw_without_a_score_makes_the_interval_unknown():

@@ -139,6 +139,23 @@ def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
     return np.where(finite, ends, np.nan)
 
 
+def interval_of_targets(
+    samples: np.ndarray, sums: np.ndarray, pooling: str, alpha: float
+) -> np.ndarray:
+    """`interval` (2, K + 1) of `targets`' samples (K + 1, N) of sums (S, K, V, ...).
+
+    A class' recall rests on the videos of that class alone: the tails are widened by their number,
+    and a draw that holds none of them says nothing and is left out. With fewer than two such
+    videos there is no interval.
+    """
+    ends = interval(samples, sums.shape[-2], alpha)
+    if pooling == "recall":
+        for k, own in enumerate(sums[0, :, :, 0].sum(axis=1).astype(int)):
+            drawn = samples[k][np.isfinite(samples[k])]
+            ends[:, k] = interval(drawn, own, alpha) if own > 1 and len(drawn) else np.nan
+    return ends
+
+
 def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int) -> np.ndarray:
     """Two-sided p (K + 1,) that fusions a, b, sums (S, K, V, 6), are exchangeable by video.
 

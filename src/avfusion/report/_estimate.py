@@ -121,7 +121,7 @@ def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
             each = stats.point(sums, scored.rule.pooling)  # (S, K + 1)
             samples = stats.targets(sums, weight, scored.rule.pooling).mean(axis=0)  # (K + 1, N)
             spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(width, np.nan)
-            ends = stats.interval(samples, count, how["alpha"])
+            ends = stats.interval_of_targets(samples, sums, scored.rule.pooling, how["alpha"])
             values = np.stack([each.mean(axis=0), spread, *ends])
             frames = sums[0, :, :, 0].sum(axis=1).astype(int)
         for target, column, n in zip(
@@ -189,7 +189,7 @@ def _compare(
     weight = stats.draw(count, how["draws"], how["seed"])
     gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (K + 1,)
     samples = (stats.targets(a, weight, pooling) - stats.targets(b, weight, pooling)).mean(axis=0)
-    low, high = stats.interval(samples, count, how["alpha"])
+    low, high = stats.interval_of_targets(samples, a, pooling, how["alpha"])
     p = stats.swap_test(a, b, pooling, how["draws"], how["seed"])
     return [
         {"difference": d, "low": lo, "high": hi, "p": q}

@@ -59,9 +59,10 @@ def measures(part: Part, study: dict[str, Any]) -> pd.DataFrame:
             each = _measured(sums, np.ones((1, count)))[..., 0]  # (M, S)
             drawn = _measured(sums, weight).mean(axis=1)  # (M, N)
             spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(len(names), np.nan)
-            values = np.stack(
-                [each.mean(axis=1), spread, *stats.interval(drawn, count, how["alpha"])]
-            )
+            ends = stats.interval(drawn, count, how["alpha"])
+            recalls = drawn[[*range(3, len(names)), 1]]  # as targets: the classes, then UA
+            ends[:, 3:] = stats.interval_of_targets(recalls, sums, "recall", how["alpha"])[:, :-1]
+            values = np.stack([each.mean(axis=1), spread, *ends])
         for name, column in zip(names, values.T, strict=True):
             found.append({"corpus": scored.corpus, "partition": scored.partition, "fusion": fusion,
                           "measure": name, "mean": column[0], "sd": column[1], "low": column[2],
