@@ -70,9 +70,9 @@ rule feature_index:
         runtime=10,
     params:
         folder=str(lay.features("{corpus}", "{encoder}")),
-        count=lambda wildcards: study.corpora[wildcards.corpus].shards,
+        parts=lambda wildcards: study.corpora[wildcards.corpus].shards,
     shell:
-        "avf index {params.folder:q} --shards {params.count} 2>&1 | tee {log:q}"
+        "avf index {params.folder:q} --shards {params.parts} 2>&1 | tee {log:q}"
 
 
 rule features_all:

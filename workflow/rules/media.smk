@@ -42,9 +42,9 @@ rule media_index:
         runtime=10,
     params:
         folder=str(lay.media("{corpus}")),
-        count=lambda wildcards: study.corpora[wildcards.corpus].shards,
+        parts=lambda wildcards: study.corpora[wildcards.corpus].shards,
     shell:
-        "avf index {params.folder:q} --shards {params.count} 2>&1 | tee {log:q}"
+        "avf index {params.folder:q} --shards {params.parts} 2>&1 | tee {log:q}"
 
 
 rule media_all:
