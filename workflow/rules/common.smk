@@ -126,9 +126,9 @@ def record_settings(wildcards):
     return as_json(study.record_settings())
 
 
-def not_recorded(wildcards):
+def not_recorded(corpus):
     """Changes with each attempt that found no server, so that the next study tries again."""
-    stamp = lay.results / f"mlflow.{wildcards.corpus}.json"
+    stamp = lay.results / f"mlflow.{corpus}.json"
     if not stamp.is_file() or json.loads(stamp.read_text()).get("recorded"):
         return ""
     return str(stamp.stat().st_mtime_ns)

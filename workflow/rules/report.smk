@@ -145,7 +145,7 @@ rule record:
         runtime=60,
     params:
         results=results_folder,
-        again=not_recorded,
+        again=lambda wildcards: not_recorded(wildcards.corpus),
         code=fingerprint("avfusion.record"),
         settings=record_settings,
     shell:
@@ -165,3 +165,12 @@ rule record_all:
     """Every corpus' runs in MLflow."""
     input:
         [lay.results / f"mlflow.{name}.json" for name in HERE],
+
+
+onsuccess:
+    for name in HERE:
+        if not_recorded(name):
+            logger.warning(
+                f"{name}: all results are there; showing them in MLflow is PENDING. The next "
+                f"`snakemake` does it, or `avf record {name}`: {LOGS / 'record' / name}.log"
+            )
