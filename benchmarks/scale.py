@@ -77,11 +77,13 @@ def audio_visual() -> list[str]:
     return [name for name in fusions.names() if "text" not in fusions.source(name).read_text()]
 
 
-def plan(folder: Path) -> tuple[int, float, float, float]:
+def plan(
+    folder: Path, options: tuple[str, ...] = ("--profile", "slurm")
+) -> tuple[int, float, float, float]:
     """Jobs, processor seconds, wall seconds and peak memory in MB of one dry run."""
     snakemake = str(Path(sys.executable).parent / "snakemake")
     quiet = ("--quiet", "host", "rules", "reason")
-    words = [snakemake, "--profile", "slurm", "--dry-run", "all", *quiet]
+    words = [snakemake, *options, "--dry-run", *quiet, "--", "all"]
     env = {**os.environ, "PYTHONPATH": str(folder / "src")}
     begun = time.monotonic()
     with (folder / "said.txt").open("w+") as said:

@@ -45,12 +45,13 @@ class Registry:
 
     def source(self, name: str) -> Path:
         """The file that defines the entry; refuses an unknown name with the nearest known one."""
-        if name not in self.names():
+        path = self._folder / f"{name}.py"
+        if name.startswith("_") or name == "base" or not path.is_file():
             known = self.names()
             raise ConfigError(
                 f"No {self.kind} named {name!r}.{near(name, known)} Known: {', '.join(known)}."
             )
-        return self._folder / f"{name}.py"
+        return path
 
     def get(self, name: str) -> type:
         """The entry's class, imported on first use."""

@@ -37,7 +37,7 @@ def reached(*modules: str, leaving: frozenset[str] = frozenset()) -> set[str]:
         name = todo.pop()
         if name not in found and name not in leaving:
             found.add(name)
-            todo += set(_imports(parsed(_file(name))).values())
+            todo += set(_imports(*_stamp(_file(name))).values())
     return found
 
 
@@ -50,7 +50,7 @@ def constant(module: str, cls: str, attribute: str) -> Any:
             stated = [value for value in own if value is not None]
             if stated:
                 return ast.literal_eval(stated[-1])
-            return _inherited(module, tree, node, attribute)
+            return _inherited(module, node, attribute)
     return None
 
 
@@ -96,10 +96,11 @@ def _wordless(path: Path, *stamp: int) -> str:
     return ast.unparse(_WithoutWords().visit(tree))
 
 
-def _imports(tree: ast.Module) -> dict[str, str]:
+@functools.lru_cache(maxsize=1000)
+def _imports(path: Path, *stamp: int) -> dict[str, str]:
     """Local name -> the avfusion module that it comes from."""
     found = {}
-    for node in ast.walk(tree):
+    for node in ast.walk(_parsed(path, *stamp)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 own = f"{node.module}.{alias.name}"
@@ -109,8 +110,8 @@ def _imports(tree: ast.Module) -> dict[str, str]:
     return {name: module for name, module in found.items() if module_file(module)}
 
 
-def _inherited(module: str, tree: ast.Module, node: ast.ClassDef, attribute: str) -> Any:
-    origin = _imports(tree)
+def _inherited(module: str, node: ast.ClassDef, attribute: str) -> Any:
+    origin = _imports(*_stamp(_file(module)))
     for base in (ast.unparse(base) for base in node.bases):
         found = constant(origin.get(base, module), base, attribute)
         if found is not None:

@@ -204,13 +204,11 @@ def twin(corpus):
 def twin_media(wildcards):
     """Media of an earlier instance, so that no video is read twice at the same time."""
     first = twin(wildcards.corpus)
-    own = [] if first == wildcards.corpus else shards(lay.media(first), first)
-    return [ancient(path) for path in own]
+    return [] if first == wildcards.corpus else ancient(lay.media(first) / "index.parquet")
 
 
 def twin_features(wildcards):
     """As `twin_media`, for an encoder that does not depend on the corpus."""
     first = twin(wildcards.corpus)
     alone = first == wildcards.corpus or wildcards.encoder in FITTED
-    own = [] if alone else shards(lay.features(first, wildcards.encoder), first)
-    return [ancient(path) for path in own]
+    return [] if alone else ancient(lay.features(first, wildcards.encoder) / "index.parquet")
