@@ -2,7 +2,7 @@
 
     python benchmarks/experiments.py --out benchmarks/results/experiments.json
 
-Plans only (`--dry-run`), in a scratch copy: below `data` lies a tree of empty files of each licensed
+Plans only (`--dry-run`), in a scratch copy: below `data` lie empty files of each licensed
 corpus' size and names, below `results` its manifest with a row a video. Bounds are on processor
 seconds, as in scale.py.
 """
