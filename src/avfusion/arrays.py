@@ -1,4 +1,4 @@
-"""IEMOCAP as arrays, as Yoon's AMH release and SelfCrossAttn share it: read mapped, and checked.
+"""IEMOCAP as arrays, as Yoon's AMH release and SelfCrossAttn share it: read mapped.
 
 Yoon, Dey, Lee, Jung, ICASSP 2020, arXiv:1912.00846. `folds/fold01 … fold05` hold, for train, dev
 and test, `s_audio_mfcc` (N, 1000, 120), `s_audio_seqN` (N,), `s_audio_prosody` (N, 35),
@@ -7,15 +7,15 @@ beside them W_embedding.npy (3747, 300) and dic.pkl, word -> row. A fold's MFCCs
 array is loaded whole, and the pickle may hold containers of text and numbers alone.
 """
 
+import hashlib
 import pickle
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from avfusion.corpora._iemocap_split import at_random
 from avfusion.errors import CorpusError
 
 SPLITS = ("train", "dev", "test")
@@ -32,8 +32,8 @@ DIMS = {
     "label": (),
 }
 WORDS = (3747, 300)
-_LENGTHS = {"audio_seqN": "audio_mfcc", "video_seqN": "video"}
-_ROWS_AT_ONCE = 64  # of MFCCs: 30 MB
+PAD = 0
+"""The word that fills up `nlp_trans`; word 1 stands for all that have no row of their own."""
 
 
 class _Plain(pickle.Unpickler):
@@ -96,15 +96,27 @@ class Fold:
         """
         return np.flatnonzero(np.asarray(self.arrays[split, "video_seqN"]) != 0)
 
-    def classes(self) -> dict[int, str]:
-        """Number -> class, told by how often each occurs in the fold; refuses other counts."""
-        labels = np.concatenate([np.asarray(self.arrays[s, "label"]) for s in SPLITS])
-        numbers, counts = np.unique(labels, return_counts=True)
-        found = {int(n): CLASSES.get(int(c)) for n, c in zip(numbers, counts, strict=True)}
-        if None in found.values() or len(found) != len(CLASSES):
-            said = ", ".join(f"{n}: {c}" for n, c in zip(numbers, counts, strict=True))
-            raise CorpusError(f"Classes occur {said} times; expected {sorted(CLASSES)}.")
+    def labels(self) -> np.ndarray:
+        """Numbers of the classes (n,), train, dev and test one after the other."""
+        return np.concatenate([np.asarray(self.arrays[s, "label"]) for s in SPLITS])
+
+    def classes(self, counts: Mapping[int, str] | None = None) -> dict[int, str]:
+        """Number -> class, told by how often each occurs in the fold; refuses other counts.
+
+        counts: how often -> class, all different; those of the release unless given.
+        """
+        counts = CLASSES if counts is None else counts
+        numbers, occur = np.unique(self.labels(), return_counts=True)
+        found = {int(n): counts.get(int(c)) for n, c in zip(numbers, occur, strict=True)}
+        if None in found.values() or len(found) != len(counts):
+            said = ", ".join(f"{n}: {c}" for n, c in zip(numbers, occur, strict=True))
+            raise CorpusError(f"Classes occur {said} times; expected {sorted(counts)}.")
         return {number: name for number, name in found.items() if name}
+
+
+def folder(number: int) -> str:
+    """Where fold 1 … 5 lies below the root."""
+    return f"folds/fold{number:02d}"
 
 
 @dataclass
@@ -114,77 +126,55 @@ class Release:
     root: Path
     dims: dict[str, tuple[int, ...]] = field(default_factory=lambda: dict(DIMS))
     words: tuple[int, int] = WORDS
+    counts: dict[int, str] = field(default_factory=lambda: dict(CLASSES))
 
     def fold(self, number: int) -> Fold:
         """Fold 1 … 5."""
-        return Fold.open(self.root / "folds" / f"fold{number:02d}")
-
-    def faults(self, sizes: list[tuple[int, ...]] | None = None) -> Iterator[str]:
-        """What is wrong, a sentence each; sizes: of train, dev and test, fold by fold."""
-        yield from self._of_words()
-        counts = []
-        for number in range(1, FOLDS + 1):
-            where = f"fold{number:02d}"
-            try:
-                fold = self.fold(number)
-            except CorpusError as error:
-                yield str(error)
-                continue
-            yield from (f"{where}: {fault}" for fault in self._of_fold(fold))
-            if sizes and fold.sizes != tuple(sizes[number - 1]):
-                yield f"{where}: {fold.sizes} utterances, expected {tuple(sizes[number - 1])}"
-            labels = np.concatenate([np.asarray(fold.arrays[s, "label"]) for s in SPLITS])
-            counts.append(np.unique(labels, return_counts=True)[1].tolist())
-        if any(one != counts[0] for one in counts):
-            yield f"classes occur differently from fold to fold: {counts}"
-
-    def _of_words(self) -> Iterator[str]:
-        try:
-            vectors = mapped(self.root / "W_embedding.npy")
-            rows = read_words(self.root / "dic.pkl").values()
-        except CorpusError as error:
-            yield str(error)
-            return
-        if vectors.shape != self.words:
-            yield f"W_embedding.npy: {vectors.shape}, expected {self.words}"
-        elif np.any(vectors[0]):
-            yield "W_embedding.npy: row 0, which pads, is not zero"
-        if outside := sum(not 0 <= row < len(vectors) for row in rows):
-            yield f"dic.pkl: {outside} words without a row in W_embedding.npy"
-
-    def _of_fold(self, fold: Fold) -> Iterator[str]:
-        for (split, name), array in fold.arrays.items():
-            count, own = len(fold.arrays[split, "label"]), self.dims.get(name)
-            if own is not None and array.shape != (count, *own):
-                yield f"{split}_{name}: {array.shape}, expected {(count, *own)}"
-                continue
-            if name in _LENGTHS:
-                most = self.dims[_LENGTHS[name]][0]
-                if np.any((array < 0) | (array > most)):
-                    yield f"{split}_{name}: lengths beyond 0 … {most}"
-            if name == "nlp_trans" and np.any((array < 0) | (array >= self.words[0])):
-                yield f"{split}_{name}: words beyond row {self.words[0] - 1}"
-            if array.dtype.kind == "f" and not _finite(array):
-                yield f"{split}_{name}: values that are not finite"
+        return Fold.open(self.root / folder(number))
 
 
-def against(release: Release, codes: list[str]) -> Iterator[str]:
-    """Where the arrays' labels are not those of the raw release under the published folds.
+@dataclass(frozen=True)
+class Utterance:
+    """Row `row` of the arrays of a fold's split; read from disk when asked.
 
-    codes: the class of every turn of the seven, in order of files' paths and turns' names.
+    path: of the split's labels, below the root. meta: its media record.
     """
-    for number in range(1, FOLDS + 1):
-        fold, parts = release.fold(number), at_random(len(codes), number)
-        names = fold.classes()
-        for split, part in zip(SPLITS, ("train", "validation", "test"), strict=True):
-            given = [names[int(n)] for n in fold.arrays[split, "label"]]
-            made = [code for code, where in zip(codes, parts, strict=True) if where == part]
-            if len(given) != len(made):
-                yield f"fold{number:02d}: {split} has {len(given)} utterances, made {len(made)}"
-            elif off := sum(a != b for a, b in zip(given, made, strict=True)):
-                yield f"fold{number:02d}: {split}: {off} of {len(made)} labels are others"
 
+    root: Path
+    path: str
+    row: int
+    duration_s: float = 0.0
+    meta: dict[str, Any] = field(default_factory=dict)
 
-def _finite(array: np.ndarray) -> bool:
-    parts = range(0, len(array), _ROWS_AT_ONCE)
-    return all(np.isfinite(array[i : i + _ROWS_AT_ONCE]).all() for i in parts)
+    @property
+    def mfcc(self) -> np.ndarray:
+        """Without what fills up: (M, 120)."""
+        return self._of("audio_mfcc")[: int(self._of("audio_seqN"))]
+
+    @property
+    def prosody(self) -> np.ndarray:
+        """Of the whole utterance: (1, 35)."""
+        return self._of("audio_prosody")[None]
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """Without what fills up: (M, 2048), M = 0 where no picture could be had."""
+        return self._of("video")[: int(self._of("video_seqN"))]
+
+    @property
+    def words(self) -> np.ndarray:
+        """Vectors of its words in their order: (M, 300)."""
+        words = self._of("nlp_trans")
+        return np.asarray(mapped(self.root / "W_embedding.npy")[words[words != PAD]])
+
+    def digest(self) -> str:
+        """SHA-256 over all that is read of it; equal in every fold that has the same utterance."""
+        digest = hashlib.sha256()
+        for array in (self.mfcc, self.prosody, self.pictures, self.words):
+            digest.update(f"{array.dtype.str} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _of(self, name: str) -> np.ndarray:
+        split = self.path.removesuffix("label.npy")
+        return mapped(self.root / f"{split}{name}.npy")[self.row]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from avfusion import modalities
+from avfusion import faults_of_features, modalities
 from avfusion.errors import ConfigError
 from avfusion.grids import points
 from avfusion.registry import Registry, corpora, encoders, fusions, near
@@ -57,9 +57,7 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
         found += _entry(f"encoders.{name}", encoders, name, study.encoder_options(name))
         found += _processes(name, study.processes(name))
-    for modality in modalities.MODALITIES:
-        for name in getattr(study.features, modality):
-            found += _heard_or_seen(name, modality)
+    found += faults_of_features.faults(study)
     for name, options in study.fusions.items():
         own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
         found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
@@ -169,14 +167,6 @@ def _processes(encoder: str, given: Any) -> list[str]:
     if given > 1 and encoder in encoders.names() and not encoders.constant(encoder, "fitted"):
         return [f"{path}: {encoder!r} is pretrained and not fitted. Remove it."]
     return []
-
-
-def _heard_or_seen(encoder: str, modality: str) -> list[str]:
-    """A fault if an encoder is listed under the modality that it does not encode."""
-    own = encoders.constant(encoder, "modality") if encoder in encoders.names() else None
-    if own in (None, modality):
-        return []
-    return [f"features.{modality} lists {encoder!r}, which encodes {own}. Move it there."]
 
 
 def _overrides(path: str, train: BaseModel, given: Any) -> list[str]:

@@ -116,10 +116,11 @@ class Study(BaseModel):
     def encoder_settings(self, encoder: str, corpus: str = "") -> dict[str, Any]:
         """All that fitting or applying one encoder depends on besides its input files.
 
-        corpus: for encoders of text, which read transcripts below the corpus' root.
+        corpus: for encoders of text and of arrays, which read below the corpus' root.
         """
-        text = encoders.constant(encoder, "modality") == "text"
-        return ({"root": self.corpora[corpus].root} if text and corpus else {}) | {
+        below = encoders.constant(encoder, "modality") == "text"
+        below = below or encoders.constant(encoder, "reads") == "arrays"
+        return ({"root": self.corpora[corpus].root} if below and corpus else {}) | {
             "encoder": encoder,
             "options": self.encoder_options(encoder),
             "windows": self.windows.model_dump(exclude={"clips"}),

@@ -15,18 +15,19 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong, if anything; returns the exit code."""
-    from avfusion import arrays
+    from avfusion.arrays import Release
+    from avfusion.arrays_faults import against, faults
     from avfusion.corpora._iemocap_split import SIZES
 
-    release = arrays.Release(args.folder)
-    faults = list(release.faults(list(SIZES[7])))
-    if args.tree and not faults:
-        faults += arrays.against(release, _codes(args.tree))
-    for fault in faults:
+    release = Release(args.folder)
+    found = list(faults(release, list(SIZES[7])))
+    if args.tree and not found:
+        found += against(release, _codes(args.tree))
+    for fault in found:
         print(f"FAIL  {fault}")
     compared = " and agree with the raw release" if args.tree else ""
-    print(f"{len(faults)} faults" if faults else f"PASS  the arrays are whole{compared}")
-    return int(bool(faults))
+    print(f"{len(found)} faults" if found else f"PASS  the arrays are whole{compared}")
+    return int(bool(found))
 
 
 def _codes(root: Path) -> list[str]:

@@ -13,6 +13,7 @@ import random
 from typing import Literal
 
 SESSIONS = FOLDS = 5
+SPEAKERS = 10
 HELD_OUT, DEV = 337, 3372  # seeds
 _ABOVE = (0.8, 0.6, 0.4, 0.2)  # of folds 1 to 4
 _DEV_ABOVE = 0.7

@@ -55,6 +55,11 @@ def verify(name: str, own: dict[str, Any], layout: Layout) -> int:
     card["data_hash"] = _data_hash(tables, card["delay_s"])
     write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
     warned = sum(line.verdict == "WARN" for line in done)
+    if shared := card.get("speakers_shared"):
+        log.warning(
+            "%s: utterances were parted at random; all %d speakers are in all parts, so that its "
+            "scores say little of a new speaker.", *(name, shared),
+        )  # fmt: skip
     said = f"{len(done)} checks, none failed, {warned} warning{'' if warned == 1 else 's'}"
     log.info("%s: %d videos, %s", name, len(tables["manifest"]), said)
     return 0

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
 # Whose face to follow, where faces lie ready, a sound recording beside the video; what part of
-# the file and of its picture is meant.
+# the file and of its picture is meant; which row of arrays it is, there being no media.
 EXTRA = (
     *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
-    *("start_s", "end_s", "half"),
+    *("start_s", "end_s", "half", "row"),
 )
 GOLD = ("video", "time_s")  # and the corpus' targets
 LABELS = ("video", "label")
@@ -75,6 +75,7 @@ class Corpus(ABC):
     delay_s: ClassVar[dict[str, float]] = {}  # gold(t) describes the stimulus at t - delay_s
     rating_hz: ClassVar[float]
     classes: ClassVar[tuple[str, ...]] = ()  # what a whole video is labelled with, if it is
+    media: ClassVar[bool] = True  # whether it holds recordings; else arrays (`arrays.py`)
     licence: ClassVar[str]
     obtain: ClassVar[str]  # the sentence that says how to get the files
     access: ClassVar[str] = ""  # who may have it, who signs, where to ask; `avf obtain` prints it

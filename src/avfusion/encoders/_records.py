@@ -1,10 +1,11 @@
-"""What an encoder is given of a video: its media, or for text its transcript."""
+"""What an encoder is given of a video: its media, its row of arrays, or for text its transcript."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from avfusion.arrays import Utterance
 from avfusion.encoders._transcript import Transcript
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
@@ -16,30 +17,41 @@ NO_TRANSCRIPT = "no transcript in the manifest; every row is NaN"
 class Records:
     """The videos of a corpus as one modality's encoders read them.
 
-    own: `Study.encoder_settings`; for text it says by `root` where the corpus lies.
+    own: `Study.encoder_settings`; for text and arrays it says by `root` where the corpus lies.
     """
 
-    def __init__(self, corpus: str, modality: str, own: dict[str, Any], layout: Layout) -> None:
-        self.media, self.text = layout.media(corpus), modality == "text"
+    def __init__(
+        self, corpus: str, modality: str, own: dict[str, Any], layout: Layout, arrays: bool = False
+    ) -> None:
+        self.media, self.arrays = layout.media(corpus), arrays
+        self.text = modality == "text" and not arrays
         self.root = Path(own.get("root", ""))
         self.transcripts: dict[str, str] = {}
+        if (self.text or arrays) and "root" not in own:
+            raise AvfError(f"{own['encoder']}: its settings lack `root`, the corpus folder.")
         if self.text:
-            if "root" not in own:
-                raise AvfError(f"{own['encoder']}: its settings lack `root`, the corpus folder.")
             manifest = pd.read_parquet(layout.manifest(corpus))
             if "transcript" in manifest.columns:
                 listed = manifest.dropna(subset=["transcript"])
                 self.transcripts = dict(zip(listed["video"], listed["transcript"], strict=True))
 
     def open(self, video: str) -> Any:
-        """The video's media record, or its transcript (one without words where it has none)."""
+        """The video's media record, its row of arrays, or its transcript (without words where it
+        has none)."""
         record = MediaRecord.open(self.media / video)
+        if self.arrays:
+            return self._row(video, record.meta)
         if not self.text:
             return record
         path = self.transcripts.get(video)
         if path is None:
             return Transcript.none(record.duration_s)
         return Transcript.read(self.root / path, record.duration_s, video)
+
+    def _row(self, video: str, meta: dict[str, Any]) -> Utterance:
+        if "row" not in meta:
+            raise AvfError(f"{video} is a recording, no row of arrays; encode it by another name.")
+        return Utterance(self.root, meta["path"], meta["row"], meta["duration_s"], meta)
 
 
 def identity(record: Any) -> Any:

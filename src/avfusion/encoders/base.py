@@ -41,8 +41,8 @@ class Encoder(Protocol):
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
 
-        record: a `MediaRecord`, or for text a `Transcript`. A row is NaN where, and only where,
-        the whole clip has no face (or no audio, or no word).
+        record: a `MediaRecord`, for text a `Transcript`, or an `arrays.Utterance` if `reads` is
+        "arrays". A row is NaN where, and only where, the whole clip has no face (audio, word).
         """
         ...
 
@@ -96,7 +96,8 @@ class Job:
         self.corpus, self.own = corpus, own
         self.folder = layout.features(corpus, own["encoder"])
         self.encoder = build(own)
-        self.records = Records(corpus, self.encoder.modality, own, layout)
+        arrays = getattr(self.encoder, "reads", "media") == "arrays"
+        self.records = Records(corpus, self.encoder.modality, own, layout, arrays)
         weights = self.encoder.weights
         if self.encoder.fitted:
             weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"

@@ -14,6 +14,7 @@ from avfusion.corpora.base import EXTRA
 from avfusion.layout import Layout
 from avfusion.media.apart import read_apart
 from avfusion.media.person import Person, span_s
+from avfusion.media.rows import ROWS, row_record
 from avfusion.media.store import remove_halves
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
@@ -75,6 +76,8 @@ def video_key(sha256: str, settings: dict[str, Any], *person: str | None) -> str
 def _row(
     corpus: str, root: Path, video: Any, folder: Path, settings: dict[str, Any]
 ) -> dict[str, Any]:
+    if hasattr(video, "row"):
+        return dict.fromkeys(_INDEX) | row_record(root, video, folder)
     person, whose = _person(root, video)
     key = video_key(video.sha256, settings, *whose)
     meta = _finished(folder, key)
@@ -123,6 +126,8 @@ def _finished(folder: Path, key: str) -> dict[str, Any] | None:
 def _told(row: dict[str, Any]) -> str:
     if row["status"] == "failed":
         return f"{row['video']}: failed: {row['reason']}"
+    if row["reader"] == ROWS:
+        return f"{row['video']}: {row['duration_s']:.2f} s of arrays"
     speed = f"{row['frames'] / row['seconds']:.0f} frames/s" if "seconds" in row else "done before"
     share = f"face in {100 * row['face_share']:.0f} %"
     noted = f"; {row['warnings']}" if row["warnings"] else ""
