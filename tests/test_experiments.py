@@ -13,7 +13,8 @@ from avfusion.settings import load
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "config" / "experiments"
-FILES = sorted(FOLDER.glob("*.yaml"))
+ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS})
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
@@ -67,7 +68,7 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
 
 
 def test_no_two_write_to_one_folder():
-    folders = [load(path).results for path in FILES]
+    folders = [load(path).results for path in [*FILES, ARRAYS]]
     assert len(set(folders)) == len(folders)
 
 
@@ -128,6 +129,22 @@ def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
     assert editions.pop("cvprw2022_jca") == "abaw3"
     assert editions.pop("cvprw2024_rjcma") == "abaw6"
     assert set(editions.values()) == {"abaw5"}
+
+
+def test_the_arrays_stand_on_their_five_folds_and_ask_what_the_paper_asks(tmp_path):
+    study, recordings = load(ARRAYS), load(FOLDER / "icassp2022_selfcross.yaml")
+    assert groups(study.model_dump()) == {"iemocap_arrays": list(study.corpora)}
+    kind = corpora.get("iemocap_arrays")
+    made = [kind(root=tmp_path, **own.options) for own in study.corpora.values()]
+    assert [corpus.number for corpus in made] == [1, 2, 3, 4, 5]
+    assert all(c.train == {"baseline": "none"} for c in study.corpora.values())
+    assert study.windows.clips * study.windows.clip_s >= 10
+    same = {name: study.fusions[name] == own for name, own in recordings.fusions.items()
+            if name in study.fusions}  # fmt: skip
+    assert len(same) == len(study.fusions)
+    assert all(same.values())
+    assert {"self_equals_cross", "self_equals_cross_text"} <= checkable(study.model_dump())
+    assert ARRAYS.stem in (FOLDER / "README.md").read_text()
 
 
 def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_off(tmp_path):

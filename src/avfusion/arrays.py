@@ -164,7 +164,7 @@ class Utterance:
     @property
     def words(self) -> np.ndarray:
         """Vectors of its words in their order: (M, 300)."""
-        words = self._of("nlp_trans")
+        words = self._of("nlp_trans").astype(int)
         return np.asarray(mapped(self.root / "W_embedding.npy")[words[words != PAD]])
 
     def digest(self) -> str:

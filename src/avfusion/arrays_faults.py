@@ -17,6 +17,7 @@ _ROWS_AT_ONCE = 64  # of MFCCs: 30 MB
 def faults(release: Release, sizes: list[tuple[int, ...]] | None = None) -> Iterator[str]:
     """What is wrong, a sentence each; sizes: of train, dev and test, fold by fold."""
     yield from of_words(release)
+    yield from of_dictionary(release)
     counts: list[list[int]] = []
     for number in range(1, FOLDS + 1):
         where = f"fold{number:02d}"
@@ -34,10 +35,9 @@ def faults(release: Release, sizes: list[tuple[int, ...]] | None = None) -> Iter
 
 
 def of_words(release: Release) -> Iterator[str]:
-    """What is wrong with W_embedding.npy and dic.pkl."""
+    """What is wrong with W_embedding.npy."""
     try:
         vectors = mapped(release.root / "W_embedding.npy")
-        rows = read_words(release.root / "dic.pkl").values()
     except CorpusError as error:
         yield str(error)
         return
@@ -45,7 +45,16 @@ def of_words(release: Release) -> Iterator[str]:
         yield f"W_embedding.npy: {vectors.shape}, expected {release.words}"
     elif np.any(vectors[0]):
         yield "W_embedding.npy: row 0, which pads, is not zero"
-    if outside := sum(not 0 <= row < len(vectors) for row in rows):
+
+
+def of_dictionary(release: Release) -> Iterator[str]:
+    """What is wrong with dic.pkl, which says in letters what a word is; no feature needs it."""
+    try:
+        rows = read_words(release.root / "dic.pkl").values()
+    except CorpusError as error:
+        yield str(error)
+        return
+    if outside := sum(not 0 <= row < release.words[0] for row in rows):
         yield f"dic.pkl: {outside} words without a row in W_embedding.npy"
 
 

@@ -21,25 +21,36 @@ def faults(study: "Study") -> list[str]:
         for modality, name in listed
         if (own := encoders.constant(name, "modality")) not in (None, modality)
     ]
-    return [*found, *_of_corpora(study, [name for _, name in listed])]
+    return [*found, *_of_corpora(study, [name for _, name in listed]), *_unrated(study)]
 
 
 def _of_corpora(study: "Study", listed: list[str]) -> Iterator[str]:
     """Encoders of recordings where a corpus is arrays, and of arrays where it is recordings."""
-    kinds = {name: study.corpus_class(name) for name in study.corpora}
-    kinds = {name: kind for name, kind in kinds.items() if kind in corpora.names()}
-    has = {name: corpora.constant(kind, "media") is not False for name, kind in kinds.items()}
+    has = _has_media(study)
     reads = {name: encoders.constant(name, "reads") != ARRAYS for name in listed}
     of_arrays = [name for name in encoders.names() if encoders.constant(name, "reads") == ARRAYS]
     for encoder, media in reads.items():
         for corpus in (name for name in has if has[name] != media):
+            said = f"features lists {encoder!r}, but corpora.{corpus} holds "
             if media:
-                yield (
-                    f"features lists {encoder!r}, but corpora.{corpus} ({kinds[corpus]}) holds "
-                    f"arrays and no recordings. Use {', '.join(of_arrays)}, in a study of its own."
-                )
+                known = ", ".join(of_arrays)
+                yield f"{said}arrays and no recordings. Use {known}, in a study of its own."
             else:
-                yield (
-                    f"features lists {encoder!r}, but corpora.{corpus} ({kinds[corpus]}) holds "
-                    f"recordings. Give corpora that are arrays a study of their own."
-                )
+                yield f"{said}recordings. Give corpora that are arrays a study of their own."
+
+
+def _unrated(study: "Study") -> Iterator[str]:
+    """Arrays hold no ratings, and `task` is ratings where nothing is said."""
+    for name, media in _has_media(study).items():
+        if not media and study.corpora[name].task != "classes":
+            yield f"corpora.{name} holds arrays with classes alone. Add `task: classes` to it."
+
+
+def _has_media(study: "Study") -> dict[str, bool]:
+    """Corpus -> whether it holds recordings, of those whose class is known."""
+    kinds = {name: study.corpus_class(name) for name in study.corpora}
+    return {
+        name: corpora.constant(kind, "media") is not False
+        for name, kind in kinds.items()
+        if kind in corpora.names()
+    }

@@ -128,8 +128,9 @@ FAULTS = {
         _edit("W_embedding.npy", lambda x: x + 1), "word vectors", "row 0"
     ),
     "a dictionary that runs code": Fault(
-        lambda root: (root / "dic.pkl").write_bytes(pickle.dumps(_Runs())), "word vectors",
+        lambda root: (root / "dic.pkl").write_bytes(pickle.dumps(_Runs())), "dictionary",
         "dic.pkl",
+        "WARN",
     ),
     "another hop of MFCC": Fault(
         lambda root: None, "pictures a second", "median 1.5", "WARN",

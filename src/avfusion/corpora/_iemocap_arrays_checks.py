@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avfusion.arrays import CLASSES, DIMS, FOLDS, SPLITS, WORDS, Fold, Release, folder
-from avfusion.arrays_faults import PARTS, of_fold, of_words, sequence
+from avfusion.arrays_faults import PARTS, of_dictionary, of_fold, of_words, sequence
 from avfusion.corpora._checks import said
 from avfusion.corpora._iemocap_split import at_random
 from avfusion.corpora.base import COMPUTED, READ, RECOLLECTION, Check, check
@@ -62,8 +62,14 @@ def arrays_checks(corpus: "IemocapArrays") -> Iterator[Check]:
     )  # fmt: skip
     wrong = list(of_words(corpus.release))
     yield check(
-        "word vectors", not wrong, "W_embedding.npy and dic.pkl of the release", said(wrong, 2),
-        AGAIN, certainty=READ,
+        "word vectors", not wrong, "W_embedding.npy of the release", said(wrong, 1), AGAIN,
+        certainty=READ,
+    )  # fmt: skip
+    wrong = list(of_dictionary(corpus.release))
+    yield check(
+        "dictionary", not wrong, "dic.pkl: word -> row, and nothing else", said(wrong, 1),
+        "No feature needs it; ask for it again if you want to know the words.", verdict="WARN",
+        certainty=READ,
     )  # fmt: skip
     yield from _rule(corpus)
     yield from _steps(corpus)
