@@ -37,7 +37,7 @@ def study(tmp_path_factory):
         "windows": {"clip_s": 0.3, "hop_s": 0.3, "clips": 5},
         "fusions": FUSIONS,
         "seeds": [0, 1],
-        "train": {"epochs": 15, "hidden": 16, "lr": 0.01, "dropout": 0.1, "baseline": "none"},
+        "train": {"epochs": 8, "hidden": 16, "lr": 0.01, "dropout": 0.1, "baseline": "none"},
         "statistics": {"draws": 200},
     }
     (copy.folder / "mini.yaml").write_text(yaml.safe_dump(config))
