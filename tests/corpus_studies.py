@@ -5,6 +5,7 @@ The raw readers here know nothing of avfusion: they say what a protocol must mee
 
 import csv
 import re
+from copy import deepcopy as copy_of
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,12 @@ COMMON = {
     "statistics": {"draws": 200},
 }
 FOLDS = {"fold1": "s01", "fold2": "s02"}
+WORDS = ("zarvolin", "quembrado", "ulthrik", "pexandor", "vrintasse", "mokulide", "sharbent")
 RECORDINGS = ("train_1", "train_2", "train_3", "dev_1", "dev_2")
 
 
 def _entry(root: str, options: dict, **more: str) -> dict:
-    return {"root": f"data/{root}", "shards": 1, "options": options, **more}
+    return {"root": root, "shards": 1, "options": options, **more}
 
 
 def _fold(k: int) -> dict:
@@ -55,23 +57,46 @@ STUDIES = {
     },
     "own": {
         "corpora": {"my_clips": _entry("own", own.OPTIONS, **{"is": "own"})},
+        "features": COMMON["features"] | {"text": ["words"]},
+        "fusions": {"concat": {}, "ca": {}, "text": {}},
         "protocols": ["pooled", "avec2016_post"],
         "headline": "pooled",
     },
 }
+
+
+def own_with_words(root: Path) -> None:
+    """Own clips with a transcript each, of words that stand nowhere else."""
+    own.build(root)
+    head, *rows = (root / own.MANIFEST).read_text().splitlines()
+    (root / "said").mkdir()
+    for k in range(len(rows)):
+        said = [f"{w},{0.4 * at:.1f},{0.4 * at + 0.3:.1f}" for at, w in enumerate(WORDS)]
+        (root / f"said/{k}.csv").write_text("\n".join(["word,start_s,end_s", *said[k:]]) + "\n")
+    rows = [f"{row},said/{k}.csv" for k, row in enumerate(rows)]
+    (root / own.MANIFEST).write_text("\n".join([f"{head},transcript", *rows]) + "\n")
+
+
 BUILD = {
     "affwild2": affwild2.build,
     "recola": lambda root: recola.build(root, RECORDINGS),
     "fatigue": fatigue.build,
-    "own": own.build,
+    "own": own_with_words,
 }
+
+
+def tree(name: str, folder: Path) -> Path:
+    """Where the corpus of the study in `folder` lies: elsewhere, as a licensed one does."""
+    return folder.parent / "licensed" / name
 
 
 def run(name: str, folder: Path) -> Copy:
     """The finished study of a miniature, in a copy of the project."""
-    copy = Copy(folder)
-    BUILD[name](copy.folder / "data" / name)
-    (copy.folder / "mini.yaml").write_text(yaml.safe_dump(COMMON | STUDIES[name]))
+    copy, config = Copy(folder), copy_of(COMMON | STUDIES[name])
+    BUILD[name](tree(name, folder))
+    for entry in config["corpora"].values():
+        entry["root"] = str(tree(name, folder))
+    (copy.folder / "mini.yaml").write_text(yaml.safe_dump(config))
     copy.snakemake("--cores", "2", "--configfile", "mini.yaml", "--", "all")
     return copy
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion.layout import Layout
+from corpus_studies import tree
 from miniatures import affwild2 as mini
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def test_a_submission_has_every_template_row_in_order_and_in_range(study):
         cwd=study.folder, env=study.env, text=True, capture_output=True, check=True,
     )  # fmt: skip
     written = pd.read_csv(study.folder / done.stdout.strip())
-    template = pd.read_csv(study.folder / "data" / "affwild2" / mini.TEMPLATE)
+    template = pd.read_csv(tree("affwild2", study.folder) / mini.TEMPLATE)
     assert list(written["image_location"]) == list(template["image_location"])
     values = written[["valence", "arousal"]].to_numpy()
     assert np.isfinite(values).all()

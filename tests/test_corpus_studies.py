@@ -52,7 +52,7 @@ def pairs(study, copy, fusion, target):
     """Prediction and raw rating of every test video, at the raw file's instants."""
     entry, videos, delay_s = HELD[study]
     for video, raw in videos.items():
-        time_s, gold = RAW[study](copy.folder / "data" / study, raw, target)
+        time_s, gold = RAW[study](studies.tree(study, copy.folder), raw, target)
         yield time_s, met(copy, entry, fusion, target, video, time_s, delay_s[target]), gold
 
 
@@ -116,7 +116,7 @@ def test_avecs_chain_has_the_moments_of_train_and_scores_test_as_it_stands_in_th
 
     train = []
     for video in ("train_1", "train_2"):  # train_3 stops training: it is not train
-        time_s, gold = studies.recola_rows(copy.folder / "data/recola", video, target)
+        time_s, gold = studies.recola_rows(studies.tree("recola", copy.folder), video, target)
         train.append((met(copy, "recola", fusion, target, video, time_s, 2.4), gold))
     gold = np.concatenate([g for _, g in train])
     if chain["bias"]:
@@ -136,7 +136,7 @@ def test_fatigue_is_scored_in_levels_of_zero_to_ten(finished, entry, subject, fu
     videos = [v for v, (who, _) in fatigue.SEGMENTS.items() if who == subject]
     found = []
     for video in videos:
-        time_s, level = studies.fatigue_rows(copy.folder / "data/fatigue", video)
+        time_s, level = studies.fatigue_rows(studies.tree("fatigue", copy.folder), video)
         name = video.replace("/", "__").rpartition(".")[0]
         found.append((met(copy, entry, fusion, "fatigue", name, time_s, 0.0).clip(0, 10), level))
     p, g = map(np.concatenate, zip(*found, strict=True))

@@ -9,7 +9,7 @@ import pytest
 from avfusion.cli import main
 from avfusion.errors import AvfError, TrainError
 from avfusion.layout import Layout
-from avfusion.origins import read_origins
+from avfusion.origins import read_origins, write_origins
 from avfusion.repeat import repeat
 from avfusion.report.tables import write_tables
 from avfusion.score import score_corpus
@@ -94,6 +94,21 @@ def test_the_train_command_makes_the_run_again(done, tmp_path):
         [(at.run("toy", "concat", 0) / name).read_bytes() for name in names] for at in (done, other)
     )
     assert first == again
+
+
+def test_where_a_corpus_lies_on_this_machine_is_in_no_record(done, capsys):
+    path, record = done.tables / "scores.csv", done.tables / "provenance.json"
+    kept, far = record.read_bytes(), STUDY.model_dump()
+    far["corpora"]["toy"]["root"] = "/disks/ann/licensed/toy"
+    write_origins(far, done)
+    try:
+        assert "ann" not in record.read_text()
+        assert main(["trace", str(path), "--row", "1"]) == 0
+        said = capsys.readouterr().out
+    finally:
+        record.write_bytes(kept)
+    assert '"root": "…/toy"' in said
+    assert "put your own" in said
 
 
 @pytest.mark.parametrize("name", ["tables/scores.csv", "runs/toy/video/seed0/epochs.csv"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from avfusion.layout import Layout
 from avfusion.provenance import code_state, machine_state
+from avfusion.report._page_paths import plain
 from avfusion.run_files import predictions
 from avfusion.stamps import read_sealed, write_sealed
 from avfusion.whole import file_digest
@@ -18,12 +19,13 @@ RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv")
 def write_origins(study: dict[str, Any], layout: Layout) -> None:
     """Write provenance.json: the study, the code, and a SHA-256 of every source and every table.
 
-    study: `Study.model_dump()`. Paths are relative to the results folder.
+    study: `Study.model_dump()`. Paths are relative to the results folder; where a corpus lies on
+    this machine is left out, for tables are handed around.
     """
     sources = {_name(path, layout): file_digest(path).hex() for path in _sources(study, layout)}
     tables = {path.name: file_digest(path).hex() for path in sorted(layout.tables.glob("*.csv"))}
     made = {"machine": machine_state(), **code_state()}
-    record = {"study": study, "made": made, "tables": tables, "sources": sources}
+    record = {"study": plain(study), "made": made, "tables": tables, "sources": sources}
     write_sealed(layout.tables / FILE, record)
 
 

@@ -46,7 +46,7 @@ def record_corpus(
     """
     local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
-    shown = _without_password(uri)
+    shown = f"sqlite:///{layout.results / 'mlflow.db'}" if uri == local else _without_password(uri)
     said: dict[str, Any] = {"corpus": corpus, "store": shown}
     try:
         with _quiet(), _alone(layout.results / "mlflow.lock"):

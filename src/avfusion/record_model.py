@@ -106,6 +106,13 @@ def save(run: Path, folder: Path) -> None:
             ),
             pip_requirements=[f"{n}=={importlib.metadata.version(n)}" for n in NEEDS],
         )
+    _without_folder(folder / "MLmodel")
+
+
+def _without_folder(path: Path) -> None:
+    """MLmodel names where its code was on this machine; MLflow reads the file's name of it."""
+    text = path.read_text()
+    path.write_text(text.replace(f"{PACKAGE}/", ""))
 
 
 def _copy_code(kind: str, folder: Path) -> None:

@@ -119,11 +119,13 @@ def _seeds(cells: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
 
 def _commands(corpus: str, runs: list[dict[str, Any]], study: Study, layout: Layout) -> list[str]:
     """Every command from the videos to the tables, each with the settings it was given."""
-    place = shlex.quote(study.results)
+    known = not study.results.startswith("…")
+    place = shlex.quote(study.results if known else str(layout.results))
 
     def line(words: str, settings: Any, results: bool = True) -> str:
         where = f" --results {place}" if results else ""
-        return f"avf {words}{where} --settings {shlex.quote(json.dumps(settings, sort_keys=True))}"
+        given = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+        return f"avf {words}{where} --settings {shlex.quote(given)}"
 
     own = study.corpus_settings(corpus)
     kind = study.corpus_class(corpus)

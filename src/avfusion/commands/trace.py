@@ -52,4 +52,6 @@ def _lines(found: dict[str, Any]) -> list[str]:
         ]
     lines += ["", "corpus, features and scores"]
     lines += [f"  {path}: {state}" for path, state in found["files"].items()]
-    return [*lines, "", "made by", *(f"  {line}" for line in found["commands"])]
+    elsewhere = any("…/" in line for line in found["commands"])
+    said = "made by" + (" (…/: a folder of the machine that made it; put your own)" * elsewhere)
+    return [*lines, "", said, *(f"  {line}" for line in found["commands"])]
