@@ -182,3 +182,16 @@ def test_a_film_without_sound_is_scored_all_the_same(finished):
     assert not index.loc["s03_v1", "audio"]
     traces = pd.read_parquet(lay(copy).run("fold1", "ca", 0) / "traces.parquet")
     assert np.isfinite(traces.loc[traces["video"] == "s03_v1", "fatigue"]).all()
+
+
+def test_the_delay_is_looked_for_where_it_is_asked_for_and_leaves_the_study_as_it_is(finished):
+    copy = finished("recola")
+    said = copy.snakemake("--cores", "1", *OPTIONS, "--", "delays")
+    found = pd.read_csv(lay(copy).delays("recola"))
+    assert found["delay_s"].max() == 10
+    for target, rows in found.groupby("target"):
+        best = rows.loc[rows["ccc"].idxmax()]
+        assert f"{target}: best at {best['delay_s']:g} s" in said
+        assert rows["best"].sum() == 1
+    assert copy.jobs("delays", options=OPTIONS) == {}
+    assert copy.jobs("all", options=OPTIONS) == {}

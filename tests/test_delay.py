@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion import cli
-from avfusion.delays import best, path, search
+from avfusion.delays import best, search
 from avfusion.errors import AvfError
 from avfusion.features import clip_ends, write_features
 from avfusion.layout import Layout
@@ -59,7 +59,7 @@ def test_the_planted_sixty_frames_are_found_to_the_frame(layout):
     at = found.set_index(["target", "delay_s"])["ccc"]
     assert at["valence", 2.4] > 0.9
     assert at["valence"].drop(2.4).max() < 0.5  # its stimulus is another in every frame
-    kept = pd.read_csv(path("recola", layout), float_precision="round_trip")
+    kept = pd.read_csv(layout.delays("recola"), float_precision="round_trip")
     pd.testing.assert_frame_equal(kept, found)
 
 

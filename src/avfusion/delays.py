@@ -16,7 +16,6 @@ shorter than the raters' own by about half a clip, and it is what the study shou
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,13 +63,8 @@ def search(corpus: str, own: dict[str, Any], layout: Layout, grid_s: np.ndarray)
         for k, (delay_s, ccc) in enumerate(zip(grid_s.tolist(), scores[i].tolist(), strict=True))
     ]
     found = pd.DataFrame(rows)
-    write_text(path(corpus, layout), found.to_csv(index=False))
+    write_text(layout.delays(corpus), found.to_csv(index=False))
     return found
-
-
-def path(corpus: str, layout: Layout) -> Path:
-    """Where a search leaves its table."""
-    return layout.results / "delays" / f"{corpus}.csv"
 
 
 def best(found: pd.DataFrame) -> dict[str, float]:

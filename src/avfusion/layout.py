@@ -63,6 +63,10 @@ class Layout:
         case = f"{corruption}-{level:g}"
         return self.robustness(corpus) / "features" / case / encoder
 
+    def delays(self, corpus: str) -> Path:
+        """CCC of a ridge on the features at every delay of the raters, by target."""
+        return self.results / "delays" / f"{corpus}.csv"
+
     def run(self, corpus: str, fusion: str, seed: int) -> Path:
         """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces…"""
         return self.results / "runs" / corpus / fusion / f"seed{seed}"

@@ -156,6 +156,10 @@ class Study(BaseModel):
             "code": fingerprint("avfusion.signals"),
         }
 
+    def delay_settings(self) -> dict[str, Any]:
+        """All that the search for the raters' delay depends on besides its input files."""
+        return self.model_dump(include={"features": True, "train": {"baseline"}})
+
     def score_settings(self, corpus: str = "") -> dict[str, Any]:
         """All that scoring a corpus depends on besides its input files."""
         own = self.model_dump(include={"features", "fusions", "protocols", "seeds"})

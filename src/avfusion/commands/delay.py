@@ -1,7 +1,6 @@
 """`avf delay`: search how late the raters answer, on the train partition alone."""
 
 import argparse
-from typing import Any
 
 from avfusion.commands._options import layout, settings, settings_option
 
@@ -24,20 +23,14 @@ def run(args: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from avfusion.delays import best, path, search
+    from avfusion.delays import best, search
     from avfusion.errors import ConfigError
 
     if not (args.step > 0 and args.longest >= 0 and args.ridge > 0):
         raise ConfigError("--step and --ridge are above 0, --longest is 0 or more.")
 
-    def part(study: Any) -> dict[str, Any]:
-        return {
-            "features": study.features.model_dump(),
-            "train": {"baseline": study.train.baseline},
-        }
-
     lay = layout(args)
-    own = {**settings(args, part), "ridge": args.ridge}
+    own = {**settings(args, lambda study: study.delay_settings()), "ridge": args.ridge}
     grid_s = np.round(np.arange(round(args.longest / args.step) + 1) * args.step, 6)
     found = search(args.corpus, own, lay, grid_s)
     stated = json.loads(lay.card(args.corpus).read_text())["delay_s"]
@@ -51,4 +44,4 @@ def run(args: argparse.Namespace) -> None:
         if top["delay_s"] == grid_s[-1]:
             print(f"{target}: that is the end of the grid; try a greater --longest")
     said = ", ".join(f"{target}: {delay_s:g}" for target, delay_s in best(found).items())
-    print(f"{path(args.corpus, lay)}: every delay\ndelay_s: {{{said}}}")
+    print(f"{lay.delays(args.corpus)}: every delay\ndelay_s: {{{said}}}")
