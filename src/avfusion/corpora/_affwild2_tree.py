@@ -75,7 +75,7 @@ def read_template(path: Path) -> list[tuple[str, int]]:
     lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         first = line.split(",")[0].strip()
-        if not first or (number == 1 and first.lower() == "image_location"):
+        if not line.strip() or (number == 1 and first.lower() == "image_location"):
             continue
         found = re.fullmatch(r"(.+)/(\d+)\.jpg", first)
         if not found:

@@ -7,7 +7,7 @@ refused before anything of it is used: ELAN writes none, and one can make a smal
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from avfusion.corpora._held import Span, held, overlaps
+from avfusion.corpora._held import Span, beyond, held, overlaps
 from avfusion.corpora._recola_files import Ratings, _nothing
 from avfusion.corpora._sheet import _NUMBER, BLANK, short
 from avfusion.registry import near
@@ -23,6 +23,9 @@ class _Document:
 
     slots: dict[str, float | None] = field(default_factory=dict)
     tiers: dict[str, list[tuple[int, str, str, str]]] = field(default_factory=dict)
+    referring: dict[str, list[int]] = field(
+        default_factory=dict
+    )  # lines without times of their own
     tier: str = ""
     open: tuple[int, str, str] | None = None
     text: list[str] | None = None
@@ -73,23 +76,34 @@ def _start(found: _Document, parser: expat.XMLParserType, tag: str, own: dict[st
     elif tag == "ALIGNABLE_ANNOTATION":
         ends = own.get("TIME_SLOT_REF1", ""), own.get("TIME_SLOT_REF2", "")
         found.open = (parser.CurrentLineNumber, *ends)
+    elif tag == "REF_ANNOTATION":
+        found.referring.setdefault(found.tier, []).append(parser.CurrentLineNumber)
     elif tag == "ANNOTATION_VALUE" and found.open:
         found.text = []
 
 
 def _end(found: _Document, tag: str) -> None:
-    if tag == "ANNOTATION_VALUE" and found.open and found.text is not None:
-        found.tiers[found.tier].append((*found.open, "".join(found.text).strip()))
+    """An annotation is whole where its element ends; without a value it is unrated."""
+    if tag == "ALIGNABLE_ANNOTATION" and found.open:
+        text = "".join(found.text or []).strip()
+        found.tiers.setdefault(found.tier, []).append((*found.open, text))
         found.open, found.text = None, None
 
 
 def _spans(found: _Document, target: str, name: str, faults: list[str]) -> list[Span]:
     """The annotations of one tier; those that are none go to `faults`."""
     spans = []
+    faults += [
+        f"{name}:{line}: tier {target}: an annotation without times of its own; give the tier a "
+        "type without a stereotype in ELAN"
+        for line in found.referring.get(target, [])
+    ]
     for line, first, last, text in found.tiers[target]:
         start_ms, end_ms = found.slots.get(first), found.slots.get(last)
         if start_ms is None or end_ms is None or not start_ms < end_ms:
             faults.append(f"{name}:{line}: tier {target}: an annotation without a place in time")
+        elif wrong := beyond(Span(start_ms / 1000, end_ms / 1000, 0.0)):
+            faults.append(f"{name}:{line}: tier {target}: {wrong}")
         elif text.lower() in BLANK:
             spans.append(Span(start_ms / 1000, end_ms / 1000, float("nan")))
         elif not _NUMBER.fullmatch(text):

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+LONGEST_S = 100_000.0
+"""No recording is longer (28 h); what ends later is in another unit, and would fill the memory."""
+
 
 class Span(NamedTuple):
     """A rating that holds from `start_s` to `end_s`; NaN where nobody rated."""
@@ -13,6 +16,11 @@ class Span(NamedTuple):
     start_s: float
     end_s: float
     value: float
+
+
+def beyond(span: Span) -> str:
+    """What is wrong with a span that ends after any recording; empty where nothing is."""
+    return f"it ends at {span.end_s:g} s; are times in seconds?" if span.end_s > LONGEST_S else ""
 
 
 def held(spans: dict[str, list[Span]], hz: float) -> pd.DataFrame:

@@ -89,6 +89,8 @@ def _parquet(path: Path, name: str) -> Sheet:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise CorpusError(f"{name}: not a Parquet table ({str(error)[:80]}).") from None
+    if any(table.index.names):
+        table = table.reset_index()
     text = table.astype(object).where(table.notna(), "").astype(str)
     rows = [(f"{name}: row {k}", row) for k, row in enumerate(text.to_dict("records"), start=1)]
     return Sheet(name, tuple(map(str, table.columns)), rows)

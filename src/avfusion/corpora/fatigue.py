@@ -16,10 +16,10 @@ import pandas as pd
 
 from avfusion.corpora._fatigue_checks import fatigue_checks
 from avfusion.corpora._groups import holdout, leave_one_out, split_digest
-from avfusion.corpora._held import Span, held
+from avfusion.corpora._held import Span, beyond, held
 from avfusion.corpora._sheet import Sheet, path_fault, read_sheet, video_id
 from avfusion.corpora.base import Check, Corpus
-from avfusion.errors import ConfigError
+from avfusion.errors import ConfigError, CorpusError
 from avfusion.registry import corpora
 
 COLUMNS = ("video", "subject", "start_s", "end_s", "level")
@@ -90,6 +90,8 @@ class Fatigue(Corpus):
             if not 0 <= span.start_s < span.end_s:
                 wrong = f"{row['start_s']} … {row['end_s']} s is no stretch of a video"
                 self.sheet.faults.append(f"{where}: {wrong}")
+            elif wrong := beyond(span):
+                self.sheet.faults.append(f"{where}: {wrong}")
             else:
                 own.append(span)
         return found
@@ -104,17 +106,20 @@ class Fatigue(Corpus):
     def partition(self) -> dict[str, str]:
         """Subject -> partition."""
         where = str(self.root / "manifest.csv")
+        if not self.subject and self.sheet.faults:
+            raise CorpusError(f"{where}: no row can be read; {self.sheet.faults[0]}. {HINT}")
         if self.split == "loso":
             return leave_one_out(self.subject.values(), self.fold, self.seed, where)
         return holdout(self.subject.values(), self.seed, where)
 
     def videos(self) -> pd.DataFrame:
         """A row a video."""
+        parts = self.partition  # refuses too few subjects, none among them
         rows = [
             {
                 "video": video_id(path),
                 "path": path,
-                "partition": self.partition[who],
+                "partition": parts[who],
                 "subject": who,
                 "voice": who,
                 "transcript": None,
