@@ -12,8 +12,11 @@ from avfusion.classes import class_sums
 from avfusion.errors import TrainError
 from avfusion.layout import Layout
 from avfusion.model import _mean_of
+from avfusion.protocol import scoped
 from avfusion.record_card import _scores
 from avfusion.report import write
+from avfusion.report._fig_confusion import told
+from avfusion.report._fig_read import CorpusFiles
 from avfusion.score import score_corpus
 from avfusion.train import train_run, write_traces
 from synthetic_classes import CLASSES, SIZES, study, write_utterances
@@ -99,6 +102,28 @@ def test_the_tables_say_ua_wa_and_f1_and_whose_names_are_swapped(said):
     assert "other way round" in (said.tables / "classes.md").read_text()
     assert "recall" in (said.results / "report.html").read_text()
     assert json.loads((said.figures / "captions.json").read_text())["said_ccc"]
+
+
+def test_the_page_of_a_run_on_classes_speaks_of_classes_alone(said):
+    text = said.page.read_text()
+    assert "Which audio-visual fusion tells classes better?" in text
+    for word in ("CCC)", "mean CCC", "valence and arousal", "Predictions over time", "nothing to"):
+        assert word not in text.partition('id="claims"')[0], word
+    table = pd.read_csv(said.tables / "classes.csv")
+    for row in table[table["fusion"] == "late"].itertuples():
+        assert f"{row.mean:.3f}" in text
+        assert f"[{row.low:.3f}, {row.high:.3f}]" in text
+    kinds = {path.stem for path in said.figures.glob("*.svg")}
+    assert kinds == {"said_ccc", "said_differences", "said_confusion", "said_curves"}
+
+
+def test_the_confusions_diagonal_is_the_recall_of_each_class(said):
+    table = pd.read_csv(said.tables / "classes.csv").set_index(["fusion", "measure"])["mean"]
+    files = CorpusFiles("said", scoped(study().model_dump(), "said"), said)
+    for fusion, shares in told(files).items():
+        recalls = [table[fusion, f"recall_{name}"] for name in CLASSES]
+        assert np.diag(shares) == pytest.approx(recalls, abs=1e-6)
+        assert shares.sum(axis=1) == pytest.approx(1)
 
 
 def test_a_corpus_without_classes_is_refused_with_the_remedy(tmp_path):

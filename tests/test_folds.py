@@ -12,6 +12,7 @@ from avfusion.report import write
 from avfusion.report._estimate import Scored
 from avfusion.report._part import read_part
 from avfusion.report.fold_table import groups, in_several, pooled, sign_flips, write_folds
+from avfusion.report.page import render
 from avfusion.report.split_table import Split, shared, side_by_side
 from avfusion.score import score_corpus
 from avfusion.score_classes import RULE
@@ -79,6 +80,22 @@ def test_sign_flips_of_equal_runs_tell_nothing_and_of_many_wins_tell_much():
     assert sign_flips(np.zeros(8), 1000, 0) == 1
     assert sign_flips(np.full(10, 0.1), 10_000, 0) == pytest.approx(2 / 2**10)
     assert stats.least_p(10, 10_000) == 2 / 2**10
+
+
+def test_the_page_answers_for_all_folds_and_warns_where_they_share_speakers(folds):
+    plan = study(**FOLDS).model_dump()
+    text = render(plan, folds)
+    table = pd.read_csv(folds.tables / "folds.csv").query("table == 'fusions' and target == 'mean'")
+    best = table.iloc[0]
+    said = f"Over 2 folds of said, {best['videos']} test videos in all, {best['fusion']} reaches"
+    head, _, rest = text.partition('<main id="main">')
+    assert said in head
+    assert "On 42 test videos of fold0" not in head
+    assert "On 42 test videos of fold0" in rest
+    assert "Warning: said tests 10 of 10 speakers" in head
+    for row in table.itertuples():
+        assert f"{row.pooled:.3f}" in rest
+        assert f"[{row.low:.3f}, {row.high:.3f}]" in rest
 
 
 def test_two_splits_stand_side_by_side_with_a_warning_where_speakers_are_shared(folds):

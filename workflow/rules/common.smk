@@ -44,8 +44,6 @@ ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
 ABSENT = not_here(study.model_dump(), lay)
 NEEDED = [name for name in ABSENT if not study.corpora[name].if_present]
 HERE = [name for name in study.corpora if name not in ABSENT]
-FIGURES = ["ccc", "differences", "protocols", "curves", "traces_1", "traces_2", "traces_3"]
-FIGURES += ["robust", "gates"] if study.robustness else []
 
 if NEEDED:
     found = absences(NEEDED, study.model_dump(), lay)
@@ -184,6 +182,15 @@ def feature_indexes(corpus, fusion=None):
 
 CLASSES = [name for name in HERE if study.corpora[name].task == "classes"]
 RATINGS = [name for name in HERE if name not in CLASSES]
+
+
+def figures_of(corpus):
+    """Kinds of figures that a corpus has, by its task."""
+    if corpus in CLASSES:
+        return ["ccc", "differences", "confusion", "curves"]
+    traces = [f"traces_{number}" for number in (1, 2, 3)]
+    robust = ["robust", "gates"] if study.robustness else []
+    return ["ccc", "differences", "protocols", "curves", *traces, *robust]
 
 
 def predicted(corpus):

@@ -74,9 +74,9 @@ rule figures:
                 labels={"corpus": name, "shows": kind},
             )
             for name in HERE
-            for kind in FIGURES
+            for kind in figures_of(name)
         ],
-        svg=[lay.figures / f"{name}_{kind}.svg" for name in HERE for kind in FIGURES],
+        svg=[lay.figures / f"{name}_{kind}.svg" for name in HERE for kind in figures_of(name)],
         captions=lay.figures / "captions.json",
     log:
         LOGS / "report" / "figures.log",

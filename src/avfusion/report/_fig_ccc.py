@@ -35,7 +35,7 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
             else:
                 axis.annotate(_lost(rows, name), (0.5, y), xycoords=("axes fraction", "data"),
                               ha="center", va="center", color=SOFT, fontsize=8)  # fmt: skip
-        axis.set_title(words)
+        axis.set_title(files.word(words))
         axis.set_xlabel(files.metric)
     axes[0].set_yticks(range(len(names)), names)
     return figure, _ccc_caption(files, scores, scored)
@@ -63,7 +63,7 @@ def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
             if row is not None and np.isfinite(row["difference"]):
                 _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
                 told += [name] if row["told_apart"] and target == "mean" else []
-        axis.set_title(words)
+        axis.set_title(files.word(words))
         axis.set_xlabel(f"{files.metric} minus {best}'s")
     axes[0].set_yticks(range(len(others)), others)
     return figure, _difference_caption(files, best, told, len(others))
@@ -120,16 +120,21 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
     said = [f"{n} {number(rows.loc[n, 'mean'])} {interval(rows.loc[n, 'low'], rows.loc[n, 'high'])}"
             for n in names]  # fmt: skip
     videos, missing = int(top["videos"]), int(top["missing"])
+    what = "Concordance (CCC) with the gold standard"
+    title, by = "Agreement with gold, by fusion", f"the mean of {files.mean_of}"
+    if files.on_classes:
+        what, title, by = "UA (mean recall of the classes)", "Classes told right, by fusion", "UA"
     text = (
-        f"Concordance (CCC) with the gold standard on the {files.partition} partition of "
+        f"{what} on the {files.partition} partition of "
         f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
         f"{files.confidence} interval over videos; "
-        f"small points below it: single runs. Sorted by the mean of {files.mean_of}."
+        f"small points below it: single runs. Sorted by {by}."
         f"{_unfinished(files)}"
     )
-    alt = f"Mean CCC with {files.confidence} interval, best first: " + "; ".join(said) + "."
-    return Caption(files.corpus, "ccc", "Agreement with gold, by fusion", text, alt)
+    score = files.headline_score[0].upper() + files.headline_score[1:]
+    alt = f"{score} with {files.confidence} interval, best first: " + "; ".join(said) + "."
+    return Caption(files.corpus, "ccc", title, text, alt)
 
 
 def _unfinished(files: CorpusFiles) -> str:
@@ -152,12 +157,13 @@ def _runs(rows: pd.DataFrame) -> str:
 def _difference_caption(files: CorpusFiles, best: str, told: list[str], others: int) -> Caption:
     alpha = files.study["statistics"]["alpha"]
     text = (
-        f"Every fusion minus {best}, the best in mean CCC, both scored on the same resampled "
-        f"videos ({files.corpus}, {files.partition}, “{files.study['headline']}”). Bar: "
+        f"Every fusion minus {best}, the best in {files.headline_score}, both scored on the same "
+        f"resampled videos ({files.corpus}, {files.partition}, “{files.study['headline']}”). Bar: "
         f"uncorrected {files.confidence} interval of the difference. Filled marker: told "
         f"apart (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval without "
         f"zero); hollow: not."
     )
     which = ", ".join(told) if told else "none"
-    alt = f"{len(told)} of {others} fusions are told apart from {best} in mean CCC: {which}."
+    score = files.headline_score
+    alt = f"{len(told)} of {others} fusions are told apart from {best} in {score}: {which}."
     return Caption(files.corpus, "differences", f"Differences to {best}", text, alt)

@@ -20,7 +20,7 @@ def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     if not len(epochs):
         return None
     names = [name for name in files.study["fusions"] if name in set(epochs["fusion"])]
-    figure, grid = _grid(len(names))
+    figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC")
     style = looks(files.study["fusions"])
     for name, (upper, lower) in zip(names, grid, strict=True):
         for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
@@ -32,7 +32,7 @@ def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     return figure, _caption(files, epochs, names)
 
 
-def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
+def _grid(count: int, score: str) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
     """Pairs of axes (loss above score), `COLUMNS` pairs in a row; scales are shared by all."""
     from matplotlib.figure import Figure
 
@@ -53,7 +53,7 @@ def _grid(count: int) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
         pairs.append((axes[row, column], axes[row + 1, column]))
         if column == 0:
             axes[row, 0].set_ylabel("training loss")
-            axes[row + 1, 0].set_ylabel("validation CCC")
+            axes[row + 1, 0].set_ylabel(f"validation {score}")
     return figure, pairs[:count]
 
 
@@ -69,12 +69,13 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
 
 def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:
     runs, asked = len(epochs.groupby(["fusion", "seed"])), len(files.runs())
+    score = "UA" if files.on_classes else f"mean CCC of {files.mean_of}"
     text = (
-        f"Training on {files.corpus}: loss on the train partition above, mean CCC of "
-        f"{files.mean_of} on the validation partition below, one line a run ({runs} of {asked} "
+        f"Training on {files.corpus}: loss on the train partition above, {score} "
+        f"on the validation partition below, one line a run ({runs} of {asked} "
         f"runs). Marker: the epoch whose weights are kept."
     )
     best = epochs.groupby("fusion")["score"].max()
     said = "; ".join(f"{name} {number(best[name])}" for name in names)
-    alt = f"Best validation CCC of any run: {said}."
+    alt = f"Best validation {'UA' if files.on_classes else 'CCC'} of any run: {said}."
     return Caption(files.corpus, "curves", "Training curves", text, alt)

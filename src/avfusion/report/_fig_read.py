@@ -139,6 +139,20 @@ class CorpusFiles:
         return "CCC" if task_of(self.corpus, self.study) == "ratings" else "recall"
 
     @property
+    def on_classes(self) -> bool:
+        """Whether a class is told of each video, and nothing over time."""
+        return self.metric == "recall"
+
+    @property
+    def headline_score(self) -> str:
+        """The score that fusions are ranked by, in words."""
+        return "UA" if self.on_classes else "mean CCC"
+
+    def word(self, target: str) -> str:
+        """A target as a heading has it: the mean of recalls has a name of its own."""
+        return "UA" if self.on_classes and target == MEAN else target
+
+    @property
     def mean_of(self) -> str:
         """What the headline score is the mean of, in words."""
         return and_list(list(self.names))

@@ -13,7 +13,9 @@ UNITS = {"_s": " (s)", "_hz": " (Hz)", "_px": " (px)", "_mb": " (MB)"}
 
 def card(files: CorpusFiles) -> dict[str, Any]:
     """corpus.json as lines, what the corpus' own file says of itself, and what verifying found."""
-    facts = {_label(key): _fact(value) for key, value in files.card().items() if key != "name"}
+    own = files.card()
+    over_time = {"targets", "range", "delay_s", "rating_hz"} if not own.get("targets", True) else ()
+    facts = {_label(k): _fact(v) for k, v in own.items() if k != "name" and k not in over_time}
     try:
         text = ast.get_docstring(ast.parse(corpus_files.source(files.kind).read_text())) or ""
     except AvfError:
@@ -49,17 +51,22 @@ def _fact(value: Any) -> str:
 
 
 def partitions(files: CorpusFiles) -> list[dict[str, Any]]:
-    """Videos and subjects of each partition, and in how many of those anyone of train is seen."""
+    """Videos and subjects of each partition, and how many of those are also in train.
+
+    Where the corpus does not name its subjects, the card may still say how many are everywhere.
+    """
     rows = read(files.layout.manifest(files.corpus))
     if not len(rows):
         return []
+    told = files.card().get("speakers_shared", "unknown")
+    named = rows["subject"].notna().any()
     train = set(rows.loc[rows["partition"] == "train", "subject"].dropna())
     return [
         {
             "name": name,
             "videos": len(own),
-            "subjects": own["subject"].nunique(),
-            "shared": 0 if name == "train" else len(train & set(own["subject"].dropna())),
+            "subjects": own["subject"].nunique() if named else told,
+            "shared": len(train & set(own["subject"].dropna())) if named else told,
         }
         for name, own in rows.groupby("partition", sort=False)
     ]

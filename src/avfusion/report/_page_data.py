@@ -8,7 +8,7 @@ import pandas as pd
 
 from avfusion.layout import Layout
 from avfusion.protocol import scoped
-from avfusion.report import _page_robust
+from avfusion.report import _page_classes, _page_robust
 from avfusion.report._absent import left_out
 from avfusion.report._fig_protocols import by_protocol, stamps
 from avfusion.report._fig_read import CorpusFiles, interval, number, order, printed, read
@@ -32,7 +32,7 @@ def corpora(study: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
 
 
 def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
-    rows = headline(files)
+    rows, classes = headline(files), files.on_classes
     run = any(row["run"] for row in rows)
     return {
         "name": files.corpus,
@@ -42,7 +42,9 @@ def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
         "header": said.get("header", ""),
         "headline": files.study["headline"],
         "metric": files.metric,
-        "targets": list(printed(files.names).values()),
+        "classes": classes,
+        "targets": _page_classes.heads() if classes else list(printed(files.names).values()),
+        "recalls": _page_classes.recalls(files),
         "rows": rows if run else [],
         "comparisons": comparisons(files) if run else [],
         "protocols": protocols(files) if run else {},
@@ -63,7 +65,7 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
     ranked = order(scores)
     style = looks(files.study["fusions"])
     absent = [name for name in files.study["fusions"] if name not in ranked]
-    found = []
+    found, measured = [], _page_classes.cells(files)
     for name in ranked:
         rows = scores[scores["fusion"] == name].set_index("target")
         first = rows.loc["mean"]
@@ -73,7 +75,7 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "colour": style[name].colour,
                 "run": True,
                 "best": bool(first.get("best", False)),
-                "cells": [_cell(rows.loc[target]) for target in printed(files.names)],
+                "cells": measured.get(name) or _cells(rows, files),
                 "seeds": of_seeds(int(first["seeds"]), files.study).rpartition(" ")[0],
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
@@ -89,6 +91,10 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
     ]
 
 
+def _cells(rows: pd.DataFrame, files: CorpusFiles) -> list[dict[str, Any]]:
+    return [_page_classes.cell(rows.loc[target].to_dict()) for target in printed(files.names)]
+
+
 def parameters(files: CorpusFiles, fusion: str) -> str:
     """Trained numbers of the fusion's model, as its first finished run wrote them down."""
     for seed in files.study["seeds"]:
@@ -96,16 +102,6 @@ def parameters(files: CorpusFiles, fusion: str) -> str:
         if "parameters" in count:
             return f"{count['parameters']:,}"
     return ""
-
-
-def _cell(row: pd.Series) -> dict[str, Any]:
-    spread = "" if math.isnan(row["sd"]) else number(row["sd"])
-    return {
-        "value": row["mean"],
-        "text": number(row["mean"]),
-        "sd": spread,
-        "interval": interval(row["low"], row["high"]),
-    }
 
 
 def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from avfusion.layout import Layout
 from avfusion.protocol import scoped
 from avfusion.report._absent import scored
 from avfusion.report._fig_ccc import draw_ccc, draw_differences
+from avfusion.report._fig_confusion import draw_confusion
 from avfusion.report._fig_curves import draw_curves
 from avfusion.report._fig_gates import draw_gate_auroc
 from avfusion.report._fig_over_time import draw_over_time
@@ -37,6 +38,14 @@ DRAW = {
     "curves": draw_curves,
 }
 """Figures of which each corpus has exactly one; a corpus without the numbers gets one saying so."""
+
+CLASSES = {
+    "ccc": draw_ccc,
+    "differences": draw_differences,
+    "confusion": draw_confusion,
+    "curves": draw_curves,
+}
+"""As `DRAW`, of a corpus whose task is classes: one protocol, and nothing over time."""
 
 TRACES = [f"traces_{number}" for number in range(1, 4)]
 """Figures of single videos, the one with the most planted spans first."""
@@ -67,9 +76,11 @@ def write_figures(study: dict[str, Any], layout: Layout) -> None:
 
 
 def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
-    for kind, draw in DRAW.items():
+    for kind, draw in (CLASSES if files.on_classes else DRAW).items():
         figure, caption = draw(files) or _absent(files, kind)
         yield f"{files.corpus}_{kind}", figure, caption
+    if files.on_classes:
+        return
     for kind, drawn in zip_longest(TRACES, draw_traces(files, len(TRACES))):
         figure, caption = drawn or _absent(files, "traces")
         yield f"{files.corpus}_{kind}", figure, caption
@@ -82,7 +93,7 @@ def _all(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
 
 def _remove_others(corpora: Iterable[str], made: set[str], layout: Layout) -> None:
     """Remove figures that an earlier study left; they would pass for this one's."""
-    names, kinds = "|".join(corpora), "|".join([*DRAW, *ROBUST, "traces"])
+    names, kinds = "|".join(corpora), "|".join({**DRAW, **CLASSES, **ROBUST, "traces": None})
     for path in layout.figures.glob("*_*.*"):
         ours = re.fullmatch(rf"({names})_({kinds})(_.*)?\.(png|svg)", path.name)
         if ours and path.stem not in made:

@@ -71,7 +71,7 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
         for row in points[points["target"] == stats.MEAN].itertuples():
             size = estimate(row.pooled, row.low, row.high)
             cells.append([row.fusion, size, *map(number, (row.mean, row.sd_folds, row.sd_seeds))])
-        warned = warning(splits[-1], layout)
+        warned = warning(name, splits[-1].entries, layout)
         for line in warned:
             log.warning("%s", line)
         shown += [f"## {name}", said, *warned, markdown(head, cells)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from avfusion import __version__
 from avfusion.layout import Layout
-from avfusion.report import _page_data
+from avfusion.report import _page_classes, _page_data
 from avfusion.report._absent import left_out
 from avfusion.report._page_figures import themes
 from avfusion.report._page_origin import origin
@@ -41,6 +41,8 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         study=study,
         settings=settings_text(study),
         corpora=corpora,
+        question=question(study),
+        folds=_page_classes.folds(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
         confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
@@ -50,6 +52,18 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         light=Markup(light),
         dark=Markup(dark),
     )
+
+
+def question(study: dict[str, Any]) -> str:
+    """What the study asks, by the tasks of its corpora.
+
+    >>> question({"corpora": {"a": {"task": "classes"}}})
+    'Which audio-visual fusion tells classes better?'
+    """
+    tasks = {own.get("task", "ratings") for own in study["corpora"].values()}
+    ask = {"ratings": "predicts valence and arousal", "classes": "tells classes"}
+    words = ask[tasks.pop()] if len(tasks) == 1 else "predicts ratings, or tells classes,"
+    return f"Which audio-visual fusion {words} better?"
 
 
 def settings_text(study: dict[str, Any]) -> str:

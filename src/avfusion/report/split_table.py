@@ -49,14 +49,16 @@ def _told(card: Path) -> int:
     return own.get("speakers_shared", 0)
 
 
-def warning(split: Split, layout: Layout, others: tuple[str, ...] = ()) -> list[str]:
+def warning(
+    name: str, entries: list[str], layout: Layout, others: tuple[str, ...] = ()
+) -> list[str]:
     """What a reader must know of a split that shares speakers, if it does."""
-    both, every = shared(split.entries, layout)
+    both, every = shared(entries, layout)
     if not both:
         return []
     apart = f"; do not compare them with scores of {', '.join(others)}" if others else ""
     return [
-        f"Warning: {split.name} tests {both} of {every} speakers on models that were trained on "
+        f"Warning: {name} tests {both} of {every} speakers on models that were trained on "
         f"other videos of the same speakers. Such scores say little of a new speaker{apart}."
     ]
 
@@ -73,7 +75,11 @@ def side_by_side(
         found.append(table)
         names = [split.name for split in several]
         others = {name: tuple(other for other in names if other != name) for name in names}
-        warnings = [line for own in several for line in warning(own, layout, others[own.name])]
+        warnings = [
+            line
+            for own in several
+            for line in warning(own.name, own.entries, layout, others[own.name])
+        ]
         shown += [f"## {kind}: splits side by side", *warnings, _page(table, several)]
     return found, shown
 
