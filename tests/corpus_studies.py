@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from miniatures import affwild2, fatigue, own, recola
+from miniatures import affwild2, fatigue, iemocap, own, recola
 from scratch import Copy
 
 COMMON = {
@@ -23,8 +23,11 @@ COMMON = {
     "train": {"epochs": 2},
     "statistics": {"draws": 200},
 }
+THREE = {"modalities": ["audio", "video", "text"], "width": 8, "heads": 2}
+SESSIONS = range(1, 4)
 FOLDS = {"fold1": "s01", "fold2": "s02"}
 WORDS = ("zarvolin", "quembrado", "ulthrik", "pexandor", "vrintasse", "mokulide", "sharbent")
+SAID = {"own": WORDS, "iemocap": ("excuse", "laughter")}  # words that only transcripts have
 RECORDINGS = ("train_1", "train_2", "train_3", "dev_1", "dev_2")
 
 
@@ -35,6 +38,12 @@ def _entry(root: str, options: dict, **more: str) -> dict:
 def _fold(k: int) -> dict:
     own = {**fatigue.OPTIONS, "split": "loso", "fold": k, "seed": 1}
     return _entry("fatigue", own, **{"is": "fatigue"})
+
+
+def _session(fold: int) -> dict:
+    own = {**iemocap.options(SESSIONS), "classes": 7, "folds": "session", "fold": fold}
+    more = {"is": "iemocap", "task": "classes", "group": "by_session"}
+    return _entry("iemocap", own, **more)
 
 
 STUDIES = {
@@ -54,6 +63,14 @@ STUDIES = {
         "corpora": {name: _fold(k) for k, name in enumerate(FOLDS, start=1)},
         "protocols": ["pooled", "per_video"],
         "headline": "pooled",
+    },
+    "iemocap": {
+        "corpora": {f"session{k}": _session(k) for k in (1, 2)},
+        "features": COMMON["features"] | {"text": ["words"]},
+        "encoders": {"mel_cnn": {"epochs": 1}, "words": {"epochs": 1}},
+        "fusions": {"self_transformer": THREE, "cross_transformer": THREE},
+        "seeds": [0, 1],
+        "train": {"epochs": 2, "hidden": 8, "baseline": "none"},
     },
     "own": {
         "corpora": {"my_clips": _entry("own", own.OPTIONS, **{"is": "own"})},
@@ -81,6 +98,7 @@ BUILD = {
     "affwild2": affwild2.build,
     "recola": lambda root: recola.build(root, RECORDINGS),
     "fatigue": fatigue.build,
+    "iemocap": lambda root: iemocap.build(root, SESSIONS),
     "own": own_with_words,
 }
 

@@ -5,7 +5,6 @@ and held against the gold that `avf verify` wrote; then `avf delay`'s search mus
 planted from them.
 """
 
-import shutil
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -14,11 +13,9 @@ import pandas as pd
 import pytest
 
 from avfusion.delays import best, search
-from avfusion.features import clip_ends, write_features
 from avfusion.layout import Layout
-from avfusion.shards import write_table
 from miniatures import affwild2, fatigue, own, recola
-from miniatures._decode import Told, read, told
+from miniatures._decode import Told, as_encoded, read, told
 
 HOP_S = 0.16
 Shown = tuple[np.ndarray, np.ndarray, float]  # of every frame its time and value; gold over value
@@ -128,33 +125,14 @@ def test_what_is_shown_and_heard_is_the_rating_and_one_frame_off_it_is_not(told_
     assert min(off.values()) >= 3
 
 
-def as_encoded(corpus: str, what: str, read_back, folder) -> Layout:
-    """A results folder in which a clip's features are what its last instant says, or nothing."""
-    layout, table, said = read_back
-    made = Layout(folder)
-    for name in ("manifest", "gold", "card"):
-        path = getattr(made, name)(corpus)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(getattr(layout, name)(corpus), path)
-    for encoder in ("picture", "tone"):
-        index, own_folder = [], made.features(corpus, encoder)
-        for video in table["video"]:
-            time_s, value, _ = shown(corpus, what, said[video])
-            ends_s = clip_ends(time_s[-1], HOP_S)
-            rows = np.interp(ends_s, time_s, value if encoder == what else np.nan * value)
-            sha256 = write_features(own_folder, video, ends_s, rows[:, None])
-            index.append((video, "ok", "", len(rows), 1, 0.0, sha256))
-        columns = ["video", "status", "reason", "rows", "dim", "missing_share", "sha256"]
-        write_table(pd.DataFrame(index, columns=columns), own_folder / "index.parquet")
-    return made
-
-
 @pytest.mark.parametrize("what", ["picture", "tone"])
 @pytest.mark.parametrize("corpus", WAYS)
 def test_the_planted_delay_is_found_from_pictures_alone_and_from_sound_alone(
     told_of, tmp_path, corpus, what
 ):
-    way, layout = WAYS[corpus], as_encoded(corpus, what, told_of(corpus), tmp_path)
+    way, (verified, _, said) = WAYS[corpus], told_of(corpus)
+    values = {video: shown(corpus, what, own)[:2] for video, own in said.items()}
+    layout = as_encoded(corpus, what, values, verified, tmp_path)
     asked = {"features": {"audio": ["tone"], "video": ["picture"]}, "ridge": 0.01}
     grid_s = np.round(np.arange(round(way.longest_s / way.frame_s) + 1) * way.frame_s, 6)
     found = search(corpus, asked | {"train": {"baseline": "none"}}, layout, grid_s)

@@ -2,47 +2,22 @@
 
 import pandas as pd
 import pytest
-import yaml
 
+import corpus_studies as studies
 from avfusion.corpora.iemocap import CLASSES
 from avfusion.layout import Layout
-from miniatures import iemocap as mini
 from miniatures import verify
 
 pytestmark = pytest.mark.slow
 
-SESSIONS = range(1, 4)
-THREE = {"modalities": ["audio", "video", "text"], "width": 8, "heads": 2}
-FUSIONS = {"self_transformer": THREE, "cross_transformer": THREE}
-SEEDS = [0, 1]
-
-
-def entry(folds, fold):
-    options = {**mini.options(SESSIONS), "classes": 7, "folds": folds, "fold": fold}
-    own = {"is": "iemocap", "root": "data/iemocap", "task": "classes", "group": f"by_{folds}"}
-    return {**own, "shards": 1, "options": options}
+FUSIONS = studies.STUDIES["iemocap"]["fusions"]
+SEEDS = studies.STUDIES["iemocap"]["seeds"]
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(finished):
     """Two fusions of three modalities on two folds, two seeds each, run by the workflow."""
-    from scratch import Copy
-
-    copy = Copy(tmp_path_factory.mktemp("flow") / "study")
-    mini.build(copy.folder / "data" / "iemocap", SESSIONS)
-    config = {
-        "corpora": {f"session{k}": entry("session", k) for k in (1, 2)},
-        "features": {"audio": ["mel_cnn"], "video": ["face_expression"], "text": ["words"]},
-        "encoders": {"mel_cnn": {"epochs": 1}, "words": {"epochs": 1}},
-        "windows": {"clip_s": 0.32, "hop_s": 0.16, "clips": 4},
-        "fusions": FUSIONS,
-        "seeds": SEEDS,
-        "train": {"epochs": 2, "hidden": 8, "baseline": "none"},
-        "statistics": {"draws": 200},
-    }
-    (copy.folder / "mini.yaml").write_text(yaml.safe_dump(config))
-    copy.snakemake("--cores", "2", "--configfile", "mini.yaml", "--", "all")
-    return copy
+    return finished("iemocap")
 
 
 def table(study, name):
@@ -98,8 +73,9 @@ def test_a_second_call_has_nothing_to_do(study):
 
 
 def test_random_folds_warn_that_speakers_are_shared(study, tmp_path):
-    options = entry("random", 1)["options"]
-    code, checks = verify("iemocap", study.folder / "data" / "iemocap", options, tmp_path)
+    entry = studies.STUDIES["iemocap"]["corpora"]["session1"]
+    options = {**entry["options"], "folds": "random"}
+    code, checks = verify("iemocap", studies.tree("iemocap", study.folder), options, tmp_path)
     assert code == 0
     assert checks.loc["subject overlap", "verdict"] == "WARN"
     assert "in two: 01F" in checks.loc["subject overlap", "found"]

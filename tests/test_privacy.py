@@ -30,7 +30,7 @@ LOCAL = ("logs", "benchmarks", "manifest", "encoders", "mlflow.lock")
 
 def known(study: str, folder: Path) -> Private:
     tree = studies.tree(study, folder)
-    words = studies.WORDS if study == "own" else ()
+    words = studies.SAID.get(study, ())
     return private(tree, folder / "results", words, [tree.parent, folder, Path.home()])
 
 

@@ -1,17 +1,20 @@
 """What pictures and sound of a miniature say, read back through the media stage."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
 from avfusion.media.probe import cut, probe
 from avfusion.media.stage import _person, run_shard
 from avfusion.media.store import MediaRecord
 from avfusion.media.video import Frames
 from avfusion.settings import MediaSettings
+from avfusion.shards import write_table
 from miniatures import _film, verify
 
 SETTINGS = MediaSettings().model_dump()
@@ -51,3 +54,32 @@ def told(corpus: str, root: Path, row: object, left_px: int, layout: Layout) -> 
     mel = record.logmel[np.round(rows).astype(int).clip(max=len(record.logmel) - 1)].astype(float)
     band = np.where(np.isnan(mel[:, 0]), np.nan, np.nan_to_num(mel).argmax(1))
     return Told(time_s, seen, band)
+
+
+def as_encoded(
+    corpus: str,
+    what: str,
+    values: dict[str, tuple[np.ndarray, np.ndarray]],
+    verified: Layout,
+    folder: Path,
+    hop_s: float = 0.16,
+) -> Layout:
+    """A results folder in which a clip's features are what its last instant says, or nothing.
+
+    values: by video, times and what pictures or tones say then; `what`, `picture` or `tone`, is the
+    encoder that knows it. The other one is deaf or blind.
+    """
+    made = Layout(folder)
+    for name in ("manifest", "gold", "card"):
+        path = getattr(made, name)(corpus)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(getattr(verified, name)(corpus), path)
+    for encoder in ("picture", "tone"):
+        index, own_folder = [], made.features(corpus, encoder)
+        for video, (time_s, value) in values.items():
+            ends_s = clip_ends(time_s[-1], hop_s)
+            rows = np.interp(ends_s, time_s, value if encoder == what else np.nan * value)
+            sha256 = write_features(own_folder, video, ends_s, rows[:, None])
+            index.append((video, "ok", "", len(rows), 1, 0.0, sha256))
+        write_table(pd.DataFrame(index, columns=list(INDEX)), own_folder / "index.parquet")
+    return made
