@@ -14,6 +14,13 @@ from avfusion import cli
         (["media", "demo", "--shard", "2"], "--shard '2': expected i/n, such as 0/2"),
         (["media", "demo", "--shard", "2/2"], "i must lie in 0"),
         (["verify", "dmeo"], "lists no corpus 'dmeo', only: demo"),
+        (["media", "dmeo"], "lists no corpus 'dmeo', only: demo. Did you mean 'demo'?"),
+        (["media", "dmeo", "--settings", "{}"], "lists no corpus 'dmeo', only: demo"),
+        (["train", "dmeo", "jca"], "lists no corpus 'dmeo', only: demo"),
+        (["train", "demo", "jac"], "lists no fusion 'jac', only: "),
+        (["choose", "demo", "jac"], "lists no fusion 'jac', only: "),
+        (["robust", "dmeo"], "lists no corpus 'dmeo', only: demo"),
+        (["submit", "demo", "jac"], "lists no fusion 'jac', only: "),
         (["index", "nowhere"], "no complete set of shards"),
     ],
 )

@@ -141,6 +141,14 @@ FAULTS = {
         lambda t: edit(t / "manifest.csv", lambda m: pd.concat([m, m.iloc[:1]])),
         ("video names", "FAIL", "v0", "one row"),
     ),
+    "a video named so that its folder is another": (
+        lambda t: (
+            edit(t / "manifest.csv", lambda m: m.replace("v4", "..")),
+            edit(t / "gold.csv", lambda g: g.replace("v4", "..")),
+            edit(t / "truth.csv", lambda s: s.replace("v4", "..")),
+        ),
+        ("names and paths", "FAIL", "'..' begins with a dot", "Rename"),
+    ),
     "gold out of range": (
         lambda t: edit(t / "gold.csv", set_cell(60, "arousal", -5.0)),
         ("gold range", "FAIL", "v1", "NaN"),

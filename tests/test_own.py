@@ -125,6 +125,41 @@ def test_a_foreign_database_with_splits_and_long_segments_is_read(tree, tmp_path
     assert gold["time_s"].tolist() == pytest.approx(np.arange(0.05, 2, 0.1))
 
 
+ESCAPES = [
+    ("id", "..", "the name '..' begins with a dot"),
+    ("id", "../other", "the name '../other' begins with a dot"),
+    ("id", "a/b", "the name 'a/b' holds /"),
+    ("id", "ben.times", "the name 'ben.times' ends in .times"),
+    ("id", "index.parquet", "the name 'index.parquet' ends in .parquet"),
+    ("sound", "../elsewhere.wav", "'../elsewhere.wav' is no path below"),
+    ("transcript", "/etc/hosts", "'/etc/hosts' is no path below"),
+]
+
+
+@pytest.mark.parametrize(("column", "cell", "said"), ESCAPES)
+def test_no_cell_of_a_manifest_leads_out_of_the_folders(tmp_path, column, cell, said):
+    (tmp_path / "manifest.csv").write_text(
+        f"video,subject,ratings,{column}\nben.mp4,ben,ben.csv,\neve.mp4,eve,eve.csv,{cell}\n"
+    )
+    sheet = Own(root=tmp_path).sheet
+    assert [row["subject"] for _, row in sheet.rows] == ["ben"]
+    assert len(sheet.faults) == 1
+    assert sheet.faults[0].startswith("manifest.csv:3: ")
+    assert said in sheet.faults[0]
+
+
+def test_a_listed_sound_that_is_not_there_fails(tree, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tree, copy)
+    table = pd.read_csv(copy / "manifest.csv", dtype=str).assign(sound=None)
+    table.loc[1, "sound"] = "clips/ben.wav"
+    table.to_csv(copy / "manifest.csv", index=False)
+    code, checks = verify("own", copy, own.OPTIONS, tmp_path / "r")
+    assert code == 1
+    assert checks.loc["sounds", "verdict"] == "FAIL"
+    assert "clips/ben.wav" in checks.loc["sounds", "found"]
+
+
 def test_a_pickled_table_is_refused_and_never_opened(tree, tmp_path):
     (tmp_path / "db.yaml").write_text("name: x\ntables: {t: {type: filewise, columns: {}}}\n")
     (tmp_path / "db.t.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")

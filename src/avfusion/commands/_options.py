@@ -8,6 +8,7 @@ from typing import Any
 
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
+from avfusion.registry import near
 
 
 def settings_option(sub: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def study(args: argparse.Namespace) -> Any:
 def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """The command's own settings: given as JSON text or file, else its part of the config."""
     if args.settings is None:
-        return part(study(args))
+        return part(known(args))
     text = args.settings
     if not text.lstrip().startswith("{"):
         path = Path(text)
@@ -46,6 +47,19 @@ def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) ->
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"--settings: not JSON ({error}).") from None
+
+
+def known(args: argparse.Namespace) -> Any:
+    """The study of `--config`; refuses a corpus or a fusion that it does not list."""
+    found = study(args)
+    for word, listed in (("corpus", found.corpora), ("fusion", found.fusions)):
+        name = getattr(args, word, None)
+        if name is not None and name not in listed:
+            raise ConfigError(
+                f"{args.config} lists no {word} {name!r}, only: {', '.join(listed)}."
+                f"{near(name, listed)}"
+            )
+    return found
 
 
 def corpus_class(args: argparse.Namespace) -> str:
@@ -60,13 +74,7 @@ def corpus_class(args: argparse.Namespace) -> str:
 def corpus_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Constructor arguments of a corpus: its root and its own options, and `is`, its class."""
 
-    def part(study: Any) -> dict[str, Any]:
-        if args.corpus not in study.corpora:
-            listed = ", ".join(study.corpora)
-            raise ConfigError(f"{args.config} lists no corpus {args.corpus!r}, only: {listed}.")
-        return study.corpus_settings(args.corpus)
-
-    own = settings(args, part)
+    own = settings(args, lambda study: study.corpus_settings(args.corpus))
     return {**own, "root": Path(own["root"])}
 
 

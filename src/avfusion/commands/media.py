@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import layout, settings, settings_option, shard, shard_option, study
+from avfusion.commands._options import known, layout, settings, settings_option, shard, shard_option
 
 HELP = "Decode, track faces and compute log-mels."
 STAGE = 20
@@ -22,6 +22,6 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.shards import claimed
 
     own = settings(args, lambda study: study.media.model_dump())
-    root = own.pop("root", None) or study(args).corpora[args.corpus].root
+    root = own.pop("root", None) or known(args).corpora[args.corpus].root
     with claimed(layout(args).media(args.corpus), shard(args)):
         run_shard(args.corpus, Path(root), shard(args), own, layout(args))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from avfusion.corpora._sheet import name_fault, path_fault
 from avfusion.corpora.base import EXTRA, MANIFEST, PARTITIONS, Check, Corpus, check
 
 _MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
@@ -60,6 +61,7 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         listed(twice) or f"{len(manifest)} videos",
         "Give each video one row.",
     )
+    yield _safe(manifest)
     missing = manifest["path"][manifest["sha256"].isna()]
     yield check(
         "files",
@@ -100,6 +102,31 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         f"missing: {listed(lost)}" if lost else f"{len(scripts)} files",
         corpus.obtain,
         verdict="WARN",
+    )
+    if "sound" in manifest.columns:
+        sounds = manifest["sound"].dropna()
+        lost = [path for path in sounds if corpus.tree.find(path) is None]
+        yield check(
+            "sounds",
+            not lost,
+            "every listed recording of sound exists",
+            f"missing: {listed(lost)}" if lost else f"{len(sounds)} files",
+            "Put it there, or leave its `sound` empty: the video's own is then listened to.",
+        )
+
+
+def _safe(manifest: pd.DataFrame) -> Check:
+    """Artefacts are named after videos, and files are opened below the root: nothing leads out."""
+    columns = [name for name in ("path", "transcript", "sound") if name in manifest]
+    wrong = [name_fault(str(video)) for video in manifest["video"]]
+    wrong += [path_fault(path) for name in columns for path in manifest[name].dropna()]
+    wrong = [fault for fault in wrong if fault]
+    return check(
+        "names and paths",
+        not wrong,
+        "names that files can have, paths below the corpus' root",
+        listed(wrong, mark="; ") or f"{len(manifest)} videos",
+        "Rename the video in the manifest, or move the file below the root.",
     )
 
 

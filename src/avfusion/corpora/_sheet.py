@@ -115,6 +115,21 @@ def path_fault(path: str) -> str:
     return ""
 
 
+def name_fault(video: str) -> str:
+    """Why a video cannot have this name; empty where it can. Its files and folders are named so.
+
+    >>> name_fault("day 1__s03"), name_fault("..")
+    ('', "the name '..' begins with a dot")
+    """
+    if not video or video.startswith("."):
+        return f"the name {short(video)} begins with a dot" if video else "the name is empty"
+    if re.search(r"[/\\\x00-\x1f]", video):
+        return f"the name {short(video)} holds /, \\ or a control character"
+    if found := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
+        return f"the name {short(video)} ends in {found[0]}, as files of ours do"
+    return ""
+
+
 def short(text: str) -> str:
     """A text as a message quotes it."""
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

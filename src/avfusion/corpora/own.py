@@ -15,7 +15,7 @@ from avfusion.corpora._groups import holdout, split_digest
 from avfusion.corpora._own_checks import own_checks
 from avfusion.corpora._own_ratings import joined, read_ratings
 from avfusion.corpora._recola_files import Ratings
-from avfusion.corpora._sheet import Sheet, path_fault, read_sheet, video_id
+from avfusion.corpora._sheet import Sheet, name_fault, path_fault, read_sheet, video_id
 from avfusion.corpora.base import PARTITIONS, Check, Corpus
 from avfusion.errors import ConfigError
 from avfusion.registry import corpora
@@ -95,6 +95,7 @@ class Own(Corpus):
             part = row.get("partition", "train").lower()
             row["partition"] = SPELT.get(part, part)
             wrong = path_fault(row["video"])
+            wrong = wrong or name_fault(self.id(row))
             if not wrong and row["partition"] not in PARTITIONS:
                 wrong = f"partition is {part!r}; it is one of {', '.join(PARTITIONS)}"
             wrong = wrong or self._fault(row)
@@ -106,15 +107,14 @@ class Own(Corpus):
         return sheet
 
     def _fault(self, row: dict[str, str]) -> str:
-        """What is wrong with a row's subject, name or rating files; empty where nothing is."""
+        """What is wrong with a row's subject or files beside its video; empty where nothing is."""
         if not row["subject"]:
             return "no subject; give who is seen a name, so that nobody is in two partitions"
-        if "/" in row.get("id", ""):
-            return f"id is {row['id']!r}; a name has no /"
         apart = [row.get(f"ratings_{target}", "") for target in self.targets]
         if row.get("ratings") and any(apart):
             return "ratings stand under `ratings` and under `ratings_<target>`; keep one of them"
-        wrong = [path_fault(path) for path in (row.get("ratings"), *apart) if path]
+        beside = [row.get(name) for name in ("ratings", "sound", "transcript")]
+        wrong = [path_fault(path) for path in (*beside, *apart) if path]
         return next(filter(None, wrong), "")
 
     @cached_property
