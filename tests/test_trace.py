@@ -124,6 +124,21 @@ def test_what_changed_since_is_stale_and_the_command_says_so(done, capsys, name)
     assert states(trace(path, row)) == {"as recorded"}
 
 
+def test_what_all_runs_share_is_said_once_and_the_rest_beside_each(done, capsys):
+    assert main(["trace", str(done.tables / "scores.csv"), "--row", "1", "--column", "mean"]) == 0
+    printed = capsys.readouterr().out
+    first, *runs = printed.split("\nrun ")
+    assert "all 2 runs" in first
+    for said in ("settings.train", "data_hash", "machine"):
+        assert printed.count(f"  {said}: ") == 1
+        assert f"  {said}: " in first
+    for seed, part in enumerate(runs):
+        assert f"  settings.seed: {seed}\n" in part
+        assert "weights_sha256" in part
+    assert "absent" not in printed, "the study asks for no corruption"
+    assert printed.rstrip().endswith("seed0"), "and how one of them is repeated"
+
+
 def test_what_is_not_there_is_refused_with_what_is(done):
     with pytest.raises(AvfError, match="has rows 1 to"):
         trace(done.tables / "scores.csv", 10_000)

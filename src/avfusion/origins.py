@@ -52,11 +52,12 @@ def run_sources(folder: Path) -> list[Path]:
 def corpus_sources(corpus: str, study: dict[str, Any], layout: Layout) -> list[Path]:
     """The files of a corpus that every run and score of it follows from."""
     names = dict.fromkeys(name for part in study["features"].values() for name in part)
+    robust = [layout.robustness(corpus) / "sums.parquet"] if study.get("robustness") else []
     return [
         *(layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)),
         *(layout.features(corpus, name) / "index.parquet" for name in names),
         *(layout.scores(corpus) / name for name in ("scores.parquet", "sums.parquet")),
-        layout.robustness(corpus) / "sums.parquet",
+        *robust,
     ]
 
 

@@ -29,29 +29,65 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    table, made = found["table"], found["made"]
+    table, made, runs = found["table"], found["made"], found["runs"]
     lines = [f"{table['path']}, row {table['row']}: {table['state']}"]
     lines += [f"  {name}: {value}" for name, value in found["row"].items()]
     if found["cell"]:
         lines.append(f"cell {found['cell']['column']}: {found['cell']['value']}")
-    lines += [
-        f"seed {row['seed']}: {metric} {row[metric]:.6f}, {row['videos']} videos, "
-        f"{row['frames']} frames"
-        for row in found["seeds"]
-        for metric in ("ccc", "recall")
-        if row.get(metric) is not None
-    ]
+    lines += _seeds(found)
     lines.append(f"tables made by commit {made['commit']}{', dirty' if made['dirty'] else ''}")
-    for run in found["runs"]:
-        lines += ["", f"run {run['folder']}"]
+    alike = _alike([_facts(run) for run in runs]) if len(runs) > 1 else {}
+    if alike:
+        lines += ["", f"all {len(runs)} runs", *_told(alike)]
+    for run in runs:
+        own = {name: value for name, value in _facts(run).items() if name not in alike}
+        lines += ["", f"run {_near(run['folder'])}"]
         lines += [f"  {name}: {state}" for name, state in run["files"].items()]
-        lines += [
-            f"  {name}: {json.dumps(run[name])}"
-            for name in run
-            if name not in ("folder", "files", "train")
-        ]
+        lines += _told(own)
     lines += ["", "corpus, features and scores"]
-    lines += [f"  {path}: {state}" for path, state in found["files"].items()]
+    lines += [f"  {_near(path)}: {state}" for path, state in found["files"].items()]
     elsewhere = any("…/" in line for line in found["commands"])
-    said = "made by" + (" (…/: a folder of the machine that made it; put your own)" * elsewhere)
-    return [*lines, "", said, *(f"  {line}" for line in found["commands"])]
+    said = "made by, from the videos on and in one shard"
+    said += " (…/: a folder of the machine that made it; put your own)" * elsewhere
+    lines += ["", said, *(f"  {line}" for line in found["commands"])]
+    if any("settings" in run for run in runs):
+        lines += ["", f"one run again, compared: avf repeat {_near(runs[0]['folder'])}"]
+    return lines
+
+
+def _seeds(found: dict[str, Any]) -> list[str]:
+    """The score of each seed, and how the row's mean follows from them."""
+    rows, row = found["seeds"], found["row"]
+    lines = [
+        f"seed {own['seed']}: {metric} {own[metric]:.6f}, {own['videos']} videos, "
+        f"{own['frames']} frames"
+        for own in rows
+        for metric in ("ccc", "recall")
+        if own.get(metric) is not None
+    ]
+    if len(lines) > 1 and "mean" in row:
+        lines.append(f"mean and sd are of these {len(lines)} seeds; low and high over videos")
+    return lines
+
+
+def _facts(run: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a run beside its files, a setting an entry."""
+    said = {k: v for k, v in run.items() if k not in ("folder", "files", "train", "settings")}
+    said |= {"features_sha256": said.pop("features")} if "features" in said else {}
+    return {**{f"settings.{k}": v for k, v in run.get("settings", {}).items()}, **said}
+
+
+def _alike(facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all runs share."""
+    first, *others = facts
+    return {k: v for k, v in first.items() if all(k in o and o[k] == v for o in others)}
+
+
+def _told(facts: dict[str, Any]) -> list[str]:
+    return [f"  {name}: {json.dumps(value)}" for name, value in facts.items()]
+
+
+def _near(path: str) -> str:
+    """The path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
