@@ -25,15 +25,19 @@ class Project:
         self.env.pop("MLFLOW_TRACKING_URI", None)
 
     @classmethod
-    def new(cls, folder: Path) -> "Project":
-        """A copy of what the study needs, committed; its config is tests/config_tiny.yaml."""
+    def new(cls, folder: Path, concat: str = "  concat: {}\n", extra: str = "") -> "Project":
+        """A copy of what the study needs, committed; its config is tests/config_tiny.yaml.
+
+        concat: the line of that fusion; extra: more settings.
+        """
         skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
         for name in FOLDERS:
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
         for name in (*FILES, ".gitignore", "slurm"):
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
         tiny = (ROOT / "tests/config_tiny.yaml").read_text()
-        (folder / "config/config.yaml").write_text(tiny.replace("data/tiny", "data/demo"))
+        tiny = tiny.replace("data/tiny", "data/demo").replace("  concat: {}\n", concat)
+        (folder / "config/config.yaml").write_text(tiny + extra)
         project = cls(folder)
         project.run("git", "init", "-q")
         project.commit("study")

@@ -10,6 +10,8 @@ import yaml
 
 from dvc_project import Project
 
+GRID = "  concat: {grid: {train.lr: [0.001, 0.003]}}\n"
+ROBUST = "robustness: {audio_missing: [0.5], video_blur_px: [9]}\n"
 STAGES = ("corpus", "features", "train", "report")
 
 
@@ -30,9 +32,9 @@ def test_stages_name_what_they_read_and_leave(project):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The smallest study after its first `dvc repro`, pushed to a remote in another folder."""
+    """A small study with a grid and corrupted input after `dvc repro`, pushed to another folder."""
     folder = tmp_path_factory.mktemp("dvc")
-    here = Project.new(folder / "mine")
+    here = Project.new(folder / "mine", GRID, ROBUST)
     here.run("dvc", "remote", "add", "-q", "-d", "store", str(folder / "store"))
     here.run("dvc", "repro")
     here.commit("results")
@@ -53,6 +55,9 @@ def test_a_colleague_fetches_a_finished_study_and_a_changed_option_is_seen(made,
     there = made.clone(tmp_path / "theirs")
     there.run("make", "restore", "--old-file=.venv/.installed")
     assert there.jobs() == {}, "nothing to run"
+    for name in ("grids/demo/concat/chosen.json", "robustness/demo/sums.parquet"):
+        path = f"results/{name}"
+        assert (there.folder / path).read_bytes() == (made.folder / path).read_bytes()
     assert "up to date" in there.run("dvc", "status")
     page = "results/report.html"
     assert (there.folder / page).read_bytes() == (made.folder / page).read_bytes()
@@ -137,3 +142,19 @@ def test_features_are_hashed_once_by_the_stage_that_makes_them(tmp_path, project
     assert hashed("push") == 0
     (tmp_path / "f/1.npy").write_bytes(b"other")
     assert hashed("status") == 1, "the counterpart: what has changed is hashed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [["--temp"], ["--queue"]])
+def test_an_experiment_in_a_folder_of_its_own_leaves_this_one_alone(made, how):
+    name, study = f"aside{how[0]}", made.folder / "config/config.yaml"
+    before = study.read_text(), made.run("git", "status", "--porcelain")
+    made.run("dvc", "exp", "run", *how, "-n", name, "-S", "config/config.yaml:seeds=[2]")
+    if how == ["--queue"]:
+        made.run("dvc", "queue", "start")
+        made.run("dvc", "queue", "logs", "-f", name)
+    rows = list(csv.DictReader(io.StringIO(made.run("dvc", "exp", "show", "--csv"))))
+    (row,) = [row for row in rows if row["Experiment"] == name]
+    assert row["seeds"] == "[2]"
+    assert row["demo.ca.mean"]
+    assert (study.read_text(), made.run("git", "status", "--porcelain")) == before
