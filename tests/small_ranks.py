@@ -17,7 +17,9 @@ from avfusion.encoders import _fitting
 from avfusion.fit import deterministic, fit
 from avfusion.registry import encoders
 
-SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64)}
+SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64), "face_tuned": (112, 112, 3)}
+OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {}}
+MIDDLE = {"face_cnn": 0, "mel_cnn": 0, "face_tuned": 128}
 OWN = {"media": {"mel_bands": 64}}
 
 
@@ -26,7 +28,8 @@ def examples(name: str, count: int, seed: int) -> _fitting.Examples:
     draw = torch.Generator().manual_seed(seed)
     gold = torch.rand(count, 2, generator=draw) * 2 - 1  # (N, 2)
     x = torch.randn(count, *SHAPES[name], generator=draw)
-    x = 8 * x * (1.5 + gold[:, 1, None, None]) + 20 * gold[:, 0, None, None]
+    level, spread = (gold[:, column].reshape(-1, *[1] * (x.ndim - 1)) for column in (0, 1))
+    x = 8 * x * (1.5 + spread) + 20 * level + MIDDLE[name]
     gold[::7, 0] = float("nan")
     return _fitting.Examples(x.half(), gold)
 
@@ -43,7 +46,7 @@ def small_fit(
     folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: int = 0, double: bool = False
 ) -> None:
     """Fit as `FittedEncoder.fit` does; killed by itself after epoch `stop`, if there is one."""
-    encoder = encoders.get(name)(epochs=epochs, batch=batch, dim=8)
+    encoder = encoders.get(name)(epochs=epochs, batch=batch, **OPTIONS[name])
     train, validation = examples(name, 77, seed=1), examples(name, 40, seed=2)
     with deterministic(0):
         net = encoder.new_net(OWN)
@@ -57,7 +60,7 @@ def small_fit(
             os._exit(9)  # as a kill would end it, in the next epoch
         return found
 
-    rule = {"epochs": epochs, "lr": 1e-3, "weight_decay": 1e-2, "patience": epochs, "seed": 0}
+    rule = {"epochs": epochs, "lr": encoder.recipe.lr, "weight_decay": 1e-2, "patience": epochs, "seed": 0}
     fit(
         net,
         batches=encoder._batches(train),

@@ -15,7 +15,7 @@ from avfusion.features import FeatureStore
 from avfusion.media.store import MediaRecord
 from avfusion.shards import join
 
-FITTED = ("face_cnn", "mel_cnn")
+FITTED = ("face_cnn", "mel_cnn", "face_tuned")
 
 
 def picture(name: str) -> torch.Tensor:
@@ -91,6 +91,23 @@ def test_posteriors_can_be_added():
     assert more._embed(picture("astronaut")).shape == (1, 263)
 
 
+def test_tuning_begins_at_the_pretrained_network_and_changes_its_last_blocks_alone(tmp_path):
+    own = media.settings("face_tuned", epochs=1, lr=1e-3)
+    begun = base.build(own).new_net(own).eval()
+    face = picture("astronaut")
+    assert torch.equal(begun(face)[0], pretrained()(face)[0])
+    layout = media.make_corpus(tmp_path, {"train": 2, "validation": 1}, seconds=3)
+    base.fit("tiny", own, layout)
+    tuned = base.build(own)
+    tuned.load(layout.encoder("tiny", "face_tuned") / "best.safetensors", own)
+    pairs = zip(begun.look.blocks, tuned.net.look.blocks, strict=True)
+    same = [
+        all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+        for one, other in pairs
+    ]
+    assert same == [True, True, False, False]
+
+
 def test_a_pretrained_encoder_is_not_fitted(tmp_path):
     with pytest.raises(AvfError, match=r"pretrained.*avf encode tiny face_expression"):
         base.fit("tiny", media.settings("face_expression"), media.Layout(tmp_path))
@@ -157,7 +174,7 @@ def test_train_gold_does_change_the_weights(fitted, tmp_path):
 
 def test_weights_of_other_settings_are_refused(fitted):
     own, folder = fitted
-    changed = {**own, "options": {"dim": 32}}
+    changed = {**own, "options": {"seed": 7}}
     with pytest.raises(TrainError, match="avf fit-encoder"):
         base.build(changed).load(folder / "best.safetensors", changed)
 

@@ -14,7 +14,7 @@ from avfusion.checkpoint import load_weights
 from avfusion.encoders import base
 
 SMALL = Path(__file__).with_name("small_ranks.py")
-NAMES = ("face_cnn", "mel_cnn")
+NAMES = ("face_cnn", "mel_cnn", "face_tuned")
 LONG = ["--double", "--epochs", "6"]
 CPU = {**os.environ, "AVF_DEVICE": "cpu"}
 
