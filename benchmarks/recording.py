@@ -29,6 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="of the demo study")
+    parser.add_argument(
+        "--config", type=Path, default=ROOT / "config/config.yaml", help="its study"
+    )
     parser.add_argument("--pairs", type=int, default=5)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +42,8 @@ def main() -> None:
         start_s = min(child_s(["-c", "from mlflow import MlflowClient"]) for _ in range(3))
         each_s, runs, whole_s = recording(copy)
         again_s = child_s(["-m", "avfusion.cli", "record", RUN[0], "--results", str(copy)])
-        trained = [pair(copy, first=bool(turn % 2)) for turn in range(args.pairs)]
+        study = str(args.config.resolve())
+        trained = [pair(copy, study, first=bool(turn % 2)) for turn in range(args.pairs)]
     train_s = statistics.median(without for _, without in trained)
     ratio = statistics.median(named / without for named, without in trained)
     rows = [
@@ -84,11 +88,11 @@ def recording(results: Path) -> tuple[float, int, float]:
     return statistics.median(spent), len(spent), whole_s
 
 
-def pair(results: Path, first: bool) -> tuple[float, float]:
+def pair(results: Path, study: str, first: bool) -> tuple[float, float]:
     """Seconds of training the run with a server named that is down, and with none, or reversed."""
     corpus, fusion, seed = RUN
     folder = results / "runs" / corpus / fusion / f"seed{seed}"
-    words = ["-m", "avfusion.cli", "train", corpus, fusion, "--seed", str(seed)]
+    words = ["-m", "avfusion.cli", "train", corpus, fusion, "--seed", str(seed), "--config", study]
     found = {}
     for named in (first, not first):
         address = "http://127.0.0.1:9" if named else None

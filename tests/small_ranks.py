@@ -18,7 +18,7 @@ from avfusion.fit import deterministic, fit
 from avfusion.registry import encoders
 
 SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64), "face_tuned": (112, 112, 3)}
-OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {}}
+OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {"lr": 1e-4}}
 MIDDLE = {"face_cnn": 0, "mel_cnn": 0, "face_tuned": 128}
 OWN = {"media": {"mel_bands": 64}}
 
@@ -60,7 +60,13 @@ def small_fit(
             os._exit(9)  # as a kill would end it, in the next epoch
         return found
 
-    rule = {"epochs": epochs, "lr": encoder.recipe.lr, "weight_decay": 1e-2, "patience": epochs, "seed": 0}
+    rule = {
+        "epochs": epochs,
+        "lr": encoder.recipe.lr,
+        "weight_decay": 1e-2,
+        "patience": epochs,
+        "seed": 0,
+    }
     fit(
         net,
         batches=encoder._batches(train),
