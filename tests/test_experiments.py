@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from avfusion import claims, forms, modalities
+from avfusion.entries import groups
 from avfusion.registry import corpora, fusions
-from avfusion.report.fold_table import groups
 from avfusion.settings import load
 
 ROOT = Path(__file__).parents[1]

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from avfusion import stats
+from avfusion.entries import groups
 from avfusion.layout import Layout
 from avfusion.report import write
 from avfusion.report._estimate import Scored
 from avfusion.report._part import read_part
-from avfusion.report.fold_table import groups, in_several, pooled, sign_flips, write_folds
+from avfusion.report.fold_table import in_several, pooled, sign_flips, write_folds
 from avfusion.report.page import render
 from avfusion.report.split_table import Split, shared, side_by_side
 from avfusion.score import score_corpus

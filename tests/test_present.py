@@ -23,7 +23,8 @@ FOLDS = {
     f"fold{i}": {"is": "iemocap", "root": "no/iemocap", "if_present": True, "task": "classes"}
     for i in (1, 2, 3)
 }
-GONE = {"recola": {"root": "no/recola", "if_present": True}, **FOLDS}
+OFFICIAL = {"split": "official"}
+GONE = {"recola": {"root": "no/recola", "if_present": True, "options": OFFICIAL}, **FOLDS}
 
 
 def study(corpora: dict, **more) -> Study:

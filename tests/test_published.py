@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion import published
+from avfusion.beside import beside
 from avfusion.errors import ConfigError
 from avfusion.protocol import load as load_protocol
 from avfusion.registry import fusions
@@ -15,7 +16,10 @@ from avfusion.registry import fusions
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "config" / "published.csv"
 STUDY = {
-    "corpora": {"affwild2": {}, "recola": {}},
+    "corpora": {
+        "affwild2": {"options": {"edition": "abaw3"}},
+        "recola": {"options": {"split": "official"}},
+    },
     "fusions": {"mine": {"is": "jca"}, "two": {"is": "ca", "stages": 2}, "rjca": {}},
     "protocols": ["pooled"],
     "headline": "pooled",
@@ -49,7 +53,7 @@ def score(**changed) -> pd.DataFrame:
 
 
 def met(scores: pd.DataFrame, rows, **study) -> pd.DataFrame:
-    table = published.beside(scores, rows, STUDY | study)
+    table = beside(scores, rows, STUDY | study)
     return table[table["verdict"] != "not run"]
 
 
@@ -165,7 +169,7 @@ def test_whole_and_corrupted_input_are_kept_apart(rows):
 
 
 def test_a_number_without_counterpart_says_what_there_is_none_of(rows):
-    table = published.beside(score(), rows, STUDY)
+    table = beside(score(), rows, STUDY)
     absent = table[table["verdict"] == "not run"]
     assert absent["why"].ne("").all()
     why = absent.set_index("method")["why"]
@@ -176,16 +180,18 @@ def test_a_number_without_counterpart_says_what_there_is_none_of(rows):
 def test_rjcma_meets_its_papers_numbers_once_its_fusion_has_text(rows):
     """Where it has none, the row says what to add."""
     has = {"features": {"audio": ["ear"], "text": ["say"]}, "fusions": {"ours": {"is": "rjcma"}}}
+    abaw6 = {"corpora": {"affwild2": {"options": {"edition": "abaw6"}}}}
+    has |= abaw6
     found = met(score(fusion="ours", low=0.58, high=0.7), rows, **has)
     paper = found[found["kind"] == "printed"]
     assert list(zip(paper["theirs"], paper["verdict"], strict=True)) == [(0.585, "inside interval")]
     assert set(met(score(fusion="ours"), rows, **has)["verdict"]) == {"outside"}
     for study, why in (
-        (STUDY, "no entry `rjcma: {}` under fusions, and no encoder under features.text"),
+        (STUDY | abaw6, "no entry `rjcma: {}` under fusions, and no encoder under features.text"),
         (STUDY | has | {"fusions": {}}, "no entry `rjcma: {}` under fusions"),
         (STUDY | has, "no score on test of affwild2"),
     ):
-        table = published.beside(score(fusion="ours"), rows, study)
+        table = beside(score(fusion="ours"), rows, study)
         absent = table[(table["method"] == "RJCMA") & (table["partition"] == "test")]
         assert set(absent["verdict"]) == {"not run"}
         assert set(absent["why"]) == {why}

@@ -96,6 +96,7 @@ def tables(tmp_path_factory) -> Path:
         plan = Plan(corpus="recola", errors={"concat": 0.3, "ca": 0.2}, seeds=(0,))
         study = write_results(layout, plan).model_dump()
         study["protocols"] = ["pooled", "gold_rescaled"]
+        study["corpora"]["recola"]["options"] = {"split": "official"}
         study["statistics"]["draws"] = 500
         score_corpus("recola", study, layout)
         write_published([read_part("recola", study, layout)], study, layout)

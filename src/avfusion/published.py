@@ -2,6 +2,7 @@
 
 No number of the file was measured here and none of ours is in it. A number of a paper and one of
 ours are compared only where corpus, partition, fusion, target and scoring rule are the same.
+Accuracy on classes (WA) and balanced accuracy (UA) are met by the measures of those names.
 """
 
 import json
@@ -12,12 +13,14 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from avfusion import forms
 from avfusion.errors import ConfigError
 
 FILE = Path("config/published.csv")
 KEY = ["paper", "corpus", "partition", "method", "corruption", "level", "metric", "unit"]
 KEY += ["target", "note"]
+CLASS_MEASURES = {"accuracy": "wa", "balanced_accuracy": "ua"}
+"""Metric of the file -> measure of tables/classes.csv."""
+COMPARED = ("ccc", *CLASS_MEASURES)
 RANGES = {"ccc": (-1, 1), "pearson": (-1, 1), "mae": (0, math.inf), "min_dcf": (0, 1)}
 """Least and greatest value of a metric that is no share; a share lies in [0, 1] or [0, 100]."""
 
@@ -60,6 +63,9 @@ class Published(BaseModel):
     )
     source: str = Field(min_length=1, description="Where the number can be seen.")
     note: str = Field("", description="What a reader must know before comparing.")
+    corpus_options: dict[str, Any] = Field(
+        {}, description="Options of the corpus in this project, JSON; a list: folds, as one."
+    )
 
     @model_validator(mode="after")
     def _sane(self) -> "Published":
@@ -101,91 +107,12 @@ def schema() -> str:
     return json.dumps({"title": "Rows of config/published.csv", **rows}, indent=2) + "\n"
 
 
-def beside(
-    scores: pd.DataFrame,
-    published: list[Published],
-    study: dict[str, Any],
-    away: dict[str, str] | None = None,
-) -> pd.DataFrame:
-    """A row a published number: theirs, ours with its interval, and which of three it is.
-
-    scores: `corpus, fusion, partition, protocol, target, mean, low, high, seeds`, a row each; for
-    corrupted input also `corruption, level`. verdict: `inside interval` if theirs lies in ours,
-    `outside`, or `not run`, and `why` says what there is none of. away: corpus -> why it is not
-    here.
-    """
-    ours = _by_place(scores)
-    return pd.DataFrame([_beside(row, ours, study, away or {}) for row in published])
-
-
-def _beside(
-    row: Published, ours: dict[tuple, dict], study: dict[str, Any], away: dict[str, str]
-) -> dict[str, Any]:
-    """One published number with ours, or with what there is none of."""
-    found = row.model_dump(include={"paper", "corpus", "partition", "method", "metric", "unit"})
-    found |= row.model_dump(include={"target", "kind", "source", "note", "corruption"})
-    protocol = row.protocol or study["headline"]
-    entry = forms.find({"is": row.fusion, **row.options}, study) if row.fusion else None
-    place = (row.corpus, entry, row.partition, protocol, row.target, row.corruption, row.level)
-    mine = ours.get(place, {}) if row.metric == "ccc" else {}
-    ran = bool(mine) and math.isfinite(mine["mean"])
-    return {
-        **found,
-        "fusion": entry or row.fusion,
-        "protocol": protocol,
-        "protocol_known": bool(row.protocol),
-        "theirs": row.value,
-        "spread": math.nan if row.spread is None else row.spread,
-        "level": math.nan if row.level is None else row.level,
-        "ours": mine["mean"] if ran else math.nan,
-        "low": mine["low"] if ran else math.nan,
-        "high": mine["high"] if ran else math.nan,
-        "difference": mine["mean"] - row.value if ran else math.nan,
-        "verdict": _verdict(row.value, mine) if ran else "not run",
-        "why": "" if ran else _why(row, protocol, study, away),
-    }
-
-
-def _verdict(theirs: float, mine: dict[str, Any]) -> str:
-    return "inside interval" if mine["low"] <= theirs <= mine["high"] else "outside"
-
-
-def _why(row: Published, protocol: str, study: dict[str, Any], away: dict[str, str]) -> str:
-    """The first thing that has to be there before the number can be met."""
-    if row.metric != "ccc":
-        return f"{row.metric} of {row.target}: only CCC is compared here"
-    if not row.fusion:
-        return "not a fusion of this project"
-    if row.corpus in away:
-        return f"{row.corpus}: {away[row.corpus]}"
-    if row.corpus not in study["corpora"]:
-        return f"corpus {row.corpus} is not in the study"
-    lacking = forms.lacking({"is": row.fusion, **row.options}, study)
-    if lacking:
-        return lacking
-    if protocol not in study["protocols"]:
-        return f"protocol {protocol} is not in the study"
-    if row.corruption:
-        return f"no score with {row.corruption} at {row.level:g}"
-    return f"no score on {row.partition} of {row.corpus}"
-
-
-def _by_place(scores: pd.DataFrame) -> dict[tuple, dict]:
-    """Our scores by corpus, entry, partition, protocol, target, corruption and its level."""
-    found = {}
-    for row in scores.to_dict("records"):
-        level = row.get("level", math.nan)
-        whole = not isinstance(row.get("corruption"), str) or math.isnan(level)
-        key = tuple(row[name] for name in ("corpus", "fusion", "partition", "protocol", "target"))
-        found[(*key, "", None) if whole else (*key, row["corruption"], level)] = row
-    return found
-
-
 def _typed(raw: dict[str, str]) -> dict[str, Any]:
     """Empty cells are absent; options are JSON."""
     given = {key: value for key, value in raw.items() if value != ""}
-    if "options" in given:
-        given["options"] = json.loads(given["options"])
+    for name in ("options", "corpus_options"):
+        if name in given:
+            given[name] = json.loads(given[name])
     return given
 
 

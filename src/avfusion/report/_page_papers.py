@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion.entries import kind_of
 from avfusion.layout import Layout
+from avfusion.published import COMPARED
 from avfusion.report import published_table
 from avfusion.report._absent import left_out
 from avfusion.report._fig_read import interval, number, read
@@ -51,8 +53,8 @@ def _published(table: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
     """Numbers with a counterpart; those on the study's corpora that lack one; how many others."""
     table = table.assign(**{c: table[c].fillna("") for c in ("fusion", "why", "corruption")})
     met = table["verdict"] != "not run"
-    here = table["corpus"].isin(study["corpora"])
-    open_ = here & ~met & table["metric"].eq("ccc") & table["fusion"].ne("")
+    here = table["corpus"].isin([kind_of(name, study) for name in study["corpora"]])
+    open_ = here & ~met & table["metric"].isin(COMPARED) & table["fusion"].ne("")
     others = table[~met & ~open_]
     return {
         "said": published_table.header(table) if (here | met).any() else "",

@@ -8,6 +8,7 @@ import pandas as pd
 from avfusion import stats
 from avfusion.layout import Layout
 from avfusion.report import _text
+from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown
 
@@ -28,7 +29,7 @@ def write_classes(parts: list[Part], study: dict[str, Any], layout: Layout) -> N
         return
     shown, typeset, rows = [NAMES], [], []
     for part in parts:
-        table = measures(part, study)
+        table = measures(part.scored, part.order, study)
         rows.append(table)
         scored = part.scored
         said = f"{scored.corpus}, {scored.partition} partition, {len(scored.videos)} videos."
@@ -45,12 +46,12 @@ def write_classes(parts: list[Part], study: dict[str, Any], layout: Layout) -> N
     _text.write_text(layout.tables / "classes.tex", "\n".join(typeset))
 
 
-def measures(part: Part, study: dict[str, Any]) -> pd.DataFrame:
+def measures(scored: Scored, order: list[str], study: dict[str, Any]) -> pd.DataFrame:
     """A row a fusion and measure: mean and sd over seeds, interval over videos."""
-    scored, how = part.scored, study["statistics"]
+    how = study["statistics"]
     count, found = len(scored.videos), []
     names = [*("wa", "ua", "f1"), *(f"recall_{name}" for name in scored.names)]
-    for fusion in part.order:
+    for fusion in order:
         seeds = sorted(scored.sums.get(fusion, {})) if count else []
         values = np.full((4, len(names)), np.nan)
         if seeds:

@@ -20,8 +20,8 @@ import pandas as pd
 from avfusion import stats
 from avfusion.claim_checks import check_claims
 from avfusion.claims import Equivalent, load
+from avfusion.entries import groups
 from avfusion.layout import Layout
-from avfusion.protocol import task_of
 from avfusion.report import _estimate, _text
 from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
@@ -30,20 +30,6 @@ from avfusion.report.split_table import Split, side_by_side, warning
 
 log = logging.getLogger(__name__)
 AREAS = pd.DataFrame(columns=["corpus", "corruption", "target", "fusion", "other"])
-
-
-def groups(study: dict[str, Any]) -> dict[str, list[str]]:
-    """Splits of several folds: name -> entries of `corpora`, in the study's order."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, own in study["corpora"].items():
-        key = own.get("group") or own.get("is") or name, task_of(name, study)
-        found.setdefault(key, []).append(name)
-    several = {key: names for key, names in found.items() if len(names) > 1}
-    tasks = [name for name, _ in several]
-    return {
-        name if tasks.count(name) == 1 else f"{name}_{task}": names
-        for (name, task), names in several.items()
-    }
 
 
 def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:

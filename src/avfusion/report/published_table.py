@@ -6,11 +6,16 @@ import numpy as np
 import pandas as pd
 
 from avfusion import published
+from avfusion.beside import beside
+from avfusion.entries import groups
 from avfusion.layout import Layout
-from avfusion.report import _text
+from avfusion.report import _estimate, _text
 from avfusion.report._absent import left_out
+from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.report.class_table import measures
+from avfusion.report.fold_table import in_several, pooled
 
 HEAD = ["method", "paper", "partition", "target", "theirs", "kind", "ours", "verdict"]
 MARKS = {"digitised": " †", "log": " ‡"}
@@ -21,19 +26,15 @@ COLUMNS = ["corpus", "fusion", "partition", "protocol", "target", "mean", "low",
 def write_published(parts: list[Part], study: dict[str, Any], layout: Layout) -> None:
     """Write every published number, ours beside it where the two can be compared."""
     rows = published.load()
-    away = {
-        study["corpora"][name].get("is") or name: one.why
-        for one in left_out(study, layout)
-        for name in one.names
-    }
-    table = published.beside(scores(parts, layout), rows, study, away)
+    away = {name: one.why for one in left_out(study, layout) for name in one.names}
+    table = beside(scores(parts, study, layout), rows, study, away)
     met = table["verdict"] != "not run"
     said = header(table)
     shown, typeset = [said], []
     for corpus, own in table.groupby("corpus", sort=False):
         cells = [cells_of(row) for row in own.itertuples()]
         shown += [f"## {corpus}", markdown(HEAD, cells)]
-        ours = own[own["fusion"].ne("") & own["metric"].eq("ccc")]
+        ours = own[own["fusion"].ne("") & own["metric"].isin(published.COMPARED)]
         cells = [cells_of(row) for row in ours.itertuples()]
         if cells and (met & table["corpus"].eq(corpus)).any():
             typeset.append(latex(HEAD, cells, f"{corpus}. {said}", f"published-{corpus}"))
@@ -43,18 +44,35 @@ def write_published(parts: list[Part], study: dict[str, Any], layout: Layout) ->
     _text.write_text(layout.tables / "published.tex", "\n".join(typeset))
 
 
-def scores(parts: list[Part], layout: Layout) -> pd.DataFrame:
-    """All our scores of all partitions, with those on corrupted input where there are any."""
+def scores(parts: list[Part], study: dict[str, Any], layout: Layout) -> pd.DataFrame:
+    """All our scores of all partitions: of folds together too, and on corrupted input."""
     tables = [t[COLUMNS] for part in parts for t in (part.scores, part.validation)]
+    tables += [classes(part.scored, study) for part in parts]
+    here = {part.scored.corpus: part.scored for part in parts}
+    for names in groups(study).values():
+        folds = [here[name] for name in names if name in here]
+        if len(folds) == len(names) and not in_several(folds):
+            whole = pooled("+".join(names), folds)
+            tables += [_estimate.estimates(whole, study)[COLUMNS], classes(whole, study)]
     path = layout.tables / "robustness.csv"
     if path.is_file():
-        names = {part.scored.corpus: part.scored for part in parts}
         curves = pd.read_csv(path)
-        curves = curves[curves["corpus"].isin(names)]
-        curves["partition"] = [names[c].partition for c in curves["corpus"]]
-        curves["protocol"] = [names[c].rule.name for c in curves["corpus"]]
+        curves = curves[curves["corpus"].isin(here)]
+        curves["partition"] = [here[c].partition for c in curves["corpus"]]
+        curves["protocol"] = [here[c].rule.name for c in curves["corpus"]]
         tables.append(curves)
+    tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def classes(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
+    """UA and WA of each fusion; empty where ratings are predicted."""
+    if scored.rule.pooling != "recall":
+        return pd.DataFrame(columns=COLUMNS)
+    order = [name for name in study["fusions"] if name in scored.sums]
+    table = measures(scored, order, study)
+    table = table[table["measure"].isin(published.CLASS_MEASURES.values())]
+    return table.assign(protocol="classes", target="")
 
 
 def header(table: pd.DataFrame) -> str:
@@ -64,8 +82,9 @@ def header(table: pd.DataFrame) -> str:
     return (
         f"{len(table)} published numbers; {inside + outside} have a counterpart here: {inside} lie "
         f"inside our interval, {outside} outside, and the others were not run (`why` in "
-        f"published.csv). A counterpart is the same fusion on the same corpus and partition, "
-        f"target and scoring rule; encoders and training differ. ° a scoring rule that the source "
+        f"published.csv). A counterpart is the same fusion on the same corpus (its edition, split "
+        f"or folds) and partition, target and scoring rule; encoders and training differ. "
+        f"° a scoring rule that the source "
         f"does not state, met by our headline protocol. Kind: printed by the authors, † digitised "
         f"from their figure, ‡ log in their repository, user_report, or quoted by a third party."
     )
@@ -77,10 +96,17 @@ def cells_of(row: Any) -> list[str]:
     theirs = _plain(row.theirs) + (f" ± {_plain(row.spread)}" if np.isfinite(row.spread) else "")
     theirs += "%" if row.unit == "%" else ""
     theirs += MARKS.get(row.kind, "")
-    ours = "" if row.verdict == "not run" else estimate(row.ours, row.low, row.high)
+    ours = "" if row.verdict == "not run" else _ours(row)
     ours += "" if row.protocol_known or not ours else " °"
     what = row.target if row.metric == "ccc" else f"{row.target}, {row.metric}"
     return [method, row.paper, row.partition, what, theirs, row.kind, ours, row.verdict]
+
+
+def _ours(row: Any) -> str:
+    """Ours with its interval, in their unit."""
+    if row.unit != "%":
+        return estimate(row.ours, row.low, row.high)
+    return f"{row.ours:.1f}% [{row.low:.1f}, {row.high:.1f}]"
 
 
 def _plain(value: float) -> str:
