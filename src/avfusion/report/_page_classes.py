@@ -4,10 +4,10 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion.entries import groups
 from avfusion.layout import Layout
 from avfusion.report._fig_read import CorpusFiles, interval, number, read
 from avfusion.report.class_table import MEASURES
-from avfusion.report.fold_table import groups
 from avfusion.report.split_table import warning
 from avfusion.stats import MEAN
 
