@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import odd_videos
+from avfusion.media import timing
 from avfusion.media.probe import probe
+from avfusion.media.timing import read_timing
 from avfusion.media.video import Frames
 
 decord = pytest.importorskip("decord")
@@ -83,3 +85,19 @@ def test_damage_in_the_middle_costs_some_frames_and_is_told(tmp_path):
     assert len(found) > odd_videos.FRAMES // 2
     assert found[-1][1] == pytest.approx((odd_videos.FRAMES - 1) / odd_videos.FPS, abs=0.01)
     assert any("damaged" in warning for warning in frames.warnings)
+
+
+def test_times_are_kept_for_the_code_that_read_them_alone(tmp_path, monkeypatch):
+    path, calls = tmp_path / "a.mkv", []
+    odd_videos.write(path, odd_videos.pictures(5), [0, 40, 80, 120, 160], form="matroska")
+
+    def read(path):
+        calls.append(path)
+        return read_timing(path)
+
+    monkeypatch.setattr(timing, "read_timing", read)
+    for code in ("one", "one", "two"):
+        monkeypatch.setattr(timing, "fingerprint", lambda module, code=code: code)
+        (found,) = timing.timings([("a", path, "0" * 64)], tmp_path / "times").values()
+        np.testing.assert_allclose(found.times_s, [0, 0.04, 0.08, 0.12, 0.16])
+    assert len(calls) == 2

@@ -186,6 +186,24 @@ def test_late_sound_is_the_same_sound_later(corpus):
     np.testing.assert_array_equal(late[50 + 5 : 195], clean[5:145])
 
 
+def test_babble_is_made_anew_where_another_voice_has_changed(corpus):
+    layout, _ = corpus
+    table = pd.read_parquet(layout.manifest("odd"))
+
+    def rows():
+        return np.array(made(corpus, "audio_babble_db", -5.0).load("v0").rows)
+
+    first = rows()
+    other = table.assign(path=table["path"].replace({"v2.mkv": "v3.mkv"}))
+    write_table(other, layout.manifest("odd"))
+    try:
+        second = rows()
+    finally:
+        write_table(table, layout.manifest("odd"))
+    assert not np.array_equal(first, second, equal_nan=True)
+    np.testing.assert_array_equal(first, rows())
+
+
 def test_babble_is_of_other_people(corpus):
     layout, root = corpus
     table = pd.read_parquet(layout.manifest("odd")).set_index("video")

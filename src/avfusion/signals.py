@@ -143,6 +143,8 @@ class _CorruptJob(Job):
         """The video's record as it would be of corrupted input; the draw is the video's own."""
         clean = super().open(video)
         stated = [self.name, self.level, self.draw, self.code]
+        if self.name == "audio_babble_db":
+            stated.append(self.voices.named)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
         if find(self.name)[0] == "audio":
             heard = _Heard(clean.folder, meta)

@@ -3,6 +3,7 @@
 Sound is streamed as the media stage streams it, so that memory does not grow with a video.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -21,6 +22,9 @@ from avfusion.media.read import heard
 
 SPEAKERS, HEARD_S = 6, 60.0
 """How many voices make babble, and how much of each is used, round and round."""
+
+_TOLD = ("path", "sha256", "sound", "sound_sha256", "start_s", "end_s", "subject", "voice")
+"""What of a manifest's row says which voice is heard, and whose it is."""
 
 Noise = Callable[[], Callable[[int, int], np.ndarray]]
 """Begins anew with each call; then (first sample, count) to noise float32 (count,), in order."""
@@ -99,12 +103,17 @@ def babble(voices: list[np.ndarray], generator: Callable[[], np.random.Generator
 
 
 class Voices:
-    """The voices of a corpus, of which some speak at once; lately heard ones are kept."""
+    """The voices of a corpus, of which some speak at once; lately heard ones are kept.
+
+    `named` is a hash of them all: babble over one video follows from every other's sound.
+    """
 
     def __init__(self, videos: pd.DataFrame, root: Path, settings: dict[str, Any]) -> None:
         """videos: `path` below root, and `subject`, `voice` where known, by video."""
         self._videos, self._root, self._settings = videos, root, settings
         self._heard = lru_cache(maxsize=32)(self._hear)
+        told = videos.filter(items=_TOLD).sort_index().to_csv()
+        self.named = hashlib.sha256(told.encode()).hexdigest()
 
     def besides(self, video: str, draws: np.random.Generator) -> list[np.ndarray]:
         """Voices (n,) of up to `SPEAKERS` other videos, of other people where there are any."""

@@ -1,6 +1,7 @@
 """When each frame of a video is shown and where its sound begins, without decoding: many at once.
 
-What was read is kept by the video's SHA-256, so that a second look at a corpus takes seconds.
+What was read is kept by the video's SHA-256 and the code that read it, so that a second look at a
+corpus takes seconds.
 """
 
 import logging
@@ -16,6 +17,7 @@ import numpy as np
 
 from avfusion.errors import MediaError
 from avfusion.media.probe import probe
+from avfusion.source import fingerprint
 from avfusion.whole import replacing
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,9 @@ class Timing:
 
 def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, Timing]:
     """Name -> timing of (name, path, SHA-256); a video that cannot be read has a `reason`."""
-    found, left = {}, {}
+    found, left, code = {}, {}, fingerprint(__name__)
     for name, path, sha256 in videos:
-        kept = cache / f"{sha256}.npz"
+        kept = cache / code / f"{sha256}.npz"
         if kept.is_file():
             found[name] = _load(kept)
         else:
