@@ -24,6 +24,8 @@ def affwild2_checks(corpus: "AffWild2") -> Iterator[Check]:
     yield from _rows(corpus)
     yield from timeline_checks(corpus)
     yield from image_checks(corpus)
+    if corpus.transcripts:
+        yield _transcripts(corpus)
 
 
 def _edition(corpus: "AffWild2") -> Check:
@@ -98,6 +100,20 @@ def _raw(corpus: "AffWild2") -> Iterator[Check]:
         listed(broken) or f"{len(corpus.clocks)} videos",
         "Its trials fail in the media stage and count as missing; copy the file again.",
         verdict="WARN",
+    )
+
+
+def _transcripts(corpus: "AffWild2") -> Check:
+    trials = [trial for trial, _ in corpus.listed]
+    found = sum(corpus.transcript(trial) is not None for trial in trials)
+    return check(
+        "transcribed trials",
+        found == len(trials),
+        f"{len(trials)} trials with a .csv in {corpus.transcripts}",
+        found,
+        "Aff-Wild2 brings none: write <trial>.csv (word,start_s,end_s) with a speech recogniser, "
+        "or take `transcripts` out of the corpus' options and text out of the study.",
+        verdict="WARN" if found else "FAIL",
     )
 
 

@@ -44,7 +44,11 @@ and writes fingerprints.parquet, which two laboratories can compare without shar
 
 @corpora.add("affwild2")
 class AffWild2(Corpus):
-    """`edition` abaw3, abaw5, abaw6 or abaw8; `faces` `official` takes cropped_aligned."""
+    """`edition` abaw3, abaw5, abaw6 or abaw8; `faces` `official` takes cropped_aligned.
+
+    `transcripts` is a folder of the lab's own, for the corpus brings none: `<trial>.csv`, or
+    `<raw video>.csv` for both of its persons, a table `word, start_s, end_s`.
+    """
 
     name = "affwild2"
     delay_s: ClassVar[dict[str, float]] = {"valence": 0.0, "arousal": 0.0}
@@ -68,13 +72,14 @@ class AffWild2(Corpus):
         annotations: str = "",
         test_list: str = "",
         template: str = "",
+        transcripts: str = "",
         expect: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(root=root)
         if faces not in ("own", "official"):
             raise ConfigError(f"affwild2: faces is {faces!r}; it is `own` or `official`.")
         self.edition = editions.edition(edition, expect or {}) if edition else None
-        self.faces = faces
+        self.faces, self.transcripts = faces, transcripts.strip("/")
         self.places = {"annotations": annotations, "test_list": test_list, "template": template}
 
     @cached_property
@@ -112,6 +117,12 @@ class AffWild2(Corpus):
             return np.arange(rows) / NOMINAL_HZ
         return clock.at(rows)
 
+    def transcript(self, trial: str) -> str | None:
+        """Path of what is said in a trial, if the lab wrote it down."""
+        folder = self.tree.folders.get(self.transcripts) if self.transcripts else None
+        names = (f"{trial}.csv", f"{raw_name(trial)}.csv") if folder else ()
+        return next((f"{folder.path}/{name}" for name in names if name in folder.at), None)
+
     def videos(self) -> pd.DataFrame:
         """A row a trial; `subject` is the raw video, within which nothing may be set apart."""
         trials = {trial for trial, _ in self.listed}
@@ -124,7 +135,8 @@ class AffWild2(Corpus):
             rows.append(
                 {
                     "video": trial, "path": path, "partition": partition, "subject": raw,
-                    "voice": None, "transcript": None, "side": side(trial, trials),
+                    "voice": None, "transcript": self.transcript(trial),
+                    "side": side(trial, trials),
                     "crops": where if self.faces == "official" else None,
                     "crops_sha256": _joined(folder.digest() for folder in folders),
                 }
