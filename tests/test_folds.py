@@ -39,6 +39,10 @@ def folds(tmp_path_factory):
     return layout
 
 
+def test_a_fold_without_a_score_gives_no_p():
+    assert np.isnan(sign_flips(np.array([0.1, np.nan, 0.2]), 1000, 0))
+
+
 def test_entries_of_one_class_and_task_are_folds_unless_a_group_parts_them():
     plan = study(**FOLDS, whole={"is": "said", "root": "data/said"}).model_dump()
     assert groups(plan) == {"said": ["fold0", "fold1"]}

@@ -48,7 +48,7 @@ def test_tables_say_what_was_found_and_what_was_not_run(part):
 def test_few_videos_for_many_claims_are_a_caveat(part):
     table = checked(part, *[is_better("ca", "audio")] * 3)
     assert caveats(table, part[1]) == []
-    (said,) = caveats(table.assign(videos=5), part[1])
+    (said,) = caveats(table.assign(units=5), part[1])
     assert "5 videos are few for 3 claims" in said
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from avfusion import forms, stats
+from avfusion import forms, stats, units
 from avfusion.claim_findings import Finding, better, equivalent, rising, robust
 from avfusion.claims import Better, Claim, Claims, Robust, Trend
 from avfusion.paired import How
@@ -34,6 +34,7 @@ def check_claims(
         "leaks": scored.rule.leaks,
         "partition": scored.partition,
         "videos": len(scored.videos),
+        "units": scored.units,
     }
     return _table(claims, found, place, study["statistics"]["alpha"])
 
@@ -42,7 +43,7 @@ def not_run(corpus: str, study: dict[str, Any], claims: Claims, why: str = "") -
     """The rows of a corpus that was never scored, and why."""
     found = [Finding(missing=why or f"no scores of {corpus}")] * len(claims.claims)
     place = {"corpus": corpus, "protocol": study["headline"], "leaks": False}
-    return _table(claims, found, {**place, "partition": "", "videos": 0}, 0.0)
+    return _table(claims, found, {**place, "partition": "", "videos": 0, "units": 0}, 0.0)
 
 
 def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
@@ -105,10 +106,12 @@ def _finding(
     seeds = sorted(set.intersection(*(set(scored.sums[name]) for name in names)))
     if not seeds:
         return Finding(missing=f"no seed with a score of each of {', '.join(names)}")
-    if len(scored.videos) < 2:
-        return Finding(missing=f"{len(scored.videos)} videos scored by all runs; 2 are needed")
+    if scored.units < 2:
+        said = units.word(study["statistics"])
+        return Finding(missing=f"{scored.units} {said}s scored by all runs; 2 are needed")
     sums = {name: scored.stack(name, seeds) for name in names}
-    how = How(pooling=scored.rule.pooling, **study["statistics"])
+    own = {key: study["statistics"][key] for key in ("draws", "alpha", "seed")}
+    how = How(pooling=scored.rule.pooling, unit=scored.unit, **own)
     if isinstance(claim, Better):
         return better(names, sums, how)
     if isinstance(claim, Trend):

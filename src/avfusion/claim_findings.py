@@ -61,7 +61,7 @@ def better(names: list[str], sums: Sums, how: How) -> Finding:
 def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding:
     """names[0] minus names[1] against ±margin: equal within it, or different beyond it."""
     effect = difference(sums[names[0]], sums[names[1]], how)
-    p = margin_p(effect.samples, effect.value, sums[names[0]].shape[-2], margin)
+    p = margin_p(effect.samples, effect.value, how.units(sums[names[0]]), margin)
     return Finding(
         quantity=f"{names[0]} − {names[1]}, within ±{margin:g}",
         **_ends(effect),

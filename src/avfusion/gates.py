@@ -97,20 +97,29 @@ def mark(rows: pd.DataFrame, spans: pd.DataFrame, clip_s: float) -> np.ndarray:
 
 
 def respond(
-    weights: np.ndarray, hit: np.ndarray, clean: np.ndarray, video: np.ndarray, how: dict[str, Any]
+    weights: np.ndarray,
+    hit: np.ndarray,
+    clean: np.ndarray,
+    video: np.ndarray,
+    how: dict[str, Any],
+    unit: np.ndarray | None = None,
 ) -> Response:
     """AUROC of weights (S, R), averaged over seeds, for rows `hit` (R,) against rows `clean` (R,).
 
-    how: `study["statistics"]`. Only videos with a hit or clean clip are drawn; a draw without
-    either tells nothing and is left out.
+    how: `study["statistics"]`. unit (R,): whose each row is, by default its video's. Only units
+    with a hit or clean clip are drawn; a draw without either tells nothing and is left out.
     """
-    use = hit | clean
-    names = np.unique(video[use])
+    use, whose = hit | clean, video if unit is None else unit
+    names = np.unique(whose[use])
     count = len(names)
-    ours = [(hit & (video == v), clean & (video == v)) for v in names]
+    ours = [(hit & (whose == v), clean & (whose == v)) for v in names]
     n = np.array([(h.sum(), c.sum()) for h, c in ours]).reshape(-1, 2)  # (V, 2)
     with_hit = int((n[:, 0] > 0).sum())
-    sizes = {"videos": with_hit, "clips": int(n[:, 0].sum()), "clean": int(n[:, 1].sum())}
+    sizes = {
+        "videos": len(np.unique(video[hit])),
+        "clips": int(n[:, 0].sum()),
+        "clean": int(n[:, 1].sum()),
+    }
     if not sizes["clips"] or not sizes["clean"]:
         return Response(np.nan, np.nan, np.nan, **sizes)
     wins = np.mean([_wins(own, ours) for own in weights], axis=0)  # (V, V)

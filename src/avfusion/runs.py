@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion import stats
+from avfusion import stats, units
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.run_files import predictions, read_settings
@@ -31,6 +31,7 @@ class Run:
     scores: pd.DataFrame
     sums: pd.DataFrame
     pooling: dict[str, str]  # protocol -> pooled | per_video_mean
+    subjects: dict[str, str]  # video -> who is seen
 
     @property
     def name(self) -> str:
@@ -77,7 +78,7 @@ class Run:
                 yield f"{stage}{column}", float(value), int(epoch)
 
     def final(self, how: dict[str, Any]) -> dict[str, float]:
-        """Scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval over videos.
+        """Scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval over units.
 
         how: `Study.statistics` as a dictionary. No interval on train, nor where a single video is.
         """
@@ -93,16 +94,19 @@ class Run:
         return found
 
     def _intervals(self, how: dict[str, Any]) -> dict[tuple[str, str, str], np.ndarray]:
-        """(partition, protocol, target) -> low and high, with the table's draws of videos."""
+        """(partition, protocol, target) -> low and high, with the table's draws."""
         found = {}
         unseen = self.sums[self.sums["partition"] != "train"]
         for (partition, protocol), rows in unseen.groupby(["partition", "protocol"]):
             each = dict(list(rows.sort_values("video").groupby("target", sort=False)))
             columns = CLASS_SUMS if self.pooling[protocol] == "recall" else SUMS
             sums = np.stack([part[list(columns)] for part in each.values()])
-            weight = _draws(sums.shape[1], how["draws"], how["seed"])
-            samples = stats.targets(sums[None], weight, self.pooling[protocol])[0]  # (K + 1, N)
-            ends = stats.interval(samples, sums.shape[1], how["alpha"])
+            whose = [self.subjects[v] for v in next(iter(each.values()))["video"]]
+            unit, pooling = units.numbers(whose, how), self.pooling[protocol]
+            weight = _draws(stats.units(len(whose), unit), how["draws"], how["seed"])
+            weight = weight if unit is None else weight[:, unit]
+            samples = stats.targets(sums[None], weight, pooling)[0]  # (K + 1, N)
+            ends = stats.interval_of_targets(samples, sums[None], pooling, how["alpha"], unit)
             names = (*each, MEAN)
             found |= {(partition, protocol, t): e for t, e in zip(names, ends.T, strict=True)}
         return found
@@ -120,9 +124,12 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     folders = [folder for folder in folders if predictions(folder).is_file()]
     if not folders:
         raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
+    videos = sorted(set(sums["video"]))
+    whose = dict(zip(videos, units.subjects(corpus, videos, layout), strict=True)) if videos else {}
     for folder in folders:
         own = read_settings(folder)
-        yield Run(folder, own, *(_of(table, own) for table in (scores, sums)), pooling)
+        tables = (_of(table, own) for table in (scores, sums))
+        yield Run(folder, own, *tables, pooling, whose)
 
 
 def failure(folder: Path) -> str:
@@ -155,8 +162,8 @@ def _of(table: pd.DataFrame, own: dict[str, Any]) -> pd.DataFrame:
 
 
 @functools.lru_cache(maxsize=8)
-def _draws(videos: int, draws: int, seed: int) -> np.ndarray:
-    return stats.draw(videos, draws, seed)
+def _draws(units: int, draws: int, seed: int) -> np.ndarray:
+    return stats.draw(units, draws, seed)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

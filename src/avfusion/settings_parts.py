@@ -119,3 +119,13 @@ class StatisticsSettings(_Settings):
     draws: Count = Field(10_000, description="Resamplings of videos behind intervals and p.")
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     seed: int = 0
+    unit: Literal["video", "subject"] = Field(
+        "video",
+        description="What intervals and p take as independent. `subject` draws and exchanges all "
+        "videos of a person at once: use it where people are seen in several videos.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_usual(self, dump: Any) -> dict[str, Any]:
+        """A key that came later stands only where it is used, so that no table is made anew."""
+        return {key: v for key, v in dump(self).items() if (key, v) != ("unit", "video")}

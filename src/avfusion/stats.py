@@ -1,9 +1,12 @@
-"""How sure a difference is: the video is the unit, and every fusion meets the same draws of videos.
+"""How sure a difference is: every fusion meets the same draws of whole videos or subjects.
 
 Pooled CCC is a function of six sums per video, so 10,000 resamplings of videos are one matrix
 product. Shapes: V videos, S seeds, K targets, N draws; `sums` end in (V, 6), scores are (K + 1,):
 the CCC of each target and, last, their mean. Seeds are averaged inside each draw: an interval
 speaks of other videos, the standard deviation over seeds of other trainings.
+
+Videos of one person are alike. `unit` (V,) numbers whose each video is: what is drawn, exchanged
+and counted is then the person, with all videos at once (units.py). None: each video is a unit.
 """
 
 import numpy as np
@@ -116,10 +119,19 @@ def point(sums: np.ndarray, pooling: str) -> np.ndarray:
     return targets(sums, np.ones((1, sums.shape[-2])), pooling)[..., 0]
 
 
-def draw(videos: int, draws: int, seed: int) -> np.ndarray:
-    """How often each video occurs in each resampled corpus: (draws, videos), rows sum to videos."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(videos, np.full(videos, 1 / videos), size=draws).astype(float)
+def draw(videos: int, draws: int, seed: int, unit: np.ndarray | None = None) -> np.ndarray:
+    """How often each video occurs in each resampled corpus: (draws, videos).
+
+    As many units are drawn as there are, so rows sum to `videos` where each is a unit.
+    """
+    rng, count = np.random.default_rng(seed), units(videos, unit)
+    weight = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+    return weight if unit is None else weight[:, unit]
+
+
+def units(videos: int, unit: np.ndarray | None = None) -> int:
+    """How many units the videos make."""
+    return videos if unit is None else int(unit.max(initial=-1)) + 1
 
 
 def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
@@ -140,30 +152,43 @@ def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
 
 
 def interval_of_targets(
-    samples: np.ndarray, sums: np.ndarray, pooling: str, alpha: float
+    samples: np.ndarray,
+    sums: np.ndarray,
+    pooling: str,
+    alpha: float,
+    unit: np.ndarray | None = None,
 ) -> np.ndarray:
     """`interval` (2, K + 1) of `targets`' samples (K + 1, N) of sums (S, K, V, ...).
 
-    A class' recall rests on the videos of that class alone: the tails are widened by their number,
-    and a draw that holds none of them says nothing and is left out. With fewer than two such
-    videos there is no interval.
+    A class' recall rests on the units with videos of that class alone: the tails are widened by
+    their number, and a draw that holds none of them says nothing and is left out. With fewer than
+    two there is no interval.
     """
-    ends = interval(samples, sums.shape[-2], alpha)
+    ends = interval(samples, units(sums.shape[-2], unit), alpha)
     if pooling == "recall":
-        for k, own in enumerate(sums[0, :, :, 0].sum(axis=1).astype(int)):
+        whose = np.arange(sums.shape[-2]) if unit is None else unit
+        for k, of_class in enumerate(sums[0, :, :, 0] > 0):
+            own = len(np.unique(whose[of_class]))
             drawn = samples[k][np.isfinite(samples[k])]
             ends[:, k] = interval(drawn, own, alpha) if own > 1 and len(drawn) else np.nan
     return ends
 
 
-def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int) -> np.ndarray:
-    """Two-sided p (K + 1,) that fusions a, b, sums (S, K, V, 6), are exchangeable by video.
+def swap_test(
+    a: np.ndarray,
+    b: np.ndarray,
+    pooling: str,
+    draws: int,
+    seed: int,
+    unit: np.ndarray | None = None,
+) -> np.ndarray:
+    """Two-sided p (K + 1,) that fusions a, b, sums (S, K, V, 6), are exchangeable by unit.
 
-    In each draw some videos' sums change sides, all seeds and targets at once; p is the share
-    of draws whose difference is at least as large as the real one. All 2^V exchanges are tried
-    when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
+    In each draw some units' sums change sides, all seeds and targets at once; p is the share
+    of draws whose difference is at least as large as the real one. All 2^U exchanges of U units
+    are tried when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
     """
-    swap, exact = exchanges(a.shape[-2], draws, seed)
+    swap, exact = exchanges(a.shape[-2], draws, seed, unit)
     both = np.concatenate([a, b], axis=-2)  # (S, K, 2V, 6)
     first = targets(both, np.hstack([1 - swap, swap]), pooling).mean(axis=0)
     second = targets(both, np.hstack([swap, 1 - swap]), pooling).mean(axis=0)
@@ -174,22 +199,27 @@ def swap_test(a: np.ndarray, b: np.ndarray, pooling: str, draws: int, seed: int)
     return np.where(np.isnan(real), np.nan, p)
 
 
-def exchanges(videos: int, draws: int, seed: int) -> tuple[np.ndarray, bool]:
+def exchanges(
+    videos: int, draws: int, seed: int, unit: np.ndarray | None = None
+) -> tuple[np.ndarray, bool]:
     """Which videos change sides (N, V) as 0 and 1, and whether that is every possible way."""
-    if 2**videos <= draws:
-        every = np.arange(2**videos)[:, None] >> np.arange(videos) & 1
-        return every.astype(float), True
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 2, size=(draws, videos)).astype(float), False
+    count = units(videos, unit)
+    exact = 2**count <= draws
+    if exact:
+        swap = np.arange(2**count)[:, None] >> np.arange(count) & 1
+    else:
+        swap = np.random.default_rng(seed).integers(0, 2, size=(draws, count))
+    swap = swap.astype(float)
+    return (swap if unit is None else swap[:, unit]), exact
 
 
-def least_p(videos: int, draws: int) -> float:
-    """The smallest p that `swap_test` can give; with few videos that may be above any alpha.
+def least_p(units: int, draws: int) -> float:
+    """The smallest p that `swap_test` can give; with few units that may be above any alpha.
 
     >>> least_p(5, 10_000)
     0.0625
     """
-    return 2 / 2**videos if 2**videos <= draws else 1 / (1 + draws)
+    return 2 / 2**units if 2**units <= draws else 1 / (1 + draws)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

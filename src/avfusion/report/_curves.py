@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion import protocol, stats
+from avfusion import protocol, stats, units
 from avfusion.corruptions import MODALITIES, find
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
@@ -35,6 +35,12 @@ class Curves:
     absent: dict[str, dict[Case, float]]  # modality -> case -> share of clips without it
     sums: dict[str, dict[int, dict[Case, np.ndarray]]]  # fusion -> seed -> case -> (K, V, 6)
     names: tuple[str, ...] = DIMENSIONS  # K targets
+    unit: np.ndarray | None = None  # (V,), see `avfusion.units`
+
+    @property
+    def units(self) -> int:
+        """How many units intervals and tests rest on: videos, or subjects."""
+        return stats.units(len(self.videos), self.unit)
 
     def stack(self, fusion: str, seeds: list[int], corruption: str) -> np.ndarray:
         """Sums (L, S, K, V, 6) of a fusion's runs along one corruption."""
@@ -80,7 +86,9 @@ def read_curves(corpus: str, study: dict[str, Any], layout: Layout) -> Curves | 
     share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()
     absent = {modality: share[f"no_{modality}"].to_dict() for modality in MODALITIES}
     rule = protocol.load(study["headline"])
-    return Curves(corpus, rule, table["partition"].iloc[0], videos, levels, absent, sums, names)
+    partition, whose = table["partition"].iloc[0], units.subjects(corpus, videos, layout)
+    unit = units.numbers(whose, study["statistics"])
+    return Curves(corpus, rule, partition, videos, levels, absent, sums, names, unit)
 
 
 def shares(levels: np.ndarray) -> np.ndarray:
@@ -105,7 +113,7 @@ def loss(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def estimates(curves: Curves, study: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a fusion, corruption, level and target; and, without levels, its loss and mean."""
     how, count, pooling = study["statistics"], len(curves.videos), curves.rule.pooling
-    weight = stats.draw(count, how["draws"], how["seed"])
+    weight = stats.draw(count, how["draws"], how["seed"], curves.unit)
     points, losses = [], []
     for fusion, name in itertools.product(curves.sums, curves.levels):
         seeds, places = sorted(curves.sums[fusion]), curves.places(name)
@@ -113,11 +121,11 @@ def estimates(curves: Curves, study: dict[str, Any]) -> tuple[pd.DataFrame, pd.D
         each = np.stack([stats.point(one, pooling) for one in sums])  # (L, S, K + 1)
         drawn = np.stack([stats.targets(one, weight, pooling).mean(axis=0) for one in sums])
         spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(each.shape[::2], np.nan)
-        ends = stats.interval(drawn, count, how["alpha"])  # (2, L, K + 1)
+        ends = stats.interval(drawn, curves.units, how["alpha"])  # (2, L, K + 1)
         lost = loss(each.mean(axis=1), places)  # (K + 1,)
-        low, high = stats.interval(loss(drawn, places), count, how["alpha"])
+        low, high = stats.interval(loss(drawn, places), curves.units, how["alpha"])
         key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
-        size = {"seeds": len(seeds), "videos": count}
+        size = {"seeds": len(seeds), "videos": count, "units": curves.units}
         for t, target in enumerate((*curves.names, MEAN)):
             whole = each[0].mean(axis=0)[t]
             losses.append({**key, "target": target, "whole": whole, "mean": whole - lost[t],
@@ -137,19 +145,19 @@ def comparisons(curves: Curves, study: dict[str, Any]) -> pd.DataFrame:
     Holm's family is all pairs of one corruption and target.
     """
     how, count, pooling = study["statistics"], len(curves.videos), curves.rule.pooling
-    weight = stats.draw(count, how["draws"], how["seed"])
+    weight = stats.draw(count, how["draws"], how["seed"], curves.unit)
     rows = []
     for name in curves.levels:
         levels = curves.places(name)
-        for pair in itertools.combinations(curves.sums, 2) if count > 1 else ():
+        for pair in itertools.combinations(curves.sums, 2) if curves.units > 1 else ():
             seeds = sorted(set.intersection(*(set(curves.sums[fusion]) for fusion in pair)))
             if not seeds:
                 continue
             a, b = (curves.stack(fusion, seeds, name) for fusion in pair)
             gap = _lost(b, levels, pooling) - _lost(a, levels, pooling)
             drawn = _lost(b, levels, pooling, weight) - _lost(a, levels, pooling, weight)
-            low, high = stats.interval(drawn, count, how["alpha"])
-            p = swap_test(a, b, levels, pooling, how)
+            low, high = stats.interval(drawn, curves.units, how["alpha"])
+            p = swap_test(a, b, levels, pooling, how, curves.unit)
             for t, target in enumerate((*curves.names, MEAN)):
                 rows.append({"corpus": curves.corpus, "corruption": name, "target": target,
                              "fusion": pair[0], "other": pair[1], "difference": gap[t, 0],
@@ -164,18 +172,23 @@ def comparisons(curves: Curves, study: dict[str, Any]) -> pd.DataFrame:
 
 
 def swap_test(
-    a: np.ndarray, b: np.ndarray, levels: np.ndarray, pooling: str, how: dict[str, Any]
+    a: np.ndarray,
+    b: np.ndarray,
+    levels: np.ndarray,
+    pooling: str,
+    how: dict[str, Any],
+    unit: np.ndarray | None = None,
 ) -> np.ndarray:
     """Two-sided p (K + 1,) that fusions a and b, sums (L, S, K, V, 6), lose alike.
 
-    As `stats.swap_test`: in each draw some videos change sides, with all their levels and seeds.
+    As `stats.swap_test`: in each draw some units change sides, with all their levels and seeds.
     """
-    swap, exact = stats.exchanges(a.shape[-2], how["draws"], how["seed"])
+    swap, exact = stats.exchanges(a.shape[-2], how["draws"], how["seed"], unit)
     both = np.concatenate([a, b], axis=-2)  # (L, S, K, 2V, 6)
     first = _lost(both, levels, pooling, np.hstack([1 - swap, swap]))
     second = _lost(both, levels, pooling, np.hstack([swap, 1 - swap]))
     real = (_lost(a, levels, pooling) - _lost(b, levels, pooling))[:, 0]
-    count = (np.abs(first - second) >= np.abs(real)[:, None] - 1e-12).sum(axis=1)
+    count = (~(np.abs(first - second) < np.abs(real)[:, None] - 1e-12)).sum(axis=1)
     p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
     return np.where(np.isnan(real), np.nan, p)
 

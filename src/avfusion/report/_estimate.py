@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion import stats
+from avfusion import stats, units
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.protocol import Protocol, task_of
@@ -30,6 +30,17 @@ class Scored:
     notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
     sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (K, V, 6)
     names: tuple[str, ...] = DIMENSIONS  # K targets
+    subjects: tuple[str, ...] = ()  # who is seen in each video
+    unit: np.ndarray | None = None  # (V,), see `avfusion.units`
+
+    @property
+    def units(self) -> int:
+        """How many units intervals and tests rest on: videos, or subjects."""
+        return stats.units(len(self.videos), self.unit)
+
+    def draw(self, how: dict[str, Any]) -> np.ndarray:
+        """The resamplings (N, V) of `study["statistics"]`."""
+        return stats.draw(len(self.videos), how["draws"], how["seed"], self.unit)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -103,14 +114,18 @@ def read_scored(
     gone = pd.read_csv(folder / "missing.csv")
     here = gone["partition"] == partition
     missing, unlearnt = (sorted(set(gone.loc[of, "video"].astype(str))) for of in (here, ~here))
-    return Scored(corpus, rule, partition, videos, missing, unlearnt, notes, table, names)
+    whose = tuple(units.subjects(corpus, videos, layout)) if videos else ()
+    unit = units.numbers(whose, study["statistics"]) if videos else None
+    return Scored(
+        corpus, rule, partition, videos, missing, unlearnt, notes, table, names, whose, unit
+    )
 
 
 def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
     """A row a fusion and target, best mean first: mean and sd over seeds, interval over videos."""
     how = study["statistics"]
     count = len(scored.videos)
-    weight = stats.draw(count, how["draws"], how["seed"]) if count else None
+    weight = scored.draw(how) if count else None
     rows, width = [], len(scored.targets)
     for fusion in study["fusions"]:
         seeds = sorted(scored.sums.get(fusion, {})) if count else []
@@ -121,7 +136,9 @@ def estimates(scored: Scored, study: dict[str, Any]) -> pd.DataFrame:
             each = stats.point(sums, scored.rule.pooling)  # (S, K + 1)
             samples = stats.targets(sums, weight, scored.rule.pooling).mean(axis=0)  # (K + 1, N)
             spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(width, np.nan)
-            ends = stats.interval_of_targets(samples, sums, scored.rule.pooling, how["alpha"])
+            ends = stats.interval_of_targets(
+                samples, sums, scored.rule.pooling, how["alpha"], scored.unit
+            )
             values = np.stack([each.mean(axis=0), spread, *ends])
             frames = sums[0, :, :, 0].sum(axis=1).astype(int)
         for target, column, n in zip(
@@ -159,7 +176,7 @@ def comparisons(scored: Scored, study: dict[str, Any], order: list[str]) -> pd.D
         nothing = dict.fromkeys(("difference", "low", "high", "p"), np.nan)
         found = [nothing] * len(scored.targets)
         seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
-        if seeds and len(scored.videos) > 1:
+        if seeds and scored.units > 1:
             found = _compare(scored, pair, seeds, how)
         for target, values in zip(scored.targets, found, strict=True):
             names = {"target": target, "fusion": pair[0], "other": pair[1]}
@@ -184,13 +201,13 @@ def _compare(
     scored: Scored, pair: tuple[str, ...], seeds: list[int], how: dict[str, Any]
 ) -> list[dict[str, float]]:
     """Difference, interval and p of one pair on the seeds both have, a dictionary a target."""
-    pooling, count = scored.rule.pooling, len(scored.videos)
+    pooling, unit = scored.rule.pooling, scored.unit
     a, b = (scored.stack(fusion, seeds) for fusion in pair)
-    weight = stats.draw(count, how["draws"], how["seed"])
+    weight = scored.draw(how)
     gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (K + 1,)
     samples = (stats.targets(a, weight, pooling) - stats.targets(b, weight, pooling)).mean(axis=0)
-    low, high = stats.interval_of_targets(samples, a, pooling, how["alpha"])
-    p = stats.swap_test(a, b, pooling, how["draws"], how["seed"])
+    low, high = stats.interval_of_targets(samples, a, pooling, how["alpha"], unit)
+    p = stats.swap_test(a, b, pooling, how["draws"], how["seed"], unit)
     return [
         {"difference": d, "low": lo, "high": hi, "p": q}
         for d, lo, hi, q in zip(gap, low, high, p, strict=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from avfusion import units
 from avfusion.report._fig_read import Caption, CorpusFiles, interval, number, order, printed
 from avfusion.report._words import absence
 from avfusion.report.style import INK, PAPER, SOFT, looks
@@ -128,7 +129,7 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
         f"{what} on the {files.partition} partition of "
         f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
-        f"{files.confidence} interval over videos; "
+        f"{files.confidence} interval over {units.word(files.study['statistics'])}s; "
         f"small points below it: single runs. Sorted by {by}."
         f"{_unfinished(files)}"
     )

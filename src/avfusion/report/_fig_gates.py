@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from avfusion import units
 from avfusion.gates import words
 from avfusion.report._fig_read import Caption, CorpusFiles, interval, number
 from avfusion.report.style import INK, SOFT, looks
@@ -84,8 +85,8 @@ def _auroc_caption(files: CorpusFiles, table: pd.DataFrame) -> Caption:
         f"{files.corpus}, {files.partition} partition: the chance that a gate's weight is larger "
         f"in a clip of a planted span than in a clean clip. 0.5: the gate does not tell; either "
         f"side of it is a response. Filled: all spans of the modality, bar: {files.confidence} "
-        f"interval over videos; hollow: each kind of span. A gate's weight is that of the attended "
-        f"features (audio, video) or of video (modality)."
+        f"interval over {units.word(files.study['statistics'])}s; hollow: each kind of span. "
+        f"A gate's weight is that of the attended features (audio, video) or of video (modality)."
     )
     rows = table[table["kind"] == "any"]
     said = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from avfusion import units
 from avfusion.corruptions import describe, find
 from avfusion.report._fig_read import Caption, CorpusFiles, number, order
 from avfusion.report._fig_traces import SINGLE
@@ -92,8 +93,8 @@ def _caption(
     text = (
         f"{files.corpus}, {files.partition} partition, protocol {files.study['headline']}: CCC as "
         f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
-        f"band: {files.confidence} interval over videos. Absent clips are masked as an absent "
-        f"voice or face is.{_decibels(corruptions)}"
+        f"band: {files.confidence} interval over {units.word(files.study['statistics'])}s. "
+        f"Absent clips are masked as an absent voice or face is.{_decibels(corruptions)}"
     )
     if set(table["fusion"]) - set(named):
         text += " Grey: the other fusions (robustness.csv has their numbers)."

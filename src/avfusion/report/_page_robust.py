@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion import units
 from avfusion.corruptions import describe, find
 from avfusion.gates import words
 from avfusion.report._fig_read import CorpusFiles, interval, number, order
@@ -35,7 +36,7 @@ def robustness(files: CorpusFiles) -> dict[str, Any]:
         "rows": rows,
         "videos": int(mean["videos"].iloc[0]),
         "curves": [_curve(levels[levels["corruption"] == name], name) for name in names],
-        "pairs": [_pairs(files, name, int(mean["videos"].iloc[0])) for name in names],
+        "pairs": [_pairs(files, name, int(mean["units"].iloc[0])) for name in names],
     }
 
 
@@ -60,7 +61,7 @@ def _curve(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def _pairs(files: CorpusFiles, name: str, videos: int) -> str:
+def _pairs(files: CorpusFiles, name: str, count: int) -> str:
     """Which fusions lose less than which under one corruption, in a sentence."""
     areas = files.table("areas")
     rows = areas[(areas["corruption"] == name) & (areas["target"] == "mean")]
@@ -69,8 +70,8 @@ def _pairs(files: CorpusFiles, name: str, videos: int) -> str:
         return f"{name}: nothing to compare."
     if not len(told):
         how = files.study["statistics"]
-        few = least_p(videos, how["draws"]) * len(rows) > how["alpha"]
-        why = f" ({videos} videos are too few for that many pairs)" if few else ""
+        few = least_p(count, how["draws"]) * len(rows) > how["alpha"]
+        why = f" ({count} {units.word(how)}s are too few for that many pairs)" if few else ""
         return f"{name}: none of {len(rows)} pairs can be told apart by what it loses{why}."
     said = []
     for row in told.itertuples():

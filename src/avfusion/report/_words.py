@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion import units
 from avfusion.present import Absence
 from avfusion.report._estimate import Scored
 from avfusion.report._text import estimate
@@ -40,28 +41,30 @@ def of_seeds(scored: int, study: dict[str, Any]) -> str:
 
 def header(scored: Scored, study: dict[str, Any]) -> str:
     """What a reader must know before the first number, in one sentence."""
-    how, runs = study["statistics"], [len(s) for s in scored.sums.values()] or [0]
+    how, unit = study["statistics"], units.word(study["statistics"])
+    runs = [len(s) for s in scored.sums.values()] or [0]
     seeds = f"{runs[0]}" if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)}"
     share = f"{100 * (1 - how['alpha']):g}%"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition: "
         f"{len(scored.videos)} videos scored, {_missing(scored)}; {_metric(scored)} as the "
         f"mean over {seeds} seeds ± its standard deviation over seeds, and its {share} interval "
-        f"over videos in brackets (expanded percentiles of {how['draws']:,} bootstrap draws of "
-        f"whole videos, the same draws for every fusion)."
+        f"over {unit}s in brackets (expanded percentiles of {how['draws']:,} bootstrap draws of "
+        f"whole {unit}s, the same draws for every fusion)."
     )
 
 
 def comparison_header(scored: Scored, study: dict[str, Any]) -> str:
     """How the differences were tested."""
-    how, count = study["statistics"], len(scored.videos)
+    how, count, unit = study["statistics"], scored.units, units.word(study["statistics"])
     exact = f"all {2**count:,}" if 2**count <= how["draws"] else f"{how['draws']:,} random"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition, "
-        f"{count} videos, {_missing(scored)}: difference in mean {scored.rule.metric} with its "
-        f"uncorrected {100 * (1 - how['alpha']):g}% interval over videos; p from {exact} "
-        f"exchanges of the two fusions video by video, two-sided; Holm's correction over all "
-        f"pairs; told apart = corrected p at most {how['alpha']:g} and an interval without zero."
+        f"{len(scored.videos)} videos, {_missing(scored)}: difference in mean "
+        f"{scored.rule.metric} with its uncorrected {100 * (1 - how['alpha']):g}% interval "
+        f"over {unit}s; p from {exact} exchanges of the two fusions {unit} by {unit}, "
+        f"two-sided; Holm's correction over all pairs; told apart = corrected p at most "
+        f"{how['alpha']:g} and an interval without zero."
     )
 
 
@@ -78,10 +81,11 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
             f"The test partition of {scored.corpus} has no ratings here; validation is reported, "
             "on which each run's epoch was chosen, so the level is optimistic."
         )
-    least = least_p(len(scored.videos), how["draws"])
-    if pairs and len(scored.videos) > 1 and least * pairs > how["alpha"]:
+    said += _alike(scored, how)
+    least = least_p(scored.units, how["draws"])
+    if pairs and scored.units > 1 and least * pairs > how["alpha"]:
         said.append(
-            f"{len(scored.videos)} videos are too few to tell all pairs apart: the smallest "
+            f"{scored.units} {units.word(how)}s are too few to tell all pairs apart: the smallest "
             f"possible p is {least:.3f}, {min(1, least * pairs):.2f} after Holm's correction over "
             f"{pairs} pairs."
         )
@@ -94,6 +98,18 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
             f"({'; '.join([*why[:2], 'runs.csv says why'])})."
         )
     return said
+
+
+def _alike(scored: Scored, how: dict[str, Any]) -> list[str]:
+    """That people are seen in several videos, where each video is taken as independent."""
+    people = len(set(scored.subjects))
+    if units.by_subject(how) or people == len(scored.subjects):
+        return []
+    return [
+        f"The {len(scored.videos)} videos are of {people} subjects. Intervals and p take each "
+        f"video as independent, so they speak of other videos of these people and are too sure "
+        f"for others; `statistics.unit: subject` takes people for videos."
+    ]
 
 
 def findings(

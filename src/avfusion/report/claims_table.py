@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion import claims
+from avfusion import claims, units
 from avfusion.claim_checks import check_claims, not_run
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
@@ -67,27 +67,27 @@ def header(table: pd.DataFrame, corpus: str) -> str:
 
 
 def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
-    """That no verdict is possible where the videos are too few for so many claims."""
-    how, videos = study["statistics"], int(table["videos"].iloc[0])
+    """That no verdict is possible where the units are too few for so many claims."""
+    how, count = study["statistics"], int(table["units"].iloc[0])
     compared = int((table["p"].notna() & table["kind"].eq("better")).sum())
-    least = least_p(videos, how["draws"]) if videos > 1 else 1.0
+    least = least_p(count, how["draws"]) if count > 1 else 1.0
     family = int(table["p"].notna().sum())
     if not compared or least * family <= how["alpha"]:
         return []
     return [
-        f"{videos} videos are few for {family} claims at once: the smallest possible p of a "
-        f"comparison is {least:.3f}, {min(1, least * family):.2f} after Holm's correction if all "
-        f"are as small, so a true claim may go without support."
+        f"{count} {units.word(how)}s are few for {family} claims at once: the smallest possible p "
+        f"of a comparison is {least:.3f}, {min(1, least * family):.2f} after Holm's correction "
+        f"if all are as small, so a true claim may go without support."
     ]
 
 
 def _preface(study: dict[str, Any]) -> str:
-    how = study["statistics"]
+    how, unit = study["statistics"], units.word(study["statistics"])
     return (
         f"Each claim is checked in the mean CCC over the targets (on classes: their mean recall, "
-        f"UA), paired by video and seed: "
+        f"UA), paired by {unit} and seed: "
         f"effect with its uncorrected {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} "
-        f"bootstrap draws of whole videos, p by exchanging fusions video by video, Holm's "
+        f"bootstrap draws of whole {unit}s, p by exchanging fusions {unit} by {unit}, Holm's "
         f"correction over the claims of a corpus. Supported or contradicted: corrected p at most "
         f"{how['alpha']:g} and an interval that agrees. Equality is tested as such, by "
         f"two one-sided tests."

@@ -56,13 +56,14 @@ def measures(scored: Scored, order: list[str], study: dict[str, Any]) -> pd.Data
         values = np.full((4, len(names)), np.nan)
         if seeds:
             sums = scored.stack(fusion, seeds)  # (S, K, V, 3)
-            weight = stats.draw(count, how["draws"], how["seed"])
+            weight = scored.draw(how)
             each = _measured(sums, np.ones((1, count)))[..., 0]  # (M, S)
             drawn = _measured(sums, weight).mean(axis=1)  # (M, N)
             spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(len(names), np.nan)
-            ends = stats.interval(drawn, count, how["alpha"])
+            ends = stats.interval(drawn, scored.units, how["alpha"])
             recalls = drawn[[*range(3, len(names)), 1]]  # as targets: the classes, then UA
-            ends[:, 3:] = stats.interval_of_targets(recalls, sums, "recall", how["alpha"])[:, :-1]
+            own = stats.interval_of_targets(recalls, sums, "recall", how["alpha"], scored.unit)
+            ends[:, 3:] = own[:, :-1]
             values = np.stack([each.mean(axis=1), spread, *ends])
         for name, column in zip(names, values.T, strict=True):
             found.append({"corpus": scored.corpus, "partition": scored.partition, "fusion": fusion,

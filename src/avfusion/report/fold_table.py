@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion import stats
+from avfusion import stats, units
 from avfusion.claim_checks import check_claims
 from avfusion.claims import Equivalent, load
 from avfusion.entries import groups
@@ -62,7 +62,8 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
             log.warning("%s", line)
         shown += [f"## {name}", said, *warned, markdown(head, cells)]
         typeset.append(latex(head, cells, said, f"folds-{name}"))
-        head = ["pair", "difference", "p (videos)", "p (folds × seeds)", "pairs won"]
+        p = f"p ({units.word(study['statistics'])}s)"
+        head = ["pair", "difference", p, "p (folds × seeds)", "pairs won"]
         body = [
             [f"{r.fusion} − {r.other}", estimate(r.difference, r.low, r.high), number(r.p),
              number(r.p_runs), f"{r.won} of {r.runs}"]
@@ -97,9 +98,19 @@ def pooled(name: str, folds: list[Scored]) -> Scored:
             }
     videos = [f"{fold.corpus}/{video}" for fold in folds for video in fold.videos]
     missing = [f"{fold.corpus}/{video}" for fold in folds for video in fold.missing]
+    whose = tuple(subject for fold in folds for subject in fold.subjects)
+    unit = None if folds[0].unit is None else units.numbers(whose, {"unit": "subject"})
     notes = {run: note for fold in folds for run, note in fold.notes.items()}
     return replace(
-        folds[0], corpus=name, videos=videos, missing=missing, unlearnt=[], notes=notes, sums=sums
+        folds[0],
+        corpus=name,
+        videos=videos,
+        missing=missing,
+        unlearnt=[],
+        notes=notes,
+        sums=sums,
+        subjects=whose,
+        unit=unit,
     )
 
 
@@ -140,11 +151,13 @@ def paired(whole: Scored, folds: list[Scored], study: dict[str, Any]) -> pd.Data
 
 
 def sign_flips(gaps: np.ndarray, draws: int, seed: int) -> float:
-    """Two-sided p that paired differences (N,) are as likely of either sign.
+    """Two-sided p that paired differences (N,) are as likely of either sign; NaN where one is.
 
     >>> sign_flips(np.array([1.0, 2.0, 3.0, 4.0]), 1000, 0)
     0.125
     """
+    if not np.isfinite(gaps).all():
+        return float("nan")
     swap, exact = stats.exchanges(len(gaps), draws, seed)
     sums = np.abs((1 - 2 * swap) @ gaps) >= abs(gaps.sum()) - 1e-12
     return float(sums.mean() if exact else (1 + sums.sum()) / (1 + len(sums)))
@@ -183,11 +196,12 @@ def _equal(whole: Scored, study: dict[str, Any]) -> list[str]:
 
 def _header(whole: Scored, folds: list[Scored], study: dict[str, Any]) -> str:
     pairs = list(itertools.chain(whole.sums.values()))
+    unit = units.word(study["statistics"])
     return (
         f"{whole.corpus}: {len(folds)} folds ({', '.join(f.corpus for f in folds)}), up to "
         f"{max(map(len, pairs), default=0)} seeds, {len(whole.videos)} {whole.partition} videos, "
         f"protocol {whole.rule.stamp}, mean {whole.rule.metric}. Pooled: over all folds' videos "
-        f"at once, with its {100 * (1 - study['statistics']['alpha']):g}% interval over videos. "
-        f"p (videos) exchanges two fusions video by video; p (folds × seeds) flips the signs of "
+        f"at once, with its {100 * (1 - study['statistics']['alpha']):g}% interval over {unit}s. "
+        f"p ({unit}s) exchanges two fusions {unit} by {unit}; p (folds × seeds) flips the signs of "
         f"the runs' paired differences, which share training videos: read it as a lower end."
     )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion import units
 from avfusion.gates import KINDS, mark, respond, words
 from avfusion.layout import Layout
 from avfusion.report import _text
@@ -35,7 +36,8 @@ def write_gates(study: dict[str, Any], layout: Layout) -> None:
         said = (
             f"{corpus}: the chance that a gate's weight is larger in a clip of a planted span than "
             f"in a clean clip (AUROC; 0.5 = no response), averaged over seeds, with its "
-            f"{100 * (1 - study['statistics']['alpha']):g}% interval over videos."
+            f"{100 * (1 - study['statistics']['alpha']):g}% interval over "
+            f"{units.word(study['statistics'])}s."
         )
         cells = [
             [r.fusion, words(r.gate), f"{r.kind} ({r.modality})",
@@ -53,7 +55,7 @@ def gate_table(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFra
     """A row a fusion, gate, modality and kind of span (and `any` kind): AUROC and its interval."""
     truth = layout.truth(corpus)
     spans = pd.read_parquet(truth) if truth.is_file() else pd.DataFrame()
-    rows = []
+    rows, how = [], study["statistics"]
     for fusion in study["fusions"] if len(spans) else ():
         paths = [layout.run(corpus, fusion, s) / "gates.parquet" for s in study["seeds"]]
         seeds = [pd.read_parquet(path) for path in paths if path.is_file()]
@@ -62,15 +64,26 @@ def gate_table(corpus: str, study: dict[str, Any], layout: Layout) -> pd.DataFra
         own = spans[spans["video"].isin(seeds[0]["video"])].reset_index(drop=True)
         marked = mark(seeds[0], own, study["windows"]["clip_s"])
         video = seeds[0]["video"].to_numpy()
+        whose = _whose(corpus, video, study, layout)
         for gate in (name for name in seeds[0] if name.startswith(KINDS)):
             weights = np.stack([table[gate].to_numpy(float) for table in seeds])
             for modality, kind, numbers in _groups(own):
                 hit = np.isin(marked, numbers)
-                found = respond(weights, hit, marked == -1, video, study["statistics"])
+                found = respond(weights, hit, marked == -1, video, how, whose)
                 rows.append({"corpus": corpus, "fusion": fusion, "gate": gate,
                              "modality": modality, "kind": kind, **vars(found),
                              "seeds": len(seeds)})  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _whose(
+    corpus: str, video: np.ndarray, study: dict[str, Any], layout: Layout
+) -> np.ndarray | None:
+    """The subject's number of each row (R,); None where videos are the units."""
+    if not units.by_subject(study["statistics"]):
+        return None
+    names, place = np.unique(video, return_inverse=True)
+    return units.numbers(units.subjects(corpus, names, layout), study["statistics"])[place]
 
 
 def _groups(spans: pd.DataFrame) -> list[tuple[str, str, np.ndarray]]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from avfusion import __version__
+from avfusion import __version__, units
 from avfusion.layout import Layout
 from avfusion.report import _page_classes, _page_data
 from avfusion.report._absent import left_out
@@ -45,6 +45,7 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         folds=_page_classes.folds(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
+        unit=units.word(study["statistics"]),
         confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
         origin=plain(origin(study, layout)),
         version=__version__,

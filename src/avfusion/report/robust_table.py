@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion import units
 from avfusion.corruptions import describe, find
 from avfusion.layout import Layout
 from avfusion.report import _curves, _text
@@ -98,10 +99,10 @@ def _told(pairs: pd.DataFrame, own: Curves, name: str, study: dict[str, Any]) ->
     told = rows[rows["told_apart"].astype(bool)]
     if not len(told):
         text = f"None of {len(rows)} pairs can be told apart by what it loses (Holm-corrected p)."
-        least = least_p(len(own.videos), how["draws"])
+        least = least_p(own.units, how["draws"])
         if len(rows) and least * len(rows) > how["alpha"]:
             text += (
-                f" {len(own.videos)} videos are too few for that: the smallest possible p is "
+                f" {own.units} {units.word(how)}s are too few for that: the smallest possible p is "
                 f"{least:.3f}, before correction."
             )
         return text
@@ -121,6 +122,7 @@ def _header(own: Curves, study: dict[str, Any]) -> str:
         f"{own.corpus}, protocol {own.rule.stamp}, {own.partition} partition, {len(own.videos)} "
         f"videos: mean CCC of {and_list(list(own.names))} with one modality "
         f"corrupted at test time, the same draw for every run; averaged over seeds. Brackets: "
-        f"{100 * (1 - how['alpha']):g}% interval over videos ({how['draws']:,} bootstrap draws). "
-        f"Loss: CCC on whole input minus the curve's mean over its levels (trapezoids)."
+        f"{100 * (1 - how['alpha']):g}% interval over {units.word(how)}s "
+        f"({how['draws']:,} bootstrap draws). Loss: CCC on whole input minus the "
+        f"curve's mean over its levels (trapezoids)."
     )
