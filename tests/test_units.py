@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from avfusion import stats, units
+from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.paired import How, difference, trend
 from avfusion.report._part import read_part
@@ -127,4 +128,7 @@ def test_a_video_of_nobody_named_is_a_subject_of_its_own(tmp_path):
     )
     names = units.subjects("toy", ["a", "b", "c"], layout)
     assert len(set(names)) == 3
+    write_table(pd.DataFrame({"video": ["a"], "subject": [None]}), layout.manifest("toy"))
+    with pytest.raises(AvfError, match="no subject is named"):
+        units.subjects("toy", ["a"], layout, {"unit": "subject"})
     assert names[0] == "ann"

@@ -10,13 +10,23 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 
 
-def subjects(corpus: str, videos: Sequence[str], layout: Layout) -> list[str]:
-    """Who is seen in each video, as the manifest says; a video of nobody named is its own."""
+def subjects(
+    corpus: str, videos: Sequence[str], layout: Layout, statistics: dict[str, Any] | None = None
+) -> list[str]:
+    """Who is seen in each video, as the manifest says; a video of nobody named is its own.
+
+    Refuses `unit: subject` where nobody at all is named.
+    """
     path = layout.manifest(corpus)
     if not path.is_file():
         raise AvfError(f"{path}: no such file. Run `avf verify {corpus}`.")
     table = pd.read_parquet(path, columns=["video", "subject"]).set_index("video")
     names = table["subject"].reindex(list(videos))
+    if by_subject(statistics or {}) and names.isna().all():
+        raise AvfError(
+            f"{corpus}: statistics.unit is `subject`, and no subject is named in {path}. "
+            f"Set `unit: video`."
+        )
     return [str(n) if pd.notna(n) else f"{v} alone" for v, n in names.items()]
 
 

@@ -66,7 +66,8 @@ def _seeds(found: dict[str, Any]) -> list[str]:
         if own.get(metric) is not None
     ]
     if len(lines) > 1 and "mean" in row:
-        lines.append(f"mean and sd are of these {len(lines)} seeds; low and high over videos")
+        whose = "videos, or subjects where `statistics.unit` says so"
+        lines.append(f"mean and sd are of these {len(lines)} seeds; low and high over {whose}")
     return lines
 
 

@@ -86,8 +86,9 @@ def read_curves(corpus: str, study: dict[str, Any], layout: Layout) -> Curves | 
     share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()
     absent = {modality: share[f"no_{modality}"].to_dict() for modality in MODALITIES}
     rule = protocol.load(study["headline"])
-    partition, whose = table["partition"].iloc[0], units.subjects(corpus, videos, layout)
-    unit = units.numbers(whose, study["statistics"])
+    how, partition = study["statistics"], table["partition"].iloc[0]
+    whose = units.subjects(corpus, videos, layout, how)
+    unit = units.numbers(whose, how)
     return Curves(corpus, rule, partition, videos, levels, absent, sums, names, unit)
 
 

@@ -114,7 +114,7 @@ def read_scored(
     gone = pd.read_csv(folder / "missing.csv")
     here = gone["partition"] == partition
     missing, unlearnt = (sorted(set(gone.loc[of, "video"].astype(str))) for of in (here, ~here))
-    whose = tuple(units.subjects(corpus, videos, layout)) if videos else ()
+    whose = tuple(units.subjects(corpus, videos, layout, study["statistics"])) if videos else ()
     unit = units.numbers(whose, study["statistics"]) if videos else None
     return Scored(
         corpus, rule, partition, videos, missing, unlearnt, notes, table, names, whose, unit
