@@ -36,6 +36,7 @@ def test_each_fold_tests_every_turn_of_its_session_and_misses_none(study):
 
 def test_classes_have_wa_ua_f1_and_a_recall_each_by_its_name(study):
     found = table(study, "classes")
+    assert set(found["corpus"]) == {"session1", "session2", "by_session"}
     names = {"ua", "wa", "f1", *(f"recall_{name}" for name in CLASSES[7])}
     for (_, fusion), rows in found.groupby(["corpus", "fusion"]):
         assert set(rows["measure"]) == names
@@ -52,8 +53,11 @@ def test_folds_are_pooled_and_paired_over_folds_and_seeds(study):
     assert set(pooled.index) == set(FUSIONS)
     assert (pooled["folds"] == 2).all()
     assert (pooled["corpus"] == "by_session").all()
-    both = table(study, "classes").query("measure == 'ua'").groupby("fusion")["videos"].sum()
+    each = table(study, "classes").query("measure == 'ua'")
+    both = each[each["corpus"] != "by_session"].groupby("fusion")["videos"].sum()
     assert pooled["videos"].to_dict() == both.to_dict()
+    whole = each[each["corpus"] == "by_session"].set_index("fusion")["mean"]
+    assert whole.to_dict() == pytest.approx(pooled["pooled"].to_dict(), abs=1e-4)
     (pair,) = found.query("table == 'pairs'").to_dict("records")
     assert {pair["fusion"], pair["other"]} == set(FUSIONS)
     assert pair["runs"] == 2 * len(SEEDS)

@@ -167,3 +167,16 @@ def test_every_option_that_a_row_names_is_one_of_its_corpus():
             found, why = meant(row.corpus, task, row.corpus_options, {"corpora": corpora})
             assert (len(found), why) == (len(folds), "")
             Study(corpora={n: {"root": "d", **c} for n, c in corpora.items()}, fusions=FUSIONS)
+
+
+def test_the_shared_arrays_are_the_papers_folds_and_four_of_them_are_not():
+    asked = {"classes": 7, "folds": "random", "fold": [1, 2, 3, 4, 5]}
+    own = {
+        f"fold{k}": {"is": "iemocap_arrays", "root": "x", "task": "classes", "options": {"fold": k}}
+        for k in range(1, 6)
+    }
+    assert meant("iemocap", "classes", asked, study(**own)) == (list(own), "")
+    own.pop("fold3")
+    found, why = meant("iemocap", "classes", asked, study(**own))
+    assert found == []
+    assert "no group of iemocap" in why

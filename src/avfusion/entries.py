@@ -12,6 +12,12 @@ def kind_of(entry: str, study: dict[str, Any]) -> str:
     return study["corpora"][entry].get("is") or entry
 
 
+def kinds_of(entry: str, study: dict[str, Any]) -> tuple[str, ...]:
+    """The class of an entry, and that of which it is another form (`also`)."""
+    kind = kind_of(entry, study)
+    return kind, *_also(kind)[:1]
+
+
 def groups(study: dict[str, Any]) -> dict[str, list[str]]:
     """Splits of several folds: name -> entries of `corpora`, in the study's order."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -34,7 +40,7 @@ def meant(
     options: of the corpus' class, given or by default; a list is met by a group of folds that has
     each of its values, such as `{"folds": "random", "fold": [1, 2, 3, 4, 5]}`.
     """
-    every = [name for name in study["corpora"] if kind_of(name, study) == kind]
+    every = [name for name in study["corpora"] if kind in kinds_of(name, study)]
     if not every:
         return [], f"corpus {kind} is not in the study"
     right = [name for name in every if task_of(name, study) == task]
@@ -60,7 +66,15 @@ def _option(entry: str, key: str, study: dict[str, Any]) -> Any:
     given, kind = study["corpora"][entry].get("options", {}), kind_of(entry, study)
     if key in given or kind not in corpora.names():
         return given.get(key)
+    also = _also(kind)
+    if also and key in also[1]:
+        return also[1][key]
     return ast.literal_eval(corpora.options(kind).get(key, "None"))
+
+
+def _also(kind: str) -> tuple[Any, ...]:
+    """Class and options of what a corpus is another form of; () for most."""
+    return (corpora.constant(kind, "also") or ()) if kind in corpora.names() else ()
 
 
 def _among(value: Any, wanted: Any) -> bool:

@@ -42,6 +42,7 @@ class IemocapArrays(Corpus):
 
     name = "iemocap_arrays"
     media = False
+    also = ("iemocap", {"folds": "random", "classes": 7})  # whose numbers it may stand beside
     targets = ()
     delay_s: ClassVar[dict[str, float]] = {}
     rating_hz = 0.0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.entries import kind_of
+from avfusion.entries import kinds_of
 from avfusion.layout import Layout
 from avfusion.published import COMPARED
 from avfusion.report import published_table
@@ -53,7 +53,9 @@ def _published(table: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
     """Numbers with a counterpart; those on the study's corpora that lack one; how many others."""
     table = table.assign(**{c: table[c].fillna("") for c in ("fusion", "why", "corruption")})
     met = table["verdict"] != "not run"
-    here = table["corpus"].isin([kind_of(name, study) for name in study["corpora"]])
+    here = table["corpus"].isin(
+        [kind for name in study["corpora"] for kind in kinds_of(name, study)]
+    )
     open_ = here & ~met & table["metric"].isin(COMPARED) & table["fusion"].ne("")
     others = table[~met & ~open_]
     return {

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 from avfusion import stats
+from avfusion.entries import groups
 from avfusion.layout import Layout
 from avfusion.report import _text
-from avfusion.report._estimate import Scored
+from avfusion.report._estimate import Scored, estimates, ranking
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown
+from avfusion.report.fold_table import in_several, pooled
 
 MEASURES = {"ua": "UA", "wa": "WA", "f1": "macro F1"}
 NAMES = (
@@ -28,22 +30,33 @@ def write_classes(parts: list[Part], study: dict[str, Any], layout: Layout) -> N
             path.unlink()
         return
     shown, typeset, rows = [NAMES], [], []
-    for part in parts:
-        table = measures(part.scored, part.order, study)
+    whole = [(part.scored, part.order) for part in parts]
+    for scored, order in whole + splits([part.scored for part in parts], study):
+        table = measures(scored, order, study)
         rows.append(table)
-        scored = part.scored
         said = f"{scored.corpus}, {scored.partition} partition, {len(scored.videos)} videos."
         head = ["fusion", *MEASURES.values()]
-        cells = [_cells(table, name) for name in part.order]
+        cells = [_cells(table, name) for name in order]
         shown += [f"## {scored.corpus}", said, markdown(head, cells)]
         head = ["fusion", *scored.names]
-        cells = [_cells(table, name, [f"recall_{c}" for c in scored.names]) for name in part.order]
+        cells = [_cells(table, name, [f"recall_{c}" for c in scored.names]) for name in order]
         shown += ["Recall of each class.", markdown(head, cells)]
-        typeset.append(latex(["fusion", *MEASURES.values()], [_cells(table, n) for n in part.order],
+        typeset.append(latex(["fusion", *MEASURES.values()], [_cells(table, n) for n in order],
                              f"{said} {NAMES}", f"classes-{scored.corpus}"))  # fmt: skip
     _text.write_csv(layout.tables / "classes.csv", pd.concat(rows, ignore_index=True))
     _text.write_page(layout.tables / "classes.md", "Classes", shown)
     _text.write_text(layout.tables / "classes.tex", "\n".join(typeset))
+
+
+def splits(folds: list[Scored], study: dict[str, Any]) -> list[tuple[Scored, list[str]]]:
+    """The folds of each split as one corpus, with its fusions, best first."""
+    found = []
+    for name, entries in groups(study).items():
+        own = [fold for fold in folds if fold.corpus in entries]
+        if len(own) > 1 and not in_several(own):
+            whole = pooled(name if name not in study["corpora"] else f"{name}_folds", own)
+            found.append((whole, ranking(estimates(whole, study))))
+    return found
 
 
 def measures(scored: Scored, order: list[str], study: dict[str, Any]) -> pd.DataFrame:
