@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from avfusion import faults_of_features, modalities
+from avfusion import faults_of_features, faults_of_values, modalities
 from avfusion.errors import ConfigError
 from avfusion.grids import points
 from avfusion.registry import Registry, corpora, encoders, fusions, near
@@ -57,7 +57,7 @@ def faults(study: "Study", protocols: Path) -> list[str]:
     for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
         found += _entry(f"encoders.{name}", encoders, name, study.encoder_options(name))
         found += _processes(name, study.processes(name))
-    found += faults_of_features.faults(study)
+    found += [*faults_of_features.faults(study), *faults_of_values.faults(study)]
     for name, options in study.fusions.items():
         own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
         found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
