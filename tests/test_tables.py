@@ -240,3 +240,13 @@ def test_a_video_lost_to_training_stands_in_the_header_and_the_first_sentences(t
         "scores.md"
     )
     assert f"Of the videos to learn from, {said}." in found.json("summary")["sentences"]
+
+
+def test_many_that_cannot_be_told_apart_are_one_sentence(tmp_path):
+    plan = Plan(seconds=8, errors=dict.fromkeys(("a", "b", "c", "d", "e"), 0.3), seeds=(0,))
+    found = Results(tmp_path, plan)
+    (said,) = [s for s in found.json("summary")["sentences"] if "told apart" in s]
+    best = found.csv("scores").query("protocol == 'pooled' and target == 'mean'").iloc[0]["fusion"]
+    assert said.startswith(f"{best} cannot be told apart from ")
+    assert all(f"{name} (" in said for name in {"a", "b", "c", "d", "e"} - {best})
+    assert "the mean over 1 seed and its 95% interval" in found.text("scores.md")

@@ -45,10 +45,11 @@ def header(scored: Scored, study: dict[str, Any]) -> str:
     runs = [len(s) for s in scored.sums.values()] or [0]
     seeds = f"{runs[0]}" if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)}"
     share = f"{100 * (1 - how['alpha']):g}%"
+    spread = "" if seeds == "1" else "s ± its standard deviation over seeds,"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition: "
         f"{len(scored.videos)} videos scored, {_missing(scored)}; {_metric(scored)} as the "
-        f"mean over {seeds} seeds ± its standard deviation over seeds, and its {share} interval "
+        f"mean over {seeds} seed{spread} and its {share} interval "
         f"over {unit}s in brackets (expanded percentiles of {how['draws']:,} bootstrap draws of "
         f"whole {unit}s, the same draws for every fusion)."
     )
@@ -138,9 +139,17 @@ def findings(
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
         ]
         said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)}).")
-    for r in tied.itertuples():
-        said.append(r.verdict)
-    return said
+    return said + (_alike(best.fusion, tied, study) if len(tied) > 3 else list(tied["verdict"]))
+
+
+def _alike(best: str, tied: pd.DataFrame, study: dict[str, Any]) -> list[str]:
+    """Many that cannot be told apart from the best, in one sentence."""
+    parts = [f"{r.other} ({estimate(r.difference, r.low, r.high)})" for r in tied.itertuples()]
+    share = f"{100 * (1 - study['statistics']['alpha']):g}%"
+    return [
+        f"{best} cannot be told apart from {and_list(parts)}: differences with uncorrected {share} "
+        f"intervals, each Holm's p ≥ {tied['p_holm'].min():.3f}."
+    ]
 
 
 def short_verdict(row: Any) -> str:
