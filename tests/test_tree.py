@@ -151,6 +151,21 @@ def test_two_trees_are_compared_without_their_files(root, tmp_path):
         list(compare(tmp_path / "here.parquet", root / "top.txt"))
 
 
+def test_files_that_were_listed_by_size_alone_are_compared_by_size(root, tmp_path):
+    def listed(name):
+        read(root, wanted=lambda folder: folder != "a").write(tmp_path / name)
+        return tmp_path / name
+
+    here = listed("here.parquet")
+    (root / "a" / "1.txt").write_text("ONE")  # of the same size
+    assert list(compare(here, listed("same.parquet")))[:2] == [
+        "5 files are the same (2 of them by size alone).",
+        "0 differ.",
+    ]
+    (root / "a" / "1.txt").write_text("longer")
+    assert "1 differ: a/1.txt" in compare(here, listed("other.parquet"))
+
+
 def test_two_links_to_one_folder_are_two_folders_whichever_is_listed_first(root, tmp_path):
     (tmp_path / "there" / "deep").mkdir(parents=True)
     (tmp_path / "there" / "deep" / "7.txt").write_text("seven")
