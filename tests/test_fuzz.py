@@ -8,52 +8,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avfusion.corpora._affwild2_tree import read_template
-from avfusion.corpora._audformat import read_database
 from avfusion.corpora._elan import read_eaf
 from avfusion.corpora._own_ratings import read_ratings
 from avfusion.corpora._recola_files import read_arff, read_bare
 from avfusion.corpora.fatigue import Fatigue
 from avfusion.corpora.own import Own
-from avfusion.errors import AvfError
 from miniatures import own, verify
-
-TARGETS = ("valence", "arousal")
-ODD = [
-    "",
-    " ",
-    "nan",
-    "?",
-    "inf",
-    "-inf",
-    "1e400",
-    "1e18",
-    "-1",
-    "0x1",
-    "1_0",
-    "٣",
-    "0,1",
-    "a\x00b",
-]
-CELL = st.one_of(
-    st.floats(-2, 20).map(lambda x: f"{x:.3f}"), st.sampled_from(ODD), st.text(max_size=5)
-)
-PLAIN = CELL.filter(
-    lambda text: not set(text) & set('\n\r",;\t\x00\x1c\x1d\x1e\x85\u2028\u2029\x0b\x0c')
-)
-ROW = st.lists(PLAIN, min_size=0, max_size=6)
-few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-
-
-def told(faults: list[str], name: str) -> set[int]:
-    """Lines that faults name; each names the file first."""
-    assert all(fault.startswith(name) for fault in faults), faults
-    places = [fault.removeprefix(f"{name}:").split(":")[0] for fault in faults]
-    return {int(place) for place in places if place.isdecimal()}
+from odd_texts import NAMES, NUMBER, ROW, TARGETS, few, read_or_refusal, told
 
 
 def lines_of(rows: list[list[str]], mark: str) -> tuple[list[str], list[int]]:
@@ -129,10 +94,6 @@ def test_a_row_of_a_fatigue_manifest_is_read_or_told_with_its_line(rows):
         corpus.gold()
 
 
-NAMES = st.sampled_from(["a.mp4", "b.mp4", "../c.mp4", "", "/d.mp4", "e\\f.mp4", "."])
-NUMBER = st.sampled_from(["0", "1", "5.5", "1e9", "1e300", "-3", "x", "", "nan"])
-
-
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["s1", "s2", "s3", ""]), NUMBER, NUMBER, NUMBER)))
 @few
 def test_verifying_any_fatigue_manifest_ends_in_checks(rows):
@@ -166,70 +127,6 @@ def test_verifying_any_own_manifest_ends_in_checks(rows):
         code, checks = verify("own", root, {}, Path(folder) / "results")
     assert code == 1
     assert checks["verdict"].isin(["PASS", "WARN", "FAIL"]).all()
-
-
-ANY = st.one_of(st.none(), st.booleans(), st.floats(), st.lists(st.text(max_size=3), max_size=2))
-ANY |= st.sampled_from([*TARGETS, "dev", "s", "x"])
-
-
-def near(**parts):
-    """A mapping of these parts, or of some of them, or something else altogether."""
-    return st.one_of(ANY, *3 * [st.fixed_dictionaries({}, optional=parts)])
-
-
-COLUMNS = near(
-    valence=near(scheme_id=ANY), file=near(scheme_id=ANY), arousal=ANY, speaker=ANY, partition=ANY
-)
-HEADER = st.fixed_dictionaries(
-    {"tables": near(t=near(split_id=ANY, columns=COLUMNS), u=ANY)},
-    optional={"splits": near(s=near(type=ANY), dev=ANY), "avfusion": near(segments=ANY)},
-)
-TABLE = st.lists(
-    st.tuples(NAMES, st.sampled_from(["0 days", "", "x", "1", "0 days 00:00:01"]), NUMBER, CELL),
-    max_size=5,
-)
-
-
-@given(HEADER, TABLE)
-@few
-def test_any_audformat_database_is_read_or_refused_by_file(header, rows):
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "db.yaml").write_text(yaml.safe_dump(header))
-        lines = [",".join([a, b, c, d.replace("\n", " ")]) for a, b, c, d in rows]
-        text = "\n".join(["file,start,end,valence", *lines])
-        (Path(folder) / "db.t.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
-        found = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
-    said = [found] if isinstance(found, str) else found.faults + found.sheet.faults
-    assert all("db." in line for line in said)
-
-
-USUAL = {
-    "tables": {"t": {"columns": {"valence": {"scheme_id": "valence"}, "speaker": {}}}},
-    "avfusion": {"segments": "instants"},
-}
-
-
-@given(st.lists(st.tuples(st.sampled_from(["0 days", "1 days", "", "x", "7"]), PLAIN), max_size=6))
-@few
-def test_a_row_of_an_audformat_table_is_read_or_told_with_its_line(rows):
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "db.yaml").write_text(yaml.safe_dump(USUAL))
-        lines = ["file,start,valence,speaker", *(f"a.mp4,{at},{cell},ann" for at, cell in rows)]
-        raw = "\n".join(lines).encode("utf-8", "surrogatepass")
-        (Path(folder) / "db.t.csv").write_bytes(raw)
-        found = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
-    if isinstance(found, str):
-        assert "db.t.csv" in found
-    else:
-        assert len(found.gold) + len(told(found.faults, "db.t.csv")) == len(rows)
-
-
-def read_or_refusal(read):
-    """What is read, or the words of its refusal."""
-    try:
-        return read()
-    except AvfError as error:
-        return str(error)
 
 
 @given(st.lists(st.text(st.sampled_from("0123456789/.,jpg abc-"), max_size=24), max_size=8))

@@ -72,6 +72,10 @@ FAULTS = {
     "a segment that ends before it begins": Fault(
         line(MANIFEST, 3, "s01_v1.mp4,s01,8,4,6"), "manifest lines", "manifest.csv:3: 8 … 4 s"
     ),
+    "times in milliseconds": Fault(
+        line(MANIFEST, 3, "s01_v1.mp4,s01,5,800000,6"), "manifest lines",
+        "manifest.csv:3: it ends at 800000 s",
+    ),
     "a path out of the folder": Fault(
         line(MANIFEST, 3, "../s01_v1.mp4,s01,5,8,6"), "manifest lines", "manifest.csv:3: '../s01",
     ),

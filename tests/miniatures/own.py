@@ -178,6 +178,11 @@ FAULTS = {
     "a word in an ELAN tier": Fault(
         _edit_eaf(">0.08<", ">calm<"), "rating lines", "tier arousal: 'calm' is no number"
     ),
+    "an ELAN tier that takes its times from another": Fault(
+        _edit_eaf("<ANNOTATION><ALIGNABLE", '<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r"'
+                  ' ANNOTATION_REF="a2"></REF_ANNOTATION></ANNOTATION>\n<ANNOTATION><ALIGNABLE'),
+        "rating lines", "tier valence: an annotation without times of its own",
+    ),
     "an ELAN annotation without time": Fault(
         _edit_eaf(' TIME_VALUE="3500"', ""), "rating lines", "without a place in time"
     ),

@@ -1,0 +1,36 @@
+"""What hypothesis writes into annotation files, and how what is told of them is counted."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from avfusion.errors import AvfError
+
+TARGETS = ("valence", "arousal")
+ODD = "| |nan|?|inf|-inf|1e400|1e18|-1|0x1|1_0|٣|0,1|a\x00b".split("|")
+CELL = st.one_of(
+    st.floats(-2, 20).map(lambda x: f"{x:.3f}"), st.sampled_from(ODD), st.text(max_size=5)
+)
+PLAIN = CELL.filter(
+    lambda text: not set(text) & set('\n\r",;\t\x00\x1c\x1d\x1e\x85\u2028\u2029\x0b\x0c')
+)
+ROW = st.lists(PLAIN, min_size=0, max_size=6)
+few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+
+
+def told(faults: list[str], name: str) -> set[int]:
+    """Lines that faults name; each names the file first."""
+    assert all(fault.startswith(name) for fault in faults), faults
+    places = [fault.removeprefix(f"{name}:").split(":")[0] for fault in faults]
+    return {int(place) for place in places if place.isdecimal()}
+
+
+NAMES = st.sampled_from(["a.mp4", "b.mp4", "../c.mp4", "", "/d.mp4", "e\\f.mp4", "."])
+NUMBER = st.sampled_from(["0", "1", "5.5", "1e9", "1e300", "-3", "x", "", "nan"])
+
+
+def read_or_refusal(read):
+    """What is read, or the words of its refusal."""
+    try:
+        return read()
+    except AvfError as error:
+        return str(error)
