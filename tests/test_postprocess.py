@@ -100,7 +100,7 @@ def test_a_video_of_another_partition_is_refused():
 def test_without_a_fit_the_rule_is_refused_rather_than_left_out():
     time_s, g = curve(0)
     table = pd.DataFrame({"time_s": time_s, "valence": g})
-    with pytest.raises(ConfigError, match="Give the study another headline"):
+    with pytest.raises(ConfigError, match="which fit it"):
         protocol.apply(protocol.load(RULE), table, table, {}, RATED)
 
 

@@ -132,7 +132,7 @@ def apply(
     """
     if protocol.postprocess and post is None:
         name = f"Protocol {protocol.name!r} is fitted to traces of train, which are not here."
-        raise ConfigError(f"{name} Give the study another headline; this can stand beside it.")
+        raise ConfigError(f"{name} Score it with `avf score` or `avf robust`, which fit it.")
     pairs = {}
     zero = rating.outward(0.0)
     time_s = gold["time_s"].to_numpy(float)
