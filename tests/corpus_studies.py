@@ -27,6 +27,7 @@ THREE = {"modalities": ["audio", "video", "text"], "width": 8, "heads": 2}
 SESSIONS = range(1, 4)
 FOLDS = {"fold1": "s01", "fold2": "s02"}
 WORDS = ("zarvolin", "quembrado", "ulthrik", "pexandor", "vrintasse", "mokulide", "sharbent")
+BROKEN = "clips/fay.mp4"
 SAID = {"own": WORDS, "iemocap": ("excuse", "laughter")}  # words that only transcripts have
 RECORDINGS = ("train_1", "train_2", "train_3", "dev_1", "dev_2")
 
@@ -83,14 +84,16 @@ STUDIES = {
 
 
 def own_with_words(root: Path) -> None:
-    """Own clips with a transcript each, of words that stand nowhere else."""
+    """Own clips with a transcript each, of words that stand nowhere else; one film is broken."""
     own.build(root)
+    (root / BROKEN).write_bytes((root / "clips/ben.mp4").read_bytes()[:2000])
     head, *rows = (root / own.MANIFEST).read_text().splitlines()
     (root / "said").mkdir()
     for k in range(len(rows)):
         said = [f"{w},{0.4 * at:.1f},{0.4 * at + 0.3:.1f}" for at, w in enumerate(WORDS)]
         (root / f"said/{k}.csv").write_text("\n".join(["word,start_s,end_s", *said[k:]]) + "\n")
     rows = [f"{row},said/{k}.csv" for k, row in enumerate(rows)]
+    rows.append(f"{BROKEN},fay,train,ratings/ben.parquet,,,said/0.csv")
     (root / own.MANIFEST).write_text("\n".join([f"{head},transcript", *rows]) + "\n")
 
 

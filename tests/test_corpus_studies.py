@@ -195,3 +195,12 @@ def test_the_delay_is_looked_for_where_it_is_asked_for_and_leaves_the_study_as_i
         assert rows["best"].sum() == 1
     assert copy.jobs("delays", options=OPTIONS) == {}
     assert copy.jobs("all", options=OPTIONS) == {}
+
+
+def test_a_broken_film_is_missing_by_its_path_in_the_corpus_and_nothing_else_is(finished):
+    copy = finished("own")
+    missing = pd.read_csv(lay(copy).scores("my_clips") / "missing.csv")
+    (row,) = missing.to_dict("records")
+    assert (row["video"], row["partition"], row["stage"]) == ("clips__fay", "train", "media")
+    assert row["reason"].startswith(studies.BROKEN)
+    assert "clips__fay" in (copy.folder / "results/report.html").read_text()

@@ -14,6 +14,7 @@ from avfusion.encoders._records import Records, identity, remark
 from avfusion.errors import AvfError, of_place
 from avfusion.features import INDEX, clip_ends, write_features
 from avfusion.layout import Layout
+from avfusion.places import below
 from avfusion.registry import encoders
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.twins import share_features
@@ -118,7 +119,8 @@ class Job:
             unforeseen = not isinstance(error, AvfError)
             log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
             command = f"avf encode {self.corpus} {self.own['encoder']}"
-            return _failed(entry.video, f"{entry.video}: {error} After mending, run `{command}`.")
+            said = below(self.own.get("root", ""), str(error))
+            return _failed(entry.video, f"{entry.video}: {said} After mending, run `{command}`.")
 
     def open(self, video: str) -> Any:
         """What the encoder is given of one video: a `MediaRecord`, or for text a `Transcript`."""

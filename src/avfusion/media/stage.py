@@ -16,6 +16,7 @@ from avfusion.media.apart import read_apart
 from avfusion.media.person import Person, span_s
 from avfusion.media.rows import ROWS, row_record
 from avfusion.media.store import remove_halves
+from avfusion.places import below
 from avfusion.shards import deal, shard_path, write_table
 from avfusion.source import fingerprint
 from avfusion.twins import share_record
@@ -91,7 +92,7 @@ def _row(
         meta["seconds"] = time.monotonic() - began
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record would pass for this one
-        reason = f"{reason} Then run `avf verify {corpus}` and `avf media {corpus}`."
+        reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,
         "video": video.video,
