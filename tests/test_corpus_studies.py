@@ -56,7 +56,7 @@ def pairs(study, copy, fusion, target):
         yield time_s, met(copy, entry, fusion, target, video, time_s, delay_s[target]), gold
 
 
-@pytest.mark.parametrize("study", ["recola", "fatigue", "own"])
+@pytest.mark.parametrize("study", ["affwild2", "recola", "fatigue", "own"])
 def test_a_finished_study_has_its_tables_and_page_and_nothing_left_to_do(finished, study):
     copy = finished(study)
     for name in ("tables/scores.csv", "tables/comparisons.csv", "report.html"):
@@ -204,3 +204,17 @@ def test_a_broken_film_is_missing_by_its_path_in_the_corpus_and_nothing_else_is(
     assert (row["video"], row["partition"], row["stage"]) == ("clips__fay", "train", "media")
     assert row["reason"].startswith(studies.BROKEN)
     assert "clips__fay" in (copy.folder / "results/report.html").read_text()
+
+
+def test_the_table_of_fatigue_says_by_how_many_levels_it_is_off(finished):
+    copy = finished("fatigue")
+    table = pd.read_csv(copy.folder / "results/tables/scores.csv")
+    page = (copy.folder / "results/tables/scores.md").read_text()
+    for entry in studies.FOLDS:
+        own = table[(table["corpus"] == entry) & (table["protocol"] == "pooled")]
+        for fusion in ("concat", "ca"):
+            row = own[(own["fusion"] == fusion) & (own["target"] == "fatigue")].iloc[0]
+            scored = scores(copy, entry).loc["pooled", fusion, "fatigue"]
+            assert row["mae"] == pytest.approx(scored["mae"], abs=1e-5)
+            assert f"{fusion} {scored['mae']:.2f}" in page
+    assert "Mean absolute error on the scale of 0 to 10: " in page

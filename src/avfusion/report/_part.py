@@ -48,7 +48,8 @@ class Part:
 def read_part(corpus: str, study: dict[str, Any], layout: Layout) -> Part:
     """Estimates of a scored corpus, on test where it is rated, else on validation."""
     study = scoped(study, corpus)
-    partition = _estimate.reported_partition(_estimate.read_scores(corpus, layout))
+    runs = _estimate.read_scores(corpus, layout)
+    partition = _estimate.reported_partition(runs)
     rules = _estimate.read_rules(corpus, study, layout)
     tables, validation = [], []
     for rule in rules:
@@ -59,4 +60,27 @@ def read_part(corpus: str, study: dict[str, Any], layout: Layout) -> Part:
         if rule.name == study["headline"]:
             first, headline = scored, tables[-1]
     pairs = _estimate.comparisons(first, study, _estimate.ranking(headline))
-    return Part(first, rules, pd.concat(tables), pd.concat(validation), headline, pairs)
+    whole = _with_errors(pd.concat(tables), runs, partition)
+    others = _with_errors(pd.concat(validation), runs, "validation")
+    return Part(first, rules, whole, others, headline, pairs)
+
+
+def error_words(part: Part, layout: Layout) -> list[str]:
+    """How far off predictions are, where the corpus has a unit of its own; one sentence or none."""
+    rating = _estimate.read_rating(part.scored.corpus, layout)
+    if rating.plain or "mae" not in part.scores:
+        return []
+    rows = part.scores[part.scores["protocol"] == part.scored.rule.name].set_index("fusion")
+    mean = rows.loc[rows["target"] == "mean", "mae"].dropna()
+    said = ", ".join(f"{name} {mean[name]:.2f}" for name in part.order if name in mean)
+    scale = f"{rating.low:g} to {rating.high:g}"
+    return [f"Mean absolute error on the scale of {scale}: {said}."] if said else []
+
+
+def _with_errors(table: pd.DataFrame, runs: pd.DataFrame, partition: str) -> pd.DataFrame:
+    """Columns `mae, rmse`: each run's error in the corpus' unit, the mean over seeds."""
+    if "mae" not in runs:  # of classes there is none
+        return table
+    keys = ["protocol", "fusion", "target"]
+    own = runs[runs["partition"] == partition].groupby(keys)[["mae", "rmse"]].mean()
+    return table.join(own, keys)

@@ -12,7 +12,7 @@ from avfusion.protocol import scoped
 from avfusion.report import _estimate, _text, _words
 from avfusion.report._absent import absences
 from avfusion.report._fig_read import printed
-from avfusion.report._part import Part, read_part
+from avfusion.report._part import Part, error_words, read_part
 from avfusion.report._text import estimate, latex, markdown, number
 from avfusion.report.claims_table import write_claims
 from avfusion.report.class_table import write_classes
@@ -64,6 +64,7 @@ def _write_scores(
         words = list(printed(part.scored.names).values())
         head = ["fusion", *(f"{word} {part.scored.rule.metric}" for word in words)]
         shown += [f"## {corpus}", said, markdown(head, cells)]
+        shown += error_words(part, layout)
         shown += _words.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
         head = ["fusion", f"{words[0]} {part.scored.rule.metric}", "interval", *words[1:]]
         cells = [_slim_cells(part, name, study) for name in part.order]
