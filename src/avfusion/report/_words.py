@@ -139,10 +139,10 @@ def findings(
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
         ]
         said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)}).")
-    return said + (_alike(best.fusion, tied, study) if len(tied) > 3 else list(tied["verdict"]))
+    return said + (_not_apart(best.fusion, tied, study) if len(tied) > 3 else list(tied["verdict"]))
 
 
-def _alike(best: str, tied: pd.DataFrame, study: dict[str, Any]) -> list[str]:
+def _not_apart(best: str, tied: pd.DataFrame, study: dict[str, Any]) -> list[str]:
     """Many that cannot be told apart from the best, in one sentence."""
     parts = [f"{r.other} ({estimate(r.difference, r.low, r.high)})" for r in tied.itertuples()]
     share = f"{100 * (1 - study['statistics']['alpha']):g}%"
