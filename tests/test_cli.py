@@ -21,6 +21,7 @@ from avfusion import cli
         (["choose", "demo", "jac"], "lists no fusion 'jac', only: "),
         (["robust", "dmeo"], "lists no corpus 'dmeo', only: demo"),
         (["submit", "demo", "jac"], "lists no fusion 'jac', only: "),
+        (["robust", "demo", "--results", "nowhere"], "no such file. Run `avf verify demo`"),
         (["index", "nowhere"], "no complete set of shards"),
     ],
 )

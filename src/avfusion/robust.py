@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.errors import AvfError
+from avfusion.errors import AvfError, CorpusError
 from avfusion.layout import Layout
 from avfusion.rating import Rating
 from avfusion.robust_predict import predict
 from avfusion.robust_sums import case_sums
 from avfusion.runs import failure, predicts
-from avfusion.shards import write_table
+from avfusion.shards import read_table, write_table
 from avfusion.whole import write_text
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,11 @@ def write_part(corpus: str, shard: tuple[int, int], study: dict[str, Any], layou
 
 def reported_partition(corpus: str, layout: Layout) -> str:
     """`test`, or `validation` where this copy of the corpus has no test ratings."""
-    manifest = pd.read_parquet(layout.manifest(corpus), columns=["video", "partition"])
-    rated = pd.read_parquet(layout.gold(corpus))
+    for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
+        if not path.is_file():
+            raise CorpusError(f"{path}: no such file. Run `avf verify {corpus}`.")
+    manifest = read_table(layout.manifest(corpus), columns=["video", "partition"])
+    rated = read_table(layout.gold(corpus))
     rated = rated.dropna(subset=list(_rating(corpus, layout).names), how="all")
     found = set(manifest.loc[manifest["video"].isin(rated["video"]), "partition"])
     return "validation" if "validation" in found and "test" not in found else "test"

@@ -133,7 +133,8 @@ def _sample(corpus: "AffWild2") -> Iterator[Check]:
     folders = [folder for found in corpus.parts.faces.values() for folder in found]
     rng, wrong = np.random.default_rng(0), []
     picked = rng.choice(len(folders), _SAMPLE) if folders else []
-    for path in sorted({_one(folders[at], rng) for at in picked}):
+    paths = sorted({_one(folders[at], rng) for at in picked})
+    for path in paths:
         image = cv2.imread(str(corpus.root / path))
         if image is None or image.shape[:2] != (_SIDE_PX, _SIDE_PX):
             size = "not a picture" if image is None else "{1} x {0} px".format(*image.shape)
@@ -142,7 +143,7 @@ def _sample(corpus: "AffWild2") -> Iterator[Check]:
         "image sample",
         not wrong,
         f"{_SIDE_PX} x {_SIDE_PX} px JPEGs",
-        listed(wrong) or f"{_SAMPLE} looked at",
+        listed(wrong) or f"{len(paths)} looked at",
         f"{_UNPACK} The folder `cropped` holds other sizes; cropped_aligned is what is needed.",
         verdict="WARN",
         certainty=READ,
