@@ -9,7 +9,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.paired import How, difference, trend
 from avfusion.report._part import read_part
-from avfusion.report._words import caveats, comparison_header
+from avfusion.report._words import _other_trainings, caveats, comparison_header
 from avfusion.score import score_corpus
 from avfusion.shards import write_table
 from synthetic_results import Plan, write_results
@@ -118,6 +118,22 @@ def test_points_are_the_same_by_subject_and_intervals_are_not(shared):
         value = "mean" if name == "scores" else "difference"
         assert tables[0][value].to_list() == tables[1][value].to_list()
         assert (tables[0]["low"] != tables[1]["low"]).all()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "p", "said"),
+    [
+        (1, [np.nan, np.nan], "one training each"),
+        (3, [0.01, 0.2], "b (p = 0.200)"),
+        (3, [0, 0], ""),
+    ],
+)
+def test_a_lead_that_seeds_do_not_bear_out_is_said_to_be_of_these_trainings(seeds, p, said):
+    beaten = pd.DataFrame({"other": ["a", "b"], "seeds": seeds, "p_seeds": p})
+    found = " ".join(_other_trainings(beaten, {"statistics": HOW}))
+    assert said in found
+    assert bool(said) == bool(found)
+    assert "a (p" not in found
 
 
 def test_a_video_of_nobody_named_is_a_subject_of_its_own(tmp_path):

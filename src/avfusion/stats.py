@@ -10,7 +10,7 @@ and counted is then the person, with all videos at once (units.py). None: each v
 """
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 MEAN = "mean"
 """The name of the last score, the mean over targets; rankings and claims are in it."""
@@ -197,6 +197,25 @@ def swap_test(
     count = (~smaller).sum(axis=1)
     p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
     return np.where(np.isnan(real), np.nan, p)
+
+
+def seeds_test(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Two-sided p (K + 1,) that scores a, b (S, K + 1) of trainings differ by seed alone.
+
+    Welch's t over seeds (Biometrika 1947), on the videos as they are: it says what `swap_test`
+    cannot, which takes the trainings as they are. One fusion trained twice over, 3 seeds each,
+    may well be told from itself on many videos. NaN with fewer than two seeds.
+    """
+    count = len(a)
+    if count < 2:
+        return np.full(a.shape[1:], np.nan)
+    each = np.stack([a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)]) / count  # (2, K + 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = -np.abs(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(each.sum(axis=0))
+        freedom = each.sum(axis=0) ** 2 * (count - 1) / (each**2).sum(axis=0)
+        p = 2 * stdtr(freedom, t)
+    same = each.sum(axis=0) == 0  # every seed scores alike
+    return np.where(same, np.where(a.mean(axis=0) == b.mean(axis=0), 1.0, 0.0), p)
 
 
 def exchanges(

@@ -173,7 +173,7 @@ def comparisons(scored: Scored, study: dict[str, Any], order: list[str]) -> pd.D
     how = study["statistics"]
     rows = []
     for pair in itertools.combinations(order, 2):
-        nothing = dict.fromkeys(("difference", "low", "high", "p"), np.nan)
+        nothing = dict.fromkeys(("difference", "low", "high", "p", "p_seeds"), np.nan)
         found = [nothing] * len(scored.targets)
         seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
         if seeds and scored.units > 1:
@@ -200,17 +200,21 @@ def comparisons(scored: Scored, study: dict[str, Any], order: list[str]) -> pd.D
 def _compare(
     scored: Scored, pair: tuple[str, ...], seeds: list[int], how: dict[str, Any]
 ) -> list[dict[str, float]]:
-    """Difference, interval and p of one pair on the seeds both have, a dictionary a target."""
+    """Difference, interval and p of one pair on the seeds both have, a dictionary a target.
+
+    p is of these trainings on other videos, p_seeds of other trainings on these videos.
+    """
     pooling, unit = scored.rule.pooling, scored.unit
     a, b = (scored.stack(fusion, seeds) for fusion in pair)
     weight = scored.draw(how)
-    gap = (stats.point(a, pooling) - stats.point(b, pooling)).mean(axis=0)  # (K + 1,)
+    each = stats.point(a, pooling), stats.point(b, pooling)  # (S, K + 1)
+    gap = (each[0] - each[1]).mean(axis=0)  # (K + 1,)
     samples = (stats.targets(a, weight, pooling) - stats.targets(b, weight, pooling)).mean(axis=0)
     low, high = stats.interval_of_targets(samples, a, pooling, how["alpha"], unit)
     p = stats.swap_test(a, b, pooling, how["draws"], how["seed"], unit)
     return [
-        {"difference": d, "low": lo, "high": hi, "p": q}
-        for d, lo, hi, q in zip(gap, low, high, p, strict=True)
+        {"difference": d, "low": lo, "high": hi, "p": q, "p_seeds": r}
+        for d, lo, hi, q, r in zip(gap, low, high, p, stats.seeds_test(*each), strict=True)
     ]
 
 

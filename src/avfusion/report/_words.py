@@ -65,7 +65,9 @@ def comparison_header(scored: Scored, study: dict[str, Any]) -> str:
         f"{scored.rule.metric} with its uncorrected {100 * (1 - how['alpha']):g}% interval "
         f"over {unit}s; p from {exact} exchanges of the two fusions {unit} by {unit}, "
         f"two-sided; Holm's correction over all pairs; told apart = corrected p at most "
-        f"{how['alpha']:g} and an interval without zero."
+        f"{how['alpha']:g} and an interval without zero. p and interval are "
+        f"of these trainings on other {unit}s; p (seeds), Welch's t over seeds, is of other "
+        f"trainings on these videos."
     )
 
 
@@ -139,6 +141,7 @@ def findings(
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
         ]
         said.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)}).")
+        said += _other_trainings(beaten, study)
     return said + (_not_apart(best.fusion, tied, study) if len(tied) > 3 else list(tied["verdict"]))
 
 
@@ -149,6 +152,23 @@ def _not_apart(best: str, tied: pd.DataFrame, study: dict[str, Any]) -> list[str
     return [
         f"{best} cannot be told apart from {and_list(parts)}: differences with uncorrected {share} "
         f"intervals, each Holm's p ≥ {tied['p_holm'].min():.3f}."
+    ]
+
+
+def _other_trainings(beaten: pd.DataFrame, study: dict[str, Any]) -> list[str]:
+    """Of which fusions beaten on these videos other trainings may say otherwise."""
+    if (beaten["seeds"] < 2).all():
+        return ["That is of one training each; what others would score is not known."]
+    weak = beaten[~(beaten["p_seeds"] <= study["statistics"]["alpha"])]
+    if not len(weak):
+        return []
+    named = [
+        f"{r.other} ({p_text(r.p_seeds) if np.isfinite(r.p_seeds) else 'one seed'})"
+        for r in weak.itertuples()
+    ]
+    return [
+        f"That is of these trainings: over seeds, the lead over {and_list(named)} is not sure "
+        f"(Welch's t), and other seeds may turn it."
     ]
 
 

@@ -90,7 +90,8 @@ def _preface(study: dict[str, Any]) -> str:
         f"bootstrap draws of whole {unit}s, p by exchanging fusions {unit} by {unit}, Holm's "
         f"correction over the claims of a corpus. Supported or contradicted: corrected p at most "
         f"{how['alpha']:g} and an interval that agrees. Equality is tested as such, by "
-        f"two one-sided tests."
+        f"two one-sided tests. All of this is of these trainings on other {unit}s; what other "
+        f"seeds would do is in comparisons.csv (p_seeds)."
     )
 
 

@@ -83,7 +83,7 @@ def _write_scores(
 def _write_comparisons(
     parts: list[Part], absent: list[Absence], study: dict[str, Any], layout: Layout
 ) -> None:
-    head = ["pair", "difference", "p", "p (Holm)", "verdict"]
+    head = ["pair", "difference", "p", "p (Holm)", "p (seeds)", "verdict"]
     shown, typeset = [], []
     for part in parts:
         corpus = part.scored.corpus
@@ -162,7 +162,7 @@ def _emphasised(
 
 def _pair_cells(row: Any) -> list[str]:
     size = estimate(row.difference, row.low, row.high)
-    p = [number(row.p), number(row.p_holm)]
+    p = [number(row.p), number(row.p_holm), number(row.p_seeds)]
     return [f"{row.fusion} − {row.other}", size, *p, _words.short_verdict(row)]
 
 
