@@ -144,6 +144,16 @@ def test_encoders_of_recordings_and_of_arrays_are_not_confused(study, features, 
         load({**study, "features": features, "fusions": {"concat": {}}})
 
 
+def test_a_vector_that_the_baseline_would_take_off_whole_is_refused():
+    features = {"audio": ["arrays_mfcc", "arrays_prosody"], "video": ["arrays_video"]}
+    study = {**ARRAYS, "features": features, "fusions": {"concat": {}}}
+    with pytest.raises(ConfigError, match="takes all of it off"):
+        load(study)
+    load({**study, "train": {"baseline": "none"}})
+    own = {**ARRAYS["corpora"]["fold1"], "train": {"baseline": "none"}}
+    load({**study, "corpora": {"fold1": own}})
+
+
 def test_arrays_are_asked_for_classes():
     bare = {"corpora": {"fold1": {"is": "iemocap_arrays", "root": "x"}}}
     features = {"audio": ["arrays_mfcc"], "video": ["arrays_video"]}

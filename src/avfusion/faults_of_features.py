@@ -21,7 +21,8 @@ def faults(study: "Study") -> list[str]:
         for modality, name in listed
         if (own := encoders.constant(name, "modality")) not in (None, modality)
     ]
-    return [*found, *_of_corpora(study, [name for _, name in listed]), *_unrated(study)]
+    names = [name for _, name in listed]
+    return [*found, *_of_corpora(study, names), *_unrated(study), *_taken_off(study, names)]
 
 
 def _of_corpora(study: "Study", listed: list[str]) -> Iterator[str]:
@@ -44,6 +45,17 @@ def _unrated(study: "Study") -> Iterator[str]:
     for name, media in _has_media(study).items():
         if not media and study.corpora[name].task != "classes":
             yield f"corpora.{name} holds arrays with classes alone. Add `task: classes` to it."
+
+
+def _taken_off(study: "Study", listed: list[str]) -> Iterator[str]:
+    """An encoder of one vector a video says nothing once each video's own mean is taken off."""
+    for encoder in (name for name in listed if encoders.constant(name, "constant")):
+        for name, corpus in study.corpora.items():
+            if {"baseline": study.train.baseline, **corpus.train}["baseline"] == "video":
+                yield (
+                    f"{encoder} is one vector a video, and train.baseline `video` takes all of it "
+                    f"off. Add `train: {{baseline: none}}` to corpora.{name}, or leave it out."
+                )
 
 
 def _has_media(study: "Study") -> dict[str, bool]:

@@ -15,6 +15,7 @@ class ArrayProsody(ArrayEncoder):
     """
 
     modality = "audio"
+    constant = True  # over an utterance
 
     def steps(self, record: Utterance) -> np.ndarray:
         """As shared, without what fills up: (M, D)."""
