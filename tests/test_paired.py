@@ -5,7 +5,7 @@ import pytest
 
 from avfusion import stats
 from avfusion.claim_checks import verdict
-from avfusion.claim_findings import better
+from avfusion.claim_findings import better, rising
 from avfusion.paired import How, difference, margin_p, trend
 
 
@@ -50,6 +50,18 @@ def test_equal_by_p_is_equal_by_interval(videos):
         low, high = stats.interval(samples, videos, 0.1)
         if abs(p - 0.05) > 0.002:
             assert (p <= 0.05) == (low > -0.05 and high < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"), [((1.0, 0.5, 0.1), "supported"), ((1.0, 0.1, 0.5), "cannot be told")]
+)
+def test_a_row_that_surely_falls_at_a_step_does_not_rise(errors, said):
+    rng, how = np.random.default_rng(2), How("pooled", 400, 0.05, 0)
+    found = rising(
+        list("abc"), {n: sums(rng, 40, e) for n, e in zip("abc", errors, strict=True)}, how
+    )
+    assert found.low > 0
+    assert verdict(found, found.p, how.alpha) == said
 
 
 def test_the_trend_of_two_is_their_difference():

@@ -1,5 +1,7 @@
 """Units of resampling: videos of one person are drawn and exchanged at once where asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from avfusion.layout import Layout
 from avfusion.paired import How, difference, trend
 from avfusion.report._part import read_part
 from avfusion.report._words import _other_trainings, caveats, comparison_header
+from avfusion.report.fold_table import pooled
 from avfusion.score import score_corpus
 from avfusion.shards import write_table
 from synthetic_results import Plan, write_results
@@ -107,6 +110,13 @@ def test_videos_that_share_people_are_said_to_where_each_is_taken_alone(shared):
     assert "all 64 exchanges of the two fusions subject by subject" in comparison_header(
         part.scored, study
     )
+
+
+def test_a_person_in_two_folds_is_one_unit_of_them_together(shared):
+    layout, study = shared
+    fold = read_part("demo", study | {"statistics": HOW | {"unit": "subject"}}, layout).scored
+    whole = pooled("both", [fold, replace(fold, corpus="again")])
+    assert (len(whole.videos), whole.units) == (24, 6)
 
 
 def test_points_are_the_same_by_subject_and_intervals_are_not(shared):

@@ -74,14 +74,16 @@ def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding
 
 
 def rising(names: list[str], sums: Sums, how: How) -> Finding:
-    """Slope of the score along `names`, and each step with Holm's correction over the steps."""
+    """Slope of the score along `names`, and each step with Holm's correction over the steps.
+
+    A row that surely falls at a step does not rise along `names`, whatever its slope.
+    """
     effect = trend([sums[name] for name in names], how)
     steps = [difference(sums[b], sums[a], how) for a, b in itertools.pairwise(names)]
     p = stats.holm(np.array([step.p for step in steps]))
-    gains = [
-        stats.told_apart(s.low, s.high, q, how.alpha) and s.value > 0
-        for s, q in zip(steps, p, strict=True)
-    ]
+    sure = [stats.told_apart(s.low, s.high, q, how.alpha) for s, q in zip(steps, p, strict=True)]
+    gains = [told and step.value > 0 for told, step in zip(sure, steps, strict=True)]
+    falls = [told and step.value < 0 for told, step in zip(sure, steps, strict=True)]
     helps = gains.index(False) if False in gains else len(gains)
     listed = [
         f"{a} to {b}: {_text(step)}, {stats.p_text(q)}"
@@ -92,7 +94,7 @@ def rising(names: list[str], sums: Sums, how: How) -> Finding:
         quantity=f"slope per step, {names[0]} to {names[-1]}",
         **_ends(effect),
         p=effect.p,
-        sure_for=effect.low > 0,
+        sure_for=effect.low > 0 and not any(falls),
         sure_against=effect.high < 0,
         detail=f"{stop}; {'; '.join(listed)}",
         seeds=len(sums[names[0]]),

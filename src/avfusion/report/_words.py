@@ -84,7 +84,7 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
             f"The test partition of {scored.corpus} has no ratings here; validation is reported, "
             "on which each run's epoch was chosen, so the level is optimistic."
         )
-    said += _alike(scored, how)
+    said += alike(scored, how)
     least = least_p(scored.units, how["draws"])
     if pairs and scored.units > 1 and least * pairs > how["alpha"]:
         said.append(
@@ -103,7 +103,7 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
     return said
 
 
-def _alike(scored: Scored, how: dict[str, Any]) -> list[str]:
+def alike(scored: Scored, how: dict[str, Any]) -> list[str]:
     """That people are seen in several videos, where each video is taken as independent."""
     people = len(set(scored.subjects))
     if units.by_subject(how) or people == len(scored.subjects):

@@ -26,6 +26,7 @@ from avfusion.report import _estimate, _text
 from avfusion.report._estimate import Scored
 from avfusion.report._part import Part
 from avfusion.report._text import estimate, latex, markdown, number
+from avfusion.report._words import alike
 from avfusion.report.split_table import Split, side_by_side, warning
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ def write_folds(parts: list[Part], study: dict[str, Any], layout: Layout) -> Non
         warned = warning(name, splits[-1].entries, layout)
         for line in warned:
             log.warning("%s", line)
-        shown += [f"## {name}", said, *warned, markdown(head, cells)]
+        shown += [f"## {name}", said, *warned, *alike(whole, study["statistics"])]
+        shown.append(markdown(head, cells))
         typeset.append(latex(head, cells, said, f"folds-{name}"))
         p = f"p ({units.word(study['statistics'])}s)"
         head = ["pair", "difference", p, "p (folds × seeds)", "pairs won"]
