@@ -83,6 +83,19 @@ def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
     assert "ConfigError" not in printed
 
 
+def test_a_later_instance_of_one_root_waits_for_the_first_as_a_whole(copy):
+    """One edge a job: an edge to every shard makes the graph of ten folds twice as dear."""
+    again = "  again: {is: demo, root: data/demo, options: {videos: 36, seconds: 20, seed: 7}}\n"
+    copy.edit("config/config.yaml", "\nfeatures:", f"\n{again}\nfeatures:")
+    printed = copy.snakemake("-n", "all")
+    for stage in ("media/{}", "features/{}/face_expression"):
+        own, first = (f"results/{stage.format(name)}/" for name in ("again", "demo"))
+        inputs = re.findall(rf"input: (.*)\n    output: {own}shard", printed)
+        assert len(inputs) == 2
+        for line in inputs:
+            assert [p for p in line.split(", ") if p.startswith(first)] == [f"{first}index.parquet"]
+
+
 def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
     plain = copy.jobs("all")
     copy.edit(
