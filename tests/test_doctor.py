@@ -7,6 +7,7 @@ import time
 import pytest
 
 from avfusion import cli, doctor
+from avfusion.registry import corpora
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_faulty_config_is_missing_and_told_line_by_line(place):
 
 
 def test_a_corpus_that_cannot_be_made_is_missing_with_where_to_put_it(place, monkeypatch):
-    monkeypatch.setattr(doctor.registry.corpora, "defines", lambda name, method: False)
+    monkeypatch.setattr(corpora, "defines", lambda name, method: False)
     (finding,) = findings(place, "corpus")
     assert finding.verdict == "MISSING"
     assert "data/demo" in finding.mend

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from avfusion import doctor_slurm, doctor_vectors, present, registry, settings
+from avfusion import doctor_corpora, doctor_slurm, doctor_vectors, settings
 from avfusion.errors import AvfError
 
 LOCK = Path("envs/requirements.txt")
@@ -129,18 +129,7 @@ def _study(config: Path) -> Iterator[Finding]:
         return
     runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
     yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs")
-    for name, corpus in study.corpora.items():
-        label, root = f"corpus {name}"[:11], Path(corpus.root)
-        if present.holds_files(root):
-            yield Finding("OK", label, f"at {root}; check it: avf verify {name}")
-        elif registry.corpora.defines(study.corpus_class(name), "make"):
-            yield Finding("OK", label, f"not made yet; the study makes it at {root}")
-        elif corpus.if_present:
-            mend = f"avf obtain {name}"
-            yield Finding("OK", label, f"nothing at {root}: left out, tables say not run", mend)
-        else:
-            mend = f"avf obtain {name}; unpack it at {root}, or set corpora.{name}.root in {config}"
-            yield Finding("MISSING", label, f"nothing at {root}", mend)
+    yield from (Finding(*told) for told in doctor_corpora.findings(study, config))
     yield from (Finding(*told) for told in doctor_vectors.findings(study))
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):
