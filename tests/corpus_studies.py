@@ -9,8 +9,10 @@ from copy import deepcopy as copy_of
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
+from avfusion.layout import Layout
 from miniatures import affwild2, fatigue, iemocap, own, recola
 from scratch import Copy
 
@@ -150,3 +152,24 @@ def own_rows(root: Path, video: str, target: str) -> tuple[np.ndarray, np.ndarra
     with (root / "ratings/eve.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return tuple(np.array([row[key] for row in rows], float) for key in ("time_s", target))
+
+
+def lay(copy):
+    return Layout(copy.folder / "results")
+
+
+def scores(copy, entry):
+    table = pd.read_parquet(lay(copy).scores(entry) / "scores.parquet")
+    return table[table["partition"] == "test"].set_index(["protocol", "fusion", "target"])
+
+
+def met(copy, entry, fusion, target, video, time_s, delay_s):
+    """What a run says of the stimulus that a rating at `time_s` speaks of."""
+    traces = pd.read_parquet(lay(copy).run(entry, fusion, 0) / "traces.parquet")
+    own_rows = traces[traces["video"] == video].sort_values("time_s")
+    return np.interp(time_s - delay_s, own_rows["time_s"], own_rows[target])
+
+
+def ccc(p, g):
+    gap = (p.mean() - g.mean()) ** 2
+    return 2 * ((p - p.mean()) * (g - g.mean())).mean() / (p.var() + g.var() + gap)
