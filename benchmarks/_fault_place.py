@@ -119,13 +119,12 @@ def until_works(job: subprocess.Popen[str], command: str) -> bool:
 def said(printed: str) -> str:
     """What a person would act on: the line of avf, else that of Snakemake."""
     lines = [line.strip() for line in printed.splitlines()]
-    for mark in ("avf ", "starting over", "Error: Directory", "No space left", "Read-only"):
+    marks = ("dated after now", "avf ", "starting over", "Error: Directory", "No space left")
+    for mark in (*marks, "Read-only"):
         found = [n for n, line in enumerate(lines) if mark in line and mark != "avf "]
         found += [n for n, line in enumerate(lines) if line.startswith("avf ") and mark == "avf "]
         if found:
             last = found[-1]
-            more = (
-                2 if mark == "Error: Directory" else 0
-            )  # it names the folder in a line of its own
+            more = 2 if mark == "Error: Directory" else 0  # the folder has a line of its own
             return " ".join(lines[last : last + 1 + more])[:480]
     return ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from avfusion import registry
+from avfusion import clock, registry
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.present import absences, not_here

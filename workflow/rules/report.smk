@@ -174,3 +174,8 @@ onsuccess:
                 f"{name}: all results are there; showing them in MLflow is PENDING. The next "
                 f"`snakemake` does it, or `avf record {name}`: {LOGS / 'record' / name}.log"
             )
+
+
+onerror:
+    if said := clock.explained(lay.results):
+        logger.error(said)
