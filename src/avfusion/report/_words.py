@@ -89,7 +89,7 @@ def caveats(scored: Scored, study: dict[str, Any], pairs: int) -> list[str]:
     if pairs and scored.units > 1 and least * pairs > how["alpha"]:
         said.append(
             f"{scored.units} {units.word(how)}s are too few to tell all pairs apart: the smallest "
-            f"possible p is {least:.3f}, {min(1, least * pairs):.2f} after Holm's correction over "
+            f"possible p is {least:.2g}, {min(1, least * pairs):.2f} after Holm's correction over "
             f"{pairs} pairs."
         )
     if scored.notes:
@@ -111,7 +111,7 @@ def alike(scored: Scored, how: dict[str, Any]) -> list[str]:
     return [
         f"The {len(scored.videos)} videos are of {people} subjects. Intervals and p take each "
         f"video as independent, so they speak of other videos of these people and are too sure "
-        f"for others; `statistics.unit: subject` takes people for videos."
+        f"for others; `statistics.unit: subject` draws people instead."
     ]
 
 

@@ -76,7 +76,7 @@ def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
         return []
     return [
         f"{count} {units.word(how)}s are few for {family} claims at once: the smallest possible p "
-        f"of a comparison is {least:.3f}, {min(1, least * family):.2f} after Holm's correction "
+        f"of a comparison is {least:.2g}, {min(1, least * family):.2f} after Holm's correction "
         f"if all are as small, so a true claim may go without support."
     ]
 

@@ -103,7 +103,7 @@ def _told(pairs: pd.DataFrame, own: Curves, name: str, study: dict[str, Any]) ->
         if len(rows) and least * len(rows) > how["alpha"]:
             text += (
                 f" {own.units} {units.word(how)}s are too few for that: the smallest possible p is "
-                f"{least:.3f}, before correction."
+                f"{least:.2g}, before correction."
             )
         return text
     said = []
