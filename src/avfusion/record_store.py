@@ -6,7 +6,6 @@ is left as it is; one without, cut short by a kill, goes. What was trained other
 """
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from avfusion.layout import Layout
 
 log = logging.getLogger(__name__)
 Tags = dict[str, str]
-PARAMS, METRICS = 100, 1000  # MLflow's limits for one call
+PARAMS, METRICS = 100, 800  # MLflow's limits for one call: 100, and 1000 in all
 
 
 class Store:
@@ -64,34 +63,39 @@ class Store:
         self.known[run.info.run_id] = shown
         return run.info.run_id, True
 
-    def fill(
-        self,
-        ident: str,
-        params: Mapping[str, str],
-        metrics: Iterable[tuple[str, float, int]],
-        at_ms: int,
-    ) -> None:
-        """Write parameters, and metrics as (name, value, step)."""
-        from mlflow.entities import Metric, Param
-
-        asked = [Param(name, value) for name, value in params.items()]
-        found = [Metric(name, value, at_ms, step) for name, value, step in metrics]
-        for i in range(0, len(asked), PARAMS):
-            self.client.log_batch(ident, params=asked[i : i + PARAMS])
-        for i in range(0, len(found), METRICS):
-            self.client.log_batch(ident, metrics=found[i : i + METRICS])
-
     def files(self, ident: str, paths: Iterable[Path]) -> None:
         """Copy files, each into a folder called as its own."""
         for path in paths:
             self.client.log_artifact(ident, str(path), path.parent.name)
 
     def close(
-        self, ident: str, key: str, ended_ms: int | None = None, how: str = "FINISHED"
+        self,
+        ident: str,
+        key: str,
+        params: Mapping[str, str],
+        metrics: Iterable[tuple[str, float, int]],
+        ended_ms: int,
+        how: str = "FINISHED",
     ) -> None:
-        """The record is whole."""
-        self.client.set_terminated(ident, how, ended_ms or int(time.time() * 1000))
-        self.tag(ident, {"key": key})
+        """Write parameters, and metrics as (name, value, step); then the record is whole.
+
+        A call takes long beside what it writes, so as much as may goes into each. MLflow writes a
+        call's tags after all else, so that the key comes last.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        asked = [Param(name, value) for name, value in params.items()]
+        found = [Metric(name, value, ended_ms, step) for name, value, step in metrics]
+        calls = max(1, -(-len(asked) // PARAMS), -(-len(found) // METRICS))
+        self.client.set_terminated(ident, how, ended_ms)
+        for i in range(calls):
+            self.client.log_batch(
+                ident,
+                found[i * METRICS : (i + 1) * METRICS],
+                asked[i * PARAMS : (i + 1) * PARAMS],
+                [RunTag("key", key)] if i == calls - 1 else [],
+            )
+        self.known[ident]["key"] = key
 
     def tag(self, ident: str, tags: Tags) -> None:
         """Set the tags that differ."""

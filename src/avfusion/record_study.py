@@ -45,11 +45,10 @@ def record_study(store: Store, asked: dict[str, Any] | None, layout: Layout) -> 
     _adopt(store, study, {run.name for run in runs})
     if changed:
         store.files(study, pages)
-        store.fill(study, {}, _table(store.corpus, layout), int(time.time() * 1000))
     described = partial(_card, about=(card, how))
     model = register_best(store, runs, asked.get("headline", "pooled"), described)
     if changed:
-        store.close(study, key)
+        store.close(study, key, {}, _table(store.corpus, layout), int(time.time() * 1000))
     return {"runs": len(runs), "new": new, "model": model}
 
 
@@ -69,9 +68,9 @@ def _record(
     final, epochs = run.final(about[1]), list(run.epochs())
     last = max((epoch for *_, epoch in epochs), default=0)
     scores = [(name, value, last) for name, value in final.items()]
-    store.fill(ident, run.params(), [*epochs, *scores], ended)
     store.client.log_text(ident, model_card(run, about[0], final), "model_card.md")
-    store.close(ident, key, ended, "FAILED" if run.failed else "FINISHED")
+    how = "FAILED" if run.failed else "FINISHED"
+    store.close(ident, key, run.params(), [*epochs, *scores], ended, how)
     return True
 
 

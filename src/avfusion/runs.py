@@ -96,12 +96,15 @@ class Run:
     def _intervals(self, how: dict[str, Any]) -> dict[tuple[str, str, str], np.ndarray]:
         """(partition, protocol, target) -> low and high, with the table's draws."""
         found = {}
-        unseen = self.sums[self.sums["partition"] != "train"]
-        for (partition, protocol), rows in unseen.groupby(["partition", "protocol"]):
-            each = dict(list(rows.sort_values("video").groupby("target", sort=False)))
+        unseen = self.sums[self.sums["partition"] != "train"].sort_values("video")
+        videos, targets = (unseen[name].to_numpy() for name in ("video", "target"))
+        places = unseen.groupby(["partition", "protocol"]).indices
+        for (partition, protocol), at in places.items():
             columns = CLASS_SUMS if self.pooling[protocol] == "recall" else SUMS
-            sums = np.stack([part[list(columns)] for part in each.values()])
-            whose = [self.subjects[v] for v in next(iter(each.values()))["video"]]
+            values = np.stack([unseen[name].to_numpy()[at] for name in columns], axis=-1)
+            each = {target: targets[at] == target for target in dict.fromkeys(targets[at])}
+            sums = np.stack([values[own] for own in each.values()])
+            whose = [self.subjects[video] for video in videos[at][next(iter(each.values()))]]
             unit, pooling = units.numbers(whose, how), self.pooling[protocol]
             weight = _draws(stats.units(len(whose), unit), how["draws"], how["seed"])
             weight = weight if unit is None else weight[:, unit]
