@@ -107,7 +107,7 @@ def twice(delay: bool) -> Case:
         first = place.head(cores=1)
         works = until_works(first, "media") if delay else False
         second = place.head(cores=1)
-        told = {n: job.communicate()[0] for n, job in ((2, second), (1, first))}
+        told = {n: place.printed(job) for n, job in ((2, second), (1, first))}
         codes = {1: first.returncode, 2: second.returncode}
         refused = [n for n, code in codes.items() if code]
         heard = "; ".join(f"head {n}: {said(told[n])}" for n in refused) or "both went through"

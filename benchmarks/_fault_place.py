@@ -46,8 +46,12 @@ class Place:
     def run(self, *words: str) -> tuple[int, str]:
         """Exit code and all that was printed."""
         job = self.start(*words)
-        printed = job.communicate()[0]
+        printed = self.printed(job)
         return job.returncode, printed
+
+    def printed(self, job: subprocess.Popen[str]) -> str:
+        """All that a command printed by its end, with the scratch folder as `…`."""
+        return job.communicate()[0].replace(str(self.folder), "…")
 
     def head(self, cores: int = 2) -> subprocess.Popen[str]:
         """The whole workflow, started."""
