@@ -205,3 +205,17 @@ def test_wrong_options_are_refused_with_the_nearest_right_one(tmp_path):
 def test_only_a_final_left_or_right_names_a_person(trial, raw, whose):
     assert raw_name(trial) == raw
     assert side(trial, {trial}) == whose
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ({"valid_rows": 1005}, r"expect\.valid_rows: expected a number each"),
+        ({"valid_rows": {"trian": 5}}, r"no partition 'trian'\. Did you mean 'train'"),
+        ({"train": "many"}, r"expect\.train: expected a number; found 'many'"),
+        ({"frames": {"video30": "all"}}, r"expect\.frames: expected a number each"),
+    ],
+)
+def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, said):
+    with pytest.raises(ConfigError, match=said):
+        corpora.get("affwild2")(root=tmp_path, edition="abaw5", expect=expect)

@@ -208,19 +208,19 @@ def test_any_file_that_holds_no_ratings_is_told_by_name(tmp_path, ending):
 def test_the_page_can_be_followed_to_the_letter(tree, tmp_path, monkeypatch, capsys):
     """Its files are written, its config loads, its commands run, in its order."""
     text = PAGE.read_text()
-    blocks = re.findall(r"```(\w+)\n(?:# (\S+)\n)?(.*?)```", text, flags=re.DOTALL)
+    blocks = re.findall(r"(?:^`(\S+)`\n\n)?^```(\w+)\n(.*?)```", text, flags=re.DOTALL | re.M)
     monkeypatch.chdir(tmp_path)
-    Path("my_clips/clips").mkdir(parents=True)
+    Path("data/my_clips/clips").mkdir(parents=True)
     shutil.copytree(PAGE.parents[1] / "config", "config")
     films = sorted((tree / "clips").glob("*.mp4"))
     ran = []
-    for kind, path, body in blocks:
+    for path, kind, body in blocks:
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(body)
             if path.endswith("manifest.csv"):
                 for k, row in enumerate(body.splitlines()[1:]):
-                    shutil.copy(films[k % len(films)], Path("my_clips") / row.split(",")[0])
+                    shutil.copy(films[k % len(films)], Path("data/my_clips") / row.split(",")[0])
         elif kind == "sh":
             for command in body.splitlines():
                 words = shlex.split(command)

@@ -15,10 +15,11 @@ def findings(study: "Study", config: Path) -> Iterator[tuple[str, ...]]:
     """(verdict, what, found, mend), entries of one absent folder in one line."""
     own, layout = study.model_dump(), Layout(Path(study.results))
     away = not_here(own, layout)
+    which = "" if config == Path("config/config.yaml") else f" --config {config}"
     for name in (name for name in study.corpora if name not in away):
         root = Path(study.corpora[name].root)
         if holds_files(root):
-            said = f"at {root}; check it: avf verify {name}"
+            said = f"at {root}; check it: avf verify {name}{which}"
         elif layout.manifest(name).is_file():
             said = f"verified here before; nothing at {root} now"
         else:

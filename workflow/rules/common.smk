@@ -49,8 +49,8 @@ if NEEDED:
     found = absences(NEEDED, study.model_dump(), lay)
     said = "\n".join(f"{gone.title}: {gone.why}." for gone in found)
     raise WorkflowError(
-        f"{said}\nUnpack it there, set corpora.….root to where it lies, or write `if_present: true` "
-        f"into its entry: it is then left out for as long as it is not here."
+        f"{said}\nUnpack it there, set its `root` to where it lies, or write `if_present: true` "
+        f"into its entry under corpora: it is then left out for as long as it is not here."
     )
 if workflow.is_main_process:
     for gone in absences(ABSENT, study.model_dump(), lay):

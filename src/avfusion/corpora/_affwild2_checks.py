@@ -135,7 +135,8 @@ def _rows(corpus: "AffWild2") -> Iterator[Check]:
             not off,
             "unpublished" if wanted is None else f"{wanted:,}",
             f"{found:,}",
-            f"{100 * off:.2f} % off: another edition, or not all of it. {ASK}",
+            f"{100 * off:.2f} % off: another edition, or not all of it (a part's own counts go "
+            f"into options.expect, config/README.md). {ASK}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=_certainty(corpus, COMPUTED),
         )

@@ -58,6 +58,14 @@ EDITIONS = {
 KNOWN_GAPS = {"466": -49, "video30": -3}
 
 
+_COUNTS = ("train", "validation", "test", "raw", "template_rows", "images")
+_BY_NAME = {
+    "valid_rows": ("train", "validation"),
+    "bare_rows": ("train", "validation"),
+    "frames": (),  # of videos
+}
+
+
 def edition(name: str, expect: dict[str, Any]) -> Edition:
     """The edition of that name, with counts that the config overrides for a part of the corpus."""
     if name not in EDITIONS:
@@ -65,24 +73,34 @@ def edition(name: str, expect: dict[str, Any]) -> Edition:
         raise ConfigError(f"affwild2: no edition {name!r}.{near(name, EDITIONS)} Known: {known}.")
     if not expect:
         return EDITIONS[name]
-    known = [
-        "train",
-        "validation",
-        "test",
-        "raw",
-        "valid_rows",
-        "template_rows",
-        "images",
-        "bare_rows",
-        "frames",
-    ]
+    known = (*_COUNTS, *_BY_NAME)
     strange = sorted(set(expect) - set(known))
     if strange:
         raise ConfigError(
             f"affwild2: expect: unknown key {strange[0]!r}.{near(strange[0], known)} "
             f"Known: {', '.join(known)}."
         )
+    for key, given in expect.items():
+        _refuse_other_counts(key, given)
     return replace(EDITIONS[name], given=True, **{"bare_rows": {}, **expect})
+
+
+def _refuse_other_counts(key: str, given: Any) -> None:
+    """`expect` holds a count, or a count for each partition (video): else nothing is checked."""
+    names = _BY_NAME.get(key, ())
+    if key in _COUNTS:
+        fits, wanted = type(given) is int, "a number"
+    else:
+        fits = isinstance(given, dict) and all(type(count) is int for count in given.values())
+        wanted = "a number each, such as {%s: 1000}" % (names[0] if names else "video30")
+    if not fits:
+        raise ConfigError(f"affwild2: expect.{key}: expected {wanted}; found {given!r}.")
+    strange = sorted(set(given) - set(names)) if names else []
+    if strange:
+        raise ConfigError(
+            f"affwild2: expect.{key}: no partition {strange[0]!r}.{near(strange[0], names)} "
+            f"Known: {', '.join(names)}."
+        )
 
 
 def guess(trials: dict[str, int], valid_rows: dict[str, int]) -> list[str]:

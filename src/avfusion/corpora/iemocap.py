@@ -36,7 +36,7 @@ Home: sail.usc.edu/iemocap
 
 A member of the faculty of an academic institution, or a company's responsible person, fills in the
 release form of that page; a link is mailed back. The release with films is needed: one archive of
-Session1 … Session5. No checksums are published; `avf verify iemocap` checks every count, and
+Session1 … Session5. No checksums are published; `avf verify` checks every count, and
 writes fingerprints.parquet, which two laboratories can compare without sharing data.
 Copies from elsewhere are not licensed.
 
