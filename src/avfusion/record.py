@@ -57,15 +57,22 @@ def record_corpus(
     except Exception as error:  # whatever the store's own code raises, the study is whole
         reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
         said |= {"recorded": False, "reason": reason}
+        _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
             "back: avf record %s --results %s%s",
             *(corpus, shown, reason, corpus, layout.results),
             f" --store {shown}" if store else "",
         )
-    stamp = layout.results / f"mlflow.{corpus}.json"
-    write_text(stamp, json.dumps(said) + "\n")
+    write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(said) + "\n")
     return 0
+
+
+def _count(path: Path) -> None:
+    """One more attempt that failed: the workflow tries again where there is one that it has not
+    seen. A file of its own, for Snakemake removes the other before it tries."""
+    before = int(path.read_text()) if path.is_file() else 0
+    write_text(path, f"{before + 1}\n")
 
 
 def study_id(layout: Layout) -> str:

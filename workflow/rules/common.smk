@@ -128,12 +128,16 @@ def record_settings(wildcards):
     return as_json(study.record_settings())
 
 
+def failures(corpus):
+    """Attempts to record that found no server: the next study tries again after each new one."""
+    path = lay.results / f"mlflow.{corpus}.failures"
+    return path.read_text().strip() if path.is_file() else ""
+
+
 def not_recorded(corpus):
-    """Changes with each attempt that found no server, so that the next study tries again."""
-    stamp = lay.results / f"mlflow.{corpus}.json"
-    if not stamp.is_file() or json.loads(stamp.read_text()).get("recorded"):
-        return ""
-    return str(stamp.stat().st_mtime_ns)
+    """Whether the last attempt to record the corpus found no server."""
+    path = lay.results / f"mlflow.{corpus}.json"
+    return path.is_file() and not json.loads(path.read_text()).get("recorded")
 
 
 def corpus_tree(wildcards):

@@ -145,7 +145,7 @@ rule record:
         runtime=60,
     params:
         results=results_folder,
-        again=lambda wildcards: not_recorded(wildcards.corpus),
+        failures=lambda wildcards: failures(wildcards.corpus),
         code=fingerprint("avfusion.record"),
         settings=record_settings,
     shell:
