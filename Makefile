@@ -42,7 +42,7 @@ lint: env ## formatters and linters, changing nothing
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
-	pytest -q -k lint tests/test_workflow.py
+	pytest -q -k lint tests/workflow/test_workflow.py
 
 lock: env ## renew envs/requirements.txt from requirements.in
 	cd envs && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -28,7 +28,7 @@ class Place:
         self.folder = folder
         if source is None:
             copy_tracked(folder)
-            shutil.copy2(ROOT / "tests/config_tiny.yaml", folder / "tiny.yaml")
+            shutil.copy2(ROOT / "tests/support/config_tiny.yaml", folder / "tiny.yaml")
         else:
             shutil.copytree(source.folder, folder, symlinks=True)
             self.cold_s = source.cold_s

@@ -12,8 +12,8 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 
 from _transcriptions import Plain, jca_by_batch
 from _turns import alternate, ratio, say
-from avfusion.losses import ccc_loss
-from avfusion.model import build
+from avfusion.models.model import build
+from avfusion.training.losses import ccc_loss
 
 SEEDS, WINDOWS, CLIPS, WIDTH = 5, 32, 16, 512
 

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from _turns import say
-from avfusion.fit import deterministic
-from avfusion.losses import ccc_loss
-from avfusion.model import Model, build
-from avfusion.windows import Windows, cut
+from avfusion.features.windows import Windows, cut
+from avfusion.models.model import Model, build
+from avfusion.training.loop import deterministic
+from avfusion.training.losses import ccc_loss
 from machine import finish
 
 VIDEOS, FRAMES, CLIPS, CLIP_FRAMES, WIDTH, BATCH = 564, 4_965, 16, 32, 512, 64

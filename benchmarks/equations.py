@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avfusion.heads import CaHead, JcaHead
+from avfusion.models.heads import CaHead, JcaHead
 from avfusion.registry import fusions
 from machine import finish
 

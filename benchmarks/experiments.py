@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from avfusion.config.load import load
 from avfusion.layout import Layout
-from avfusion.settings import load
 from machine import finish
 from scale import plan, row
 from study import copy_tracked

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from _seeds import together
 from _transcriptions import dense_by_batch, jca_by_batch, jca_by_window
 from _turns import alternate, ratio, say
-from avfusion.fusion._dense import DenseJointAttention
 from avfusion.fusion.jca import JointCrossAttention
+from avfusion.fusion.layers.dense import DenseJointAttention
 from machine import finish
 
 WINDOWS, CLIPS, WIDTH = 64, 16, 512

@@ -102,8 +102,8 @@ def _peak_apart(path: Path) -> tuple[float, float]:
 
 def peak_mb(path: Path) -> tuple[float, float]:
     """Read `path` in this process; what the imports took, and the most that it ever held."""
+    from avfusion.config.study import MediaSettings
     from avfusion.media.read import read_video
-    from avfusion.settings import MediaSettings
 
     base = _status_mb("VmRSS")
     read_video(path, path.with_suffix(".record"), MediaSettings().model_dump())
@@ -121,8 +121,8 @@ def speed(scratch: Path, rounds: int) -> list[dict[str, str]]:
     import numpy as np
 
     import odd_videos
+    from avfusion.config.study import MediaSettings
     from avfusion.media.read import read_video
-    from avfusion.settings import MediaSettings
 
     image = cv2.resize(odd_videos.face(), (640, 480), interpolation=cv2.INTER_CUBIC)
     moving = [np.roll(image, round(20 * np.sin(i / 9)), axis=1) for i in range(200)]

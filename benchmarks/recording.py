@@ -65,8 +65,9 @@ def main() -> None:
 
 def recording(results: Path) -> tuple[float, int, float]:
     """Seconds of one run's record (median), runs, seconds of a first `avf record` in all."""
-    from avfusion import record, record_study
     from avfusion.layout import Layout
+    from avfusion.tracking import record
+    from avfusion.tracking import study as record_study
 
     spent, plain = [], record_study._record
 
@@ -104,7 +105,7 @@ def pair(results: Path, study: str, first: bool) -> tuple[float, float]:
 def imported() -> int:
     """MLflow's modules among those that the training command has loaded."""
     code = (
-        "import sys, avfusion.train, avfusion.commands.train; "
+        "import sys, avfusion.runs.train, avfusion.commands.train; "
         "print(sum(m.split('.')[0] == 'mlflow' for m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

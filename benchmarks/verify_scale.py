@@ -21,7 +21,7 @@ from pathlib import Path
 from machine import finish
 
 ROOT = Path(__file__).resolve().parents[1]
-COUNTS = ROOT / "src/avfusion/corpora/assets/affwild2_framecounts.json"
+COUNTS = ROOT / "src/avfusion/corpora/affwild2/assets/affwild2_framecounts.json"
 TRACK = "6th_ABAW_Annotations/VA_Estimation_Challenge"
 PARTS = {"Train_Set": 356, "Validation_Set": 76, "test": 162}
 

@@ -7,8 +7,12 @@ import shutil
 import pytest
 from hypothesis import settings
 
-from scratch import ROOT, Copy
+from support.scratch import ROOT, Copy
 
+# Scripts below tests/support that run in a process of their own.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 settings.register_profile("steady", deadline=None)  # a busy machine is no wrong answer
 settings.load_profile("steady")
 
@@ -27,7 +31,7 @@ def copy(tmp_path):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Name of a miniature -> its finished study, made once however many processes test."""
-    import corpus_studies
+    from support import corpus_studies
 
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "studies"

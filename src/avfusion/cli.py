@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _commands() -> list[ModuleType]:
     """Every file of `commands`, in the order of the data's way: STAGE, then name."""
-    names = [found.name for found in iter_modules(package.__path__) if found.name[0] != "_"]
+    names = [found.name for found in iter_modules(package.__path__) if found.name != "options"]
     modules = [import_module(f"{package.__name__}.{name}") for name in names]
     return sorted(modules, key=lambda module: module.STAGE)
 

@@ -7,7 +7,10 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+
 DIMENSIONS = ("valence", "arousal")
+
+
 T = TypeVar("T")
 
 

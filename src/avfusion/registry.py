@@ -1,132 +1,256 @@
-"""One registry for corpora, encoders and fusions: a file in the package is an entry.
+"""Registries of corpora, encoders, fusions and losses: a decorated class is an entry.
 
-The file's name is the entry's name, so listing entries and reading their options imports nothing
-heavy; the class is imported when it is asked for. Adding an entry is adding a file.
+An entry is found by its decorator in the source text, so listing entries and reading their options
+imports nothing heavy; the class is imported on first use. Entries come from three places:
+
+- this package: a class or function under `@fusions.add("name")` anywhere below `avfusion/fusion`;
+- an installed package: an entry point `name = "package.module:Class"` in the group
+  `avfusion.corpora`, `avfusion.encoders`, `avfusion.fusions` or `avfusion.losses`;
+- the config: `is: package.module:Class` (of an installed package, or of the working folder).
 """
 
 import ast
 import difflib
+import functools
 import importlib
+import re
+import sys
 from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from avfusion.errors import ConfigError
-from avfusion.source import constant, parsed
+from avfusion.fingerprint import TOP, constant, lineage, module_file, parsed
 
-GIVEN = ("outputs",)
-"""Arguments that follow from the corpus: how many targets a fusion's head has."""
+DERIVED = ("outputs",)
+"""Constructor arguments that follow from the corpus: how many targets a fusion predicts."""
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """Where the class or function of an entry is defined."""
+
+    module: str
+    definition: str
+
+    @property
+    def path(self) -> str:
+        """`package.module:Class`."""
+        return f"{self.module}:{self.definition}"
+
+    @property
+    def outside(self) -> bool:
+        """Whether the code is not part of avfusion."""
+        return self.module.partition(".")[0] != TOP
 
 
 class Registry:
-    """Entries of one kind: the public modules of `package`, each holding one `add`-ed class."""
+    """Entries of one kind.
 
-    def __init__(self, kind: str, package: str) -> None:
+    Parameters
+    ----------
+    kind
+        What an entry is called in messages, such as `"fusion"`.
+    package
+        Package that is searched for decorated definitions, with all packages below it.
+    name
+        Name of this registry's variable in the decorators; `avfusion.<name>` is the group of entry
+        points.
+    """
+
+    def __init__(self, kind: str, package: str, name: str) -> None:
         self.kind = kind
         self.package = package
-        self._table: dict[str, type] = {}
-        self._folder = Path(__file__).parent / package.rpartition(".")[2]
+        self.group = f"{TOP}.{name}"
+        self._decorator = re.compile(rf'^@(?:\w+\.)*{name}\.add\("(\w+)"\)', re.MULTILINE)
+        self._table: dict[str, Any] = {}
 
-    def add(self, name: str) -> Callable[[type], type]:
-        """Class decorator; `name` must be the module's own, so that the file can be found by it."""
+    def add(self, name: str) -> Callable[[T], T]:
+        """Register a class or function of this package under `name` (decorator)."""
 
-        def register(cls: type) -> type:
-            if cls.__module__.rpartition(".")[2] != name:
-                raise ConfigError(f"{self.kind} {name!r} must live in a file called {name}.py.")
-            self._table[name] = cls
-            return cls
+        def register(definition: T) -> T:
+            self._table[name] = definition
+            return definition
 
         return register
 
     def names(self) -> list[str]:
-        """Every entry, sorted; nothing is imported."""
-        files = self._folder.glob("*.py")
-        return sorted(f.stem for f in files if not f.stem.startswith("_") and f.stem != "base")
+        """Return the names of all entries, sorted; nothing is imported."""
+        return sorted({*self._inside, *self._installed})
+
+    def entry(self, name: str) -> Entry:
+        """Return where an entry is defined.
+
+        Parameters
+        ----------
+        name
+            A registered name, or `package.module:Class`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such entry; the message names the nearest one.
+        """
+        if ":" in name:
+            return self._named(name)
+        if name in self._inside:
+            return self._inside[name]
+        if name in self._installed:
+            point = self._installed[name]
+            return self._named(point.value)
+        known = self.names()
+        raise ConfigError(
+            f"No {self.kind} named {name!r}.{near(name, known)} Known: {', '.join(known)}; or name "
+            f"a class as package.module:Class."
+        )
+
+    def known(self, name: str) -> bool:
+        """Return whether `name` is an entry."""
+        try:
+            self.entry(name)
+        except ConfigError:
+            return False
+        return True
 
     def source(self, name: str) -> Path:
-        """The file that defines the entry; refuses an unknown name with the nearest known one."""
-        path = self._folder / f"{name}.py"
-        if name.startswith("_") or name == "base" or not path.is_file():
-            known = self.names()
-            raise ConfigError(
-                f"No {self.kind} named {name!r}.{near(name, known)} Known: {', '.join(known)}."
-            )
+        """Return the file that defines an entry."""
+        path = module_file(self.entry(name).module)
+        assert path is not None
         return path
 
-    def get(self, name: str) -> type:
-        """The entry's class, imported on first use."""
-        self.source(name)
+    def module(self, name: str) -> str:
+        """Return the import path of the module that defines an entry."""
+        return self.entry(name).module
+
+    def code(self, name: str) -> str:
+        """Return `package.module:Class` of an entry, as `fingerprint` takes it."""
+        return self.entry(name).path
+
+    def get(self, name: str) -> Any:
+        """Return an entry's class or function, imported on first use."""
+        entry = self.entry(name)
+        if entry.outside:
+            return getattr(_import(entry.module), entry.definition)
         if name not in self._table:
-            importlib.import_module(self.module(name))
-        if name not in self._table:
-            raise ConfigError(f"{self.source(name)} registers no {self.kind} called {name!r}.")
+            importlib.import_module(entry.module)
         return self._table[name]
 
     def options(self, name: str) -> dict[str, str]:
-        """Keyword-only options of the entry's constructor with their defaults as source text.
+        """Return the keyword-only options of an entry's constructor with defaults as source text.
 
-        Read from the syntax tree, so that a study can be checked without importing torch. What the
-        corpus settles (`GIVEN`) is no option.
+        Read from the syntax tree, so that a study can be checked without importing torch. Arguments
+        that follow from the corpus (`DERIVED`) are no options.
         """
         return {arg.arg: ast.unparse(default) for arg, default in self._keywords(name)}
 
     def annotations(self, name: str) -> dict[str, str]:
-        """Option -> its annotation as source text, of those that have one; nothing is imported."""
+        """Return option -> annotation as source text, for options that have one."""
         args = [arg for arg, _ in self._keywords(name)]
         return {arg.arg: ast.unparse(arg.annotation) for arg in args if arg.annotation}
 
     def defines(self, name: str, method: str) -> bool:
-        """Whether the entry's own class defines `method`; nothing is imported."""
-        cls = self._class(name)
-        body = cls.body if cls else []
-        return any(isinstance(f, ast.FunctionDef) and f.name == method for f in body)
+        """Return whether an entry's class, or a base below the common base, defines `method`."""
+        return any(
+            isinstance(f, ast.FunctionDef) and f.name == method
+            for module, cls in lineage(*self.entry(name))
+            if module != f"{self.package}.base"
+            for f in cls.body
+        )
 
     def constant(self, name: str, attribute: str) -> Any:
-        """Value of a class attribute such as `fitted = True`, own or inherited; else None."""
-        cls = self._class(name)
-        return constant(self.module(name), cls.name, attribute) if cls else None
+        """Return the value of a class attribute such as `fitted = True`, own or inherited."""
+        return constant(*self.entry(name), attribute)
 
-    def module(self, name: str) -> str:
-        """Import path of the entry's file."""
-        return f"{self.package}.{name}"
+    def origin(self, name: str) -> str:
+        """Return `package.module:Class` with the version of its package, for provenance."""
+        entry = self.entry(name)
+        try:
+            return f"{entry.path} {version(entry.module.partition('.')[0])}"
+        except PackageNotFoundError:
+            return f"{entry.path} {module_file(entry.module)}"
+
+    @functools.cached_property
+    def _inside(self) -> dict[str, Entry]:
+        """Name -> entry of this package, from the decorators in its source text."""
+        init = module_file(self.package)
+        assert init is not None, self.package
+        found: dict[str, Entry] = {}
+        for path in sorted(init.parent.rglob("*.py")):
+            if not self._decorator.search(path.read_text(encoding="utf-8")):
+                continue
+            parts = path.relative_to(init.parent).with_suffix("").parts
+            module = ".".join([self.package, *parts]).removesuffix(".__init__")
+            for node in parsed(path).body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    for name in self._names_of(node):
+                        if name in found:
+                            both = f"{found[name].path} and {module}:{node.name}"
+                            raise ConfigError(f"Two definitions of {self.kind} {name!r}: {both}.")
+                        found[name] = Entry(module, node.name)
+        return found
+
+    @functools.cached_property
+    def _installed(self) -> dict[str, EntryPoint]:
+        """Name -> entry point of an installed package; names of this package come first."""
+        found = entry_points(group=self.group)
+        return {point.name: point for point in found if point.name not in self._inside}
+
+    def _names_of(self, node: ast.ClassDef | ast.FunctionDef) -> list[str]:
+        marks = (f"@{ast.unparse(mark)}".replace("'", '"') for mark in node.decorator_list)
+        return [match[1] for mark in marks if (match := self._decorator.match(mark))]
+
+    def _named(self, path: str) -> Entry:
+        """Return the entry of `package.module:Class`; refuses what cannot be found."""
+        module, _, definition = path.partition(":")
+        file = module_file(module)
+        if file is None:
+            raise ConfigError(
+                f"{self.kind} {path!r}: no module {module!r}. Install its package into this "
+                f"environment, or start from the folder that holds it."
+            )
+        nodes = [n for n in parsed(file).body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+        if definition not in [node.name for node in nodes]:
+            listed = [node.name for node in nodes]
+            raise ConfigError(
+                f"{self.kind} {path!r}: {file} defines no {definition!r}."
+                f"{near(definition, listed)} It defines: {', '.join(listed) or 'nothing'}."
+            )
+        return Entry(module, definition)
 
     def _keywords(self, name: str) -> list[tuple[ast.arg, ast.expr]]:
-        """Keyword-only arguments of the constructor that have a default."""
-        cls = self._class(name)
-        init = [f for f in cls.body if isinstance(f, ast.FunctionDef)] if cls else []
-        init = [f.args for f in init if f.name == "__init__"]
-        pairs = zip(init[0].kwonlyargs, init[0].kw_defaults, strict=True) if init else ()
-        return [(arg, d) for arg, d in pairs if d is not None and arg.arg not in GIVEN]
-
-    def _class(self, name: str) -> ast.ClassDef | None:
-        """The `add`-ed class, from the syntax tree."""
-        tree = parsed(self.source(name))
-        for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
-            if any(self._adds(mark, name) for mark in cls.decorator_list):
-                return cls
-        return None
-
-    @staticmethod
-    def _adds(mark: ast.expr, name: str) -> bool:
-        return (
-            isinstance(mark, ast.Call)
-            and isinstance(mark.func, ast.Attribute)
-            and mark.func.attr == "add"
-            and isinstance(mark.args[0], ast.Constant)
-            and mark.args[0].value == name
-        )
+        """Return the keyword-only arguments with a default of the constructor, own or inherited."""
+        for _, cls in lineage(*self.entry(name)):
+            for f in cls.body:
+                if isinstance(f, ast.FunctionDef) and f.name == "__init__":
+                    pairs = zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True)
+                    return [(a, d) for a, d in pairs if d is not None and a.arg not in DERIVED]
+        return []
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The hint of a refusal: " Did you mean 'jca'?", or nothing if no known name is near.
+    """Return a hint for an error message: " Did you mean 'jca'?", or "" if nothing is near.
 
     >>> near("jac", ["ca", "jca", "concat"])
     " Did you mean 'jca'?"
     """
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
-corpora = Registry("corpus", "avfusion.corpora")
-encoders = Registry("encoder", "avfusion.encoders")
-fusions = Registry("fusion", "avfusion.fusion")
+def _import(module: str) -> Any:
+    """Import a module of an installed package or of the working folder."""
+    here = str(Path.cwd())
+    try:
+        if here not in sys.path and importlib.util.find_spec(module.partition(".")[0]) is None:
+            sys.path.append(here)
+    except ValueError:
+        pass  # already imported without a specification
+    return importlib.import_module(module)
+
+
+corpora = Registry("corpus", "avfusion.corpora", "corpora")
+encoders = Registry("encoder", "avfusion.encoders", "encoders")
+fusions = Registry("fusion", "avfusion.fusion", "fusions")
+losses = Registry("loss", "avfusion.training", "losses")

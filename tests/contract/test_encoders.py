@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import synthetic_media as media
 from avfusion.encoders import base
-from avfusion.encoders._records import Records
-from avfusion.encoders._transcript import Transcript
-from avfusion.features import clip_ends
+from avfusion.encoders.records import Records
+from avfusion.encoders.stage import fit
 from avfusion.layout import Layout
+from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
+from avfusion.media.transcript import Transcript
 from avfusion.registry import encoders
+from support import synthetic_media as media
 
 CLIP_S, HOP_S = media.WINDOWS["clip_s"], media.WINDOWS["hop_s"]
 
@@ -49,7 +50,7 @@ def ready(request, corpus) -> tuple:
     own = media.settings(name, corpus.results, **short)
     encoder = base.build(own)
     if encoder.fitted:
-        base.fit("tiny", own, corpus)
+        fit("tiny", own, corpus)
         encoder.load(corpus.encoder("tiny", name) / "best.safetensors", own)
     return encoder, own
 

@@ -6,10 +6,10 @@ import inspect
 import pytest
 import torch
 
+from avfusion.config.modalities import MODALITIES, with_text
 from avfusion.fusion.base import Fused
-from avfusion.modalities import MODALITIES, with_text
-from avfusion.model import Model, build
-from avfusion.registry import GIVEN, fusions
+from avfusion.models.model import Model, build
+from avfusion.registry import DERIVED, fusions
 
 TEXT_DIM = 9
 FORMS = {name: (name, {}) for name in fusions.names()} | {
@@ -151,7 +151,7 @@ def test_listed_options_are_accepted_and_default_as_listed(name):
     torch.testing.assert_close(given(*clips(name)).features, default(*clips(name)).features)
     known = {"self", "audio_dim", "video_dim", "steps", *listed}
     known |= {"text_dim"} if "modalities" in listed or with_text(kind, own) else set()
-    found = set(inspect.signature(fusions.get(kind).__init__).parameters) - set(GIVEN)
+    found = set(inspect.signature(fusions.get(kind).__init__).parameters) - set(DERIVED)
     assert found == known
 
 

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from clone import Clone
+
+from support.slurm_clone import Clone
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ to the last byte.
 
 import signal
 
-from clone import wait_for
+from support.slurm_clone import wait_for
 
 PLAIN = "train:slurm_partition=cpu"
 """Faults strike side by side; where GPUs are not what is tried, they need not queue for them."""

@@ -10,14 +10,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from avfusion import clock, registry
+from avfusion.io import clock
+from avfusion import registry
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.present import absences, not_here
-from avfusion.settings import load
-from avfusion.shards import shard_path
-from avfusion.source import fingerprint
-from avfusion.yamls import read_mapping
+from avfusion.config.availability import absences
+from avfusion.config.availability import not_here
+from avfusion.config.load import load
+from avfusion.io.shards import shard_path
+from avfusion.fingerprint import fingerprint
+from avfusion.io.yaml import read_mapping
 
 # A graph is many objects that all stay: to look for garbage among them takes a third of the plan.
 gc.set_threshold(200_000, 20, 100)
@@ -157,7 +159,7 @@ def made_code(wildcards):
 
 def corpus_code(wildcards):
     """The code that reads and checks a corpus."""
-    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora._verify")
+    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora.verify")
 
 
 def encoder_weights(wildcards):

@@ -22,7 +22,7 @@ rule delay:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.delays"),
+        code=fingerprint("avfusion.evaluation.delays"),
         settings=lambda wildcards: as_json(study.delay_settings()),
     shell:
         "avf delay {wildcards.corpus} --results {params.results:q} "

@@ -59,7 +59,7 @@ rule choose:
         runtime=10,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.grids"),
+        code=fingerprint("avfusion.runs.choose"),
         settings=grid_settings,
     shell:
         "avf choose {wildcards.corpus} {wildcards.fusion} --results {params.results:q} "

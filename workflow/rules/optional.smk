@@ -1,6 +1,7 @@
 """What the parts that a study may leave out, grids and corrupted input, ask of the config."""
 
-from avfusion.grids import at_point, points
+from avfusion.config.grid import at_point
+from avfusion.config.grid import points
 
 GRIDS = {name: study.grid_settings("", name)["grid"] for name in study.fusions}
 GRIDS = {name: grid for name, grid in GRIDS.items() if grid}

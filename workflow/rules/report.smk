@@ -52,7 +52,7 @@ rule tables:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.tables"),
+        code=fingerprint("avfusion.report.tables.write"),
         settings=report_settings,
     shell:
         "avf report --only tables --results {params.results:q} "
@@ -89,7 +89,7 @@ rule figures:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.figures"),
+        code=fingerprint("avfusion.report.figures.write"),
         settings=report_settings,
     shell:
         "avf report --only figures --results {params.results:q} "
@@ -101,7 +101,7 @@ rule page:
     input:
         rules.tables.output,
         rules.figures.output,
-        templates=sorted(Path("src/avfusion/report/templates").iterdir()),
+        templates=sorted(Path("src/avfusion/report/page/templates").iterdir()),
     output:
         report(
             lay.page,
@@ -120,7 +120,7 @@ rule page:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.page"),
+        code=fingerprint("avfusion.report.page.write"),
         settings=report_settings,
     shell:
         "avf report --only page --results {params.results:q} "
@@ -146,7 +146,7 @@ rule record:
     params:
         results=results_folder,
         failures=lambda wildcards: failures(wildcards.corpus),
-        code=fingerprint("avfusion.record"),
+        code=fingerprint("avfusion.tracking.record"),
         settings=record_settings,
     shell:
         "avf record {wildcards.corpus} --results {params.results:q} "

@@ -53,7 +53,7 @@ rule robust_part:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robust_predict"),
+        code=fingerprint("avfusion.robustness.predict"),
         settings=lambda wildcards: as_json(study.robust_settings()),
     shell:
         "avf robust {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
@@ -80,7 +80,7 @@ rule robust:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robust", "avfusion.gates", "avfusion.attention"),
+        code=fingerprint("avfusion.robustness.stage", "avfusion.robustness.gates", "avfusion.robustness.attention"),
         settings=lambda wildcards: as_json(study.robust_settings()),
     shell:
         "avf robust {wildcards.corpus} --results {params.results:q} "

@@ -27,7 +27,7 @@ rule score:
         runtime=60,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.score"),
+        code=fingerprint("avfusion.evaluation.score"),
         settings=score_settings,
     shell:
         "avf score {wildcards.corpus} --results {params.results:q} "

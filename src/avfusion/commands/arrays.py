@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 HELP = "Check the arrays of IEMOCAP that AMH and SelfCrossAttn share."
+
+
 STAGE = 12
 
 
@@ -15,9 +17,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong, if anything; returns the exit code."""
-    from avfusion.arrays import Release
-    from avfusion.arrays_faults import against, faults
-    from avfusion.corpora._iemocap_split import SIZES
+    from avfusion.corpora.iemocap_arrays.compare import against, faults
+    from avfusion.corpora.iemocap_folds import SIZES
+    from avfusion.media.arrays import Release
 
     release = Release(args.folder)
     found = list(faults(release, list(SIZES[7])))
@@ -34,8 +36,8 @@ def _codes(root: Path) -> list[str]:
     """The class of each of the release's turns of the seven classes, in its order."""
     import tempfile
 
-    from avfusion.corpora._scan import read_tree
-    from avfusion.corpora.iemocap import Iemocap
+    from avfusion.corpora.iemocap.corpus import Iemocap
+    from avfusion.corpora.tree.scan import read_tree
 
     corpus = Iemocap(root=root, classes=7, folds="random", fold=1)
     with tempfile.TemporaryDirectory() as cache:

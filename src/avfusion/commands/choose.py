@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Take the best point of a fusion's grid, by validation alone."
+
+
 STAGE = 39
 
 
@@ -17,7 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.grids import choose
+    from avfusion.runs.choose import choose
 
     own = settings(args, lambda study: study.grid_settings(args.corpus, args.fusion))
     said = choose(own, layout(args))

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Encode corrupted sound or pictures of the reported partition."
+
+
 STAGE = 51
 
 
@@ -19,9 +21,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.corruptions import signal_of
-    from avfusion.robust import reported_partition
-    from avfusion.signals import corrupt_features
+    from avfusion.config.corruptions import signal_of
+    from avfusion.encoders.corrupt import corrupt_features
+    from avfusion.robustness.stage import reported_partition
 
     signal_of(args.corruption, args.encoder)
     own = settings(args, lambda study: study.signal_settings(args.corpus, args.encoder))

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Search how late the raters answer, from features and ratings of the train partition alone."
+
+
 STAGE = 35
 
 
@@ -23,8 +25,8 @@ def run(args: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from avfusion.delays import best, search
     from avfusion.errors import ConfigError
+    from avfusion.evaluation.delays import best, search
 
     if not (args.step > 0 and args.longest >= 0 and args.ridge > 0):
         raise ConfigError("--step and --ridge are above 0, --longest is 0 or more.")

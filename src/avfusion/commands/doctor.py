@@ -3,6 +3,8 @@
 import argparse
 
 HELP = "Say what is missing on this machine and what mends it."
+
+
 STAGE = 0
 
 
@@ -12,7 +14,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from avfusion.doctor import examine
+    from avfusion.doctor.machine import examine
 
     verdicts = []
     for finding in examine(args.config):

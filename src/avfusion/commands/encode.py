@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option, shard, shard_option
+from avfusion.commands.options import layout, settings, settings_option, shard, shard_option
 
 HELP = "Write one encoder's features."
+
+
 STAGE = 31
 
 
@@ -18,9 +20,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion import device
-    from avfusion.encoders.base import encode_shard
-    from avfusion.shards import claimed
+    from avfusion.encoders.stage import encode_shard
+    from avfusion.io.shards import claimed
+    from avfusion.training import device
 
     own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
     device.take(shard(args)[0])  # shards of one machine spread over its GPUs

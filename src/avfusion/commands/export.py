@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import layout
+from avfusion.commands.options import layout
 
 HELP = "Write a verified corpus' files, partitions and ratings as an audformat database."
+
+
 STAGE = 12
 
 
@@ -17,7 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.corpora._audformat_out import write_database
+    from avfusion.corpora.formats.audformat_export import write_database
 
     for path in write_database(args.corpus, layout(args), args.audformat):
         print(path)

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option, study
+from avfusion.commands.options import layout, settings, settings_option, study
 
 HELP = "Fit an encoder on train."
+
+
 STAGE = 30
 
 
@@ -23,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     """Do it; an expected failure is an `AvfError`."""
     import json
 
-    from avfusion import ranks
-    from avfusion.encoders.base import fit
+    from avfusion.encoders.stage import fit
+    from avfusion.training import distributed as ranks
 
     own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
     processes = args.processes

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 HELP = "Join the shards of a media or feature folder."
+
+
 STAGE = 29
 
 
@@ -16,6 +18,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.shards import join
+    from avfusion.io.shards import join
 
     join(Path(args.folder), args.shards)

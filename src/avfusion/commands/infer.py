@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import layout
+from avfusion.commands.options import layout
 
 HELP = "Write the traces of a trained run again."
+
+
 STAGE = 41
 
 
@@ -16,6 +18,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.train import write_traces
+    from avfusion.runs.train import write_traces
 
     write_traces(args.folder, layout(args))

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import corpus_settings, settings_option
+from avfusion.commands.options import corpus_settings, settings_option
 
 HELP = "Generate a corpus that avf makes itself."
+
+
 STAGE = 10
 
 

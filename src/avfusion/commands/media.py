@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import known, layout, settings, settings_option, shard, shard_option
+from avfusion.commands.options import known, layout, settings, settings_option, shard, shard_option
 
 HELP = "Decode, track faces and compute log-mels."
+
+
 STAGE = 20
 
 
@@ -18,8 +20,8 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
+    from avfusion.io.shards import claimed
     from avfusion.media.stage import run_shard
-    from avfusion.shards import claimed
 
     own = settings(args, lambda study: study.media.model_dump())
     root = own.pop("root", None) or known(args).corpora[args.corpus].root

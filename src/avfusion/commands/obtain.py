@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import corpus_class, corpus_settings, settings_option, study
+from avfusion.commands.options import corpus_class, corpus_settings, settings_option, study
 
 HELP = "Say how a corpus is had, and fetch what anyone may fetch."
+
+
 STAGE = 9
 
 
@@ -19,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
     from pathlib import Path
 
-    from avfusion.corpora._download import fetch
+    from avfusion.corpora.download import fetch
     from avfusion.registry import corpora
 
     corpus = corpora.get(corpus_class(args))

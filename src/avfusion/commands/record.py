@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Show finished runs in MLflow."
+
+
 STAGE = 61
 
 
@@ -17,7 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from avfusion.record import record_corpus
+    from avfusion.tracking.record import record_corpus
 
     own = settings(args, lambda study: study.record_settings())
     return record_corpus(args.corpus, layout(args), store=args.store, study=own)

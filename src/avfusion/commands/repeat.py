@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import layout
+from avfusion.commands.options import layout
 
 HELP = "Train a run again from its own folder and compare; 0 if equal."
+
+
 STAGE = 42
 
 
@@ -17,7 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 0 if equal, or near enough where the machines differ in kind."""
-    from avfusion.repeat import repeat
+    from avfusion.runs.repeat import repeat
 
     verdict = repeat(args.folder, layout(args), args.keep)
     print("\n".join(verdict.lines))

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Write tables, figures and the page from the scores."
+
+
 STAGE = 60
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option, shard
+from avfusion.commands.options import layout, settings, settings_option, shard
 
 HELP = "Corrupt the input of finished runs; read gates."
+
+
 STAGE = 51
 
 
@@ -17,9 +19,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.attention import write_attention
-    from avfusion.gates import write_gates
-    from avfusion.robust import robust_corpus, write_part
+    from avfusion.robustness.attention import write_attention
+    from avfusion.robustness.gate_weights import write_gates
+    from avfusion.robustness.stage import robust_corpus, write_part
 
     own = settings(args, lambda study: study.robust_settings())
     if args.shard is not None:

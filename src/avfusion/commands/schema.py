@@ -3,6 +3,8 @@
 import argparse
 
 HELP = "Print the JSON schema of the config."
+
+
 STAGE = 1
 
 
@@ -12,6 +14,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.settings import schema
+    from avfusion.config.load import schema
 
     print(schema(), end="")

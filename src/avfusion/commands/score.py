@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Score all traces of a corpus."
+
+
 STAGE = 50
 
 
@@ -16,7 +18,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.score import score_corpus
+    from avfusion.evaluation.score import score_corpus
 
     own = settings(args, lambda study: study.score_settings(args.corpus))
     score_corpus(args.corpus, own, layout(args))

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import corpus_settings, layout, settings_option
+from avfusion.commands.options import corpus_settings, layout, settings_option
 
 HELP = "Write a run's test predictions as the corpus' challenge wants them."
+
+
 STAGE = 51
 
 
@@ -20,7 +22,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.submit import submit
+    from avfusion.evaluation.submit import submit
 
     own, paths = corpus_settings(args), layout(args)
     print(submit(args.corpus, own, (args.fusion, args.seed), args.template, paths))

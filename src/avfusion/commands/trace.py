@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 HELP = "Say which runs, files, code and commands are behind a row of a table."
+
+
 STAGE = 62
 
 
@@ -19,7 +21,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 1 where something on disk is not what the table was made from."""
-    from avfusion.trace import trace
+    from avfusion.lineage.trace import trace
 
     found = trace(args.table, args.row, args.column)
     print(json.dumps(found, indent=2) if args.json else "\n".join(_lines(found)))

@@ -2,9 +2,11 @@
 
 import argparse
 
-from avfusion.commands._options import layout, settings, settings_option
+from avfusion.commands.options import layout, settings, settings_option
 
 HELP = "Fit one fusion with one seed; write traces."
+
+
 STAGE = 40
 
 
@@ -19,9 +21,10 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it; an expected failure is an `AvfError`."""
-    from avfusion.grids import at_point, run_folder
-    from avfusion.train import train_run
-    from avfusion.whole import alone
+    from avfusion.config.grid import at_point
+    from avfusion.io.atomic import alone
+    from avfusion.runs.files import run_folder
+    from avfusion.runs.train import train_run
 
     own = settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
     own = at_point(own, args.point) if args.point else own

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands._options import corpus_settings, layout, settings_option
+from avfusion.commands.options import corpus_settings, layout, settings_option
 
 HELP = "Check a corpus tree and write its manifest."
+
+
 STAGE = 11
 
 
@@ -20,11 +22,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from avfusion.corpora._verify import verify
+    from avfusion.corpora.verify import verify
 
     code = verify(args.corpus, corpus_settings(args), layout(args))
     if args.against:
-        from avfusion.corpora._compare import compare
+        from avfusion.corpora.tree.compare import compare
 
         print(*compare(layout(args).fingerprints(args.corpus), args.against), sep="\n")
     return code

@@ -12,28 +12,25 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from avfusion.corpora._download import Download
-from avfusion.corpora._tree import Tree
+from avfusion.corpora.download import Download
+from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import CorpusError
 from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
+from avfusion.schemas import LABELS
 
 log = logging.getLogger(__name__)
 
-MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
-# Whose face to follow, where faces lie ready, a sound recording beside the video; what part of
-# the file and of its picture is meant; which row of arrays it is, there being no media.
-EXTRA = (
-    *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
-    *("start_s", "end_s", "half", "row"),
-)
-GOLD = ("video", "time_s")  # and the corpus' targets
-LABELS = ("video", "label")
-TRUTH = ("video", "start_s", "end_s", "modality", "kind")
-PARTITIONS = ("train", "validation", "test")
+
 DEFINED, RECOMPUTED = "by definition", "recomputed"
+
+
 READ, COMPUTED = "read in a source", "computed from public material"
+
+
 RECOLLECTION, GIVEN = "recollection", "given in the config"
+
+
 CERTAINTIES = (DEFINED, RECOMPUTED, READ, COMPUTED, RECOLLECTION, GIVEN)
 
 

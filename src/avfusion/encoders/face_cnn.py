@@ -16,14 +16,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avfusion import device
-from avfusion.encoders._faces import encode_faces, read_faces, thin
-from avfusion.encoders._fitting import FittedEncoder, Recipe
+from avfusion.encoders.faces import encode_faces, read_faces, thin
+from avfusion.encoders.fitting import FittedEncoder, Recipe
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
+from avfusion.training import device
 
 SIDE_PX = 56
+
+
 REST_HZ = 2.0
+
+
 GREYS = 32.0
 """About the deviation of a face's grey levels."""
 

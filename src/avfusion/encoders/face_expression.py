@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avfusion import device
-from avfusion.encoders._expression_net import WEIGHTS, pretrained
-from avfusion.encoders._faces import encode_faces
+from avfusion.encoders.expression_net import WEIGHTS, pretrained
+from avfusion.encoders.faces import encode_faces
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
+from avfusion.training import device
 
 
 @encoders.add("face_expression")

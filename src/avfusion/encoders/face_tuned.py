@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avfusion import device
-from avfusion.encoders._expression_net import pretrained
-from avfusion.encoders._faces import encode_faces, read_faces, thin
-from avfusion.encoders._fitting import FittedEncoder, Recipe
+from avfusion.encoders.expression_net import pretrained
+from avfusion.encoders.faces import encode_faces, read_faces, thin
+from avfusion.encoders.fitting import FittedEncoder, Recipe
 from avfusion.errors import ConfigError
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
+from avfusion.training import device
 
 BLOCKS = 4
 

@@ -17,13 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avfusion import device
-from avfusion.encoders._fitting import FittedEncoder, Recipe
-from avfusion.features import SLACK_S, clip_ends, clip_spans
+from avfusion.encoders.fitting import FittedEncoder, Recipe
+from avfusion.media.clips import clip_ends, clip_spans
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
+from avfusion.schemas import SLACK_S
+from avfusion.training import device
 
 CHUNK = 64
+
+
 SILENCE = math.log(1e-6)
 """The least value of the media stage's ln(power + 1e-6)."""
 

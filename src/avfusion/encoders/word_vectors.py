@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from avfusion.encoders._transcript import Transcript
-from avfusion.encoders._vectors import SET, Vectors
+from avfusion.encoders.vectors import SET, Vectors
 from avfusion.errors import AvfError
+from avfusion.io.atomic import file_digest, write_text
 from avfusion.layout import Layout
+from avfusion.media.transcript import Transcript
 from avfusion.registry import encoders
-from avfusion.whole import file_digest, write_text
 
 
 @encoders.add("word_vectors")

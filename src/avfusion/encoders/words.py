@@ -15,15 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avfusion import device
-from avfusion.encoders._fitting import FittedEncoder, Recipe
-from avfusion.encoders._transcript import Transcript, word_hash
-from avfusion.features import clip_ends
+from avfusion.encoders.fitting import FittedEncoder, Recipe
 from avfusion.layout import Layout
+from avfusion.media.clips import clip_ends
+from avfusion.media.transcript import Transcript, word_hash
 from avfusion.registry import encoders
+from avfusion.training import device
 
 MOST = 32
 """Words of one example at most; the latest are kept."""
+
+
 NO_WORD, HIDDEN = 0, -1
 """In place of a hash: nothing said, and a word that is not to be known."""
 

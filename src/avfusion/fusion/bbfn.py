@@ -26,8 +26,8 @@ Departs  The paper has text and joins two such pairs, text-audio and text-video;
 import torch
 from torch import Tensor, nn
 
-from avfusion.fusion._multihead import MultiHead, check_heads
 from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.layers.multihead import MultiHead, check_heads
 from avfusion.registry import fusions
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.modalities import ordered
 from avfusion.fusion.base import Fused
-from avfusion.modalities import ordered
 from avfusion.registry import fusions
 
 

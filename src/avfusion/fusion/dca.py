@@ -21,9 +21,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avfusion.fusion._gate import Gate
-from avfusion.fusion._wrap import attention
 from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.layers.gate import Gate
+from avfusion.fusion.wrap import attention
 from avfusion.registry import fusions
 
 

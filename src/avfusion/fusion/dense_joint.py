@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._bilstm import ResidualBiLSTM, places
-from avfusion.fusion._dense import DenseJointAttention
-from avfusion.fusion._guided import LAYOUTS, AudioGuided
-from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Pair
+from avfusion.fusion.layers.audio_guided import LAYOUTS, AudioGuided
+from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
+from avfusion.fusion.layers.dense import DenseJointAttention
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 

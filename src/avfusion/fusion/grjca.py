@@ -18,8 +18,8 @@ Departs  A reconstruction from the abstract: n + 1 outputs, and a gate that look
 
 from torch import Tensor, nn
 
-from avfusion.fusion._gate import Gate
 from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.registry import fusions
 

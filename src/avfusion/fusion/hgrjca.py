@@ -24,8 +24,8 @@ Departs  A reconstruction from the abstract: a pass is gated against what entere
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._gate import Gate
 from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.registry import fusions
 

@@ -26,10 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._gate import Gate
-from avfusion.fusion._wrap import attention
 from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.self_attention import SelfAttention
+from avfusion.fusion.wrap import attention
 from avfusion.registry import fusions
 
 

@@ -26,9 +26,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from avfusion.fusion._correlate import attend, correlations
-from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Fused, Pair
+from avfusion.fusion.layers.correlation import attend, correlations
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 

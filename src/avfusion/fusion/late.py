@@ -18,9 +18,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from avfusion.config.modalities import ordered
 from avfusion.fusion.base import Fused
-from avfusion.heads import Regressor
-from avfusion.modalities import ordered
+from avfusion.fusion.layers.regressor import Regressor
 from avfusion.registry import fusions
 
 

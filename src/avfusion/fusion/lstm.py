@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._bilstm import ResidualBiLSTM
 from avfusion.fusion.base import Fused
+from avfusion.fusion.layers.bilstm import ResidualBiLSTM
 from avfusion.registry import fusions
 
 

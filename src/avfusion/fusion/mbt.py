@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._multihead import MultiHead, check_heads
 from avfusion.fusion.base import Fused
+from avfusion.fusion.layers.multihead import MultiHead, check_heads
 from avfusion.registry import fusions
 
 

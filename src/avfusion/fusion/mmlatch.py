@@ -28,8 +28,8 @@ Departs  The paper has text: M_m is then the mean of two masks, F of three pairs
 import torch
 from torch import Tensor, nn
 
-from avfusion.fusion._init import xavier_linear
 from avfusion.fusion.base import Fused, masked_softmax
+from avfusion.fusion.layers.init import xavier_linear
 from avfusion.registry import fusions
 
 

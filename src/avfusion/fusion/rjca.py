@@ -20,10 +20,10 @@ Departs  E_m, so that one recursion without BLSTM is our JCA; `encode: 0` leaves
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion._bilstm import ResidualBiLSTM, places
-from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Attended, Attention, Pair
 from avfusion.fusion.jca import JointCrossAttention
+from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 

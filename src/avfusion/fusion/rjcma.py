@@ -27,12 +27,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.modalities import ordered
 from avfusion.errors import ConfigError
-from avfusion.fusion._bilstm import ResidualBiLSTM, places
-from avfusion.fusion._maps import Maps
 from avfusion.fusion.base import Fused
 from avfusion.fusion.jca import JointAttend
-from avfusion.modalities import ordered
+from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 

@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 _DOS_DATE = 0x21  # 1980-01-01: a date would make equal content differ
+
+
 _LIMIT_16, _LIMIT_32 = 0xFFFF, 0xFFFFFFFF
 
 

@@ -11,6 +11,7 @@ from avfusion.media.probe import Probe
 # Timestamps may jitter by a codec frame; a larger jump is a gap in the recording (or an overlap).
 _JUMP_S = 0.04
 
+
 Piece = tuple[int, np.ndarray]  # first sample on the video's timeline, mono samples float32 (n,)
 
 

@@ -14,12 +14,24 @@ import numpy as np
 from avfusion.errors import MediaError
 
 WEIGHTS = Path(__file__).parent / "weights" / "face_detection_yunet_2023mar.onnx"
+
+
 _SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+
 _DETECT_PX = 640  # the long side that detection sees at most
+
+
 _OVERLAP = 0.3  # of two boxes, above which they are one face (YuNet's own default)
+
+
 _HOLD_S = 0.5  # how long a person may be out of sight before another one is followed
+
+
 # Image-left eye, image-right eye, nose, mouth corners; YuNet gives the same order.
 _TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366))
+
+
 _TEMPLATE += ((41.5493, 92.3655), (70.7299, 92.2041))
 
 

@@ -17,6 +17,8 @@ from avfusion.errors import ConfigError
 from avfusion.media.audio import Piece
 
 FLOOR = 1e-6
+
+
 _BLOCK_ROWS = 1000
 
 

@@ -15,6 +15,8 @@ from avfusion.errors import MediaError
 from avfusion.media.decode import Decoded
 
 _EARLY_END_S = 0.5
+
+
 _SLACK_S = 1e-6
 
 

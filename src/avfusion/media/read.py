@@ -17,7 +17,11 @@ from avfusion.media.video import Frames
 from avfusion.media.writer import RecordWriter
 
 Progress = Callable[[int, int, str], None]  # frames done, frames expected, reader
+
+
 _SHORT_S = 0.5  # a sound that ends so much before the pictures is worth a word
+
+
 _NO_FACE = (math.nan,) * 15
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.corpora.base import EXTRA
+from avfusion.fingerprint import fingerprint
+from avfusion.io.redact import below
+from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
-from avfusion.media.apart import read_apart
+from avfusion.media.array_rows import ROWS, row_record
+from avfusion.media.isolate import read_apart
 from avfusion.media.person import Person, span_s
-from avfusion.media.rows import ROWS, row_record
+from avfusion.media.reuse import share_record
 from avfusion.media.store import remove_halves
-from avfusion.places import below
-from avfusion.shards import deal, shard_path, write_table
-from avfusion.source import fingerprint
-from avfusion.twins import share_record
+from avfusion.schemas import EXTRA
 
 _INDEX = {
     "video": "string",
@@ -36,6 +36,7 @@ _INDEX = {
     "warnings": "string",
     "key": "string",
 }
+
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,13 @@ import av
 import numpy as np
 
 from avfusion.errors import MediaError
+from avfusion.fingerprint import fingerprint
+from avfusion.io.atomic import replacing
 from avfusion.media.probe import probe
-from avfusion.source import fingerprint
-from avfusion.whole import replacing
 
 log = logging.getLogger(__name__)
+
+
 _NONE = np.empty(0)
 
 

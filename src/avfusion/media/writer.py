@@ -16,11 +16,17 @@ FRAME_COLUMNS = (
     *("time_s", "faces", "score", "x", "y", "w", "h"),
     *(f"p{point}{axis}" for point in range(5) for axis in "xy"),
 )
+
+
 _SCHEMA = pa.schema(
     [("time_s", pa.float64()), ("faces", pa.int16())]
     + [(name, pa.float32()) for name in FRAME_COLUMNS[2:]]
 )
+
+
 _SCORE = FRAME_COLUMNS.index("score")
+
+
 _ROWS_A_GROUP = 2048
 
 

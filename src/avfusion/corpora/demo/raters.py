@@ -1,0 +1,25 @@
+"""Six simulated raters: each sees a signal late, scales and shifts it, and wavers."""
+
+import numpy as np
+
+from avfusion.corpora.demo.scene import SIGNAL_HZ, at, smooth
+
+RATERS = ("R1", "R2", "R3", "R4", "R5", "R6")
+
+
+DELAYS_S = {
+    "valence": (1.5, 1.7, 1.9, 2.1, 2.3, 2.5),  # mean 2.0
+    "arousal": (1.7, 1.9, 2.1, 2.3, 2.5, 2.7),  # mean 2.2
+}
+
+
+def rate(signal: np.ndarray, dimension: str, rng: np.random.Generator) -> np.ndarray:
+    """Ratings (N, 6) in [-1, 1] of a signal (N,); before a rater's delay they see its start."""
+    time_s = np.arange(len(signal)) / SIGNAL_HZ
+    seconds = len(signal) / SIGNAL_HZ
+    columns = []
+    for delay_s in DELAYS_S[dimension]:
+        scale, bias = rng.uniform(0.75, 1.05), rng.uniform(-0.08, 0.08)
+        waver = 0.08 * smooth(rng, seconds, 1.0) + 0.01 * rng.standard_normal(len(signal))
+        columns.append(scale * at(signal, time_s - delay_s) + bias + waver)
+    return np.clip(np.column_stack(columns), -1, 1)

@@ -1,0 +1,137 @@
+"""A table that a researcher wrote: CSV or Parquet, and where in it each fault stands."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from avfusion.errors import CorpusError
+from avfusion.registry import near
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
+
+
+BLANK = ("", "?", "nan", "none", "null")
+
+
+@dataclass
+class Sheet:
+    """Rows as text by column, each with `where` it stands (`file:line`), and `faults` found."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, dict[str, str]]]
+    faults: list[str] = field(default_factory=list)
+
+    def number(self, where: str, row: dict[str, str], column: str) -> float | None:
+        """The cell as a number, NaN where blank; None, and a fault, where it is none."""
+        text = row.get(column, "")
+        if text.lower() in BLANK:
+            return float("nan")
+        value = float(text) if _NUMBER.fullmatch(text) else float("inf")
+        if abs(value) == float("inf"):
+            self.faults.append(f"{where}: {column} is {short(text)}, which is no number")
+            return None
+        return value
+
+
+def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> Sheet:
+    """The table at `path`, called `name` in messages; refuses one without a needed column.
+
+    CSV may be parted by comma, semicolon or tab; a line with too many or too few cells is a fault.
+    """
+    if not path.is_file():
+        raise CorpusError(f"{path}: no such file. {hint}")
+    sheet = _parquet(path, name) if path.suffix == ".parquet" else _csv(path, name)
+    for column in needed:
+        if column not in sheet.columns:
+            found = f"only: {', '.join(sheet.columns) or 'nothing'}.{near(column, sheet.columns)}"
+            raise CorpusError(f"{name}:1: no column {column!r}, {found} {hint}")
+    return sheet
+
+
+def _csv(path: Path, name: str) -> Sheet:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{name}: not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from None
+    first = text.partition("\n")[0]
+    mark = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    header = tuple(cell.strip() for cell in next(reader, []))
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise CorpusError(f"{name}:1: column {twice[0]!r} stands there twice. Rename one.")
+    sheet = Sheet(name, header, [])
+    try:
+        for cells in reader:
+            _add(sheet, f"{name}:{reader.line_num}", cells)
+    except csv.Error as error:
+        sheet.faults.append(f"{name}:{reader.line_num}: {error}; the rest is not read")
+    return sheet
+
+
+def _add(sheet: Sheet, where: str, cells: list[str]) -> None:
+    """One line, as a row or as a fault; a blank one is neither."""
+    cells = [cell.strip() for cell in cells]
+    if not any(cells):
+        return
+    if len(cells) != len(sheet.columns):
+        found = f"{len(cells)}: {short(', '.join(cells))}"
+        sheet.faults.append(f"{where}: expected {len(sheet.columns)} cells, found {found}")
+    else:
+        sheet.rows.append((where, dict(zip(sheet.columns, cells, strict=True))))
+
+
+def _parquet(path: Path, name: str) -> Sheet:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{name}: not a Parquet table ({str(error)[:80]}).") from None
+    if any(table.index.names):
+        table = table.reset_index()
+    text = table.astype(object).where(table.notna(), "").astype(str)
+    rows = [(f"{name}: row {k}", row) for k, row in enumerate(text.to_dict("records"), start=1)]
+    return Sheet(name, tuple(map(str, table.columns)), rows)
+
+
+def video_id(path: str) -> str:
+    """The name of a video: its path without the ending, folders joined by `__`.
+
+    >>> video_id("day 1/s03.mp4")
+    'day 1__s03'
+    """
+    return PurePosixPath(path).with_suffix("").as_posix().replace("/", "__")
+
+
+def path_fault(path: str) -> str:
+    """Why a path cannot be one below the corpus' root; empty where it can."""
+    parts = PurePosixPath(path).parts
+    if not parts or parts == (".",):
+        return "the path of the video is empty"
+    if path.startswith("/") or ".." in parts or "\\" in path:
+        return f"{short(path)} is no path below the corpus' root, with / between folders"
+    return ""
+
+
+def name_fault(video: str) -> str:
+    """Why a video cannot have this name; empty where it can. Its files and folders are named so.
+
+    >>> name_fault("day 1__s03"), name_fault("..")
+    ('', "the name '..' begins with a dot")
+    """
+    if not video or video.startswith("."):
+        return f"the name {short(video)} begins with a dot" if video else "the name is empty"
+    if re.search(r"[/\\\x00-\x1f]", video):
+        return f"the name {short(video)} holds /, \\ or a control character"
+    if found := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
+        return f"the name {short(video)} ends in {found[0]}, as files of ours do"
+    return ""
+
+
+def short(text: str) -> str:
+    """A text as a message quotes it."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")

@@ -1,0 +1,222 @@
+"""IEMOCAP: twelve hours of acted dyads; a video here is one rated turn of one speaker.
+
+Busso et al., "IEMOCAP: interactive emotional dyadic motion capture database", Language Resources
+and Evaluation 42 (2008). A turn has one class and one rating of valence, arousal and dominance.
+"""
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from avfusion.corpora import iemocap_folds as split
+from avfusion.corpora.base import Corpus
+from avfusion.corpora.iemocap.evaluation import Evaluation, Turn, read_turns
+from avfusion.corpora.iemocap.tree import Parts, find_parts
+from avfusion.errors import ConfigError, CorpusError
+from avfusion.media.transcript_formats import Dialog, Word, read_alignment, read_dialog
+from avfusion.schemas import GOLD, LABELS
+
+CODES = {
+    "neu": 1708, "fru": 1849, "ang": 1103, "sad": 1084, "exc": 1041, "hap": 595, "sur": 107,
+    "fea": 40, "oth": 3, "dis": 2, "xxx": 2507,
+}  # fmt: skip
+
+
+TARGETS = ("valence", "arousal", "dominance")
+
+
+INSTANTS = 10  # a turn's one rating stands at so many, so that each turn weighs alike in a score
+
+
+CLASSES = {
+    4: ("ang", "hap", "neu", "sad"),  # hap: happy or excited
+    6: ("ang", "exc", "fru", "hap", "neu", "sad"),
+    7: ("ang", "exc", "fru", "hap", "neu", "sad", "sur"),
+    0: (),
+}
+
+
+MERGED = {4: {"exc": "hap"}}
+
+
+ACCESS = """\
+Home: sail.usc.edu/iemocap
+
+A member of the faculty of an academic institution, or a company's responsible person, fills in the
+release form of that page; a link is mailed back. The release with films is needed: one archive of
+Session1 … Session5. No checksums are published; `avf verify` checks every count, and
+writes fingerprints.parquet, which two laboratories can compare without sharing data.
+Copies from elsewhere are not licensed.
+
+Unpack it without renaming anything and set corpora.iemocap.root to IEMOCAP_full_release."""
+
+
+class IemocapRelease(Corpus):
+    """The files of one release, read into tables."""
+
+    name = "iemocap"
+    targets = TARGETS
+    value_range = (1.0, 5.5)
+    delay_s: ClassVar[dict[str, float]] = {}
+    rating_hz = 0.0  # one rating a turn
+    licence = (
+        "IEMOCAP release form: research of the signing institution; recordings, transcripts and "
+        "annotations may not be passed on."
+    )
+    obtain = "`avf obtain iemocap` says how it is had."
+    access = ACCESS
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        classes: Literal[0, 4, 6, 7] = 7,
+        folds: Literal["session", "random"] = "session",
+        fold: int = 5,
+        expect: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(root=root)
+        if classes not in CLASSES:
+            raise ConfigError(f"iemocap: classes is {classes!r}; it is 4, 6, 7, or 0 for none.")
+        if folds not in split.RULES:
+            raise ConfigError(f"iemocap: folds is {folds!r}; it is `session` or `random`.")
+        if fold not in range(1, split.FOLDS + 1):
+            raise ConfigError(f"iemocap: fold is {fold!r}; it is 1 … {split.FOLDS}.")
+        self.kind, self.folds, self.fold = classes, folds, fold
+        self.classes = CLASSES[classes]
+        self.split_given = folds == "random"
+        self.expected = Expected.of(expect or {})
+
+    def fingerprint_files(self, folder: str) -> bool:
+        """Motion capture is not used: listed by size."""
+        return "/MOCAP_" not in f"/{folder}"
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Where everything lies; refuses a folder without a single evaluation."""
+        found = find_parts(self.tree)
+        if not found.evaluations:
+            raise CorpusError(
+                f"{self.root}: no Session*/dialog/EmoEvaluation/Ses*.txt here. {self.obtain}"
+            )
+        return found
+
+    @cached_property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """Dialog -> its turns, in the order of the files' paths."""
+        paths = sorted((path, dialog) for dialog, path in self.parts.evaluations.items())
+        return {d: read_turns((self.root / p).read_bytes(), p, d) for p, d in paths}
+
+    @cached_property
+    def transcripts(self) -> dict[str, Dialog]:
+        """Dialog -> what is said in it."""
+        paths = sorted(self.parts.transcripts.items())
+        return {d: read_dialog((self.root / p).read_bytes(), p) for d, p in paths}
+
+    @cached_property
+    def alignments(self) -> dict[str, tuple[list[Word], list[str]]]:
+        """Turn -> its words with their times, and what is wrong with its file."""
+        paths = sorted(self.parts.alignments.items())
+        return {turn: read_alignment((self.root / p).read_bytes(), p) for turn, p in paths}
+
+    @cached_property
+    def turns(self) -> list[Turn]:
+        """Every rated turn, in order of files' paths and of names."""
+        found = self.evaluations.values()
+        return [turn for one in found for turn in sorted(one.turns, key=lambda t: t.name)]
+
+    @cached_property
+    def used(self) -> list[tuple[Turn, str]]:
+        """Turns of this study and where each belongs."""
+        kept = [turn for turn in self.turns if not self.classes or self.label(turn)]
+        if self.folds == "random":
+            where = split.at_random(len(kept), self.fold)
+        else:
+            where = [split.by_session(turn.session, self.fold) for turn in kept]
+        return list(zip(kept, where, strict=True))
+
+    def label(self, turn: Turn) -> str | None:
+        """The turn's class, if it is one of the study's."""
+        code = MERGED.get(self.kind, {}).get(turn.code, turn.code)
+        return code if code in self.classes else None
+
+    def videos(self) -> pd.DataFrame:
+        """A row a turn: its dialog's film, cut and halved, and its own recording of sound."""
+        rows = [self._row(turn, partition) for turn, partition in self.used]
+        return pd.DataFrame(rows, columns=_COLUMNS)
+
+    def _row(self, turn: Turn, partition: str) -> tuple[Any, ...]:
+        parts, name = self.parts, turn.name
+        folder = parts.evaluations[turn.dialog].rpartition("EmoEvaluation/")[0]
+        film = parts.films.get(turn.dialog, f"{folder}avi/DivX/{turn.dialog}.avi")
+        sound = parts.wavs.get(name)
+        sha256 = (self.tree.find(sound) or (0, None))[1] if sound else None
+        spoken = self.transcripts.get(turn.dialog)
+        text = None
+        if name in self.alignments and not self.alignments[name][1]:
+            text = parts.alignments[name]
+        elif spoken is not None and name in spoken.said:
+            text = parts.transcripts[turn.dialog]
+        cut = turn.start_s, turn.end_s, turn.half
+        return name, film, partition, turn.speaker, None, text, sound, sha256, *cut
+
+    def gold(self) -> pd.DataFrame:
+        """The rating of each turn at `INSTANTS` instants from its start to its end."""
+        turns = [turn for turn, _ in self.used]
+        at = np.linspace(0, 1, INSTANTS)
+        times_s = [np.round(at * (t.end_s - t.start_s), 6) for t in turns]
+        names = np.repeat([t.name for t in turns], INSTANTS)
+        table = pd.DataFrame({"video": names, "time_s": np.concatenate([*times_s, at[:0]])})
+        values = np.array([t.vad for t in turns], float).reshape(-1, len(TARGETS))
+        table[list(TARGETS)] = np.repeat(values, INSTANTS, axis=0)
+        return table[[*GOLD, *TARGETS]]
+
+    def labels(self) -> pd.DataFrame:
+        """The class of each turn; none where `classes` is 0."""
+        rows = [(turn.name, self.label(turn)) for turn, _ in self.used if self.classes]
+        return pd.DataFrame(rows, columns=list(LABELS), dtype=object)
+
+    def card(self) -> dict[str, Any]:
+        """The common card with the fold, its rule in words and a name for it."""
+        text = "\n".join(sorted(f"{turn.name},{where}" for turn, where in self.used))
+        return {
+            **super().card(),
+            "fold": self.fold,
+            "split": split.said(self.folds, self.fold),
+            "split_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        }
+
+
+_COLUMNS = [
+    *("video", "path", "partition", "subject", "voice", "transcript"),
+    *("sound", "sound_sha256", "start_s", "end_s", "half"),
+]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Counts by session and class, and the pictures' size; those of the release unless given."""
+
+    dialogs: tuple[int, ...] = (28, 30, 32, 30, 31)
+    turns: tuple[int, ...] = (1819, 1811, 2136, 2103, 2170)
+    codes: tuple[tuple[str, int], ...] = tuple(sorted(CODES.items()))
+    picture_px: tuple[int, int] = (720, 480)
+    given: bool = False
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> "Expected":
+        """The option `expect`; refuses what is none of these."""
+        known = {field.name for field in fields(cls)} - {"given"}
+        if strange := sorted(set(given) - known):
+            raise ConfigError(
+                f"iemocap: expect has {strange[0]!r}; it takes {', '.join(sorted(known))}."
+            )
+        own = {name: tuple(value) for name, value in given.items() if name != "codes"}
+        if "codes" in given:
+            own["codes"] = tuple(sorted(given["codes"].items()))
+        return cls(**own, given=bool(given))

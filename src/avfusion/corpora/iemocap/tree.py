@@ -1,0 +1,72 @@
+"""Where the parts of an IEMOCAP release lie, by dialog and by turn."""
+
+import re
+from dataclasses import dataclass, field
+
+from avfusion.corpora.iemocap.evaluation import DIALOG
+from avfusion.corpora.tree.tree import Tree
+
+_PLACE = re.compile(r"(?:.*/)?Session(\d+)/(dialog|sentences)/(.+)")
+
+
+_DIALOGS = {  # folder below dialog/ -> (part, ending)
+    "EmoEvaluation": ("evaluations", ".txt"),
+    "transcriptions": ("transcripts", ".txt"),
+    "avi/DivX": ("films", ".avi"),
+    "wav": ("dialog_wavs", ".wav"),
+}
+
+
+_TURNS = {"wav": ("wavs", ".wav"), "ForcedAlignment": ("alignments", ".wdseg")}
+
+
+@dataclass
+class Parts:
+    """Dialog -> path, and for wavs and alignments turn -> path; all relative to the root."""
+
+    evaluations: dict[str, str] = field(default_factory=dict)
+    transcripts: dict[str, str] = field(default_factory=dict)
+    films: dict[str, str] = field(default_factory=dict)
+    dialog_wavs: dict[str, str] = field(default_factory=dict)
+    wavs: dict[str, str] = field(default_factory=dict)
+    alignments: dict[str, str] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)  # names that fit no dialog of their session
+    twice: list[str] = field(default_factory=list)
+
+
+def find_parts(tree: Tree) -> Parts:
+    """Everything below folders `Session1` … `Session5`, wherever in the tree they are."""
+    parts = Parts()
+    for path, folder in tree.folders.items():
+        place = _PLACE.fullmatch(path)
+        if place is None:
+            continue
+        session, kind, below = place.groups()
+        head, _, dialog = below.partition("/")
+        if kind == "dialog" and below in _DIALOGS:
+            part, ending = _DIALOGS[below]
+            for file in folder.paths:
+                stem = file.rpartition("/")[2]
+                _put(parts, part, file, (stem, ending), session)
+        elif kind == "sentences" and head in _TURNS and dialog:
+            part, ending = _TURNS[head]
+            for file in folder.paths:
+                _put(parts, part, file, (file.rpartition("/")[2], ending), session, dialog)
+    return parts
+
+
+def _put(
+    parts: Parts, part: str, path: str, named: tuple[str, str], session: str, dialog: str = ""
+) -> None:
+    name, ending = named
+    if not name.lower().endswith(ending):
+        return  # .phseg and .syseg beside an alignment, .lab
+    stem = name[: -len(ending)]
+    match = DIALOG.fullmatch(stem.rpartition("_")[0] if dialog else stem)
+    if match is None or match[1] != session or dialog not in ("", match[0]):
+        parts.strange.append(path)
+        return
+    table = getattr(parts, part)
+    if stem in table:
+        parts.twice.append(path)
+    table.setdefault(stem, path)

@@ -1,0 +1,1 @@
+"""IEMOCAP as shared feature arrays."""

@@ -1,0 +1,74 @@
+"""One video's ratings as researchers keep them: CSV, Parquet, ELAN or AVEC's ARFF."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from avfusion.corpora.formats.elan import read_eaf
+from avfusion.corpora.formats.ratings import Ratings, no_ratings, read_arff
+from avfusion.corpora.formats.table import read_sheet
+from avfusion.errors import CorpusError
+
+TABLES, ENDINGS = (".csv", ".tsv", ".parquet"), ".csv, .tsv, .parquet, .eaf or .arff"
+
+
+def read_ratings(path: Path, name: str, targets: tuple[str, ...], hz: float) -> Ratings:
+    """Instants (N,) and targets (N, K) of a file, called `name` in its faults.
+
+    Tables have `time_s` and a column a target; ARFF holds one target; `hz` is for ELAN's spans.
+    """
+    ending = path.suffix.lower()
+    if not path.is_file():
+        return no_ratings(f"{name}:1: no such file")
+    if ending in TABLES:
+        return _table(path, name, targets)
+    if ending == ".eaf":
+        return read_eaf(path.read_bytes(), name, targets, hz)
+    if ending == ".arff" and len(targets) == 1:
+        found = read_arff(path.read_bytes(), name)
+        found.columns = targets
+        return found
+    if ending == ".arff":
+        columns = ", ".join(f"ratings_{target}" for target in targets)
+        return no_ratings(f"{name}:1: an ARFF file holds one target; name them under {columns}")
+    return no_ratings(f"{name}:1: a file of another kind; it is {ENDINGS}")
+
+
+def _table(path: Path, name: str, targets: tuple[str, ...]) -> Ratings:
+    try:
+        sheet = read_sheet(path, name, ("time_s", *targets), "Rename the column in the file.")
+    except CorpusError as error:
+        text = str(error).removeprefix(str(path))
+        return no_ratings(text if text.startswith(name) else f"{name}:1: {text.lstrip(': ')}")
+    rows = []
+    for where, row in sheet.rows:
+        numbers = [sheet.number(where, row, column) for column in ("time_s", *targets)]
+        if None in numbers:
+            continue
+        if np.isnan(numbers[0]):
+            sheet.faults.append(f"{where}: no time")
+        else:
+            rows.append(numbers)
+    if not rows and not sheet.faults:
+        sheet.faults.append(f"{name}: no row")
+    table = np.array(rows, float).reshape(-1, 1 + len(targets))
+    return Ratings(table[:, 0], table[:, 1:], targets, faults=sheet.faults)
+
+
+def joined(parts: list[Ratings], targets: tuple[str, ...]) -> pd.DataFrame:
+    """`time_s` and all targets of one video; a target that has no rating at an instant is NaN.
+
+    Instants that a file repeats stay, so that the check of times can name the video.
+    """
+    if len(parts) == 1:
+        own = pd.DataFrame(parts[0].values, columns=list(parts[0].columns))
+        own.insert(0, "time_s", np.round(parts[0].time_s, 6))
+    else:
+        tables = [
+            pd.DataFrame(part.values, index=np.round(part.time_s, 6), columns=list(part.columns))
+            for part in parts
+        ]
+        tables = [table[~table.index.duplicated()] for table in tables]
+        own = pd.concat(tables, axis=1).sort_index().rename_axis("time_s").reset_index()
+    return own.reindex(columns=["time_s", *targets])

@@ -1,0 +1,1 @@
+"""Read a corpus folder: file lists, digests, comparison between copies."""

@@ -1,0 +1,188 @@
+"""What is missing on this machine, and the command that mends it; imports nothing heavy."""
+
+import hashlib
+import importlib.metadata as metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from avfusion.config.load import load
+from avfusion.doctor import corpora, slurm, vectors
+from avfusion.errors import AvfError
+from avfusion.fingerprint import PACKAGE
+
+LOCK = Path("envs/requirements.txt")
+
+
+PROFILE = Path("slurm/config.v9+.yaml")
+
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: OK, WARN (works, but less well) or MISSING (a study cannot run)."""
+
+    verdict: str
+    what: str
+    found: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        mend = f"  ->  {self.mend}" if self.mend else ""
+        return f"{self.verdict:<8}{self.what:<12}{self.found}{mend}"
+
+
+def examine(config: Path) -> Iterator[Finding]:
+    """Every finding, in the order in which to mend them."""
+    yield _python()
+    yield from _packages()
+    yield _command()
+    yield from _weights()
+    yield _reader()
+    yield from _study(config)
+    yield from _machine()
+    yield _gpu()
+    yield from _slurm()
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    mend = "" if good else "make env PYTHON=/path/to/python3.12"
+    return Finding("OK" if good else "MISSING", "python", found, mend)
+
+
+def _packages() -> Iterator[Finding]:
+    """Installed versions against the lock; what avfusion itself imports must be there."""
+    from packaging.requirements import Requirement
+
+    needed = {_plain(Requirement(text).name) for text in metadata.requires("avfusion") or []}
+    here = {_plain(dist.name): dist.version for dist in metadata.distributions()}
+    locked = _locked() if LOCK.is_file() else {}
+    absent = [name for name in needed if name not in here and name in (locked or needed)]
+    other = [
+        f"{name} {here.get(name, 'absent')} (locked: {version})"
+        for name, version in locked.items()
+        if here.get(name) != version and name not in absent
+    ]
+    if absent:
+        yield Finding("MISSING", "packages", ", ".join(sorted(absent)), "make env")
+    if other:
+        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
+        yield Finding("WARN", "packages", "; ".join(other[:4]) + more, "make env")
+    if not LOCK.is_file():
+        yield Finding("WARN", "packages", f"no {LOCK} here", "run avf from the project's folder")
+    elif not absent and not other:
+        yield Finding("OK", "packages", f"{len(locked)} as locked")
+
+
+def _locked() -> dict[str, str]:
+    """Package -> version, of the lock's entries that this machine needs."""
+    from packaging.requirements import Requirement
+
+    lines = [line.rstrip("\\ ") for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
+    wanted = [Requirement(line) for line in lines]
+    return {
+        _plain(entry.name): str(entry.specifier).removeprefix("==")
+        for entry in wanted
+        if entry.marker is None or entry.marker.evaluate()
+    }
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _command() -> Finding:
+    if shutil.which("avf"):
+        return Finding("OK", "command", "avf is on the path")
+    return Finding("WARN", "command", "avf is not on the path", ". .venv/bin/activate")
+
+
+def _weights() -> Iterator[Finding]:
+    """Weights that ship with avfusion, against the SHA-256 in the README beside them."""
+    for folder in sorted(PACKAGE.glob("*/weights")):
+        stated = (folder / "README.md").read_text()
+        for path in sorted([*folder.glob("*.onnx"), *folder.glob("*.safetensors")]):
+            if hashlib.sha256(path.read_bytes()).hexdigest() in stated:
+                yield Finding("OK", "weights", f"{path.name} as shipped")
+            else:
+                place = os.path.relpath(path)
+                found = f"{place} is not the file that shipped"
+                yield Finding("MISSING", "weights", found, f"git checkout -- {place}")
+
+
+def _reader() -> Finding:
+    if importlib.util.find_spec("decord"):
+        return Finding("OK", "video", "read by decord, by PyAV where decord fails")
+    return Finding("OK", "video", "read by PyAV; decord has no wheel for this machine")
+
+
+def _study(config: Path) -> Iterator[Finding]:
+    try:
+        study = load(config)
+    except AvfError as error:
+        for line in str(error).splitlines():
+            yield Finding("MISSING", "config", line, f"edit {config}")
+        return
+    runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
+    yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs")
+    yield from (Finding(*told) for told in corpora.findings(study, config))
+    yield from (Finding(*told) for told in vectors.findings(study))
+    results = Path(study.results)
+    if os.access(_existing(results), os.W_OK):
+        yield Finding("OK", "results", f"{results} can be written")
+    else:
+        yield Finding("MISSING", "results", f"{results} cannot be written", "set results in config")
+
+
+def _existing(path: Path) -> Path:
+    path = path.resolve()
+    return path if path.exists() else _existing(path.parent)
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("OK", "cores", str(len(os.sched_getaffinity(0))))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    few = "" if memory >= 4 else "snakemake --cores 1 all"
+    yield Finding("WARN" if few else "OK", "memory", f"{memory:.0f} GiB", few)
+    free = shutil.disk_usage(".").free / GIB
+    full = "" if free >= 2 else "make room; the demo study takes under 1 GiB, real corpora more"
+    yield Finding("WARN" if full else "OK", "disk", f"{free:.0f} GiB free", full)
+
+
+def _gpu() -> Finding:
+    listed = _say("nvidia-smi", "-L").splitlines()
+    if listed:
+        return Finding("OK", "gpu", "; ".join(line.split(" (")[0] for line in listed))
+    return Finding("OK", "gpu", "none seen; everything runs on the CPU")
+
+
+def _slurm() -> Iterator[Finding]:
+    """Whether this is a cluster, and whether the profile asks for what it has."""
+    if not shutil.which("sbatch"):
+        yield Finding("OK", "slurm", "not here; only `snakemake --profile slurm` needs it")
+        return
+    there = slurm.partitions(_say("sinfo", "-h", "-o", "%P %G"))
+    asked = slurm.asked(PROFILE.read_text() if PROFILE.is_file() else "{}")
+    edit = f"edit {PROFILE.resolve().relative_to(Path.cwd())}"
+    wrong = [Finding("WARN", "slurm", what, edit) for what in slurm.faults(asked, there)]
+    listed = slurm.listed(there) or "unknown"
+    yield from wrong or [Finding("OK", "slurm", f"partitions {listed}")]
+
+
+def _say(*words: str) -> str:
+    """What a command prints; nothing if it is absent, fails or takes over 2 s."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=2, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Scores under each protocol, and the statistics behind intervals and comparisons."""

@@ -1,0 +1,1 @@
+"""Stored features, and the windows that training reads from them."""

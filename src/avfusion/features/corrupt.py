@@ -1,0 +1,151 @@
+"""Corruptions of cached features at test time: what is taken away or changed, and by what.
+
+A corruption changes every encoder's rows of one modality in the scored partition, after encoding
+and before the video's baseline and standardisation; training never sees it. What replaces what:
+
+    missing        rows of random stretches of time -> NaN, which a run masks as an absent modality
+    missing_block  the same in one run of adjoining stretches
+    late           row at t -> the row at t - level seconds; NaN where there is none
+    feature_noise  row -> row + Gaussian noise
+
+Time is removed in stretches of clip_s: the clips that end in a stretch go together. Clips overlap
+those of the next stretch, but the clips of one window adjoin, and each row is predicted from one
+window alone; so nothing that a window is given overlaps what was taken out of it.
+What acts on sound and pictures, which encoders read, is in avfusion.encoders.corrupt.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from avfusion.features.store import Features, FeatureStore
+
+Change = Callable[[str, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a change happens: rows a stretch, spacing of rows, and the random draws to use.
+
+    of_video is the same for all encoders of a video, of_encoder is not. spread (D,): deviation of
+    each feature within a video, over the train partition.
+    """
+
+    stride: int
+    hop_s: float
+    spread: np.ndarray
+    of_video: np.random.Generator
+    of_encoder: np.random.Generator
+
+
+def corrupted(
+    stores: dict[str, FeatureStore],
+    name: str,
+    level: float,
+    cuts: dict[str, float],
+    spreads: dict[str, np.ndarray],
+    seed: int,
+) -> dict[str, FeatureStore]:
+    """One modality's stores by encoder, with the corruption at that level done to what they load.
+
+    cuts: the `windows` settings. The draw depends on seed, corruption and video alone, so every
+    fusion and seed meets the same; more is done to the same places as the level rises.
+    """
+    act = CHANGES[name.partition("_")[2]]
+    stride = round(cuts["clip_s"] / cuts["hop_s"])
+
+    def change(encoder: str) -> Change:
+        def one(video: str, rows: np.ndarray) -> np.ndarray:
+            drawn = generator(seed, name, video), generator(seed, name, video, encoder)
+            place = Place(stride, cuts["hop_s"], spreads[encoder], *drawn)
+            return act(rows, level, place) if level else rows
+
+        return one
+
+    return {encoder: _Corrupted(store, change(encoder)) for encoder, store in stores.items()}
+
+
+def spread(store: FeatureStore, videos: list[str]) -> np.ndarray:
+    """Standard deviation (D,) of each feature within a video, over the present rows of `videos`."""
+    total, count = np.zeros(store.dim), 0
+    for video in videos:
+        rows = store.load(video).rows.astype(np.float64)
+        rows = rows[~np.isnan(rows).any(axis=1)]
+        if len(rows):
+            total += ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
+            count += len(rows)
+    return np.sqrt(total / max(count, 1))
+
+
+class _Corrupted(FeatureStore):
+    """A store whose rows are changed as they are loaded; the last video is kept at hand."""
+
+    def __init__(self, store: FeatureStore, change: Change) -> None:
+        super().__init__(store.path, store.index.reset_index())
+        self._change = change
+        self._last: tuple[str, Features] | None = None
+
+    def load(self, video: str) -> Features:
+        """Times (N,) and changed rows (N, D) of one video."""
+        if self._last is None or self._last[0] != video:
+            found = super().load(video)
+            self._last = video, Features(found.times_s, self._change(video, found.rows))
+        return self._last[1]
+
+
+def _scattered(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
+    """NaN in round(level * stretches) stretches, in an order that is the same at every level."""
+    stretches = -(-len(rows) // place.stride)
+    order = place.of_video.permutation(stretches)
+    return _without(rows, order[: round(level * stretches)], place)
+
+
+def _adjoining(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
+    """NaN in one run of stretches; a longer run holds the shorter ones."""
+    stretches = -(-len(rows) // place.stride)
+    count = round(level * stretches)
+    start = int(place.of_video.random() * (stretches - count + 1))
+    return _without(rows, np.arange(start, start + count), place)
+
+
+def _without(rows: np.ndarray, gone: np.ndarray, place: Place) -> np.ndarray:
+    out = np.array(rows)
+    out[np.isin(np.arange(len(rows)) // place.stride, gone)] = np.nan
+    return out
+
+
+def _late(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
+    """Rows moved to later clips by `level` seconds."""
+    steps = min(round(level / place.hop_s), len(rows))
+    out = np.full_like(rows, np.nan)
+    out[steps:] = rows[: len(rows) - steps]
+    return out
+
+
+def _noisy(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
+    """Rows plus noise that makes up `level` of the variance: SNR = 10 log10((1 - level) / level).
+
+    Clips that overlap share noise in proportion, as they would share a noisy second of input.
+    """
+    shape = (len(rows) + place.stride - 1, rows.shape[1])
+    white = place.of_encoder.standard_normal(shape)
+    summed = np.cumsum(np.vstack([np.zeros(shape[1]), white]), axis=0)
+    smooth = (summed[place.stride :] - summed[: -place.stride]) / np.sqrt(place.stride)
+    noise = smooth * place.spread * np.sqrt(level / (1 - level))
+    return rows.astype(np.float32) + noise.astype(np.float32)
+
+
+def generator(seed: int, *words: str) -> np.random.Generator:
+    """Random draws that depend on a seed and words, such as a corruption and a video, alone."""
+    return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
+
+
+CHANGES: dict[str, Callable[[np.ndarray, float, Place], np.ndarray]] = {
+    "missing": _scattered,
+    "missing_block": _adjoining,
+    "late": _late,
+    "feature_noise": _noisy,
+}
+"""What each of `corruptions.FEATURE_KINDS` does to rows (N, D) at a level."""

@@ -1,0 +1,120 @@
+"""Features on disk: one float16 row a clip, written whole, read memory-mapped through an index."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from avfusion.errors import AvfError, DamagedError
+from avfusion.io.atomic import file_digest, write_bytes
+from avfusion.io.shards import read_table
+from avfusion.schemas import INDEX
+
+
+class Features(NamedTuple):
+    """One video's features: row i describes the clip that ends at `times_s[i]`."""
+
+    times_s: np.ndarray  # (N,) float64
+    rows: np.ndarray  # (N, D) float16; NaN = the modality is absent in the whole clip
+
+
+def write_features(folder: Path, video: str, times_s: np.ndarray, rows: np.ndarray) -> str:
+    """Write `<video>.times.npy` and `<video>.npy` whole; returns the latter's SHA-256."""
+    _write_array(folder / f"{video}.times.npy", times_s.astype(np.float64))
+    return _write_array(folder / f"{video}.npy", rows.astype(np.float16))
+
+
+def _write_array(path: Path, array: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    data = buffer.getvalue()
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+class FeatureStore:
+    """The features of one corpus and encoder; opened by their index, read a video at a time."""
+
+    def __init__(self, path: Path, index: pd.DataFrame) -> None:
+        self.path = path
+        self.index = index.set_index("video")
+        self._whole: set[str] = set()  # videos whose files were found as the index says
+
+    @classmethod
+    def open(cls, path: Path) -> "FeatureStore":
+        """The store behind `features/<corpus>/<encoder>/index.parquet`."""
+        if not path.is_file():
+            raise AvfError(
+                f"{path}: no such index. Run `avf encode` and `avf index {path.parent} --shards 1`."
+            )
+        index = read_table(path)
+        lacking = [column for column in INDEX if column not in index.columns]
+        if lacking:
+            raise AvfError(
+                f"{path}: not an index of features; it lacks {', '.join(lacking)}. "
+                f"Remove {path.parent} and run `avf encode` again."
+            )
+        return cls(path, index)
+
+    @property
+    def videos(self) -> list[str]:
+        """Videos that have features, sorted; the failed ones are in `index` with their reason."""
+        return sorted(self.index.index[self.index["status"] == "ok"])
+
+    @property
+    def dim(self) -> int:
+        """D, the same for all videos."""
+        widths = sorted(set(self.index.loc[self.videos, "dim"].astype(int)))
+        if len(widths) != 1:
+            found = f"widths {widths}" if widths else "no video with features"
+            raise AvfError(
+                f"{self.path}: expected features of one width, found {found}. "
+                f"Remove {self.path.parent} and run `avf encode` again."
+            )
+        return widths[0]
+
+    def load(self, video: str) -> Features:
+        """Times (N,) and the memory-mapped rows (N, D) of one video; refuses a damaged file."""
+        if video not in self.index.index:
+            raise AvfError(f"{self.path}: holds no video {video!r}. Run `avf encode` again.")
+        entry = self.index.loc[video]
+        if entry["status"] != "ok":
+            raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
+        rows = self._array(f"{video}.npy", (int(entry["rows"]), int(entry["dim"])), np.float16)
+        times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
+        if video not in self._whole:
+            self._check(video, times_s, entry["sha256"])
+        return Features(np.array(times_s), rows)
+
+    def _check(self, video: str, times_s: np.ndarray, sha256: str) -> None:
+        """Once a video: the bytes are those of the index, and clips end every hop."""
+        found = {
+            f"{video}.npy": file_digest(self.path.parent / f"{video}.npy").hex() == sha256,
+            f"{video}.times.npy": np.array_equal(
+                times_s, np.arange(1, len(times_s) + 1) * times_s[:1]
+            ),
+        }
+        for name in (name for name, good in found.items() if not good):
+            raise self._refusal(name, "what `avf encode` wrote", "other bytes")
+        self._whole.add(video)
+
+    def _refusal(self, name: str, expected: str, found: str) -> DamagedError:
+        path = self.path.parent
+        return DamagedError(
+            f"{path / name}: expected {expected}, found {found}. Remove it and run "
+            f"`avf encode {path.parent.name} {path.name}` and `avf index {path} --shards 1` again."
+        )
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        path = self.path.parent / name
+        try:
+            array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+            found = f"{array.dtype} {array.shape}"
+        except (OSError, ValueError, EOFError) as error:
+            array, found = None, f"{type(error).__name__}: {error}"
+        if array is None or array.shape != shape or array.dtype != dtype:
+            raise self._refusal(name, f"{np.dtype(dtype)} {shape} as the index says", found)
+        return array

@@ -1,0 +1,307 @@
+"""Read source code without running it: class attributes, imports, and a hash of what code does.
+
+A result follows from its input files, its settings and its code. `fingerprint` names the third. It
+is part of the settings of a job, so a job runs again when code that it uses changes.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKAGE = Path(__file__).parent
+TOP = "avfusion"
+NEUTRAL = {
+    f"{TOP}.{name}"
+    for name in (
+        *("errors", "fingerprint", "layout", "registry", "io.yaml"),
+        *("config.jobs", "config.load", "config.sections", "config.study", "config.validate"),
+    )
+}
+"""Modules of names, paths, messages and settings: no computed number passes through them."""
+
+
+class Definition(NamedTuple):
+    """A function, class or constant at the top of a module."""
+
+    module: str
+    name: str
+
+
+@functools.cache
+def fingerprint(*roots: str, leaving: frozenset[str] = frozenset()) -> str:
+    """Hash the definitions that `roots` use, directly or through others.
+
+    Comments, docstrings, layout and the annotations of functions do not count, so wording and
+    typing can change without a re-run.
+
+    Parameters
+    ----------
+    roots
+        `"package.module"` (all its definitions) or `"package.module:name"`.
+    leaving
+        Modules that do not count, because the job does not use them.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    found = sorted(used(*roots, leaving=leaving))
+    lines = [f"# {module}:{name}\n{_text(module, name)}" for module, name in found]
+    for module in sorted({module for module, _ in found}):
+        lines.append(f"# {module}\n{_index(*_stamp(_file(module))).statements}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
+    """Return the definitions that `roots` use, directly or through others.
+
+    Only code of avfusion and of the packages that hold `roots` is followed.
+    """
+    tops = {TOP, *(root.partition(":")[0].partition(".")[0] for root in roots)}
+    leaving = leaving | NEUTRAL
+    todo: list[Definition] = []
+    for root in roots:
+        module, _, name = root.partition(":")
+        todo += [Definition(module, name)] if name else _every(module)
+    found: set[Definition] = set()
+    entered: set[str] = set()
+    while todo:
+        item = todo.pop()
+        if item in found or item.module in leaving or item.module.partition(".")[0] not in tops:
+            continue
+        index = _index(*_stamp(_file(item.module)))
+        if item.name not in index.definitions:
+            origin = index.imports.get(item.name)  # re-exported
+            if origin is not None:
+                todo += _target(*origin)
+            continue
+        found.add(item)
+        names = index.definitions[item.name]
+        if item.module not in entered:
+            entered.add(item.module)
+            names = names | index.names
+        for name, attribute in names:
+            if name in index.definitions:
+                todo.append(Definition(item.module, name))
+            elif name in index.imports:
+                todo += _target(*index.imports[name], attribute)
+    return found
+
+
+def imported(*modules: str) -> set[str]:
+    """Return the modules and all modules of their packages that importing them imports."""
+    tops = {TOP, *(module.partition(".")[0] for module in modules)}
+    found: set[str] = set()
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        if name not in found and name.partition(".")[0] in tops and module_file(name):
+            found.add(name)
+            index = _index(*_stamp(_file(name)))
+            for module, attribute in index.imports.values():
+                inner = f"{module}.{attribute}"
+                todo.append(inner if attribute and module_file(inner) else module)
+    return found
+
+
+def constant(module: str, cls: str, attribute: str) -> Any:
+    """Return the literal value of a class attribute, own or inherited; None if there is none."""
+    for _, node in lineage(module, cls):
+        values = [value for value in (_value(s, attribute) for s in node.body) if value is not None]
+        if values:
+            return ast.literal_eval(values[-1])
+    return None
+
+
+def lineage(module: str, cls: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield (module, class) of a class and its bases, the class first, as far as code is found."""
+    path = module_file(module)
+    nodes = parsed(path).body if path else []
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and node.name == cls:
+            yield module, node
+            imports = _index(*_stamp(_file(module))).imports
+            for base in (ast.unparse(base) for base in node.bases):
+                origin, name = imports.get(base.partition(".")[0], (module, base))
+                yield from lineage(origin, name or base)
+            return
+
+
+@functools.lru_cache(maxsize=4000)
+def module_file(module: str) -> Path | None:
+    """Return the file of a module, found without importing it; None if there is none."""
+    top, *parts = module.split(".")
+    folder = PACKAGE if top == TOP else _folder(top)
+    if folder is None:
+        return None
+    if folder.suffix == ".py":
+        return None if parts else folder
+    stem = folder.joinpath(*parts)
+    for path in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
+        if (parts or top != TOP) and path.is_file():
+            return path
+    return None
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return a file's syntax tree, not to be changed; a file is read again only if it changed."""
+    return _parsed(*_stamp(path))
+
+
+def _folder(top: str) -> Path | None:
+    """Return the folder of a top-level package, or the file of a top-level module."""
+    spec = PathFinder.find_spec(top, [*sys.path, str(Path.cwd())])
+    if spec is None:
+        try:
+            spec = importlib.util.find_spec(top)  # an editable install with a finder of its own
+        except (ImportError, ValueError):
+            return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin)
+    return path.parent if path.name == "__init__.py" else path
+
+
+class _Index(NamedTuple):
+    """What a module defines, and the (name, attribute) pairs that each definition uses."""
+
+    definitions: dict[str, frozenset[tuple[str, str | None]]]
+    imports: dict[str, tuple[str, str | None]]
+    """Local name -> (module, name in it, or None where the module itself is imported)."""
+    names: frozenset[tuple[str, str | None]]
+    """Used by the statements that define nothing."""
+    statements: str
+    """Text of the statements that define nothing."""
+
+
+def _every(module: str) -> list[Definition]:
+    return [Definition(module, name) for name in _index(*_stamp(_file(module))).definitions]
+
+
+def _target(module: str, name: str | None, attribute: str | None = None) -> list[Definition]:
+    """Return the definitions behind an imported name, and behind an attribute of a module."""
+    if name is not None and not module_file(f"{module}.{name}"):
+        return [Definition(module, name)] if module_file(module) else []
+    whole = f"{module}.{name}" if name else module
+    if not module_file(whole) or whole in NEUTRAL:
+        return []
+    return [Definition(whole, attribute)] if attribute else _every(whole)
+
+
+def _file(module: str) -> Path:
+    path = module_file(module)
+    if path is None:
+        raise ModuleNotFoundError(f"No source file of module {module!r}.")
+    return path
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    """Return the file, and what changes when it is written."""
+    state = path.stat()
+    return path, state.st_mtime_ns, state.st_size
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed(path: Path, *stamp: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=1000)
+def _bare(path: Path, *stamp: int) -> ast.Module:
+    """Return the tree without docstrings and without the annotations of functions."""
+    return _Bare().visit(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@functools.lru_cache(maxsize=1000)
+def _index(path: Path, *stamp: int) -> _Index:
+    tree = _bare(path, *stamp)
+    imports: dict[str, tuple[str, str | None]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            imports |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+        elif isinstance(node, ast.Import):
+            imports |= {a.asname or a.name.partition(".")[0]: (a.name, None) for a in node.names}
+    definitions: dict[str, set[tuple[str, str | None]]] = {}
+    others = []
+    for node in tree.body:
+        names = _defined(node)
+        for name in names:
+            definitions.setdefault(name, set()).update(_names(node))
+        if not names and not isinstance(node, ast.Import | ast.ImportFrom | ast.Pass):
+            others.append(node)
+    loose = {pair for node in others if not _typing_only(node) for pair in _names(node)}
+    text = "\n".join(ast.unparse(node) for node in others if not _typing_only(node))
+    frozen = {name: frozenset(pairs) for name, pairs in definitions.items()}
+    return _Index(frozen, imports, frozenset(loose), text)
+
+
+def _text(module: str, name: str) -> str:
+    return _source(name, *_stamp(_file(module)))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _source(name: str, path: Path, *stamp: int) -> str:
+    """Return the text of a definition without words and annotations."""
+    nodes = [node for node in _bare(path, *stamp).body if name in _defined(node)]
+    return "\n".join(ast.unparse(node) for node in nodes)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Return the names that a statement at the top of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
+    return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+
+
+def _names(node: ast.stmt) -> set[tuple[str, str | None]]:
+    """Return the names that a statement reads, with the attribute that it reads of them."""
+    qualified = {
+        id(n.value): (n.value.id, n.attr)
+        for n in ast.walk(node)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
+    return {
+        qualified.get(id(n), (n.id, None))
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+
+
+def _typing_only(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _value(statement: ast.stmt, attribute: str) -> ast.expr | None:
+    """Return what a class statement assigns to `attribute`."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    named = any(isinstance(target, ast.Name) and target.id == attribute for target in targets)
+    return getattr(statement, "value", None) if named else None
+
+
+class _Bare(ast.NodeTransformer):
+    """Drops docstrings and the annotations of functions."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return ast.copy_location(ast.Pass(), node) if text else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node

@@ -1,0 +1,74 @@
+"""Dense joint co-attention: what the published code of JCA, RJCA and DCA computes for attention.
+
+Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), ICASSP 2023
+         (arXiv:2304.07958) and ICME 2024 (arXiv:2403.19554).
+Idea     As in JCA each feature of a modality is compared with each joint feature over time, but
+         the joint features are projected first and the map mixes projected features.
+
+    Q   = [X_v ; X_a] W_q + b_q                         (T, d)    d = d_a + d_v
+    K_m = (W_km X_m + b_km)^T                           (d_m, T)  acts along time, m in {a, v}
+    S_m = dropout(tanh(K_m Q / sqrt(d)))                (d_m, d)
+    U_m = relu(tanh((X_m W_vm + b_vm) S_m))             (T, d)
+    Y_m = X_m + dropout(relu(U_m W_om + b_om))          (T, d_m)  both from the same X_a, X_v
+
+Fixes T  W_km is (T, T) and b_km is (T): built for one number of `steps`.
+Masks    An absent clip is a row of zeros in X_m, in X_m W_vm + b_vm, and in Q if both modalities
+         are absent, so that the biases do not speak for it. The published code has no masks.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.fusion.base import Attended, Pair
+from avfusion.fusion.layers.correlation import attend, correlations
+from avfusion.fusion.layers.init import xavier_linear
+from avfusion.fusion.layers.lazy_maps import Maps
+
+
+class DenseJointAttention(nn.Module):
+    """One co-attention block over both modalities, DJC(d_v, d_a, steps, dropout)."""
+
+    def __init__(self, audio_dim: int, video_dim: int, steps: int, dropout: float = 0.6) -> None:
+        super().__init__()
+        joint = audio_dim + video_dim
+        self.query = xavier_linear(joint, joint)  # W_q, b_q
+        self.audio = _Side(audio_dim, joint, steps, dropout)
+        self.video = _Side(video_dim, joint, steps, dropout)
+
+    def attend(
+        self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
+    ) -> Attended:
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> the same, before and after."""
+        heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
+        audio, video = audio * heard, video * seen
+        query = self.query(torch.cat([video, audio], dim=-1)) * (heard | seen)  # (B, T, d)
+        after_audio, audio_map = self.audio(audio, query, heard)
+        after_video, video_map = self.video(video, query, seen)
+        maps = Maps(audio=audio_map, video=video_map)
+        return Attended(Pair(audio, video), Pair(after_audio, after_video), maps)
+
+
+class _Side(nn.Module):
+    """One modality's K, S, U and Y."""
+
+    def __init__(self, width: int, joint: int, steps: int, dropout: float) -> None:
+        super().__init__()
+        self.key = xavier_linear(steps, steps)  # W_k, b_k
+        self.value = xavier_linear(width, width)  # W_v, b_v
+        self.back = xavier_linear(joint, width)  # W_o, b_o
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, query: Tensor, present: Tensor
+    ) -> tuple[Tensor, Callable[[], Tensor]]:
+        """x (B, T, D), query (B, T, d), present (B, T, 1) -> attended (B, T, D), S (B, D, d)."""
+        key = self.key(x.mT) / query.shape[-1] ** 0.5  # (B, D, T)
+        value = self.value(x) * present  # (B, T, D)
+        share = self.dropout.p if self.training else 0.0
+        mixed = attend(query.mT, key.mT, value.mT, share).mT  # X_m W_vm S_m (B, T, d)
+        mixed = torch.relu(torch.tanh(mixed))
+        after = x + self.dropout(torch.relu(self.back(mixed)))
+        return after, partial(correlations, key, query)

@@ -1,0 +1,34 @@
+"""What keeps a machine's own folders out of a page that is handed around."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+_FOLDER = re.compile(r"(?<![\w.~:/-])(?:[A-Za-z]:[\\/]|~/|/)(?:[^\s/\\`'\"<>|,;:]+[\\/])+")
+
+
+def without_paths(text: str) -> str:
+    """The text with the folder of every absolute path replaced by an ellipsis; names stay.
+
+    >>> without_paths("see /home/ann/study/a.mp4 and runs/jca/seed0, at a rate of 25/s")
+    'see …/a.mp4 and runs/jca/seed0, at a rate of 25/s'
+    """
+    return _FOLDER.sub("…/", text)
+
+
+def plain(value: Any) -> Any:
+    """The same for every text inside lists and mappings."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return without_paths(value) if isinstance(value, str) else value
+
+
+def below(root: str | Path, text: str) -> str:
+    """The text with paths from a corpus' folder on; a folder that is relative tells nothing.
+
+    >>> below("/disks/ann/recola", "/disks/ann/recola/video/a.mp4: no frame can be decoded.")
+    'video/a.mp4: no frame can be decoded.'
+    """
+    return text.replace(f"{root}/", "") if Path(root).is_absolute() else text

@@ -1,0 +1,1 @@
+"""Claims and numbers of the papers, and how they compare with ours."""

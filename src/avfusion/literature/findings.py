@@ -1,0 +1,143 @@
+"""What scores say of each kind of claim: a quantity, its interval, and p for the side it fell on.
+
+Shapes: V videos, S seeds; sums are (S, K, V, 6), one array an entry, all of the same seeds.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from avfusion.evaluation import inference
+from avfusion.evaluation.paired import Effect, How, difference, margin_p, trend
+
+Sums = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim's quantity, or what is missing for it.
+
+    `sure_for`, `sure_against`: whether intervals alone are for or against the claim.
+    """
+
+    quantity: str = ""
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    p: float = np.nan
+    sure_for: bool = False
+    sure_against: bool = False
+    detail: str = ""
+    missing: str = ""
+    seeds: int = 0
+
+
+def better(names: list[str], sums: Sums, how: How) -> Finding:
+    """names[0] minus each other; the smallest difference speaks for all.
+
+    Every difference has to be positive, so p is the largest of theirs (intersection-union); where
+    one is negative, p is the smallest times their number, for the claim then fails at any of them.
+    """
+    gaps = {other: difference(sums[names[0]], sums[other], how) for other in names[1:]}
+    smallest = min(gaps, key=lambda other: gaps[other].value)
+    effect = gaps[smallest]
+    p = max(gap.p for gap in gaps.values())
+    if effect.value <= 0:
+        p = min(1.0, len(gaps) * min(gap.p for gap in gaps.values() if gap.value <= 0))
+    listed = "; ".join(f"{names[0]} − {other}: {_text(gap)}" for other, gap in gaps.items())
+    return Finding(
+        quantity=f"{names[0]} − {smallest}",
+        **_ends(effect),
+        p=p,
+        sure_for=all(gap.low > 0 for gap in gaps.values()),
+        sure_against=any(gap.high < 0 for gap in gaps.values()),
+        detail=listed if len(gaps) > 1 else "",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding:
+    """names[0] minus names[1] against ±margin: equal within it, or different beyond it."""
+    effect = difference(sums[names[0]], sums[names[1]], how)
+    p = margin_p(effect.samples, effect.value, how.units(sums[names[0]]), margin)
+    return Finding(
+        quantity=f"{names[0]} − {names[1]}, within ±{margin:g}",
+        **_ends(effect),
+        p=p,
+        sure_for=abs(effect.value) < margin,
+        sure_against=effect.low > margin or effect.high < -margin,
+        detail=f"two one-sided tests; difference from 0: {inference.p_text(effect.p)}",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def rising(names: list[str], sums: Sums, how: How) -> Finding:
+    """Slope of the score along `names`, and each step with Holm's correction over the steps.
+
+    A row that surely falls at a step does not rise along `names`, whatever its slope.
+    """
+    effect = trend([sums[name] for name in names], how)
+    steps = [difference(sums[b], sums[a], how) for a, b in itertools.pairwise(names)]
+    p = inference.holm(np.array([step.p for step in steps]))
+    sure = [
+        inference.told_apart(s.low, s.high, q, how.alpha) for s, q in zip(steps, p, strict=True)
+    ]
+    gains = [told and step.value > 0 for told, step in zip(sure, steps, strict=True)]
+    falls = [told and step.value < 0 for told, step in zip(sure, steps, strict=True)]
+    helps = gains.index(False) if False in gains else len(gains)
+    listed = [
+        f"{a} to {b}: {_text(step)}, {inference.p_text(q)}"
+        for a, b, step, q in zip(names, names[1:], steps, p, strict=False)
+    ]
+    stop = f"each step adds up to {names[helps]}" if helps else "no first step that surely adds"
+    return Finding(
+        quantity=f"slope per step, {names[0]} to {names[-1]}",
+        **_ends(effect),
+        p=effect.p,
+        sure_for=effect.low > 0 and not any(falls),
+        sure_against=effect.high < 0,
+        detail=f"{stop}; {'; '.join(listed)}",
+        seeds=len(sums[names[0]]),
+    )
+
+
+def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) -> Finding:
+    """What names[1] loses more than names[0] as corruption grows, from the robustness tables.
+
+    The areas lie between a curve and its own start, so a positive difference is a smaller loss.
+    """
+    absent = Finding(missing=f"no area of {names[0]} and {names[1]} under {corruption}")
+    if not len(areas):
+        return absent
+    rows = areas[
+        (areas["corpus"] == corpus)
+        & (areas["corruption"] == corruption)
+        & (areas["target"] == "mean")
+    ]
+    for pair, sign in ((names, 1), (names[::-1], -1)):
+        own = rows[(rows["fusion"] == pair[0]) & (rows["other"] == pair[1])]
+        if len(own):
+            row = own.iloc[0]
+            low, high = sorted((sign * row["low"], sign * row["high"]))
+            return Finding(
+                quantity=f"loss of {names[1]} − loss of {names[0]}",
+                effect=float(sign * row["difference"]),
+                low=float(low),
+                high=float(high),
+                p=float(row["p"]),
+                sure_for=low > 0,
+                sure_against=high < 0,
+            )
+    return absent
+
+
+def _ends(effect: Effect) -> dict[str, float]:
+    return {"effect": effect.value, "low": effect.low, "high": effect.high}
+
+
+def _text(effect: Effect) -> str:
+    """`0.040 [0.010, 0.070]`, with true minus signs."""
+    text = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+    return text.replace("-", "−")

@@ -1,0 +1,1 @@
+"""The concordance correlation coefficient and the sums per video behind it."""

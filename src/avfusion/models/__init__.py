@@ -1,0 +1,1 @@
+"""The whole model: standardisation, fusion and head."""

@@ -1,0 +1,122 @@
+"""Figure of corrupted input: each target's CCC by level, a row a corruption.
+
+The form of Fig. 3 of Praveen, Alam: "Inconsistency-Aware Cross-Attention", arXiv:2405.12853.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from avfusion.config.corruptions import describe, find
+from avfusion.evaluation import units
+from avfusion.report.figures.style import RULE, looks
+from avfusion.report.figures.traces import SINGLE
+from avfusion.report.inputs import Caption, CorpusFiles, number, order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+NAMED = 2
+"""How many fusions with gates, and how many without, are drawn in colour beside the single ones."""
+
+
+def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
+    """Mean over seeds by level, the interval over videos as a band; fusions not named in grey."""
+    from matplotlib.figure import Figure
+
+    table = files.table("robustness")
+    if not len(table):
+        return None
+    corruptions = [name for name in files.study["robustness"] if name in set(table["corruption"])]
+    named = named_fusions(files, table)
+    figure = Figure(figsize=(8.2, 0.6 + 2.0 * len(corruptions)), layout="constrained")
+    size = len(corruptions), len(files.names)
+    grid = figure.subplots(*size, sharey="col", squeeze=False)
+    for name, axes in zip(corruptions, grid, strict=True):
+        rows = table[table["corruption"] == name]
+        for axis, target in zip(axes, files.names, strict=True):
+            _panel(axis, files, rows[rows["target"] == target], named)
+            _levels(axis, name, rows.drop_duplicates("place").sort_values("place"))
+            axis.set_title(f"{target}: {describe(name)}")
+        axes[0].set_ylabel("CCC")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=6, fontsize=8.5)
+    return figure, _caption(files, table, corruptions, named)
+
+
+def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
+    """Single modalities, and the best on whole input of the fusions with and without gates.
+
+    A gate that is a control (`gate: random`, …) stays grey.
+    """
+    first = table["corruption"].iloc[0]
+    ranked = order(table[(table["corruption"] == first) & (table["place"] == 0)])
+    gates = files.table("gates")
+    gated = set(gates["fusion"]) if len(gates) else set()
+    learned = {n for n in gated if files.study["fusions"][n].get("gate", "learned") == "learned"}
+    ranked = [name for name in ranked if name in learned or name not in gated]
+    joint = [name for name in ranked if name not in SINGLE]
+    open_, shut = ([n for n in joint if (n in gated) == has][:NAMED] for has in (False, True))
+    return [name for name in ranked if name in {*open_, *shut, *SINGLE}]
+
+
+def _panel(axis: "Axes", files: CorpusFiles, rows: pd.DataFrame, named: list[str]) -> None:
+    style = looks(files.study["fusions"])
+    for name in (n for n in rows["fusion"].unique() if n not in named):
+        own = rows[rows["fusion"] == name].sort_values("place")
+        axis.plot(own["place"], own["mean"], color=RULE, linewidth=1, zorder=1)
+    for name in named:
+        own, mine = rows[rows["fusion"] == name].sort_values("place"), style[name]
+        if name not in SINGLE:
+            axis.fill_between(own["place"], own["low"], own["high"], color=mine.colour, alpha=0.1,
+                              linewidth=0)  # fmt: skip
+        axis.plot(own["place"], own["mean"], color=mine.colour, linestyle=mine.dash, label=name,
+                  marker=mine.marker, markersize=4.5, zorder=3)  # fmt: skip
+    axis.grid(axis="y")
+
+
+def _levels(axis: "Axes", name: str, rows: pd.DataFrame) -> None:
+    """Ticks at the levels; one that would touch its neighbour's text keeps its tick alone."""
+    kind, room, last = find(name)[1], 0.13 * rows["place"].max(), -np.inf
+    words = []
+    for place, level in zip(rows["place"], rows["level"], strict=True):
+        words.append(kind.text(level) if place - last >= room - 1e-9 else "")
+        last = place if words[-1] else last
+    axis.set_xticks(rows["place"], words)
+
+
+def _caption(
+    files: CorpusFiles, table: pd.DataFrame, corruptions: list[str], named: list[str]
+) -> Caption:
+    text = (
+        f"{files.corpus}, {files.partition} partition, protocol {files.study['headline']}: CCC as "
+        f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
+        f"band: {files.confidence} interval over {units.word(files.study['statistics'])}s. "
+        f"Absent clips are masked as an absent voice or face is.{_decibels(corruptions)}"
+    )
+    if set(table["fusion"]) - set(named):
+        text += " Grey: the other fusions (robustness.csv has their numbers)."
+    mean = table[table["target"] == "mean"].set_index(["corruption", "fusion", "place"])["mean"]
+    mean = mean.sort_index()
+    said = []
+    for name in corruptions:
+        ends = [(f, mean[name, f].iloc[[0, -1]]) for f in named]
+        said += [f"{name}: {', '.join(f'{f} {number(a)} to {number(b)}' for f, (a, b) in ends)}."]
+    alt = "Mean CCC from whole input to the greatest level. " + " ".join(said)
+    return Caption(files.corpus, "robust", "Corrupted input", text, alt)
+
+
+def _decibels(corruptions: list[str]) -> str:
+    """What decibels are of, where there are any."""
+    units, text = {find(name)[1].unit for name in corruptions}, ""
+    if "noise" in units:
+        text += " Noise in features: at 0 dB as much as the feature varies within a video."
+    if "db" in units:
+        text += (
+            " Noise in sound lies at its share of both amplitudes (root mean squares): whole input "
+            "at 0, 0 dB at a half."
+        )
+    return text

@@ -1,0 +1,160 @@
+"""One look for every figure: a fusion keeps its colour, marker and dash wherever it is drawn.
+
+Hues are close to Okabe and Ito (2008) and Tol (2021), each at least 3:1 against the page; a
+marker and a dash say the same again for grey print and for colour-blind readers.
+"""
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+INK, SOFT, RULE, WASH, PAPER = "#1b1f24", "#5b636c", "#d5d9de", "#eceff2", "#ffffff"
+"""Text and gold, secondary text, grid lines, shaded spans, ground: the figure's neutrals."""
+
+
+DARK = {  # the page's dark theme: every colour that a figure may hold, and what replaces it
+    INK: "#e8eaed", SOFT: "#a3abb5", RULE: "#3a4048", WASH: "#262b31", PAPER: "#15181c",
+    "#0072b2": "#5db4ee", "#d55e00": "#f58b45", "#00866a": "#35c79e", "#aa4499": "#dd87cf",
+    "#9a6b00": "#e0b040", "#882255": "#e0739f", "#332288": "#a096f0", "#6b6b6b": "#b4b4b4",
+    "#0e86a8": "#4fc6e0", "#7a7a1f": "#c6c65a", "#b2182b": "#f4777f", "#117733": "#6cc982",
+}  # fmt: skip
+"""Light colour to dark colour; both clear 3:1 against their own ground."""
+
+
+_HUES = list(DARK)[5:]
+
+
+_MARKERS = "osD^vP<*>phXdH8"
+
+
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+
+
+_KNOWN = {  # fusion: hue, marker, dash; single modalities are dotted, joint attention is solid
+    "audio": (4, 5, 2), "video": (7, 1, 2), "concat": (3, 3, 1), "late": (9, 4, 1),
+    "lstm": (10, 9, 3), "self_attention": (11, 12, 3), "ca": (0, 0, 0), "ca2": (6, 8, 1),
+    "jca": (1, 2, 0), "rjca": (5, 6, 0), "dca": (2, 7, 0), "iaca": (8, 10, 0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one fusion is drawn everywhere; `dash` is a matplotlib line style."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+def look(name: str) -> Look:
+    """The fusion's own look: fixed for published fusions, else derived from the name alone."""
+    if name in _KNOWN:
+        hue, marker, dash = _KNOWN[name]
+    else:
+        code = zlib.crc32(name.encode())
+        hue, marker, dash = code, code // 97, 1 + code // 1009 % 3
+    return Look(
+        _HUES[hue % len(_HUES)], _MARKERS[marker % len(_MARKERS)], _DASHES[dash % len(_DASHES)]
+    )
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Looks of a set of fusions; a new name moves on past colours and markers that are taken."""
+    taken: dict[str, Look] = {}
+    for name in sorted(set(names), key=lambda n: (n not in _KNOWN, n)):
+        mine = look(name)
+        colour = _free(_HUES, mine.colour, [t.colour for t in taken.values()])
+        own = [t.marker for t in taken.values() if t.colour == colour]  # no pair twice
+        marker = _free(_MARKERS, mine.marker, [t.marker for t in taken.values()] + own * len(taken))
+        taken[name] = Look(colour, marker, mine.dash)
+    return taken
+
+
+def _free(choices: Sequence[str], wish: str, taken: list[str]) -> str:
+    """The wish, or the next choice after it that is used least."""
+    start = choices.index(wish)
+    turned = [*choices[start:], *choices[:start]]
+    return min(turned, key=taken.count)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """matplotlib's settings while a figure is made and saved; nothing outside is touched."""
+    import matplotlib
+
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_settings()}):
+        yield
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "backend": "Agg",
+        "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same widths everywhere
+        "font.size": 9,
+        "axes.titlesize": 9.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": SOFT,
+        "axes.linewidth": 0.8,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "axes.facecolor": "none",
+        "axes.axisbelow": True,
+        "axes.unicode_minus": True,
+        "text.color": INK,
+        "text.parse_math": False,  # a name with dollar signs is a name
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 9,
+        "grid.color": RULE,
+        "grid.linewidth": 0.7,
+        "figure.constrained_layout.w_pad": 0.08,  # inches; text is as wide as measured, not hinted
+        "text.hinting": "none",
+        "lines.linewidth": 1.5,
+        "lines.solid_capstyle": "round",
+        "legend.frameon": False,
+        "figure.facecolor": PAPER,
+        "figure.dpi": 100,
+        "svg.fonttype": "none",  # text stays text: small files, searchable, read aloud
+        "svg.hashsalt": "avfusion",
+        "path.simplify": True,
+    }
+
+
+def save(figure: "Figure", stem: Path) -> None:
+    """Write `stem`.svg and `stem`.png (200 dpi), whole or not at all; equal input, equal bytes."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    _settle(figure)
+    nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    for kind, metadata in nothing.items():
+        half = stem.with_name(f".{stem.name}.half.{kind}")
+        figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72, metadata=metadata)
+        os.replace(half, stem.with_name(f"{stem.name}.{kind}"))
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay the figure out once and round where its axes lie.
+
+    The solver's last digits vary from call to call, and an SVG's ids are hashes of such numbers.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        engine.execute(figure)  # labels of the second pass know where the axes lie
+        figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(value, 6) for value in axis.get_position().bounds])

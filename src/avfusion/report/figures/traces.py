@@ -1,0 +1,158 @@
+"""Figures of predictions over time: gold and a few fusions on one video, planted spans shaded."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from avfusion.report.figures.style import INK, PAPER, WASH, look, looks
+from avfusion.report.inputs import Caption, CorpusFiles, order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+SINGLE = ("audio", "video")
+
+
+def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Caption]]":
+    """One figure a video, for the reported videos with the most planted spans (then by name).
+
+    Fewer than `videos` where the corpus reports fewer or has no predictions.
+    """
+    traces, gold, truth = files.traces(), files.gold(), files.truth()
+    if not len(traces) or not len(gold):
+        return
+    spans = truth["video"].value_counts() if len(truth) else pd.Series(dtype=int)
+    chosen = sorted(traces["video"].unique(), key=lambda v: (-spans.get(v, 0), v))[:videos]
+    shown = chosen_fusions(files, sorted(traces["fusion"].unique()))
+    for video in chosen:
+        own = truth[truth["video"] == video] if len(truth) else truth
+        lines = traces[traces["video"] == video]
+        figure = _draw(files, shown, lines, gold[gold["video"] == video], own)
+        yield figure, _caption(files, video, shown, own)
+
+
+def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:
+    """The best fusion first, then single modalities, then the next best, three in all."""
+    scores = files.headline("scores")
+    ranked = [n for n in order(scores) if n in present]
+    ranked += [n for n in present if n not in ranked]
+    joint = [n for n in ranked if n not in SINGLE]
+    single = [n for n in ranked if n in SINGLE]
+    return list(dict.fromkeys([*joint[:1], *single, *joint]))[:3]
+
+
+def _draw(
+    files: CorpusFiles,
+    shown: list[str],
+    lines: pd.DataFrame,
+    gold: pd.DataFrame,
+    spans: pd.DataFrame,
+) -> "Figure":
+    from matplotlib.figure import Figure
+
+    spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
+    tiers = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
+    count = len(files.names)
+    size = (8.2, 0.5 + 2 * count + 0.17 * tiers)
+    figure = Figure(figsize=size, layout="constrained")
+    ratios = [*([0.17 * tiers] if tiers else []), *[2] * count]
+    grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
+    axes = list(grid[:, 0])
+    if tiers:
+        draw_tiers(axes[0], spans)
+    for axis, target in zip(axes[-count:], files.names, strict=True):
+        shade(axis, spans)
+        axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.4,
+                  label="gold", zorder=2.5)  # fmt: skip
+        _lines(axis, files, shown, lines, target)
+        axis.set_ylabel(target)
+        axis.grid(axis="y")
+    for axis in axes[-count:-1]:
+        axis.sharey(axes[-1])
+    axes[-1].set_ylim(_limits(files, gold, lines))
+    axes[-1].set_xlabel("time in the video, s")
+    axes[-1].set_xlim(0, lines["time_s"].max())
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8.5)
+    return figure
+
+
+def _limits(files: CorpusFiles, gold: pd.DataFrame, lines: pd.DataFrame) -> tuple[float, float]:
+    """What is drawn and a little more, at most a quarter beyond the rating scale at either end."""
+    columns = list(files.names)
+    low, high = files.card().get("range", (-1.0, 1.0))
+    room, edge = (high - low) / 4, (high - low) / 50
+    values = pd.concat([gold[columns], lines[columns]])
+    bottom, top = values.min().min(), values.max().max()
+    return max(bottom - edge, low - room), min(top + edge, high + room)
+
+
+def _lines(
+    axis: "Axes", files: CorpusFiles, shown: list[str], lines: pd.DataFrame, target: str
+) -> None:
+    """Mean over seeds of each fusion; the best one's range over seeds as a band."""
+    style = looks(files.study["fusions"])
+    for rank, name in reversed(list(enumerate(shown))):
+        by_time = lines[lines["fusion"] == name].groupby("time_s")[target]
+        mean, low, high = by_time.mean(), by_time.min(), by_time.max()
+        if rank == 0:
+            axis.fill_between(mean.index, low, high, color=style[name].colour, alpha=0.18,
+                              linewidth=0)  # fmt: skip
+        axis.plot(mean.index, mean, color=style[name].colour, linestyle=style[name].dash,
+                  marker=style[name].marker, markevery=(rank * 4, 16), markersize=4.5, label=name,
+                  linewidth=1.9 if rank == 0 else 1.2)  # fmt: skip
+
+
+def shade(axis: "Axes", spans: pd.DataFrame) -> None:
+    """Grey ground behind every planted span."""
+    for span in spans.itertuples():
+        axis.axvspan(span.start_s, span.end_s, facecolor=WASH, linewidth=0, zorder=0)
+
+
+def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
+    """Planted spans as annotation tiers: a row a kind, a bar a span, coloured by modality."""
+    tiers = list(dict.fromkeys(zip(spans["modality"], spans["kind"], strict=True)))
+    for row, (modality, kind) in enumerate(tiers):
+        own = spans[(spans["modality"] == modality) & (spans["kind"] == kind)]
+        bars = list(zip(own["start_s"], own["end_s"] - own["start_s"], strict=True))
+        colour = look(modality).colour if modality in SINGLE else INK
+        axis.broken_barh(bars, (row - 0.3, 0.6), facecolor=colour, edgecolor=PAPER)
+    words = [f"{kind} ({modality})" for modality, kind in tiers]
+    axis.set_yticks(range(len(tiers)), words, fontsize=7.5)
+    axis.set_ylim(len(tiers) - 0.5, -0.5)
+    axis.tick_params(left=False, bottom=False)
+    axis.spines[["left", "bottom"]].set_visible(False)
+
+
+def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
+    delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in files.names)
+    count = len(files.study["seeds"])
+    text = (
+        f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
+        f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay "
+        f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
+        f"{shown[0]}.{_beyond(files)}"
+    )
+    if len(spans):
+        text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
+    kinds = ", ".join(
+        f"{s.kind} in {s.modality} from {s.start_s:.1f} to {s.end_s:.1f} s"
+        for s in spans.itertuples()
+    )
+    alt = f"{files.mean_of.capitalize()} over time: gold and {', '.join(shown)}."
+    alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
+    return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)
+
+
+def _beyond(files: CorpusFiles) -> str:
+    """What becomes of predictions beyond the rating scale; figures show them as they are."""
+    path = files.layout.scores(files.corpus) / "protocols.json"
+    rules = json.loads(path.read_text()) if path.is_file() else {}
+    found = rules.values() if isinstance(rules, dict) else rules
+    clips = any(r["name"] == files.study["headline"] and r.get("clip") for r in found)
+    said = f"; “{files.study['headline']}” clips them to it before scoring" if clips else ""
+    return f" Predictions beyond the rating scale are drawn as they are{said}."

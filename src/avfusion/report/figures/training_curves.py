@@ -1,0 +1,82 @@
+"""Figure of training: loss and validation score of every run, epoch by epoch, a column a fusion."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from avfusion.report.figures.style import Look, looks
+from avfusion.report.inputs import Caption, CorpusFiles, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+COLUMNS = 5
+
+
+def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
+    """Small multiples: one column a fusion, loss above validation score, one line a seed."""
+    epochs = files.epochs()
+    if not len(epochs):
+        return None
+    names = [name for name in files.study["fusions"] if name in set(epochs["fusion"])]
+    figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC")
+    style = looks(files.study["fusions"])
+    for name, (upper, lower) in zip(names, grid, strict=True):
+        for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
+            _run(upper, lower, run, style[name])
+        upper.set_title(name)
+        lower.set_xlabel("epoch")
+        lower.tick_params(labelbottom=True)
+        lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return figure, _caption(files, epochs, names)
+
+
+def _grid(count: int, score: str) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
+    """Pairs of axes (loss above score), `COLUMNS` pairs in a row; scales are shared by all."""
+    from matplotlib.figure import Figure
+
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(8.2, 3.0 * rows), layout="constrained")
+    axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
+    figure.get_layout_engine().set(hspace=0.04, h_pad=0.06)
+    pairs = []
+    for place in range(rows * columns):
+        row, column = 2 * (place // columns), place % columns
+        for axis, first in ((axes[row, column], axes[0, 0]), (axes[row + 1, column], axes[1, 0])):
+            if axis is not first:
+                axis.sharey(first)
+            axis.grid(axis="y")
+            axis.tick_params(labelleft=column == 0)
+            axis.set_visible(place < count)
+        pairs.append((axes[row, column], axes[row + 1, column]))
+        if column == 0:
+            axes[row, 0].set_ylabel("training loss")
+            axes[row + 1, 0].set_ylabel(f"validation {score}")
+    return figure, pairs[:count]
+
+
+def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
+    run = run.sort_values("epoch")
+    upper.plot(run["epoch"], run["loss"], color=style.colour, linewidth=1, alpha=0.8)
+    lower.plot(run["epoch"], run["score"], color=style.colour, linewidth=1, alpha=0.8)
+    if run["score"].notna().any():
+        best = run.loc[run["score"].idxmax()]
+        lower.plot([best["epoch"]], [best["score"]], marker=style.marker, color=style.colour,
+                   markersize=5, clip_on=False, zorder=4)  # fmt: skip
+
+
+def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:
+    runs, asked = len(epochs.groupby(["fusion", "seed"])), len(files.runs())
+    score = "UA" if files.on_classes else f"mean CCC of {files.mean_of}"
+    text = (
+        f"Training on {files.corpus}: loss on the train partition above, {score} "
+        f"on the validation partition below, one line a run ({runs} of {asked} "
+        f"runs). Marker: the epoch whose weights are kept."
+    )
+    best = epochs.groupby("fusion")["score"].max()
+    said = "; ".join(f"{name} {number(best[name])}" for name in names)
+    alt = f"Best validation {'UA' if files.on_classes else 'CCC'} of any run: {said}."
+    return Caption(files.corpus, "curves", "Training curves", text, alt)

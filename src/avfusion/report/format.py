@@ -1,0 +1,125 @@
+"""How a table is written: numbers, Markdown, LaTeX and files, whole or not at all."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.io.atomic import write_text
+
+Cells = Sequence[Sequence[str]]
+
+
+def number(value: float) -> str:
+    """Three decimals with a true minus sign, or `n/a`.
+
+    >>> number(-0.51249), number(float("nan"))
+    ('−0.512', 'n/a')
+    """
+    return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "n/a"
+
+
+def ends(low: float, high: float) -> str:
+    """An interval in brackets; empty where there is none."""
+    return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+
+
+def estimate(mean: float, low: float = np.nan, high: float = np.nan, sd: float = np.nan) -> str:
+    """Mean, spread over seeds where there are several, interval over videos where there are.
+
+    >>> estimate(0.5, 0.4, 0.6, 0.01), estimate(0.5)
+    ('0.500 ± 0.010 [0.400, 0.600]', '0.500')
+    """
+    spread = f" ± {number(sd)}" if np.isfinite(sd) else ""
+    return f"{number(mean)}{spread} {ends(low, high)}".rstrip()
+
+
+def markdown(head: Sequence[str], rows: Cells) -> str:
+    """A table whose columns line up as text; the first column is left-aligned."""
+    lines = [[_pipe(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(3, *(len(row[i]) for row in lines)) for i in range(len(head))]
+    rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
+    lines.insert(1, rule)
+    padded = [
+        [
+            c.ljust(w) if i == 0 else c.rjust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in lines
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in padded) + "\n"
+
+
+def latex(head: Sequence[str], rows: Cells, caption: str, label: str) -> str:
+    r"""A floating table for `\input`; its only needs are `\usepackage{booktabs}` and UTF-8."""
+    body = [" & ".join(tex(cell) for cell in row) + r" \\" for row in rows]
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{tex(caption)}}}",
+        rf"  \label{{tab:{label}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+        r"    \toprule",
+        "    " + " & ".join(tex(cell) for cell in head) + r" \\",
+        r"    \midrule",
+        *(f"    {line}" for line in body),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_TEX = {c: rf"\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "–": "--",
+    "−": "$-$",
+    "≤": r"$\leq$",
+    "<": "$<$",
+}
+
+
+def tex(text: str) -> str:
+    """Text safe for LaTeX; `**bold**` becomes bold.
+
+    >>> tex("**my_fusion** −0.100 ± 5%")
+    '\\\\textbf{my\\\\_fusion} $-$0.100 $\\\\pm$ 5\\\\%'
+    """
+    safe = "".join(_TEX.get(c, c) for c in text)
+    return re.sub(r"`(.+?)`", r"\\texttt{\1}", re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", safe))
+
+
+def write_page(path: Path, title: str, blocks: list[str]) -> None:
+    """A Markdown page of blocks set apart by blank lines."""
+    write_text(path, "\n\n".join([f"# {title}", *(b.rstrip("\n") for b in blocks)]) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Six decimals: enough to compute with, few enough to compare two files by eye."""
+    write_text(path, table.to_csv(index=False, float_format="%.6f"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Plain JSON; a number that is not finite becomes null."""
+    write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {str(k): _plain(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(v) for v in x]
+    if isinstance(x, float | np.floating):
+        return round(float(x), 6) if np.isfinite(x) else None
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def _pipe(cell: str) -> str:
+    return cell.replace("|", r"\|").replace("\n", " ")

@@ -1,0 +1,1 @@
+"""Trained runs evaluated on corrupted input; gates and attention over time."""

@@ -1,0 +1,1 @@
+"""Training runs: inputs, training, predictions and their files."""

@@ -1,0 +1,220 @@
+"""The one training loop: deterministic, killable at any moment, resumed to the same bits."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avfusion.errors import DamagedError, RunError
+from avfusion.training import device, distributed
+from avfusion.training.checkpoint import (
+    key,
+    load_state,
+    save_history,
+    save_state,
+    save_weights,
+    state_key,
+)
+
+log = logging.getLogger(__name__)
+
+
+LOG_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Where the best weights lie, what they scored, in which epoch, of how many."""
+
+    best: Path
+    score: float
+    epoch: int
+    epochs: int
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Same seed, same numbers: one thread, so a machine's core count changes no sum's order."""
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    torch.set_num_threads(1)
+    device.be_deterministic()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_deterministic_debug_mode(strict)
+
+
+def fit(
+    model: nn.Module,
+    *,
+    batches: Callable[[torch.Generator], Iterable[Any]],
+    loss: Callable[[Any, Any], Tensor],
+    validate: Callable[[Any], dict[str, float]],
+    folder: Path,
+    settings: dict[str, Any],
+    epochs: int,
+    lr: float,
+    weight_decay: float,
+    patience: int,
+    seed: int,
+    name: str,
+) -> FitResult:
+    """Fit `model` with AdamW, keep its best epoch's weights, and load them into it.
+
+    batches(generator) gives one epoch's batches, loss(model, batch) a scalar, validate(model) a
+    row of numbers with the key "score" (higher is better; called in eval mode without gradients).
+    Build the model inside `deterministic(seed)` too. `folder` receives state.pt and epochs.csv
+    after each epoch and best.safetensors at the end. A killed fit goes on from its last whole
+    epoch; a finished one is not redone; a state of other settings is superseded. Of processes that
+    fit together (`avfusion.training.distributed`) all read the state, and the first writes.
+    """
+    rule = {"epochs": epochs, "lr": lr, "weight_decay": weight_decay, "patience": patience}
+    settings_key = key({**settings, "fit": {**rule, "seed": seed, "name": name}})
+    with deterministic(seed):
+        run = _Run(model.to(device.chosen()), folder, settings_key, name, lr, weight_decay)
+        run.resume()
+        run.write_history()  # none of other settings is left behind
+        run.learner = distributed.shared(run.model)
+        while not run.finished(epochs, patience):
+            generator = run.start_epoch(seed)
+            mean = _epoch(run, batches(generator), loss, epochs)
+            run.end_epoch(mean, validate)
+    return run.close(settings)
+
+
+class _Run:
+    """What must survive a kill: model, optimiser, best weights and the history of epochs."""
+
+    def __init__(
+        self, model: nn.Module, folder: Path, settings_key: str, name: str, *rule: float
+    ) -> None:
+        self.model, self.folder, self.key, self.name = model, folder, settings_key, name
+        self.learner = model
+        lr, weight_decay = rule
+        self.optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_epoch = 0
+        self.best_score = -math.inf
+        self.said_at = time.monotonic()
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history)
+
+    def finished(self, epochs: int, patience: int) -> bool:
+        return self.epoch >= epochs or self.epoch - self.best_epoch >= patience
+
+    def resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.is_file():
+            return
+        try:
+            if state_key(path) != self.key:
+                log.warning("%s: %s is of other settings or inputs; starting over", self.name, path)
+                return
+            state = load_state(path, self.key)
+        except DamagedError as error:  # same settings, same numbers: nothing but time is lost
+            log.warning("%s: starting over. %s", self.name, str(error).partition(" Run `rm")[0])
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history, self.best = state["history"], state["best"]
+        self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
+        log.info("%s: going on after epoch %d", self.name, self.epoch)
+
+    def start_epoch(self, seed: int) -> torch.Generator:
+        """A generator that depends on seed and epoch alone, so resuming needs no random state."""
+        own = seed * 1_000_003 + self.epoch
+        torch.manual_seed(own)  # dropout draws from torch's own generator
+        self.model.train()
+        return torch.Generator().manual_seed(own)
+
+    def end_epoch(self, loss: float, validate: Callable[[Any], dict[str, float]]) -> None:
+        self.model.eval()
+        with torch.no_grad():
+            found = {column: float(value) for column, value in validate(self.model).items()}
+        score = found.pop("score")
+        lr = self.optimiser.param_groups[0]["lr"]
+        row = {"epoch": self.epoch + 1, "loss": loss, "score": score, **found, "lr": lr}
+        self.history.append(row)
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, self.epoch
+            self.best = {k: v.detach().clone().cpu() for k, v in self.model.state_dict().items()}
+        self._save()
+        self.say("epoch %d: loss %.4f, score %.4f (best %.4f)", loss, score, self.best_score)
+
+    def say(self, text: str, *numbers: float) -> None:
+        """At most one line in a few seconds."""
+        if time.monotonic() - self.said_at >= LOG_EVERY_S:
+            log.info("%s: " + text, self.name, self.epoch, *numbers)
+            self.said_at = time.monotonic()
+
+    def diverged(self, what: str, where: str) -> RunError:
+        """The refusal of a fit that left the finite numbers."""
+        rate = self.optimiser.param_groups[0]["lr"]
+        reason = f"diverged: {what} in epoch {self.epoch + 1}, {where}."
+        remedy = f"Lower `train.lr` (now {rate}), or look for infinite features."
+        return RunError(self.name, reason, remedy)
+
+    def close(self, settings: dict[str, Any]) -> FitResult:
+        """Write the best weights, load them into the model and say what was reached."""
+        if not self.best:
+            reason = "no epoch gave a finite validation score: predictions or gold are constant."
+            raise RunError(self.name, reason, f"Look at {self.folder / 'epochs.csv'}.")
+        self.write_history()
+        self.model.load_state_dict(self.best)
+        self.model.eval()
+        best = self.folder / "best.safetensors"
+        if distributed.first():
+            save_weights(best, self.best, settings)
+        reached = (self.name, self.best_score, self.best_epoch, self.epoch)
+        log.info("%s: best score %.4f in epoch %d of %d", *reached)
+        return FitResult(best, self.best_score, self.best_epoch, self.epoch)
+
+    def write_history(self) -> None:
+        if distributed.first():
+            save_history(self.folder / "epochs.csv", self.history)
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score,
+            "history": self.history,
+        }
+        if distributed.first():
+            save_state(self.folder / "state.pt", state, self.key)
+        self.write_history()
+
+
+def _epoch(
+    run: _Run, batches: Iterable[Any], loss: Callable[[Any, Any], Tensor], epochs: int
+) -> float:
+    """One pass over the batches; returns their mean loss."""
+    total, count = 0.0, 0
+    for count, batch in enumerate(batches, start=1):
+        value = loss(run.learner, device.moved(batch, device.chosen()))
+        if not value.isfinite():
+            raise run.diverged(f"loss is {value.item()}", f"batch {count}")
+        run.optimiser.zero_grad()
+        value.backward()
+        run.optimiser.step()
+        total += value.item()
+        run.say(f"%d of {epochs} epochs done, batch {count}, loss %.4f", value.item())
+    if not count:
+        raise RunError(run.name, "no batches to train on.", "Are there rated train videos?")
+    if not all(weight.isfinite().all() for weight in run.model.parameters()):
+        raise run.diverged("weights are not finite", "at its end")
+    return total / count

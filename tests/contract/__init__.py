@@ -1,1 +1,0 @@
-"""Properties that every entry of a registry must have, present and future."""

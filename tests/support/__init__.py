@@ -1,0 +1,1 @@
+"""Helpers of the tests: synthetic data, miniature corpora, finished studies."""

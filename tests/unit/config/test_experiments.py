@@ -1,0 +1,169 @@
+"""Experiment files: each is a whole study that runs here, and holds what its claims need."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from avfusion.config import match, modalities
+from avfusion.config.load import load
+from avfusion.config.match import groups
+from avfusion.literature import claims, published
+from avfusion.registry import corpora, fusions
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "config" / "experiments"
+ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS})
+each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def checkable(study: dict) -> set[str]:
+    """Names of the claims whose fusions the study has."""
+    read = claims.load()
+    return {
+        claim.name
+        for claim in read.claims
+        if not any(match.lacking(read.form(name), study) for name in claim.fusions())
+    }
+
+
+@each
+def test_it_is_a_whole_study_on_the_generated_corpus(path):
+    study = load(path)
+    assert "demo" in study.corpora
+    assert study.corpora["demo"] == load(Path("config/config.yaml")).corpora["demo"]
+    assert path.stem in (FOLDER / "README.md").read_text()
+
+
+@each
+def test_it_can_check_the_claims_it_names(path):
+    named = re.search(r"^# Claims?: ((?:[^#]|\n# )*)", path.read_text(), re.MULTILINE)
+    every = {claim.name for claim in claims.load().claims}
+    wanted = every if named is None else set(re.findall(r"\w+_\w+", named[1])) & every
+    assert wanted
+    assert wanted <= checkable(load(path).model_dump())
+
+
+@pytest.mark.parametrize("path", [*FILES, ARRAYS], ids=lambda path: path.stem)
+def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
+    """Also what a gate wraps, and the wrapped one's options, which only the fusion itself knows."""
+    study = load(path)
+    steps = study.windows.clips
+    for name, entry in study.fusions.items():
+        own = {k: v for k, v in entry.items() if k not in match.OWN}
+        text = modalities.with_text(study.fusion_class(name), own)
+        built = fusions.get(study.fusion_class(name))(24, 40, *[9] * text, steps=steps, **own)
+        present = torch.ones(2, steps, dtype=torch.bool)
+        given = (torch.randn(2, steps, 24), torch.randn(2, steps, 40), present, present)
+        out = built(*given, *[torch.randn(2, steps, 9), present][: 2 * text])
+        assert out.features.shape == (2, steps, built.out_dim)
+        if not {"train", "grid"} & entry.keys():
+            assert match.find({"is": study.fusion_class(name), **own}, study.model_dump()) == name
+
+
+def test_no_two_write_to_one_folder():
+    folders = [load(path).results for path in [*FILES, ARRAYS]]
+    assert len(set(folders)) == len(folders)
+
+
+def test_the_study_can_check_every_claim():
+    every = {claim.name for claim in claims.load().claims}
+    assert every == checkable(load(FOLDER / "study.yaml").model_dump())
+
+
+def test_the_study_makes_no_run_of_the_default_config_again():
+    study, default = load(FOLDER / "study.yaml"), load(Path("config/config.yaml"))
+    assert study.results == default.results
+    for name in default.encoder_names():
+        assert study.encoder_settings(name) == default.encoder_settings(name)
+    for name in default.fusions:
+        for seed in default.seeds:
+            run = default.run_settings("demo", name, seed)
+            assert study.run_settings("demo", name, seed) == run
+
+
+@pytest.mark.slow
+@each
+def test_the_workflow_builds_its_graph(path, copy):
+    study = load(path)
+    jobs = copy.jobs("all", ("--configfile", f"config/experiments/{path.name}"))
+    assert jobs["train"] == len(study.fusions) * len(study.seeds), "nothing else is here"
+    assert {"make_corpus", "encode", "score", "tables", "page"} <= jobs.keys()
+
+
+@each
+def test_every_licensed_corpus_of_it_is_taken_where_it_is(path, tmp_path):
+    study = load(path)
+    for name, own in study.corpora.items():
+        assert own.if_present == (name != "demo")
+        assert corpora.get(study.corpus_class(name))(root=tmp_path, **own.options)
+
+
+def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
+    """Its corpora are those that config/claims.yaml and config/published.csv name for it."""
+    used = {
+        "fg2021_ca": {"recola", "fatigue"},
+        "cvprw2022_jca": {"affwild2"},
+        "tbiom2023_jca": {"affwild2", "fatigue"},
+        "icassp2023_rjca": {"affwild2", "fatigue"},
+        "icme2024_dca": {"recola", "affwild2"},
+        "iaca": {"affwild2"},
+        "icassp2022_selfcross": {"iemocap"},
+        "cvprw2024_rjcma": {"affwild2"},
+    }
+    for path in FILES:
+        study = load(path)
+        kinds = {study.corpus_class(name) for name in study.corpora}
+        assert kinds == {"demo", *used.get(path.stem, ())}
+    editions = {
+        path.stem: load(path).corpora["affwild2"].options["edition"]
+        for path in FILES
+        if "affwild2" in load(path).corpora
+    }
+    assert editions.pop("cvprw2022_jca") == "abaw3"
+    assert editions.pop("cvprw2024_rjcma") == "abaw6"
+    assert set(editions.values()) == {"abaw5"}
+
+
+def test_the_arrays_stand_on_their_five_folds_and_ask_what_the_paper_asks(tmp_path):
+    study, recordings = load(ARRAYS), load(FOLDER / "icassp2022_selfcross.yaml")
+    assert groups(study.model_dump()) == {"iemocap_arrays": list(study.corpora)}
+    kind = corpora.get("iemocap_arrays")
+    made = [kind(root=tmp_path, **own.options) for own in study.corpora.values()]
+    assert [corpus.number for corpus in made] == [1, 2, 3, 4, 5]
+    assert all(c.train == {"baseline": "none"} for c in study.corpora.values())
+    assert study.windows.clips * study.windows.clip_s >= 10
+    for name in study.fusions.keys() & recordings.fusions.keys():
+        assert study.fusions[name] == recordings.fusions[name]
+    asked = [row for row in published.load() if row.corpus == "iemocap" and row.fusion]
+    asked = [
+        {"is": row.fusion, **row.options} for row in asked if row.metric in published.CLASS_MEASURES
+    ]
+    assert len(asked) > 20
+    assert not [form for form in asked if match.lacking(form, study.model_dump())]
+    assert {"self_equals_cross", "self_equals_cross_text"} <= checkable(study.model_dump())
+    assert ARRAYS.stem in (FOLDER / "README.md").read_text()
+
+
+def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_off(tmp_path):
+    study = load(FOLDER / "icassp2022_selfcross.yaml")
+    both = groups(study.model_dump())
+    assert {name: len(entries) for name, entries in both.items()} == {
+        "iemocap_session": 5,
+        "iemocap_random": 5,
+    }
+    for name, entries in both.items():
+        made = [corpora.get("iemocap")(root=tmp_path, **study.corpora[e].options) for e in entries]
+        assert [corpus.fold for corpus in made] == [1, 2, 3, 4, 5]
+        assert {f"iemocap_{corpus.folds}" for corpus in made} == {name}
+        assert len(made[0].classes) == 7
+        trained = [study.run_settings(entry, "concat", 0) for entry in entries]
+        assert {(own["train"]["baseline"], own["task"]) for own in trained} == {("none", "classes")}
+    assert study.run_settings("demo", "concat", 0)["train"]["baseline"] == "video"

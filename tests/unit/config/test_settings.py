@@ -1,0 +1,207 @@
+"""A wrong config is refused in words that say what is wrong and what to write instead."""
+
+import copy
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from avfusion.config.load import load, schema
+from avfusion.config.study import Study
+from avfusion.errors import ConfigError
+
+GOOD = {"corpora": {"demo": {"root": "data/demo"}}, "fusions": {"concat": {}, "jca": {}}}
+
+
+def refusal(path, value):
+    raw = copy.deepcopy(GOOD)
+    *folders, last = path.split("/")
+    place = raw
+    for name in folders:
+        place = place.setdefault(name, {})
+    place[last] = value
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("windws", {}, "unknown setting 'windws'. Did you mean 'windows'?"),
+        ("windows/clip", 3, "unknown setting 'windows.clip'. Did you mean 'clips'?"),
+        ("corpora/demo/shard", 3, "unknown setting 'corpora.demo.shard'. Did you mean 'shards'?"),
+        ("corpora/demo", {}, "setting 'corpora.demo.root' is missing"),
+        ("corpora/demmo", {"root": "x"}, "No corpus named 'demmo'. Did you mean 'demo'?"),
+        ("train/lr", -1, "train.lr: input should be greater than 0; found -1"),
+        ("train/epochs", 2.5, "train.epochs: "),
+        ("seeds", [], "seeds: "),
+        ("seeds", [0, 1, 0], "seeds: 0 stands twice"),
+        ("seeds", [-1], "seeds: found -1; a seed is 0 or more"),
+        ("protocols", ["pooled", "pooled"], "protocols: 'pooled' stands twice"),
+        ("features/audio", ["mel_cnn", "mel_cnn"], "features.audio: 'mel_cnn' stands twice"),
+        ("features/video", [], "features.video names no encoder"),
+        ("results", "", "results is empty"),
+        ("results", "data/demo/results", "and results ("),
+        ("corpora/demo/root", "results/corpus", "overlap. Take another folder"),
+        ("fusions/jac", {}, "No fusion named 'jac'. Did you mean 'jca'?"),
+        ("fusions/wide", {"is": "jac"}, "fusions.wide: No fusion named 'jac'"),
+        ("fusions/jca", {"hiden": 3}, "fusions.jca has no option 'hiden'. Did you mean 'hidden'?"),
+        ("fusions/jca", {"train": {"lrr": 1}}, "'fusions.jca.train.lrr'. Did you mean 'lr'?"),
+        ("fusions/jca", {"train": {"epochs": 0}}, "fusions.jca.train.epochs: "),
+        ("fusions/dca", {"inner": {"hidden": "x"}}, "fusions.dca.inner.hidden: expected int"),
+        (
+            "fusions/dca",
+            {"inner": {"hiden": 3}},
+            "fusions.dca.inner has no option 'hiden'. Did you",
+        ),
+        ("fusions/iaca", {"inner": {"stages": 1.5}}, "fusions.iaca.inner.stages: expected int"),
+        (
+            "fusions/dca",
+            {"wraps": "jcaa"},
+            "fusions.dca.wraps: no fusion named 'jcaa'. Did you mean",
+        ),
+        ("fusions/dca", {"inner": 3}, "fusions.dca.inner: expected dict"),
+        (
+            "fusions/dca",
+            {"wraps": "cross_transformer", "inner": {"modalities": ["audio", "text"]}},
+            "fusions.dca.inner: dca gates audio and video alone",
+        ),
+        (
+            "fusions/dca",
+            {"wraps": "rjca", "grid": {"inner": [{"recursions": 2}, {"recursions": "3"}]}},
+            "fusions.dca.grid.inner.recursions: expected int, found '3'",
+        ),
+        ("fusions/jca", {"train": 3}, "fusions.jca.train: expected settings"),
+        ("fusions/jca", {"hidden": "abc"}, "fusions.jca.hidden: expected int, found 'abc'"),
+        ("fusions/ca", {"stages": 1.5}, "fusions.ca.stages: expected int, found 1.5"),
+        ("fusions/ca", {"stages": True}, "fusions.ca.stages: expected int, found True"),
+        ("encoders/mel_cnn", {"epochs": "1e-3"}, "as text; write 0.001)"),
+        ("corpora/demo/options", {"videos": []}, "corpora.demo.options.videos: expected int"),
+        ("fusions/jca", {"grid": {"hiden": [3]}}, "fusions.jca.grid has no option 'hiden'"),
+        ("fusions/jca", {"grid": {"hidden": [3, "x"]}}, "fusions.jca.grid.hidden: expected int"),
+        ("fusions/jca", {"grid": {"train.lr": [-1]}}, "fusions.jca.grid.lr: "),
+        ("fusions/jca", {"grid": {"hidden": 3}}, "fusions.jca.grid: expected lists"),
+        ("fusions/jca", {"grid": {"hidden": [3, 3]}}, "two of its points are one"),
+        ("grid", {"hidden": [3]}, "holds `train.…` keys alone"),
+        ("grid", {"train.lr": ["1e-3"]}, "as text; write 0.001)"),
+        ("fusions/a b", {}, "'fusions.a b' cannot be a name"),
+        ("features/audio", ["mel_cn"], "No encoder named 'mel_cn'. Did you mean 'mel_cnn'?"),
+        ("features/audio", ["face_cnn"], "lists 'face_cnn', which encodes video"),
+        ("encoders/mel_cnn", {"dims": 3}, "encoders.mel_cnn has no option 'dims'"),
+        ("windows/clip_s", 0.5, "windows.clip_s (0.5) must be a multiple of windows.hop_s (0.16)"),
+        ("headline", "pooed", "no protocol named 'pooed'"),
+        ("headline", "gold_rescaled", "headline 'gold_rescaled' is not among protocols"),
+    ],
+)
+def test_a_fault_is_named_with_its_remedy(path, value, said):
+    assert said in refusal(path, value)
+
+
+def test_all_faults_are_told_at_once():
+    raw = {**copy.deepcopy(GOOD), "headline": "pooed"}
+    raw["fusions"]["jac"] = {}
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    assert "pooed" in str(caught.value)
+    assert "jac" in str(caught.value)
+
+
+def test_the_shipped_config_is_valid_and_says_nothing_the_schema_does_not_know(project):
+    study = load(project / "config/config.yaml")
+    raw = yaml.safe_load((project / "config/config.yaml").read_text())
+    jsonschema.validate(raw, json.loads(schema()))
+    assert set(raw["fusions"]) == set(study.fusions)
+
+
+def test_the_schema_on_disk_is_the_one_the_settings_give(project):
+    found = (project / "workflow/schemas/config.schema.json").read_text()
+    assert found == schema(), "run: avf schema > workflow/schemas/config.schema.json"
+
+
+def test_every_setting_is_explained_in_the_config_readme(project):
+    said = (project / "config/README.md").read_text()
+    names = set(Study.model_fields)
+    for field in Study.model_fields.values():
+        names |= set(getattr(field.annotation, "model_fields", {}))
+    assert [name for name in sorted(names) if f"{name}" not in said] == []
+
+
+def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
+    for name, text in [("no.yaml", None), ("list.yaml", "- 1"), ("bad.yaml", "a: [")]:
+        if text:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError, match=name):
+            load(tmp_path / name)
+
+
+def test_a_run_depends_on_its_own_options_and_seed_alone():
+    study = load(GOOD)
+    raw = copy.deepcopy(GOOD)
+    raw["fusions"]["jca"] = {"hidden": 8, "train": {"lr": 0.01}}
+    other = load({**raw, "statistics": {"draws": 7}, "headline": "smoothed"})
+    assert study.run_settings("demo", "concat", 1) == other.run_settings("demo", "concat", 1)
+    assert study.run_settings("demo", "jca", 1) != other.run_settings("demo", "jca", 1)
+    assert other.run_settings("demo", "jca", 1)["train"]["lr"] == 0.01
+    assert study.run_settings("demo", "jca", 0) != study.run_settings("demo", "jca", 1)
+    assert study.encoder_settings("mel_cnn") == other.encoder_settings("mel_cnn")
+
+
+def test_a_second_form_of_a_fusion_has_its_class_and_its_own_name():
+    raw = copy.deepcopy(GOOD)
+    raw["fusions"]["wide"] = {"is": "jca", "hidden": 64}
+    own = load(raw).run_settings("demo", "wide", 0)
+    assert (own["fusion"], own["class"], own["options"]) == ("wide", "jca", {"hidden": 64})
+
+
+def test_a_fusion_with_nothing_behind_its_name_has_default_options():
+    assert load({**GOOD, "fusions": {"concat": None}}).fusions == {"concat": {}}
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("fusions:\n  jca: {}\n  ca: {}\n  jca: {hidden: 3}\n")
+    with pytest.raises(ConfigError, match=r"twice\.yaml: key 'jca' stands in line 2 and again in"):
+        load(path)
+
+
+def test_an_override_given_as_text_reaches_training_as_a_number():
+    study = load({**GOOD, "fusions": {"jca": {"train": {"lr": "1e-3"}}}})
+    assert study.run_settings("demo", "jca", 0)["train"]["lr"] == 0.001
+
+
+def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
+    raw = GOOD | {"corpora": {"demo": {"root": "data/demo", "task": "classes"}}}
+    with pytest.raises(ConfigError, match=r"train\.corrupt is not offered with `task: classes`"):
+        load(raw | {"train": {"corrupt": {"audio_missing": 0.5}}})
+    own = {"concat": {"train": {"corrupt": {"audio_missing": 0.5}}}, "jca": {}}
+    with pytest.raises(ConfigError, match=r"fusions\.concat\.train\.corrupt is not offered"):
+        load(raw | {"fusions": own})
+    with pytest.raises(ConfigError, match=r"train\.loss is not offered"):
+        load(raw | {"train": {"loss": "per_window"}})
+    curves = {"robustness": {"audio_missing": [0.5]}}
+    with pytest.raises(ConfigError, match=r"robustness is not offered"):
+        load(raw | curves)
+    load(raw)
+    load(raw | curves | {"corpora": raw["corpora"] | {"rated": {"is": "demo", "root": "data/x"}}})
+
+
+def test_two_entries_do_not_make_one_folder_by_different_options():
+    one, same = {"root": "data/demo"}, {"root": "data/demo/", "is": "demo"}
+    other = same | {"options": {"seed": 5}}
+    with pytest.raises(ConfigError, match=r"corpora\.again and corpora\.demo make data/demo"):
+        load(GOOD | {"corpora": {"demo": one, "again": other}})
+    load(GOOD | {"corpora": {"demo": one, "again": same}})
+    load(GOOD | {"corpora": {"demo": one, "again": other | {"root": "data/again"}}})
+
+
+def test_every_encoder_of_the_corrupted_modality_is_run_anew_at_every_level():
+    asked = {"audio_missing": [0.5], "audio_noise_db": [10, 0], "video_blur_px": [2.5]}
+    study = Study.model_validate(GOOD | {"robustness": asked})
+    assert study.signal_cases() == [
+        ("audio_noise_db", "10", "mel_cnn"),
+        ("audio_noise_db", "0", "mel_cnn"),
+        ("video_blur_px", "2.5", "face_expression"),
+        ("video_blur_px", "2.5", "face_cnn"),
+    ]

@@ -1,0 +1,234 @@
+"""The demo corpus repeats, resumes, keeps its partitions apart, and its planted faults are real."""
+
+import dataclasses
+import hashlib
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion.corpora import base, verify
+from avfusion.corpora.demo import mesh
+from avfusion.corpora.demo.actor import play, portrait
+from avfusion.corpora.demo.corpus import Demo
+from avfusion.corpora.demo.puppet import Pose, Puppet
+from avfusion.corpora.demo.raters import rate
+from avfusion.corpora.demo.scene import KINDS, Span, scene
+from avfusion.corpora.demo.voice import perform
+from avfusion.corpora.goldstandard import gold_standard
+from avfusion.layout import Layout
+
+SMALL = {"videos": 4, "seconds": 6.0, "width": 160, "height": 120}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo")
+    Demo(root=root, **SMALL).make()
+    return root
+
+
+@pytest.fixture
+def tree(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "demo"))
+
+
+def bytes_of(root):
+    return {
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in root.rglob("*")
+        if p.is_file()
+    }
+
+
+def verdicts(root, **options):
+    layout = Layout(root.parent / "results")
+    code = verify.verify("demo", {"root": root, **SMALL, **options}, layout)
+    table = pd.read_csv(layout.checks("demo"), keep_default_na=False).set_index("name")
+    return code, table[table["verdict"] != "PASS"]
+
+
+def test_what_was_lost_is_made_again_byte_by_byte_and_nothing_else(tree):
+    before = bytes_of(tree)
+    times = {p: p.stat().st_mtime_ns for p in tree.glob("videos/*")}
+    (tree / "videos" / "demo001.mp4").unlink()
+    with (tree / "gold" / "demo002.csv").open("a") as file:
+        file.write("half a li")
+    Demo(root=tree, **SMALL).make()
+    assert bytes_of(tree) == before
+    kept = [p for p in times if p.stat().st_mtime_ns == times[p]]
+    assert sorted(p.stem for p in kept) == ["demo000", "demo003"]
+
+
+def test_a_clean_tree_raises_no_alarm_but_its_size(tree):
+    code, alarms = verdicts(tree)
+    assert code == 0
+    assert list(alarms.index) == ["faults in test"]  # one test video cannot hold six faults
+
+
+def test_edited_gold_is_found_by_recomputing_it(tree):
+    path = tree / "gold" / "demo003.csv"
+    gold = pd.read_csv(path)
+    gold.loc[40:60, "valence"] += 1e-3
+    gold.to_csv(path, index=False, float_format="%.6f")
+    code, alarms = verdicts(tree)
+    assert code == 1
+    assert "demo003" in alarms.loc["gold standard", "found"]
+    assert "make-corpus demo" in alarms.loc["gold standard", "hint"]
+
+
+def test_a_tree_of_other_settings_is_noticed(tree):
+    _, alarms = verdicts(tree, seed=8)
+    assert alarms.loc["recipe", "verdict"] == "WARN"
+    assert "4 missing" in alarms.loc["recipe", "found"]
+
+
+def test_a_missing_video_is_named_with_the_command(tree):
+    (tree / "videos" / "demo002.mp4").unlink()
+    code, alarms = verdicts(tree)
+    assert code == 1
+    assert "demo002.mp4" in alarms.loc["files", "found"]
+    assert "avf make-corpus demo" in alarms.loc["files", "hint"]
+
+
+def test_a_broken_video_is_left_to_the_media_stage(tree):
+    path = tree / "videos" / "demo002.mp4"
+    path.write_bytes(path.read_bytes()[:2000])
+    assert verdicts(tree)[0] == 0
+
+
+def test_the_gold_is_late_by_the_delay_that_the_corpus_states():
+    lags = np.arange(0, 100)
+    for dimension in ("valence", "arousal"):
+        best = []
+        for index in range(6):
+            plan = scene(index, 60.0, 3)
+            signal = getattr(plan, dimension)
+            gold = gold_standard(rate(signal, dimension, plan.rng(4))).gold
+            fits = [np.corrcoef(gold[100:], signal[100 - n : len(signal) - n])[0, 1] for n in lags]
+            best.append(np.argmax(fits) / 25)
+        assert np.mean(best) == pytest.approx(Demo.delay_s[dimension], abs=0.12)
+
+
+def plans(count, seconds=24.0, seed=7):
+    return [scene(index, seconds, seed) for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [4, 15, 30, 61])
+def test_partitions_share_no_face_and_no_voice(count):
+    seen = {"train": set(), "validation": set(), "test": set()}
+    for plan in plans(count, seconds=4.0):
+        seen[plan.partition] |= {plan.subject, plan.voice}
+    assert all(seen.values())
+    assert not seen["train"] & seen["test"]
+    assert not seen["train"] & seen["validation"]
+    assert not seen["validation"] & seen["test"]
+
+
+def test_more_videos_change_none_of_the_earlier_ones():
+    first, again = plans(3), plans(5)[:3]
+    for one, other in zip(first, again, strict=True):
+        assert one.spans == other.spans
+        np.testing.assert_array_equal(one.valence, other.valence)
+
+
+def test_every_fault_occurs_in_test_and_lies_within_its_video():
+    spans = [(p, s) for p in plans(30) for s in p.spans]
+    tested = {s.kind for p, s in spans if p.partition == "test"}
+    assert tested == {kind for _, kind in KINDS}
+    assert all(s.start_s >= 0 and s.end_s <= p.seconds for p, s in spans)
+    assert all(1.99 <= s.end_s - s.start_s <= 5.01 for _, s in spans)
+    assert len({p.video for p, _ in spans}) == pytest.approx(15, abs=2)
+
+
+def test_signals_are_spread_and_unrelated():
+    valence = np.concatenate([p.valence for p in plans(60)])
+    arousal = np.concatenate([p.arousal for p in plans(60)])
+    assert valence.std() > 0.35
+    assert arousal.std() > 0.35
+    assert abs(np.corrcoef(valence, arousal)[0, 1]) < 0.2
+    assert max(abs(valence).max(), abs(arousal).max()) <= 1
+
+
+@pytest.fixture(scope="module")
+def faulty():
+    """Five seconds with every span of interest from 2.0 to 4.0 s, one kind at a time."""
+
+    def plant(modality, kind):
+        return dataclasses.replace(scene(0, 5.0, 7), spans=(Span(2.0, 4.0, modality, kind),))
+
+    return plant
+
+
+def level(sound, rate_hz, start_s, end_s):
+    return np.sqrt(np.mean(sound[int(start_s * rate_hz) : int(end_s * rate_hz)] ** 2))
+
+
+def test_a_muted_voice_has_no_energy_and_a_noisy_one_no_pauses(faulty):
+    muted, rate_hz, mouth, _ = perform(faulty("audio", "muted"))
+    assert level(muted, rate_hz, 2.1, 3.9) == 0
+    assert level(muted, rate_hz, 0.5, 2.0) > 0.01
+    assert mouth[55:95].max() > 0.3  # the lips go on
+    noisy, rate_hz, _, _ = perform(faulty("audio", "noisy"))
+    parts = [level(noisy, rate_hz, t, t + 0.05) for t in np.arange(2.1, 3.85, 0.05)]
+    assert min(parts) > 0.1
+
+
+def test_a_contradicting_voice_turns_the_signals_round():
+    plan = next(p for p in plans(15) if any(s.kind == "contradicting" for s in p.spans))
+    span = next(s for s in plan.spans if s.kind == "contradicting")
+    inside = slice(int(span.start_s * 25) + 10, int(span.end_s * 25) - 10)
+    spoilt, true = plan.speech["arousal"][inside], plan.arousal[inside]
+    outside = np.ones(len(plan.arousal), bool)
+    outside[int(span.start_s * 25) : int(span.end_s * 25) + 1] = False
+    assert np.mean(spoilt * true) < 0
+    assert np.mean(plan.speech["arousal"][outside] * plan.arousal[outside]) > 0
+
+
+@pytest.fixture(scope="module")
+def detect():
+    weights = Path(base.__file__).parents[1] / "media" / "weights"
+    model = str(weights / "face_detection_yunet_2023mar.onnx")
+    yunet = cv2.FaceDetectorYN.create(model, "", (320, 240), 0.6, 0.3, 5000)
+    return lambda image: 0 if (found := yunet.detect(image)[1]) is None else len(found)
+
+
+def test_clean_frames_hold_exactly_one_face_and_spoilt_ones_none(faulty, detect):
+    mouth = np.full(125, 0.3)
+    clean = list(
+        play(dataclasses.replace(faulty("video", "covered"), spans=()), mouth, (320, 240), 5)
+    )
+    assert [detect(image) for image in clean] == [1] * 25
+    for kind in ("covered", "turned"):
+        frames = list(play(faulty("video", kind), mouth, (320, 240), 5))
+        assert [detect(image) for image in frames[12:18]] == [0] * 6
+        assert [detect(image) for image in frames[:10]] == [1] * 10
+
+
+def test_a_blurred_face_loses_its_detail(faulty):
+    mouth = np.full(125, 0.3)
+    frames = list(play(faulty("video", "blurred"), mouth, (320, 240), 5))
+    sharp = [cv2.Laplacian(image, cv2.CV_64F).var() for image in frames]
+    assert max(sharp[12:18]) < 0.05 * min(sharp[:10])
+
+
+@pytest.mark.parametrize("index", [0, 5])  # a painted face and a varied painting
+def test_a_smile_lifts_the_corners_of_the_mouth(index):
+    face = portrait(scene(index, 4.0, 7))
+    puppet = Puppet(face, (480, 360))
+    heights = []
+    for smile in (-1.0, 0.0, 1.0):
+        moved = puppet._moved(Pose(smile=smile))
+        left, right = (moved[puppet_row(i)][1] for i in (61, 291))
+        heights.append((left + right) / 2)
+    assert heights[0] > heights[1] + 5 > heights[2] + 10
+    assert (
+        np.abs(puppet.frame(Pose(smile=1)) - puppet.frame(Pose(smile=-1)).astype(float)).max() > 20
+    )
+
+
+def puppet_row(landmark):
+    return mesh.CONTROLS.index(landmark)

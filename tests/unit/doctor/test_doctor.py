@@ -1,0 +1,136 @@
+"""The doctor names what is missing and the command that mends it, and nothing that is not so."""
+
+import hashlib
+import shutil
+import time
+
+import pytest
+
+from avfusion import cli
+from avfusion.doctor import machine
+from avfusion.registry import corpora
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, project):
+    """A folder with this project's config, and no lock."""
+    shutil.copytree(project / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def findings(place, what):
+    found = machine.examine(place / "config/config.yaml")
+    return [finding for finding in found if finding.what.startswith(what)]
+
+
+def test_a_healthy_place_has_nothing_missing(monkeypatch, project, capsys):
+    monkeypatch.chdir(project)
+    assert cli.main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "MISSING" not in printed
+    for what in ("python", "packages", "weights", "config", "corpus", "cores", "disk", "gpu"):
+        assert what in printed
+
+
+def test_a_package_of_another_version_is_a_warning_with_its_command(place):
+    (place / "envs").mkdir()
+    (place / "envs/requirements.txt").write_text("numpy==0.1 \\\n    --hash=sha256:0\n")
+    (finding,) = findings(place, "packages")
+    assert (finding.verdict, finding.mend) == ("WARN", "make env")
+    assert "numpy" in finding.found
+    assert "locked: 0.1" in finding.found
+
+
+def test_an_entry_for_another_machine_is_not_missed(place):
+    (place / "envs").mkdir()
+    lock = "pywin32==1.0 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n"
+    (place / "envs/requirements.txt").write_text(lock)
+    assert findings(place, "packages")[0].verdict == "OK"
+
+
+def test_a_faulty_config_is_missing_and_told_line_by_line(place):
+    path = place / "config/config.yaml"
+    path.write_text(path.read_text().replace("seeds:", "sedes:"))
+    (finding,) = findings(place, "config")
+    assert finding.verdict == "MISSING"
+    assert "Did you mean 'seeds'?" in finding.found
+    assert cli.main(["doctor"]) == 1
+
+
+def test_a_corpus_that_cannot_be_made_is_missing_with_where_to_put_it(place, monkeypatch):
+    monkeypatch.setattr(corpora, "defines", lambda name, method: False)
+    (finding,) = findings(place, "corpus")
+    assert finding.verdict == "MISSING"
+    assert "data/demo" in finding.mend
+
+
+def test_damaged_weights_are_told_from_whole_ones(place, monkeypatch, project):
+    package = place / "avfusion"
+    folder = package / "media" / "weights"
+    shutil.copytree(project / "src/avfusion/media/weights", folder)
+    monkeypatch.setattr(machine, "__file__", str(package / "doctor.py"))
+    assert [f.verdict for f in machine._weights()] == ["OK"]
+    (path,) = folder.glob("*.onnx")
+    path.write_bytes(path.read_bytes()[:-1])
+    (finding,) = machine._weights()
+    assert finding.verdict == "MISSING"
+    assert finding.mend.startswith("git checkout -- ")
+
+
+@pytest.fixture
+def cluster(place, monkeypatch, project):
+    """The place on a cluster; sinfo prints what the test gives."""
+    (place / "slurm").mkdir()
+    shutil.copy(project / "slurm/config.v9+.yaml", place / "slurm")
+    tools = place / "bin"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+
+    def has(sinfo):
+        for name, says in [("sbatch", ""), ("sinfo", sinfo)]:
+            (tools / name).write_text(f"#!/bin/sh\nprintf '{says}'\n")
+            (tools / name).chmod(0o755)
+        return findings(place, "slurm")
+
+    return has
+
+
+def test_a_profile_that_names_foreign_partitions_is_a_warning(cluster):
+    (finding,) = cluster("batch* (null)\\ngpu gpu:2\\n")
+    assert finding.verdict == "WARN"
+    assert "asks for cpu; this cluster has batch, gpu" in finding.found
+    assert finding.mend == "edit slurm/config.v9+.yaml"
+
+
+def test_a_profile_that_asks_for_gpus_where_none_are_is_a_warning(cluster):
+    (finding,) = cluster("cpu* (null)\\ngpu (null)\\n")
+    assert finding.verdict == "WARN"
+    assert "GPUs in gpu, which has none; no partition has: set `&gpu {}`" in finding.found
+    assert cluster("cpu* (null)\\ngpu (null)\\ngpu gpu:a100:4(S:0)\\n")[0].verdict == "OK"
+
+
+def test_the_doctor_does_not_wait_for_a_tool_that_hangs(monkeypatch, tmp_path):
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    before = time.monotonic()
+    assert "none seen" in machine._gpu().found
+    assert time.monotonic() - before < 60
+
+
+def test_word_vectors_are_looked_for_where_the_study_says(place):
+    path, config = place / "v.txt", place / "config/config.yaml"
+    study = "corpora: {demo: {root: data/demo}}\nfusions: {text: {}}\n"
+    study += "features: {text: [word_vectors]}\n"
+    own = "encoders: {{word_vectors: {{path: {}, sha256: '{}'}}}}\n"
+    config.write_text(study + own.format(path, "0" * 64))
+    (absent,) = findings(place, "vectors")
+    assert absent.verdict == "MISSING"
+    assert absent.mend.startswith("Put it there")
+    path.write_text("good 1 2\n")
+    (other,) = findings(place, "vectors")
+    assert (other.verdict, "another SHA-256" in other.found) == ("MISSING", True)
+    config.write_text(study + own.format(path, hashlib.sha256(path.read_bytes()).hexdigest()))
+    (whole,) = findings(place, "vectors")
+    assert whole.verdict == "OK"

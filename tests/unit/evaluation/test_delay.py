@@ -1,0 +1,97 @@
+"""`avf delay` finds a planted delay to the frame, and looks at the train partition alone."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion import cli
+from avfusion.errors import AvfError
+from avfusion.evaluation.delays import best, search
+from avfusion.features.store import write_features
+from avfusion.io.shards import write_table
+from avfusion.layout import Layout
+from avfusion.media.clips import clip_ends
+from support.miniatures import recola
+from support.synthetic_features import Plan, write_inputs
+
+HOP_S, GRID_S = 0.16, np.round(np.arange(101) * 0.04, 6)
+OWN = {"features": {"audio": ["ear"], "video": ["eye"]}, "train": {"baseline": "none"}}
+OWN["ridge"] = 0.01
+NAMES = ("train_1", "train_2", "train_3", "dev_1")
+
+
+def written(layout):
+    """RECOLA's miniature as encoding would leave it, if encoders told what a frame shows."""
+    rows = [(name, "test" if name == "dev_1" else "train") for name in NAMES]
+    write_table(pd.DataFrame(rows, columns=["video", "partition"]), layout.manifest("recola"))
+    card = {"name": "recola", "delay_s": {"valence": 2.32, "arousal": 2.72}}
+    layout.card("recola").write_text(json.dumps(card))
+    gold = []
+    for name in NAMES:
+        said = {d: recola.ratings(name, d).mean(axis=1) for d in recola.DIMENSIONS}
+        time_s = np.arange(recola.ROWS) / recola.HZ
+        gold.append(pd.DataFrame({"video": name, "time_s": time_s, **said}))
+    write_table(pd.concat(gold), layout.gold("recola"))
+    for encoder, dimension in (("ear", "arousal"), ("eye", "valence")):
+        folder, index = layout.features("recola", encoder), []
+        for name in NAMES:
+            ends_s = clip_ends(recola.FRAMES / recola.HZ, HOP_S)
+            frames = np.round(ends_s * recola.HZ).astype(int).clip(max=recola.FRAMES - 1)
+            shown = recola.stimulus(name, dimension)[frames][:, None]
+            sha256 = write_features(folder, name, ends_s, shown)
+            index.append((name, "ok", "", len(shown), 1, 0.0, sha256))
+        columns = ["video", "status", "reason", "rows", "dim", "missing_share", "sha256"]
+        write_table(pd.DataFrame(index, columns=columns), folder / "index.parquet")
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = Layout(tmp_path)
+    written(layout)
+    return layout
+
+
+def test_the_planted_sixty_frames_are_found_to_the_frame(layout):
+    found = search("recola", OWN, layout, GRID_S)
+    assert best(found) == {"valence": recola.LATE / recola.HZ, "arousal": recola.LATE / recola.HZ}
+    at = found.set_index(["target", "delay_s"])["ccc"]
+    assert at["valence", 2.4] > 0.9
+    assert at["valence"].drop(2.4).max() < 0.5  # its stimulus is another in every frame
+    kept = pd.read_csv(layout.delays("recola"), float_precision="round_trip")
+    pd.testing.assert_frame_equal(kept, found)
+
+
+def test_neither_ratings_nor_features_of_other_partitions_are_opened(layout):
+    before = search("recola", OWN, layout, GRID_S)
+    gold = pd.read_parquet(layout.gold("recola"))
+    gold.loc[gold["video"] == "dev_1", ["valence", "arousal"]] = np.nan
+    write_table(gold, layout.gold("recola"))
+    for encoder in ("ear", "eye"):
+        (layout.features("recola", encoder) / "dev_1.npy").unlink()
+    pd.testing.assert_frame_equal(search("recola", OWN, layout, GRID_S), before)
+
+
+def test_the_command_prints_a_line_for_the_config(layout, tmp_path, capsys):
+    settings = json.dumps({key: OWN[key] for key in ("features", "train")})
+    words = ["delay", "recola", "--longest", "3", "--results", str(tmp_path)]
+    assert cli.main([*words, "--settings", settings]) == 0
+    said = capsys.readouterr().out
+    assert "delay_s: {valence: 2.4, arousal: 2.4}" in said
+    assert "at 2.72 s (corpus.json)" in said
+    assert cli.main([*words, "--settings", settings, "--step", "0"]) == 1
+
+
+def test_slow_signals_with_gaps_are_found_within_one_step_and_shared_clips(tmp_path):
+    """Features with noise and stretches without sound or face; delays 0.8 and 1.2 s."""
+    layout, plan = Layout(tmp_path), replace(Plan(), noise=0.1)
+    write_inputs(layout, plan)
+    found = search("toy", OWN, layout, np.round(np.arange(21) * 0.2, 6))
+    assert best(found) == pytest.approx(plan.delay_s, abs=0.21)
+
+
+def test_too_long_a_grid_is_refused_with_what_to_do(layout):
+    with pytest.raises(AvfError, match="Try a smaller --longest"):
+        search("recola", OWN, layout, np.array([0.0, 60.0]))

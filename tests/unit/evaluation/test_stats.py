@@ -1,0 +1,246 @@
+"""Statistics: sums give the metric, intervals cover, tests hold their level, order is no matter."""
+
+import audmetric
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from avfusion.evaluation import inference
+from avfusion.metrics import ccc
+from avfusion.metrics.sums import (
+    class_sums,
+    point,
+    pooled_ccc,
+    target_scores,
+    video_sums,
+    weighted_score,
+)
+
+VALUES = st.floats(-1, 1).map(lambda x: round(x, 3))
+
+
+def corpus(rng, videos: int, frames: int = 60, error: float = 0.15, fusions: int = 1):
+    """Sums (fusions, V, 6) of equally good fusions on the same random videos."""
+    gold = rng.normal(0, 0.25, (videos, 1)) + rng.normal(0, 0.2, (videos, frames))
+    both = []
+    for _ in range(fusions):
+        wrong = rng.normal(0, error, (videos, 1)) + rng.normal(0, error, (videos, frames))
+        both.append([video_sums(p, g) for p, g in zip(0.8 * gold + wrong, gold, strict=True)])
+    return np.array(both)
+
+
+def as_fusion(sums: np.ndarray) -> np.ndarray:
+    """(V, 6) as one seed with the same sums in both dimensions: (1, 2, V, 6)."""
+    return np.stack([sums, sums])[None]
+
+
+@given(st.data())
+def test_pooled_ccc_of_sums_is_the_ccc_of_all_frames(data):
+    lengths = data.draw(st.lists(st.integers(2, 12), min_size=1, max_size=5))
+    videos = [data.draw(arrays(float, (2, n), elements=VALUES)) for n in lengths]
+    both = np.concatenate(videos, axis=1)
+    expected = audmetric.concordance_cc(both[1], both[0])
+    if np.ptp(both) == 0:
+        expected = np.nan  # the same constant on both sides, whatever rounding makes of it
+    sums = sum(video_sums(p, g) for p, g in videos)
+    assert float(pooled_ccc(sums)) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_training_and_scoring_speak_of_the_same_ccc():
+    rng = np.random.default_rng(0)
+    p, g = rng.normal(size=(2, 500))
+    ours = float(pooled_ccc(video_sums(p, g)))
+    assert ccc.ccc(torch.tensor(p), torch.tensor(g)).item() == pytest.approx(ours, abs=1e-12)
+
+
+def test_unrated_frames_leave_no_trace_in_the_sums():
+    p, g = np.array([0.1, 9.0, 0.3]), np.array([0.2, np.nan, 0.1])
+    assert video_sums(p, g).tolist() == video_sums(p[[0, 2]], g[[0, 2]]).tolist()
+    assert np.isnan(pooled_ccc(video_sums(p[[1]], g[[1]])))
+
+
+def test_a_weight_is_how_often_a_video_occurs():
+    sums = corpus(np.random.default_rng(0), 4)[0]
+    weight = np.array([[2.0, 0, 1, 0]])
+    repeated = sums[[0, 0, 2]]
+    for pooling in ("pooled", "per_video_mean"):
+        told = weighted_score(sums, weight, pooling)[0]
+        assert told == pytest.approx(weighted_score(repeated, np.ones((1, 3)), pooling)[0])
+
+
+def test_the_per_video_mean_leaves_out_videos_without_a_ccc():
+    sums = corpus(np.random.default_rng(0), 3)[0]
+    hollow = np.concatenate([sums, np.zeros((1, 6))])
+    own = pooled_ccc(sums).mean()
+    assert weighted_score(hollow, np.ones((1, 4)), "per_video_mean")[0] == pytest.approx(own)
+
+
+def test_the_mean_target_is_the_mean_of_both_cccs():
+    a, b = corpus(np.random.default_rng(0), 5, fusions=2)
+    valence, arousal, mean = point(np.stack([a, b])[None], "pooled")[0]
+    assert mean == pytest.approx((valence + arousal) / 2)
+    assert valence == pytest.approx(float(pooled_ccc(a.sum(axis=0))))
+
+
+def test_draws_resample_as_many_videos_and_repeat_with_their_seed():
+    weight = inference.draw(7, 50, seed=3)
+    assert (weight.sum(axis=1) == 7).all()
+    assert (weight == inference.draw(7, 50, seed=3)).all()
+    assert (weight != inference.draw(7, 50, seed=4)).any()
+
+
+@pytest.mark.parametrize("videos", [8, 20])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(videos):
+    """On simulated corpora; the truth is the score of a corpus of 20,000 videos."""
+    rng = np.random.default_rng(5)
+    truth = pooled_ccc(corpus(rng, 20_000)[0].sum(axis=0))
+    weight, hits, plain = inference.draw(videos, 500, seed=1), 0, 0
+    for _ in range(400):
+        samples = weighted_score(corpus(rng, videos)[0], weight, "pooled")
+        low, high = inference.interval(samples, videos, alpha=0.05)
+        hits += low <= truth <= high
+        low, high = np.quantile(samples, [0.025, 0.975])
+        plain += low <= truth <= high
+    assert 0.86 < hits / 400 < 0.98
+    assert hits > plain, "the expansion is there because plain percentiles cover too rarely"
+
+
+def test_one_video_gives_no_interval():
+    assert np.isnan(inference.interval(np.ones(10), videos=1, alpha=0.05)).all()
+
+
+def test_a_rare_class_has_an_interval_from_the_draws_that_hold_it_and_a_single_video_none():
+    """Classes of 20, 3 and 1 of 24 videos: many draws hold none of the last two."""
+    label = np.repeat([0, 1, 2], [20, 3, 1])
+    told = np.where(np.arange(24) % 3 == 0, (label + 1) % 3, label)
+    sums = class_sums(label, told, 3)[None]  # (1, K, V, 3)
+    weight = inference.draw(24, draws=2000, seed=0)
+    samples = target_scores(sums, weight, "recall")[0]
+    assert np.isnan(samples[1:3]).any(axis=1).all()
+    low, high = inference.interval_of_targets(samples, sums, "recall", alpha=0.05)
+    recall = point(sums, "recall")[0]
+    assert (low[[0, 1, 3]] < recall[[0, 1, 3]]).all()
+    assert (recall[[0, 1, 3]] < high[[0, 1, 3]]).all()
+    assert high[1] - low[1] > high[0] - low[0]
+    assert np.isnan([low[2], high[2]]).all()
+
+
+def test_a_draw_without_a_score_makes_the_interval_unknown():
+    assert np.isnan(inference.interval(np.array([0.1, np.nan, 0.2]), videos=3, alpha=0.05)).all()
+
+
+@pytest.mark.parametrize(("videos", "draws"), [(8, 256), (12, 300)])
+def test_the_swap_test_holds_its_level(videos, draws):
+    """Two equally good fusions are told apart about as often as alpha says, no more."""
+    rng = np.random.default_rng(9)
+    found = 0
+    for seed in range(300):
+        a, b = corpus(rng, videos, frames=20, fusions=2)
+        p = inference.swap_test(as_fusion(a), as_fusion(b), "pooled", draws, seed)
+        found += p[2] <= 0.1
+    assert 0.05 < found / 300 < 0.15
+
+
+def test_random_exchanges_come_close_to_all_of_them():
+    a, b = corpus(np.random.default_rng(2), 10, fusions=2, error=0.3)
+    a, b = as_fusion(a), as_fusion(b)
+    exact = inference.swap_test(a, b, "pooled", 1024, seed=0)
+    drawn = inference.swap_test(a, b, "pooled", 1023, seed=0)
+    assert exact == pytest.approx(drawn, abs=0.05)
+    assert (exact != drawn).any()
+
+
+@pytest.mark.parametrize(("videos", "draws"), [(7, 10_000), (20, 99)])
+def test_a_fusion_that_is_better_on_every_video_gets_the_least_p(videos, draws):
+    """Which is never 0, whether all exchanges are tried or some are drawn."""
+    rng = np.random.default_rng(4)
+    gold = rng.normal(0, 0.3, (videos, 50))
+    good = np.array([video_sums(g + rng.normal(0, 0.02, 50), g) for g in gold])
+    bad = np.array([video_sums(rng.normal(0, 0.3, 50), g) for g in gold])
+    p = inference.swap_test(as_fusion(good), as_fusion(bad), "per_video_mean", draws, 0)
+    assert p == pytest.approx(inference.least_p(videos, draws))
+
+
+def test_a_fusion_against_itself_is_certain_to_be_no_different():
+    a = as_fusion(corpus(np.random.default_rng(4), 6)[0])
+    assert inference.swap_test(a, a, "pooled", 10_000, 0).tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("pooling", ["pooled", "per_video_mean"])
+def test_the_order_of_videos_and_the_side_do_not_matter(pooling):
+    a, b = corpus(np.random.default_rng(6), 9, fusions=2)
+    order = np.random.default_rng(0).permutation(9)
+    one = inference.swap_test(as_fusion(a), as_fusion(b), pooling, 512, 0)
+    for first, second in ((a[order], b[order]), (b, a)):
+        other = inference.swap_test(as_fusion(first), as_fusion(second), pooling, 512, 0)
+        assert one == pytest.approx(other)
+    assert point(as_fusion(a), pooling) == pytest.approx(point(as_fusion(a[order]), pooling))
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.floats(0, 1)))
+def test_holm_is_the_largest_of_the_steps_before(p):
+    """Restated from the definition: p_(i) corrected = max over j <= i of (K - j + 1) p_(j)."""
+    order = np.argsort(p, kind="stable")
+    expected = np.empty(len(p))
+    for rank, place in enumerate(order):
+        steps = [(len(p) - j) * p[order[j]] for j in range(rank + 1)]
+        expected[place] = min(1.0, max(steps))
+    corrected = inference.holm(p)
+    assert corrected == pytest.approx(expected)
+    assert (corrected >= p).all()
+
+
+def test_a_pair_that_was_not_compared_is_no_member_of_the_family():
+    corrected = inference.holm(np.array([0.01, np.nan, 0.02]))
+    assert corrected[[0, 2]] == pytest.approx([0.02, 0.02])
+    assert np.isnan(corrected[1])
+
+
+@settings(max_examples=200)
+@given(st.floats(-1, 1), st.floats(0.001, 0.5), st.floats(0, 1))
+def test_a_verdict_names_a_winner_only_when_test_and_interval_agree(difference, half, p):
+    low, high = difference - half, difference + half
+    said = inference.verdict(("a", "b"), difference, (low, high), p, alpha=0.05)
+    wins = p <= 0.05 and abs(difference) > half
+    assert ("beats" in said) == wins
+    assert ("cannot be told apart" in said) == (not wins)
+    if wins:
+        winner = "a beats b" if difference > 0 else "b beats a"
+        assert said.startswith(f"{winner} by {abs(difference):.3f}")
+
+
+def test_no_common_seed_is_no_verdict():
+    said = inference.verdict(("a", "b"), np.nan, (np.nan, np.nan), np.nan, alpha=0.05)
+    assert "cannot be compared" in said
+
+
+def test_the_test_over_seeds_is_welchs():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0.5, 0.02, (4, 3)), rng.normal(0.47, 0.05, (4, 3))
+    expected = scipy.stats.ttest_ind(a, b, equal_var=False).pvalue
+    assert inference.seeds_test(a, b) == pytest.approx(expected)
+    assert np.isnan(inference.seeds_test(a[:1], b[:1])).all()
+    assert inference.seeds_test(a[:1].repeat(3, 0), a[:1].repeat(3, 0)) == pytest.approx(1)
+
+
+def test_one_fusion_trained_twice_over_is_told_from_itself_by_videos_but_not_by_seeds():
+    """Each training has a quality of its own on all of 60 videos; the fusion is the same."""
+    rng, wrong = np.random.default_rng(8), []
+    gold = rng.normal(0, 1, (60, 10))
+    shared = gold + rng.normal(0, 0.5, gold.shape)
+
+    def trained() -> np.ndarray:
+        each = [shared + rng.normal(0, size, gold.shape) for size in rng.uniform(0, 0.4, 3)]
+        return np.array([[[video_sums(*v) for v in zip(p, gold, strict=True)]] for p in each])
+
+    for _ in range(60):
+        a, b = trained(), trained()
+        over = inference.seeds_test(point(a, "pooled"), point(b, "pooled"))[-1]
+        wrong.append([inference.swap_test(a, b, "pooled", 200, 0)[-1] <= 0.05, over <= 0.05])
+    by_video, by_seed = np.mean(wrong, axis=0)
+    assert by_video > 0.3
+    assert by_seed < 0.12

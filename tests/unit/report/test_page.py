@@ -1,0 +1,197 @@
+"""The page: whole, offline, escaped, without the machine's folders and any video's pixels."""
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from avfusion.io.redact import without_paths
+from avfusion.report.figures.write import write_figures
+from avfusion.report.page import origin
+from avfusion.report.page.write import write_page
+from support.reported import reported
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+NASTY = '<b onclick="x()">&'
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would: its text, tags and attributes; refuses crossed tags."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.links, self.ids, self.words = [], [], [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        found = dict(attributes)
+        names = ("src", "href", "srcset", "data", "action", "poster")
+        self.links += [found[name] for name in names if name in found]
+        self.ids += [found["id"]] if "id" in found else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(text)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def made(folder, *args, **options):
+    study, layout = reported(folder, *args, **options)
+    write_figures(study, layout)
+    write_page(study, layout)
+    return study, layout, layout.page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    return made(folder, ("audio", "jca", "concat"), ("demo", "recola"), [("concat", 1)])
+
+
+def test_the_page_is_whole_and_its_inner_links_lead_somewhere(page):
+    reader = Reader(page[2])
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    for link in reader.links:
+        assert link.startswith("#")
+        assert link[1:] in reader.ids
+    used = re.findall(r"url\((.*?)\)", page[2])
+    assert all(target.startswith("#") and target[1:] in reader.ids for target in used)
+
+
+def test_nothing_is_fetched_and_no_picture_is_embedded(page):
+    reader = Reader(page[2])
+    assert not {"img", "image", "link", "iframe", "audio", "video", "object", "embed"} & {
+        *reader.tags
+    }
+    assert "http:" not in page[2]
+    assert "https:" not in page[2]
+    assert "data:" not in page[2]
+    assert "base64" not in page[2]
+    assert "default-src &#39;none&#39;" in page[2] or "default-src 'none'" in page[2]
+
+
+def test_every_headline_number_stands_in_the_page(page):
+    study, layout, text = page
+    scores = pd.read_csv(layout.tables / "scores.csv")
+    scores = scores[(scores["corpus"] == "demo") & (scores["protocol"] == study["headline"])]
+    said = Reader(text).text
+    for row in scores.itertuples():
+        low, mean, high = (f"{v:.3f}".replace("-", "−") for v in (row.low, row.mean, row.high))
+        assert f"{mean}" in said
+        assert f"[{low}, {high}]" in said
+    assert f"{int(scores['videos'].iloc[0])} videos scored" in said
+
+
+def test_what_is_missing_is_named_with_its_reason(page):
+    said = Reader(page[2]).text
+    assert "concat seed 1" in said
+    assert "avf train demo concat --seed 1" in said
+    assert "test_04 test media test_04.mp4: no video stream." in said
+    assert "recola (not run)" in said
+    assert "recola: not run, nothing at data/recola (avf obtain recola)." in said
+
+
+def test_comparisons_are_put_into_words(page):
+    _, layout, text = page
+    pairs = pd.read_csv(layout.tables / "comparisons.csv")
+    best = pairs[(pairs["target"] == "mean") & (pairs["fusion"] == pairs["fusion"].iloc[0])]
+    said = Reader(text).text
+    assert len(best)
+    assert all(verdict in said for verdict in best["verdict"])
+
+
+def test_figures_are_described_and_follow_the_theme(page):
+    text = page[2]
+    drawings = re.findall(r"<svg [^>]*>", text)
+    assert len(drawings) == 4 + 3
+    assert all(re.search(r'role="img" aria-label="[^"]{20,}"', drawing) for drawing in drawings)
+    inside = "".join(re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL))
+    assert re.findall(r"#[0-9a-f]{6}\b", inside) == []
+    for name in set(re.findall(r"var\((--[a-z0-9]+)\)", text)):
+        assert f"{name}:" in text
+
+
+def test_no_folder_of_this_machine_appears(tmp_path):
+    study, layout = reported(tmp_path / "own", ("audio", "jca"), lost=[("jca", 0)])
+    study["corpora"]["demo"]["root"] = "/home/ann/secret place/corpora/demo"
+    study["results"] = str(layout.results)
+    write_figures(study, layout)
+    write_page(study, layout)
+    text = layout.page.read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert "/home/ann" not in text
+    assert "jca seed 0" in text
+
+
+def test_names_are_text_not_markup(tmp_path):
+    study, layout = reported(tmp_path, ("audio", "jca"))
+    row = {"video": NASTY, "partition": "test", "stage": "media", "reason": "</td><script>"}
+    pd.DataFrame([row]).to_csv(layout.scores("demo") / "missing.csv", index=False)
+    study["fusions"][NASTY] = {}
+    write_page(study, layout)
+    text = layout.page.read_text(encoding="utf-8")
+    assert Reader(text).text.count(NASTY) >= 2  # the video and the fusion
+    assert NASTY not in text
+    assert text.count("<script>") == 1
+
+
+def test_checks_that_do_not_pass_are_shown(tmp_path):
+    study, layout = reported(tmp_path, ("audio",))
+    columns = ["name", "verdict", "expected", "found", "hint", "certainty"]
+    rows = [
+        ("videos", "PASS", "11", "11", "", "by definition"),
+        ("subjects apart", "WARN", "0 shared", "1 shared", "Look at s03.", "paper"),
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(layout.checks("demo"), index=False)
+    write_page(study, layout)
+    said = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "made 2 checks ." in said or "made 2 checks." in said
+    assert "subjects apart WARN 0 shared 1 shared Look at s03." in said
+
+
+def test_a_study_of_which_nothing_ran_still_has_a_page(tmp_path):
+    _, layout, _ = made(tmp_path, ("audio",), lost=[("audio", 0), ("audio", 1)])
+    said = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "demo (not run)" in said
+    assert "2 runs were asked for, none was scored" in said
+
+
+def test_the_page_is_the_same_twice(page, monkeypatch):
+    study, layout, _ = page
+    monkeypatch.setattr(origin, "code", lambda: "one commit")
+    texts = []
+    for _ in range(2):
+        write_page(study, layout)
+        texts.append(layout.page.read_text(encoding="utf-8"))
+    assert texts[0] == texts[1]
+    assert "one commit" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("/data/corpora/a.mp4 is torn", "…/a.mp4 is torn"),
+        (r"C:\Users\ann\a.mp4", "…/a.mp4"),
+        ("see `~/study/results/x.csv`", "see `…/x.csv`"),
+        ("results/runs/jca/seed0 at 25/s, and/or", "results/runs/jca/seed0 at 25/s, and/or"),
+    ],
+)
+def test_only_folders_are_taken_out_of_a_text(given, kept):
+    assert without_paths(given) == kept

@@ -1,0 +1,148 @@
+"""Claims and published numbers in the report: tables and page say what was found and what not."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from avfusion.config.availability import Absence
+from avfusion.evaluation.score import score_corpus
+from avfusion.layout import Layout
+from avfusion.report.format import write_csv
+from avfusion.report.page.papers import papers
+from avfusion.report.page.write import render
+from avfusion.report.tables.claims import caveats, write_claims
+from avfusion.report.tables.part import read_part
+from avfusion.report.tables.published import write_published
+from avfusion.report.tables.write import write_tables
+from support.planted_claims import ROOT, checked, is_better, planted
+from support.synthetic_results import Plan, write_results
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield planted(tmp_path_factory.mktemp("claims"))
+
+
+def test_tables_say_what_was_found_and_what_was_not_run(part):
+    own, study, layout = part
+    write_claims([own], [Absence(("recola",), "nothing at data/recola")], study, layout)
+    table = pd.read_csv(layout.tables / "claims.csv")
+    told = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
+    assert list(told["verdict"]) == ["supported"]
+    absent = table.query("corpus == 'recola'")
+    assert set(absent["verdict"]) == {"not run"}
+    assert set(absent["missing"]) == {"nothing at data/recola"}
+    text = (layout.tables / "claims.md").read_text()
+    count = len(yaml.safe_load((ROOT / "config/claims.yaml").read_text())["claims"])
+    assert f"All {count} claims not run: nothing at data/recola." in text
+    assert re.search(r"\*\*dca_improves_ca\*\*.*\*\*Not run\*\*: no entry `dca_ca", text)
+    assert (layout.tables / "claims.tex").read_text().count(r"\begin{table}") == 1
+
+
+def test_few_videos_for_many_claims_are_a_caveat(part):
+    table = checked(part, *[is_better("ca", "audio")] * 3)
+    assert caveats(table, part[1]) == []
+    (said,) = caveats(table.assign(units=5), part[1])
+    assert "5 videos are few for 3 claims" in said
+
+
+def test_the_page_shows_claims_and_published_numbers(part):
+    _, study, layout = part
+    write_tables(study, layout)
+    page = render(study, layout)
+    row = re.search(r"<tr><th scope=\"row\">Cross-attention predicts better than concat.*", page)
+    assert row
+    assert "supported" in row[0]
+    assert "No fusion" not in page
+    assert "No number of the papers is on demo" in page
+    assert "no entry grjca: {} under fusions" in page
+
+
+def test_a_published_number_that_was_met_stands_open_on_the_page(part):
+    """As if this study's corpus were the paper's."""
+    _, study, layout = part
+    write_tables(study, layout)
+    table = pd.read_csv(layout.tables / "published.csv")
+    at = table.index[(table["fusion"] == "ca") & (table["metric"] == "ccc")][0]
+    ours = {"ours": 0.7, "low": 0.6, "high": 0.8, "verdict": "inside interval", "why": None}
+    for name, value in ours.items():
+        table[name] = table[name].astype(object)
+        table.loc[at, name] = value
+    found = papers(study, layout)["published"]
+    assert found["met"] == []
+    table.to_csv(layout.tables / "published.csv", index=False)
+    (line,) = papers(study, layout)["published"]["met"]
+    assert line["cells"][6:8] == ["0.700 [0.600, 0.800]", "inside interval"]
+    assert "1 lie inside our interval" in papers(study, layout)["published"]["said"]
+
+
+def test_a_page_without_these_tables_has_no_such_sections(part, tmp_path):
+    _, study, _ = part
+    assert papers(study, Layout(tmp_path)) == {"claims": [], "published": None}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> Path:
+    """Tables of a study whose corpus is called RECOLA, scored also as its paper scores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        layout = Layout(tmp_path_factory.mktemp("published"))
+        plan = Plan(corpus="recola", errors={"concat": 0.3, "ca": 0.2}, seeds=(0,))
+        study = write_results(layout, plan).model_dump()
+        study["protocols"] = ["pooled", "gold_rescaled"]
+        study["corpora"]["recola"]["options"] = {"split": "official"}
+        study["statistics"]["draws"] = 500
+        score_corpus("recola", study, layout)
+        write_published([read_part("recola", study, layout)], study, layout)
+    return layout.tables
+
+
+def test_a_study_of_a_papers_corpus_stands_beside_its_numbers(tables):
+    table = pd.read_csv(tables / "published.csv")
+    met = table[table["verdict"] != "not run"]
+    assert set(met["method"]) == {
+        "2D CNN + feature concatenation",
+        "I3D + feature concatenation",
+        "I3D + cross-attention (CA)",
+        "CA / fusion",
+    }
+    assert set(met["protocol"]) == {"gold_rescaled"}
+    assert set(met["partition"]) == {"validation"}
+    inside = met["theirs"].between(met["low"], met["high"])
+    assert (inside == met["verdict"].eq("inside interval")).all()
+
+
+def test_the_printed_table_marks_kind_and_verdict(tables):
+    text = (tables / "published.md").read_text()
+    (line,) = re.findall(r"\| I3D \+ cross-attention \(CA\) .* valence .*", text)
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[4:6] == ["0.685", "printed"]
+    assert re.fullmatch(r"0\.\d{3} \[.*\]", cells[6])
+    assert "audio_missing 0.9" in text
+    assert (tables / "published.tex").read_text().count(r"\begin{table}") == 1
+
+
+def test_where_no_number_is_on_the_corpora_the_page_says_so_once_and_lists_none(tmp_path):
+    rows = [_number(corpus="affwild2"), _number(corpus="recola"), _number(corpus="recola")]
+    write_csv(tmp_path / "tables" / "published.csv", pd.DataFrame(rows))
+    said = papers({"corpora": {"demo": {"root": "data/demo"}}}, Layout(tmp_path))["published"]
+    assert (said["said"], said["met"], said["absent"], said["others"]) == ("", [], [], 3)
+    assert said["elsewhere"] == "recola (2), affwild2 (1)"
+    there = papers({"corpora": {"recola": {"root": "no/recola"}}}, Layout(tmp_path))["published"]
+    assert "3 published numbers" in there["said"]
+    assert (len(there["absent"]), there["others"]) == (2, 1)
+    assert there["absent"][0]["cells"][4].endswith("†")
+
+
+def _number(corpus: str) -> dict:
+    return {"paper": "p", "corpus": corpus, "partition": "test", "method": "CA", "metric": "ccc",
+            "unit": "1", "target": "valence", "kind": "digitised", "source": "s", "note": "",
+            "corruption": "", "fusion": "ca", "protocol": "pooled", "protocol_known": True,
+            "theirs": 0.5, "spread": np.nan, "level": np.nan, "ours": np.nan, "low": np.nan,
+            "high": np.nan, "difference": np.nan, "verdict": "not run", "why": "w"}  # fmt: skip

@@ -1,0 +1,252 @@
+"""Tables: what they say follows from the scores, and what is absent or leaks is said aloud."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion.errors import AvfError
+from avfusion.evaluation.score import score_corpus
+from avfusion.layout import Layout
+from avfusion.report.tables.write import write_tables
+from support.synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
+
+ROOT = Path(__file__).parents[3]
+
+
+class Results:
+    """A scored results folder; `edit` may change it before it is scored."""
+
+    def __init__(self, folder: Path, plan: Plan | None = None, edit=None, **study) -> None:
+        self.layout = Layout(folder)
+        self.study = write_results(self.layout, plan).model_dump() | study
+        self.study["statistics"] = self.study["statistics"] | {"draws": 2048}
+        if edit:
+            edit(self.layout)
+        score_corpus("demo", self.study, self.layout)
+        write_tables(self.study, self.layout)
+
+    def csv(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(self.layout.tables / f"{name}.csv")
+
+    def text(self, name: str) -> str:
+        return (self.layout.tables / name).read_text()
+
+    def json(self, name: str) -> dict:
+        return json.loads(self.text(f"{name}.json"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_root():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, at_root) -> Results:
+    return Results(tmp_path_factory.mktemp("whole"))
+
+
+def headline(results: Results) -> pd.DataFrame:
+    return results.csv("scores").query("protocol == 'pooled'")
+
+
+def test_the_planted_order_is_found_and_equals_stay_equal(whole):
+    mean = headline(whole).query("target == 'mean'")
+    assert list(mean["fusion"])[2:] == ["concat", "video", "audio"]
+    assert set(mean.loc[mean["best"].astype(bool), "fusion"]) == {"ca", "jca"}
+    pairs = whole.csv("comparisons").query("target == 'mean'")
+    assert len(pairs) == 10
+    assert set(pairs.loc[~pairs["told_apart"], "verdict"].str.split(" \\(").str[0]) <= {
+        "ca and jca cannot be told apart",
+        "jca and ca cannot be told apart",
+    }
+
+
+def test_the_table_is_the_mean_and_spread_of_the_runs(whole):
+    runs = whole.csv("runs").query("partition == 'test' and protocol == 'pooled'")
+    by = runs.groupby(["fusion", "target"])["ccc"]
+    rows = headline(whole).set_index(["fusion", "target"])
+    assert rows["mean"].to_dict() == pytest.approx(by.mean().to_dict(), abs=2e-6)
+    assert rows["sd"].to_dict() == pytest.approx(by.std().to_dict(), abs=2e-6)
+    assert (rows["low"] < rows["mean"]).all()
+    assert (rows["mean"] < rows["high"]).all()
+
+
+def test_every_table_says_protocol_partition_videos_missing_seeds_and_method(whole):
+    for name in ("scores.md", "scores.tex"):
+        text = whole.text(name).replace("\\", "")
+        for said in (
+            "protocol pooled",
+            "test partition",
+            "11 videos",
+            "1 missing (test_11)",
+            "3 seeds",
+            "2,048 bootstrap draws of whole videos",
+        ):
+            assert said in text, (name, said)
+
+
+def test_metrics_hold_the_headline_numbers(whole):
+    metrics = json.loads(whole.layout.metrics.read_text())["demo"]
+    rows = headline(whole).set_index(["fusion", "target"])
+    for fusion, found in metrics.items():
+        assert found["mean"] == pytest.approx(rows.loc[(fusion, "mean"), "mean"], abs=1e-6)
+        assert found["low"] == pytest.approx(rows.loc[(fusion, "mean"), "low"], abs=1e-6)
+        assert set(found) == {*DIMENSIONS, "mean", "low", "high"}
+
+
+def test_summary_sentences_carry_the_numbers_of_the_tables(whole):
+    first, *others = whole.json("summary")["sentences"]
+    best = headline(whole).query("target == 'mean'").iloc[0]
+    assert f"{best['fusion']} reaches a mean CCC of {best['mean']:.3f}" in first
+    assert "On 11 test videos of demo (1 missing: test_11) and 3 seeds" in first
+    assert any("cannot be told apart" in said for said in others)
+
+
+def test_protocols_rank_every_fusion_under_every_rule(whole):
+    table = whole.csv("protocols")
+    for _, rows in table.groupby("protocol"):
+        assert sorted(rows["rank"]) == [1, 2, 3, 4, 5]
+        assert list(rows.sort_values("rank")["mean"]) == sorted(rows["mean"], reverse=True)
+
+
+@pytest.mark.parametrize("name", ["scores.tex", "comparisons.tex"])
+def test_latex_rows_have_as_many_cells_as_columns_and_nothing_unescaped(whole, name):
+    text = whole.text(name)
+    for kind in ("table", "tabular"):
+        assert text.count(rf"\begin{{{kind}}}") == text.count(rf"\end{{{kind}}}") == 1
+    columns = re.search(r"\\begin\{tabular\}\{(l?r*)\}", text).group(1)
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
+    prose = re.sub(r"\\label\{.*?\}", "", text)
+    assert not re.search(r"(?<!\\)[_%#]", prose)
+    assert text.count("{") == text.count("}")
+    assert text.isascii()
+
+
+@pytest.mark.parametrize("name", ["scores.md", "comparisons.md", "protocols.md"])
+def test_markdown_columns_line_up(whole, name):
+    lines = [line for line in whole.text(name).splitlines() if line.startswith("|")]
+    assert len({len(line) for line in lines}) == 1
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_the_same_scores_give_the_same_bytes(whole):
+    before = {p.name: p.read_bytes() for p in whole.layout.tables.iterdir()}
+    write_tables(whole.study, whole.layout)
+    assert before == {p.name: p.read_bytes() for p in whole.layout.tables.iterdir()}
+
+
+def test_a_leaking_protocol_is_stamped_wherever_it_appears(tmp_path):
+    found = Results(
+        tmp_path, Plan(seconds=8), protocols=["gold_rescaled"], headline="gold_rescaled"
+    )
+    for name in ("scores.md", "scores.tex", "comparisons.md", "protocols.md", "summary.json"):
+        assert "LEAKS GOLD" in found.text(name), name
+    for name in ("scores", "comparisons", "protocols", "runs"):
+        assert found.csv(name)["leaks"].all(), name
+
+
+def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos(tmp_path):
+    def lose(layout: Layout) -> None:
+        (layout.run("demo", "ca", 2) / "traces.parquet").unlink()
+        for seed in (0, 1, 2):
+            (layout.run("demo", "video", seed) / "traces.parquet").unlink()
+        path = layout.run("demo", "jca", 0) / "traces.parquet"
+        rewrite_traces(path, lambda traces: traces[traces["video"] != "test_04"])
+
+    found = Results(tmp_path, Plan(seconds=8), lose)
+    rows = headline(found).query("target == 'mean'").set_index("fusion")
+    assert rows["seeds"].to_dict() == {"jca": 3, "ca": 2, "concat": 3, "audio": 3, "video": 0}
+    assert set(rows["videos"]) == {10}
+    assert list(rows.index)[-1] == "video"
+    assert np.isnan(rows.loc["video", "mean"])
+    text = found.text("scores.md")
+    assert "2 missing (test_04, test_11)" in text
+    assert "4 runs have no score" in text
+    assert re.search(r"\| video +\| +not run \|", text)
+    pairs = found.csv("comparisons").query("target == 'mean'").set_index(["fusion", "other"])
+    assert pairs.loc[("concat", "video"), "verdict"].startswith("concat and video cannot be comp")
+    members = int(pairs["p"].notna().sum())
+    assert members == 6, "pairs that were not compared do not count in Holm's family"
+    assert pairs["p_holm"].min() == pytest.approx(members * pairs["p"].min(), abs=1e-5)
+    assert json.loads(found.layout.metrics.read_text())["demo"]["video"]["mean"] is None
+
+
+def test_validation_is_reported_where_test_is_not_rated(tmp_path):
+    def unrate(layout: Layout) -> None:
+        gold = pd.read_parquet(layout.gold("demo"))
+        gold[~gold["video"].str.startswith("test")].to_parquet(layout.gold("demo"), index=False)
+
+    found = Results(tmp_path, Plan(seconds=8), unrate)
+    assert set(found.csv("scores")["partition"]) == {"validation"}
+    assert "no ratings here; validation is reported" in found.text("scores.md")
+    assert found.json("summary")["corpora"]["demo"]["partition"] == "validation"
+
+
+def test_too_few_videos_are_said_to_be_too_few(tmp_path):
+    plan = Plan(seconds=8, videos={"train": 2, "validation": 2, "test": 5}, failed=())
+    found = Results(tmp_path, plan)
+    assert not found.csv("comparisons")["told_apart"].any()
+    assert "5 videos are too few to tell all pairs apart" in found.text("comparisons.md")
+
+
+def test_one_fusion_and_one_seed_make_a_table_without_spread_or_pairs(tmp_path):
+    found = Results(tmp_path, Plan(seconds=8, errors={"only": 0.2}, seeds=(4,)))
+    rows = headline(found)
+    assert rows["sd"].isna().all()
+    assert rows["low"].notna().all()
+    assert "nothing to compare" in found.text("comparisons.md")
+    assert found.json("summary")["corpora"]["demo"]["best"] == ["only"]
+
+
+def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
+    study = whole.study | {"corpora": {"affwild2": {"root": "no/affwild2"}, "demo": {"root": ""}}}
+    write_tables(study, Layout(tmp_path))
+    text = (tmp_path / "tables" / "scores.md").read_text()
+    assert "Not run: nothing at no/affwild2 (`avf obtain affwild2`)." in text
+    assert "Not run: no scores of demo (`avf score demo`)." in text
+    rows = pd.read_csv(tmp_path / "tables" / "scores.csv")
+    assert set(rows["note"]) == {"not run"}
+
+
+def test_a_protocol_added_after_scoring_asks_for_scoring(whole):
+    study = whole.study | {"protocols": [*whole.study["protocols"], "gold_rescaled"]}
+    with pytest.raises(AvfError, match=r"gold_rescaled.*avf score demo"):
+        write_tables(study, whole.layout)
+
+
+def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
+    def lose(layout: Layout) -> None:
+        for path in (layout.results / "runs").rglob("traces.parquet"):
+            path.unlink()
+
+    found = Results(tmp_path, Plan(seconds=8, errors={"a": 0.2, "b": 0.2}), lose)
+    assert found.csv("scores")["mean"].isna().all()
+    assert not found.csv("comparisons")["told_apart"].any()
+    assert found.text("scores.md").count("not run") == 2
+    assert "demo: no run was scored." in found.json("summary")["sentences"]
+
+
+def test_a_video_lost_to_training_stands_in_the_header_and_the_first_sentences(tmp_path):
+    found = Results(tmp_path, Plan(seconds=8, failed=("train_02", "validation_01")))
+    said = "2 missing (train_02, validation_01)"
+    assert f"12 videos scored, none missing; of the videos to learn from, {said}" in found.text(
+        "scores.md"
+    )
+    assert f"Of the videos to learn from, {said}." in found.json("summary")["sentences"]
+
+
+def test_many_that_cannot_be_told_apart_are_one_sentence(tmp_path):
+    plan = Plan(seconds=8, errors=dict.fromkeys(("a", "b", "c", "d", "e"), 0.3), seeds=(0,))
+    found = Results(tmp_path, plan)
+    (said,) = [s for s in found.json("summary")["sentences"] if "told apart" in s]
+    best = found.csv("scores").query("protocol == 'pooled' and target == 'mean'").iloc[0]["fusion"]
+    assert said.startswith(f"{best} cannot be told apart from ")
+    assert all(f"{name} (" in said for name in {"a", "b", "c", "d", "e"} - {best})
+    assert "the mean over 1 seed and its 95% interval" in found.text("scores.md")

@@ -1,0 +1,169 @@
+"""A file is an entry; listing entries and reading their options and code imports none of them."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from avfusion import fingerprint
+from avfusion.errors import ConfigError
+from avfusion.registry import Registry, corpora, encoders, fusions, losses
+
+ALL = [(kind, name) for kind in (corpora, encoders, fusions) for name in kind.names()]
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL, ids=lambda x: x if isinstance(x, str) else x.kind)
+def test_what_is_read_from_source_is_what_python_sees(kind, name):
+    cls = kind.get(name)
+    for option, default in kind.options(name).items():
+        assert option in cls.__init__.__kwdefaults__
+        assert repr(cls.__init__.__kwdefaults__[option]) == default
+    assert kind.constant(name, "fitted") == getattr(cls, "fitted", None)
+    assert kind.constant(name, "modality") == getattr(cls, "modality", None)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one():
+    with pytest.raises(ConfigError, match=r"No fusion named 'jac'\. Did you mean 'jca'\?"):
+        fusions.get("jac")
+
+
+def test_two_definitions_of_one_name_are_refused(tmp_path, monkeypatch):
+    package = tmp_path / "things"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/__init__.py"):
+        (package / name).write_text("")
+    for name in ("one.py", "inner/two.py"):
+        (package / name).write_text('@things.add("same")\nclass Some:\n    pass\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"things\.inner\.two:Some and things\.one:Some"):
+        Registry("thing", "things", "things").names()
+
+
+def test_an_entry_may_lie_in_a_package_and_inherit_its_constructor():
+    entry = corpora.entry("recola")
+    assert entry.path == "avfusion.corpora.recola.corpus:Recola"
+    assert "edition" in corpora.options("affwild2"), "the constructor is that of its base"
+    assert corpora.defines("demo", "make")
+    assert not corpora.defines("own", "make")
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A module of somebody else's, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab_fusions.py").write_text(LAB)
+    yield tmp_path
+    sys.modules.pop("lab_fusions", None)
+    fingerprint.module_file.cache_clear()
+
+
+LAB = """
+from avfusion.fusion.concat import Concatenation
+
+
+class Wide(Concatenation):
+    def __init__(self, audio_dim, video_dim, *, steps, width: int = 3):
+        super().__init__(audio_dim, video_dim, steps=steps)
+
+
+def loss(prediction, gold):
+    return ((prediction - gold) ** 2).mean()
+"""
+
+
+def test_a_class_outside_the_package_is_named_by_its_module(lab):
+    name = "lab_fusions:Wide"
+    assert fusions.options(name) == {"width": "3"}
+    assert fusions.annotations(name) == {"width": "int"}
+    assert fusions.entry(name).outside
+    assert "lab_fusions" not in sys.modules, "its options are read without running it"
+    assert fusions.get(name).__name__ == "Wide"
+    assert losses.get("lab_fusions:loss")(2.0 * torch.ones(1), torch.zeros(1)).item() == 4
+    assert fusions.origin(name) == f"lab_fusions:Wide {lab / 'lab_fusions.py'}"
+
+
+def test_a_class_outside_the_package_that_cannot_be_found_is_refused(lab):
+    with pytest.raises(ConfigError, match=r"no module 'lab_fuse'\. Install its package"):
+        fusions.entry("lab_fuse:Wide")
+    with pytest.raises(ConfigError, match=r"defines no 'Wid'\. Did you mean 'Wide'\?"):
+        fusions.entry("lab_fusions:Wid")
+
+
+def test_code_outside_the_package_is_part_of_the_fingerprint(lab):
+    def now():
+        fingerprint.fingerprint.cache_clear()
+        return fingerprint.fingerprint("lab_fusions:Wide")
+
+    path = lab / "lab_fusions.py"
+    before = now()
+    path.write_text(LAB.replace("** 2", "** 4"))
+    assert now() == before, "the loss is not part of the fusion"
+    path.write_text(LAB.replace("width: int = 3", "width: int = 4"))
+    assert now() != before
+    used = fingerprint.used("lab_fusions:Wide")
+    assert ("avfusion.fusion.concat", "Concatenation") in used
+
+
+def test_checking_a_study_imports_nothing_heavy(project):
+    code = (
+        "import sys; from avfusion import cli, layout; from avfusion.doctor import machine\n"
+        "from avfusion.config.load import load\n"
+        "from pathlib import Path; load(Path('config/config.yaml'))\n"
+        "print(sorted({'torch', 'cv2', 'av', 'decord', 'mlflow', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch, project):
+    """A copy of the package's source to edit; `fingerprint` reads it."""
+    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path / "avfusion")
+    shutil.copytree(project / "src/avfusion", tmp_path / "avfusion")
+    _forget()
+    yield tmp_path / "avfusion"
+    _forget()
+
+
+def _forget():
+    fingerprint.fingerprint.cache_clear()
+    fingerprint.module_file.cache_clear()
+
+
+def test_code_has_another_name_when_it_does_something_else(package):
+    def both():
+        _forget()
+        return [
+            fingerprint.fingerprint(fusions.code(n), "avfusion.runs.train:train_run")
+            for n in ("jca", "concat")
+        ]
+
+    def append(path, text):
+        (package / path).write_text((package / path).read_text() + text)
+
+    def edit(path, old, new):
+        text = (package / path).read_text()
+        assert old in text
+        (package / path).write_text(text.replace(old, new, 1))
+
+    before = both()
+    append("fusion/jca.py", "\n\n# a comment\n")
+    edit("fusion/jca.py", '"""', '"""In other words: ')
+    append("fusion/jca.py", "\n\ndef unused():\n    return 1\n")
+    edit("training/loop.py", "def deterministic(seed: int)", "def deterministic(seed: float)")
+    assert both() == before, "comments, docstrings, annotations and unused functions do not count"
+    edit("fusion/jca.py", "def forward(", "X = 1\n\n    def forward(")
+    jca, concat = both()
+    assert jca != before[0], "an edited fusion is another fusion"
+    assert concat == before[1], "and leaves the others as they are"
+    edit("training/losses.py", "SAFE = 1e-8", "SAFE = 1e-7")
+    assert both()[1] != concat, "what training uses counts, wherever it is defined"
+    after = both()
+    append("training/losses.py", "\nX = 1\n")
+    append("errors.py", "\nX = 1\n")
+    append("evaluation/inference.py", "\nX = 1\n")
+    assert both() == after, "unused constants, messages and later stages do not"

@@ -1,0 +1,171 @@
+"""What finished is shown in MLflow once, as it is; what MLflow does never stops a study."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from avfusion.evaluation import inference
+from avfusion.layout import Layout
+from avfusion.metrics.sums import SUMS, weighted_score
+from avfusion.tracking.record import record_corpus
+from support.recorded_study import train_study, write_study
+from support.synthetic_features import Plan, run_settings, write_inputs
+
+RUNS = {"concat/seed0", "concat/seed1", "audio/seed0", "audio/seed1"}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, project):
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Layout(tmp_path / "results")
+
+
+@pytest.fixture
+def study(here, monkeypatch):
+    """Four finished, scored runs and one figure."""
+    monkeypatch.setenv("SLURM_JOB_ID", "4242")
+    study = write_study(here)
+    here.figures.mkdir()
+    (here.figures / "toy_ccc.svg").write_text("<svg/>")
+    here.metrics.write_text('{"toy": {"concat": {"mean": 0.5, "low": 0.4}}}')
+    return study
+
+
+def record(layout, study):
+    """Record; returns what the stamp says."""
+    assert record_corpus("toy", layout, None, study.record_settings()) == 0
+    said = json.loads((layout.results / "mlflow.toy.json").read_text())
+    assert said["recorded"], said
+    return said
+
+
+def shown(layout):
+    """Run name -> run, of those that are current."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{layout.results / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("toy").experiment_id
+    runs = client.search_runs([experiment], "tags.current = 'True'")
+    named = {run.data.tags["mlflow.runName"]: run for run in runs}
+    assert len(named) == len(runs), "each run is shown once"
+    return client, named
+
+
+def identities(runs):
+    return {name: run.info.run_id for name, run in runs.items()}
+
+
+@pytest.mark.slow
+def test_a_run_is_shown_with_what_it_was_and_what_it_reached(here, study):
+    assert record(here, study)["new"] == 4
+    client, runs = shown(here)
+    assert set(runs) == {"study", *RUNS}
+    run, parent = runs["concat/seed1"], runs["study"]
+    assert run.data.params["train.lr"] == "0.003"
+    assert "commit" not in run.data.params, "where it came from is in its tags"
+    own = json.loads((here.run("toy", "concat", 1) / "settings.json").read_text())
+    tags = run.data.tags
+    assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert tags["mlflow.source.git.commit"] == own["commit"]
+    assert tags["dirty"] == str(own["dirty"])
+    assert tags["data_hash"] == own["data_hash"]
+    assert tags["slurm_job"] == "4242"
+    assert tags["host"] == own["machine"]["host"]
+    assert tags["gpu"] == "none"
+    assert re.fullmatch("[0-9a-f]{16}", tags["feature_hash"])
+
+    epochs = pd.read_csv(here.run("toy", "concat", 1) / "epochs.csv")
+    losses = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [(m.step, m.value) for m in losses] == list(
+        zip(epochs["epoch"], epochs["loss"], strict=True)
+    )
+    assert_scores(run.data.metrics, here, study)
+    assert parent.data.metrics["concat/ccc_mean"] == 0.5
+    files = [item.path for item in client.list_artifacts(parent.info.run_id, "figures")]
+    assert files == ["figures/toy_ccc.svg"]
+    assert client.list_artifacts(run.info.run_id)[0].path == "model_card.md"
+
+
+def assert_scores(metrics, layout, study):
+    """Every protocol's score of concat, seed 1, is there with the interval of its own videos."""
+    scores = pd.read_parquet(layout.scores("toy") / "scores.parquet")
+    scores = scores.query("fusion == 'concat' and seed == 1")
+    assert set(scores["protocol"]) == set(study.protocols)
+    for row in scores.itertuples():
+        name = f"{row.partition}/{row.protocol}/ccc_{row.target}"
+        assert metrics[name] == pytest.approx(row.ccc)
+        if row.partition != "train":
+            assert metrics[f"{name}_low"] < metrics[f"{name}_high"]
+    sums = pd.read_parquet(layout.scores("toy") / "sums.parquet")
+    sums = sums.query("fusion == 'concat' and seed == 1 and protocol == 'pooled'")
+    sums = sums.query("partition == 'test' and target == 'arousal'").sort_values("video")
+    weight = inference.draw(len(sums), 200, 0)
+    samples = weighted_score(sums[list(SUMS)].to_numpy(), weight, "pooled")
+    low, _ = inference.interval(samples, len(sums), 0.05)
+    assert metrics["test/pooled/ccc_arousal_low"] == pytest.approx(low)
+
+
+@pytest.mark.slow
+def test_recording_again_adds_what_changed_and_nothing_else(here, study):
+    record(here, study)
+    client, first = shown(here)
+    assert record(here, study)["new"] == 0
+    assert identities(shown(here)[1]) == identities(first), "nothing changed, nothing new"
+
+    client.delete_tag(first["audio/seed0"].info.run_id, "key")  # as a kill before the end leaves it
+    assert record(here, study)["new"] == 1
+    _, second = shown(here)
+    kept = {name for name in RUNS if identities(second)[name] == identities(first)[name]}
+    assert kept == RUNS - {"audio/seed0"}
+
+    longer = study.model_copy(update={"train": study.train.model_copy(update={"epochs": 3})})
+    train_study(here, longer)
+    assert record(here, longer)["new"] == 4
+    _, third = shown(here)
+    old = client.get_run(first["concat/seed1"].info.run_id)
+    assert old.data.tags["current"] == "False", "the former training can still be compared"
+    assert old.data.tags["mlflow.parentRunId"] == third["study"].info.run_id
+    assert len(client.get_metric_history(third["concat/seed1"].info.run_id, "train/loss")) == 3
+
+    fewer = longer.model_copy(update={"seeds": [0]})
+    record(here, fewer)
+    assert set(shown(here)[1]) == {"study", "concat/seed0", "audio/seed0"}
+
+
+@pytest.mark.parametrize(
+    "store", ["http://someone:secret@127.0.0.1:9", "sqlite:////proc/none/mlflow.db"]
+)
+def test_a_dead_store_is_said_and_stops_nothing(here, store, caplog):
+    assert record_corpus("demo", here, store) == 0
+    said = json.loads((here.results / "mlflow.demo.json").read_text())
+    assert said["recorded"] is False
+    assert "secret" not in caplog.text + json.dumps(said)
+    assert "The study is complete without it" in caplog.text
+    assert "avf record demo --results" in caplog.text
+
+
+def test_without_a_finished_run_it_says_so(here):
+    assert record_corpus("demo", here, None) == 0
+    assert (
+        "no finished run" in json.loads((here.results / "mlflow.demo.json").read_text())["reason"]
+    )
+
+
+def test_training_does_not_import_mlflow(here):
+    """In a process of its own, as `avf train` is, with a server named that it must not look at."""
+    plan = write_inputs(here, Plan(duration_s=6.0))
+    own = run_settings(plan, "concat", epochs=1)
+    code = (
+        "import sys; from avfusion.cli import main; "
+        f"code = main(['train', 'toy', 'concat', '--results', {str(here.results)!r}, "
+        f"'--settings', {json.dumps(own)!r}]); "
+        "assert not [m for m in sys.modules if m.split('.')[0] == 'mlflow']; sys.exit(code)"
+    )
+    env = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)

@@ -1,0 +1,75 @@
+"""Processes fit what one does, over Gloo on the CPU; a fit that was killed goes on where it was."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from avfusion.encoders.stage import fit
+from avfusion.training.checkpoint import load_weights
+from support import synthetic_media as media
+from support.scratch import ROOT
+
+SMALL = ROOT / "tests/support/small_ranks.py"
+NAMES = ("face_cnn", "mel_cnn", "face_tuned")
+LONG = ["--double", "--epochs", "6"]
+CPU = {**os.environ, "AVF_DEVICE": "cpu"}
+
+
+def small(folder: Path, name: str, processes: int, *how: str) -> int:
+    """Exit status of a fit of 77 examples in batches of 19: parts of unequal size, dropout on."""
+    words = [sys.executable, SMALL, folder, name, str(processes), *how]
+    return subprocess.run(words, env=CPU, check=False).returncode
+
+
+def assert_close(one: Path, other: Path, within: float = 1e-5) -> None:
+    expected, found = (load_weights(folder / "best.safetensors")[0] for folder in (one, other))
+    assert expected.keys() == found.keys()
+    for key, tensor in expected.items():
+        torch.testing.assert_close(found[key], tensor, rtol=within, atol=within, msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("how", "within"), [(["--epochs", "1"], 1e-5), (LONG, 1e-9)])
+def test_two_and_three_processes_fit_what_one_does(name, how, within, tmp_path):
+    """In float64 over many steps: no step differs. In float32 over a few: see `ranks`."""
+    for processes in (1, 2, 3):
+        assert small(tmp_path / str(processes), name, processes, *how) == 0
+    for processes in (2, 3):
+        assert_close(tmp_path / "1", tmp_path / str(processes), within)
+
+
+@pytest.mark.slow
+def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tmp_path):
+    whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))
+    assert small(whole, "face_cnn", 2) == 0
+    for folder, processes in ((killed, 2), (alone, 1)):
+        assert small(folder, "face_cnn", 2, "--stop", "1") == 9
+        assert not (folder / "best.safetensors").exists()
+        epochs = (folder / "epochs.csv").read_text().splitlines()
+        assert len(epochs) == 2, "one epoch was done before the kill"
+        assert small(folder, "face_cnn", processes) == 0
+    for name in ("best.safetensors", "epochs.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert_close(whole, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, tmp_path):
+    lr = 1e-4 if name == "face_tuned" else 1e-3
+    own = media.settings(name, epochs=1, batch=37, lr=lr)
+    partitions = {"train": 2, "validation": 1}
+    one, two = (media.make_corpus(tmp_path / n, partitions, seconds=3) for n in ("1", "2"))
+    fit("tiny", own, one)
+    words = ["fit-encoder", "tiny", name, "--results", two.results, "--processes", "2"]
+    command = [sys.executable, "-m", "avfusion.cli", *words, "--settings", json.dumps(own)]
+    subprocess.run(command, env=CPU, check=True)
+    assert_close(one.encoder("tiny", name), two.encoder("tiny", name))
+    said = json.loads((two.encoder("tiny", name) / "settings.json").read_text())
+    assert said["machine"]["processes"] == 2
