@@ -1,43 +1,52 @@
 """A whole study as data: every setting with its default, unit and bound, checked in one place.
 
 `config/config.yaml` is read into `Study`, from which workflow/schemas/config.schema.json is made.
-Units stand in the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
+Units are part of the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
 """
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from avfusion.config import modalities
+from avfusion.config import jobs, modalities
 from avfusion.config.corruptions import find
+from avfusion.config.jobs import Grid
 from avfusion.config.sections import (
-    CorpusSettings,
+    ClipSettings,
+    CorpusEntry,
     FeatureSettings,
     MediaSettings,
     Name,
     Options,
+    Settings,
+    SignalSettings,
     StatisticsSettings,
+    Task,
     TrainSettings,
     WindowSettings,
 )
 from avfusion.fingerprint import fingerprint
-from avfusion.registry import encoders, fusions
+from avfusion.registry import Registry, corpora, encoders, fusions, losses
+
+FUSION_KEYS = ("is", "train", "grid")
+"""Keys of an entry of `fusions` that are no options of its class."""
+ENCODER_KEYS = ("is", "processes")
+"""Keys of an entry of `encoders` that are no options of its class."""
 
 
-class Study(BaseModel):
+class Study(Settings):
     """Everything that a study depends on, in the user's words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     results: str = Field("results", description="Folder that the rules write to.")
-    corpora: Annotated[dict[Name, CorpusSettings], Field(min_length=1)]
+    corpora: Annotated[dict[Name, CorpusEntry], Field(min_length=1)]
     media: MediaSettings = MediaSettings()
     windows: WindowSettings = WindowSettings()
     features: FeatureSettings = FeatureSettings()
     encoders: dict[Name, Options] = Field({}, description="Options of each encoder.")
     fusions: dict[Name, Options] = Field(min_length=1, description="Options of each fusion.")
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
-    grid: dict[str, list[Any]] = Field(
+    grid: Grid = Field(
         {},
         description="`train.lr: [0.001, 0.0001]`: values to choose from on validation, for every "
         "fusion without a `grid` of its own.",
@@ -51,80 +60,147 @@ class Study(BaseModel):
     statistics: StatisticsSettings = StatisticsSettings()
     robustness: dict[Name, list[float]] = Field(
         {},
-        description="Corruption -> its levels, the least first (src/avfusion/corruptions.py); "
+        description="Corruption -> its levels, the least first (`avf doctor` checks the names); "
         "`{}` leaves robustness out.",
     )
 
     def fusion_class(self, name: str) -> str:
-        """The registry's name behind a study's name: `jca_wide: {is: jca}` is a form of `jca`."""
+        """Return the registry's name of a fusion: `jca_wide: {is: jca}` is a form of `jca`."""
         return self.fusions[name].get("is", name)
 
+    def fusion_options(self, name: str) -> dict[str, Any]:
+        """Return the constructor options of a fusion."""
+        return {k: v for k, v in self.fusions[name].items() if k not in FUSION_KEYS}
+
     def corpus_class(self, name: str) -> str:
-        """The registry's name behind a study's name, as with fusions: `fold1: {is: iemocap, …}`."""
+        """Return the registry's name of a corpus: `fold1: {is: iemocap}` is a form of `iemocap`."""
         return self.corpora[name].is_ or name
 
-    def corpus_settings(self, name: str) -> dict[str, Any]:
-        """Constructor arguments of a corpus, and `is` where it is not its own name."""
-        own, kind = self.corpora[name], self.corpus_class(name)
-        named = {} if kind == name else {"is": kind}
-        return {**named, "root": own.root, **own.options}
+    def encoder_class(self, name: str) -> str:
+        """Return the registry's name of an encoder, as with fusions."""
+        return self.encoders.get(name, {}).get("is", name)
 
-    def encoder_names(self) -> list[str]:
-        """Every encoder in use: audio, video, text."""
-        return [*self.features.audio, *self.features.video, *self.features.text]
+    def encoder_options(self, encoder: str) -> dict[str, Any]:
+        """Return the constructor options of an encoder."""
+        given = self.encoders.get(encoder, {})
+        return {key: value for key, value in given.items() if key not in ENCODER_KEYS}
 
-    def run_features(self, fusion: str) -> dict[str, list[str]]:
-        """The encoders that a fusion's runs read, by modality; text only where it reads text."""
-        found = self.features.model_dump()
-        if not modalities.with_text(self.fusion_class(fusion), self.fusions[fusion]):
-            found.pop("text", None)
-        return found
+    def processes(self, encoder: str) -> int:
+        """Return the number of processes that fit an encoder; no number depends on it."""
+        return self.encoders.get(encoder, {}).get("processes", 1)
 
-    def run_settings(self, corpus: str, fusion: str, seed: int) -> dict[str, Any]:
-        """All that one training run depends on besides its input files; JSON-ready, resolved."""
-        options = dict(self.fusions[fusion])
-        kind, override = options.pop("is", fusion), options.pop("train", {})
-        grid = options.pop("grid", self.grid)
-        given = {**self.train.model_dump(), **self.corpora[corpus].train, **override}
-        train = TrainSettings(**given).model_dump()
-        for name in ("corrupt", "loss", "precision"):
-            if train[name] == getattr(TrainSettings(), name):
-                del train[name]  # came later: what was trained before it stays as it is
+    def task(self, corpus: str) -> Task:
+        """Return what is predicted on a corpus: `ratings` or `classes`."""
+        return self.corpora[corpus].task if corpus in self.corpora else "ratings"
+
+    def scoped(self, corpus: str) -> Self:
+        """Return the study as it concerns one corpus: classes have a protocol of their own."""
+        if self.task(corpus) == "ratings":
+            return self
+        changes = {"protocols": ["classes"], "headline": "classes", "robustness": {}}
+        return self.model_copy(update=changes)
+
+    def grid_of(self, fusion: str) -> Grid:
+        """Return a fusion's own grid, else the study's; `{}` is none."""
+        return self.fusions[fusion].get("grid", self.grid)
+
+    def run_features(self, fusion: str) -> FeatureSettings:
+        """Return the encoders that a fusion's runs read; text only if the fusion reads text."""
+        if modalities.with_text(self.fusion_class(fusion), self.fusion_options(fusion)):
+            return self.features
+        return self.features.model_copy(update={"text": []})
+
+    def outside(self) -> dict[str, str]:
+        """Return the code that is not part of avfusion: use -> `package.module:Class version`."""
+        uses: list[tuple[Registry, str, str]] = [
+            *((corpora, name, self.corpus_class(name)) for name in self.corpora),
+            *((encoders, name, self.encoder_class(name)) for name in self.features.encoders),
+            *((fusions, name, self.fusion_class(name)) for name in self.fusions),
+        ]
+        rules = [self.train.model_dump(), *(self.train_rule(f).model_dump() for f in self.fusions)]
+        uses += [(losses, rule["loss"], rule["loss"]) for rule in rules]
         return {
-            "corpus": corpus,
-            "fusion": fusion,
-            "class": kind,
-            "options": options,
-            "seed": seed,
-            "features": self.run_features(fusion),
-            "windows": self.windows.model_dump(),
-            "train": train,
-            **({"task": "classes"} if self.corpora[corpus].task == "classes" else {}),
-            "code": fingerprint(fusions.code(kind), "avfusion.runs.train:train_run"),
-        } | ({"grid": grid} if grid else {})
+            f"{registry.kind} {name}": registry.origin(entry)
+            for registry, name, entry in uses
+            if registry.entry(entry).outside
+        }
 
-    def grid_settings(self, corpus: str, fusion: str) -> dict[str, Any]:
-        """All that choosing a fusion's grid point depends on besides the points' runs."""
-        grid = self.fusions[fusion].get("grid", self.grid)
-        return {"corpus": corpus, "fusion": fusion, "grid": grid, "seeds": self.grid_seeds}
+    def train_rule(self, fusion: str, corpus: str | None = None) -> TrainSettings:
+        """Return the training settings of a fusion on a corpus, overrides applied."""
+        own = self.corpora[corpus].train if corpus else {}
+        given = {**self.train.model_dump(), **own, **self.fusions[fusion].get("train", {})}
+        return TrainSettings(**given)
 
-    def encoder_settings(self, encoder: str, corpus: str = "") -> dict[str, Any]:
-        """All that fitting or applying one encoder depends on besides its input files.
+    def corpus_settings(self, name: str) -> jobs.CorpusSettings:
+        """Return what verifying one corpus depends on."""
+        entry = self.corpora[name]
+        return jobs.CorpusSettings(
+            class_=self.corpus_class(name), root=Path(entry.root), options=entry.options
+        )
+
+    def media_settings(self, corpus: str) -> jobs.MediaJobSettings:
+        """Return what reading a corpus' videos depends on."""
+        return jobs.MediaJobSettings(root=Path(self.corpora[corpus].root), media=self.media)
+
+    def run_settings(self, corpus: str, fusion: str, seed: int) -> jobs.RunSettings:
+        """Return what one training run depends on besides its input files."""
+        kind, options = self.fusion_class(fusion), self.fusion_options(fusion)
+        train = self.train_rule(fusion, corpus)
+        inner = [options["wraps"]] if isinstance(options.get("wraps"), str) else []
+        unused = set() if train.corrupt else {"avfusion.runs.augment", "avfusion.features.corrupt"}
+        if self.task(corpus) == "ratings":
+            unused.add("avfusion.runs.classes")
+        code = fingerprint(
+            *(fusions.code(name) for name in (kind, *inner)),
+            losses.code(train.loss),
+            "avfusion.runs.train:train_run",
+            leaving=frozenset(unused),
+        )
+        features = self.run_features(fusion)
+        used = {f"fusion {fusion}", f"loss {train.loss}", f"corpus {corpus}"}
+        used |= {f"encoder {name}" for name in features.encoders}
+        return jobs.RunSettings(
+            corpus=corpus,
+            fusion=fusion,
+            class_=kind,
+            options=options,
+            seed=seed,
+            features=features,
+            windows=self.windows,
+            train=train,
+            task=self.task(corpus),
+            grid=self.grid_of(fusion),
+            code=code,
+            outside={use: origin for use, origin in self.outside().items() if use in used},
+        )
+
+    def grid_settings(self, corpus: str, fusion: str) -> jobs.GridSettings:
+        """Return what choosing a fusion's grid point depends on besides the points' runs."""
+        grid = self.grid_of(fusion)
+        return jobs.GridSettings(corpus=corpus, fusion=fusion, grid=grid, seeds=self.grid_seeds)
+
+    def encoder_settings(self, encoder: str, corpus: str = "") -> jobs.EncoderSettings:
+        """Return what fitting or applying one encoder depends on besides its input files.
 
         corpus: for encoders of text and of arrays, which read below the corpus' root.
         """
-        below = encoders.constant(encoder, "modality") == "text"
-        below = below or encoders.constant(encoder, "reads") == "arrays"
-        return ({"root": self.corpora[corpus].root} if below and corpus else {}) | {
-            "encoder": encoder,
-            "options": self.encoder_options(encoder),
-            "windows": self.windows.model_dump(exclude={"clips"}),
-            "media": self.media.model_dump(exclude={"time_limit_s"}),
-            "code": fingerprint(encoders.code(encoder), "avfusion.encoders.stage"),
-        }
+        kind = self.encoder_class(encoder)
+        below = encoders.constant(kind, "modality") == "text"
+        below = below or encoders.constant(kind, "reads") == "arrays"
+        entry = encoders.entry(kind)
+        return jobs.EncoderSettings(
+            encoder=encoder,
+            class_=kind,
+            options=self.encoder_options(encoder),
+            windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
+            media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),
+            root=Path(self.corpora[corpus].root) if below and corpus else None,
+            code=fingerprint(encoders.code(kind), "avfusion.encoders.stage"),
+            outside={f"encoder {encoder}": encoders.origin(kind)} if entry.outside else {},
+        )
 
     def signal_cases(self) -> list[tuple[str, str, str]]:
-        """(corruption, level as text, encoder) of all that is encoded anew for robustness."""
+        """Return (corruption, level as text, encoder) of all that is encoded for robustness."""
         return [
             (name, f"{level:g}", encoder)
             for name, levels in self.robustness.items()
@@ -133,42 +209,45 @@ class Study(BaseModel):
             if find(name)[1].signal
         ]
 
-    def encoder_options(self, encoder: str) -> dict[str, Any]:
-        """The keywords of an encoder's class."""
-        given = self.encoders.get(encoder, {})
-        return {key: value for key, value in given.items() if key != "processes"}
+    def signal_settings(self, corpus: str, encoder: str) -> jobs.CorruptSettings:
+        """Return what features of corrupted sound or pictures depend on besides input files."""
+        return jobs.CorruptSettings(
+            encoder=self.encoder_settings(encoder),
+            root=Path(self.corpora[corpus].root),
+            draw=self.statistics.seed,
+            code=fingerprint("avfusion.encoders.corrupt"),
+        )
 
-    def processes(self, encoder: str) -> int:
-        """In how many processes an encoder is fitted; its numbers do not depend on it."""
-        return self.encoders.get(encoder, {}).get("processes", 1)
+    def delay_settings(self) -> jobs.DelaySettings:
+        """Return what the search for the annotation delay depends on besides its input files."""
+        return jobs.DelaySettings(features=self.features, baseline=self.train.baseline)
 
-    def signal_settings(self, corpus: str, encoder: str) -> dict[str, Any]:
-        """All that features of corrupted sound or pictures depend on besides their input files."""
-        return {
-            "encoder": self.encoder_settings(encoder),
-            "root": self.corpora[corpus].root,
-            "draw": self.statistics.seed,
-            "code": fingerprint("avfusion.encoders.corrupt"),
-        }
+    def score_settings(self, corpus: str = "") -> jobs.ScoreSettings:
+        """Return what scoring a corpus depends on besides its input files."""
+        return jobs.ScoreSettings(
+            features=self.features,
+            fusions=self.fusions,
+            protocols=self.protocols,
+            seeds=self.seeds,
+            task=self.task(corpus),
+        )
 
-    def delay_settings(self) -> dict[str, Any]:
-        """All that the search for the raters' delay depends on besides its input files."""
-        return self.model_dump(include={"features": True, "train": {"baseline"}})
+    def record_settings(self) -> jobs.RecordSettings:
+        """Return which runs are current, and how the best of them is chosen."""
+        return jobs.RecordSettings(
+            fusions=self.fusions,
+            headline=self.headline,
+            seeds=self.seeds,
+            statistics=self.statistics,
+        )
 
-    def score_settings(self, corpus: str = "") -> dict[str, Any]:
-        """All that scoring a corpus depends on besides its input files."""
-        own = self.model_dump(include={"features", "fusions", "protocols", "seeds"})
-        on_classes = corpus in self.corpora and self.corpora[corpus].task == "classes"
-        return own | ({"task": "classes"} if on_classes else {})
-
-    def record_settings(self) -> dict[str, Any]:
-        """Which runs are current, which protocol chooses the best, how intervals are drawn."""
-        return self.model_dump(include={"fusions", "headline", "seeds", "statistics"})
-
-    def robust_settings(self) -> dict[str, Any]:
-        """All that runs on corrupted input depend on besides their input files."""
-        own = self.model_dump(include={"fusions", "headline", "robustness", "seeds"})
-        return own | {
-            "draw": self.statistics.seed,
-            "code": fingerprint("avfusion.robustness.predict"),
-        }
+    def robust_settings(self) -> jobs.RobustSettings:
+        """Return what runs on corrupted input depend on besides their input files."""
+        return jobs.RobustSettings(
+            fusions=self.fusions,
+            headline=self.headline,
+            robustness=self.robustness,
+            seeds=self.seeds,
+            draw=self.statistics.seed,
+            code=fingerprint("avfusion.robustness.predict"),
+        )

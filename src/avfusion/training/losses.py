@@ -1,12 +1,19 @@
-"""The training loss: one minus concordance, pooled over the rated instants of a batch."""
+"""Training losses: one minus concordance, pooled over a batch or per window.
+
+A loss is a function under `@losses.add("name")`: it takes prediction and gold, both (B, T, K) with
+NaN = unrated in gold, and returns a scalar.
+"""
 
 import torch
 from torch import Tensor
+
+from avfusion.registry import losses
 
 SAFE = 1e-8
 """Added to the denominator, so that a constant prediction of a constant gold has a gradient."""
 
 
+@losses.add("pooled")
 def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
     """The sum over targets of 1 - CCC, each pooled over all of the batch.
 
@@ -31,6 +38,7 @@ def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
     return torch.where(count >= 2, 1 - concordance, 0).sum()
 
 
+@losses.add("per_window")
 def ccc_loss_by_window(prediction: Tensor, gold: Tensor) -> Tensor:
     """The mean over windows of each one's own loss; prediction, gold: (B, T, K).
 

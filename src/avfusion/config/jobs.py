@@ -1,0 +1,225 @@
+"""Settings of one job: the part of a study that its result depends on, besides its input files.
+
+`Study` makes them, a rule hands them to its command as a JSON file, and the command reads them
+back with `read`. They hold nothing that does not change a number of the job.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import Field, ValidationError
+
+from avfusion.config.sections import (
+    ClipSettings,
+    FeatureSettings,
+    MediaSettings,
+    Options,
+    Settings,
+    SignalSettings,
+    StatisticsSettings,
+    Task,
+    TrainSettings,
+    WindowSettings,
+)
+from avfusion.errors import ConfigError
+from avfusion.rating import DIMENSIONS, Rating
+
+SCHEMA_VERSION = 2
+"""Raised when the meaning or the form of job settings changes; results of others are made again."""
+
+T = TypeVar("T", bound="JobSettings")
+Grid = dict[str, list[Any]]
+
+
+class JobSettings(Settings):
+    """Base of the settings of a job."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+
+    def document(self) -> dict[str, Any]:
+        """Return the settings as a JSON-ready mapping."""
+        return self.model_dump(mode="json")
+
+    def updated(self, **changes: Any) -> Self:
+        """Return a copy with some fields replaced, checked again."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**named, **changes})
+
+
+class CorpusSettings(JobSettings):
+    """One entry of `corpora`: its class and the arguments of the constructor."""
+
+    class_: str = Field(alias="class")
+    root: Path
+    options: Options = {}
+
+
+class MediaJobSettings(JobSettings):
+    """What reading one corpus' videos depends on."""
+
+    root: Path
+    media: MediaSettings
+
+
+class EncoderSettings(JobSettings):
+    """What fitting or applying one encoder depends on."""
+
+    encoder: str
+    class_: str = Field(alias="class")
+    options: Options = {}
+    windows: ClipSettings
+    media: SignalSettings
+    root: Path | None = Field(None, description="Of encoders that read below the corpus' root.")
+    code: str
+    outside: dict[str, str] = {}
+
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """All that a number depends on: not where the corpus lies."""
+        return {key: value for key, value in self.document().items() if key != "root"}
+
+
+class CorruptSettings(JobSettings):
+    """What one encoder's features of corrupted sound or pictures depend on."""
+
+    encoder: EncoderSettings
+    root: Path
+    draw: int
+    code: str
+
+
+class DelaySettings(JobSettings):
+    """What the search for the annotation delay depends on."""
+
+    features: FeatureSettings
+    baseline: Literal["none", "video"]
+    ridge: float = Field(0.01, description="Penalty per clip.")
+
+
+class RunSettings(JobSettings):
+    """What one training run depends on."""
+
+    corpus: str
+    fusion: str
+    class_: str = Field(alias="class")
+    options: Options = {}
+    seed: int
+    features: FeatureSettings
+    windows: WindowSettings
+    train: TrainSettings
+    task: Task = "ratings"
+    grid: Grid = {}
+    point: str | None = Field(None, description="Grid point; its run sees no test video.")
+    code: str
+    outside: dict[str, str] = Field({}, description="Code from outside avfusion, by its use.")
+    # Read from the corpus' card when the run starts.
+    targets: tuple[str, ...] = DIMENSIONS
+    value_range: tuple[float, float] = Field((-1.0, 1.0), alias="range")
+    classes: tuple[str, ...] = ()
+
+    @property
+    def rating(self) -> Rating:
+        """The targets and their scale."""
+        return Rating(self.targets, *self.value_range)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the model predicts: the targets, or the classes."""
+        return self.classes if self.task == "classes" else self.targets
+
+    @property
+    def command(self) -> str:
+        """The command that trains this run."""
+        point = f" --point '{self.point}'" if self.point is not None else ""
+        return f"avf train {self.corpus} {self.fusion}{point} --seed {self.seed}"
+
+
+class TrainedSettings(RunSettings):
+    """Settings of a run with hashes of its inputs; what its weights carry."""
+
+    inputs: dict[str, Any] = Field(description="Hashes of features, partitions and gold.")
+
+
+class RunRecord(TrainedSettings):
+    """settings.json of a run: what it was, and what made it."""
+
+    data_hash: str
+    missing: list[str] = Field([], description="Videos without features, left out.")
+    parameters: int
+    run: str = Field(description="Digest of the settings and inputs.")
+    machine: dict[str, Any] = {}
+    commit: str | None = None
+    dirty: bool | None = None
+    chosen: dict[str, Any] = Field({}, description="Where options chosen from a grid come from.")
+
+    def trained(self) -> TrainedSettings:
+        """Return the part that the weights carry."""
+        names = TrainedSettings.model_fields
+        return TrainedSettings(**{name: getattr(self, name) for name in names})
+
+
+class GridSettings(JobSettings):
+    """What choosing a fusion's grid point depends on besides the points' runs."""
+
+    corpus: str
+    fusion: str
+    grid: Grid
+    seeds: list[int]
+
+
+class ScoreSettings(JobSettings):
+    """What scoring a corpus depends on."""
+
+    features: FeatureSettings
+    fusions: dict[str, Options]
+    protocols: list[str]
+    seeds: list[int]
+    task: Task = "ratings"
+
+
+class RobustSettings(JobSettings):
+    """What evaluating runs on corrupted input depends on."""
+
+    fusions: dict[str, Options]
+    headline: str
+    robustness: dict[str, list[float]]
+    seeds: list[int]
+    draw: int
+    code: str
+
+
+class RecordSettings(JobSettings):
+    """Which runs are shown as current in MLflow, and how the best is chosen."""
+
+    fusions: dict[str, Options]
+    headline: str
+    seeds: list[int]
+    statistics: StatisticsSettings
+
+
+def read(kind: type[T], path: Path) -> T:
+    """Read the settings of a job from the file that the workflow wrote.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, not JSON, or of another schema version.
+    """
+    if not path.is_file():
+        raise ConfigError(f"--settings {path}: no such file.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"--settings {path}: not JSON ({error}).") from None
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ConfigError(
+            f"--settings {path}: schema version {version}, but this avfusion reads "
+            f"{SCHEMA_VERSION}. Run: snakemake all (it writes the file again)."
+        )
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError("\n".join(f"--settings {path}: {line}" for line in lines)) from None
