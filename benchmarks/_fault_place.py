@@ -28,7 +28,7 @@ class Place:
         self.folder = folder
         if source is None:
             copy_tracked(folder)
-            shutil.copy2(ROOT / "tests/support/config_tiny.yaml", folder / "tiny.yaml")
+            shutil.copy2(ROOT / ".test/config/config.yaml", folder / "tiny.yaml")
         else:
             shutil.copytree(source.folder, folder, symlinks=True)
             self.cold_s = source.cold_s
@@ -82,7 +82,7 @@ class Place:
             path = self.folder / "results" / name
             path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
         if not names:
-            for path in ("results", "data/tiny", ".snakemake"):
+            for path in ("results", "data/demo", ".snakemake"):
                 shutil.rmtree(self.folder / path, ignore_errors=True)
 
     def table(self) -> bytes:

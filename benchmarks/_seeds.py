@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+from _models import model
 from _transcriptions import Plain, jca_by_batch
 from _turns import alternate, ratio, say
-from avfusion.models.model import build
 from avfusion.training.losses import ccc_loss
 
 SEEDS, WINDOWS, CLIPS, WIDTH = 5, 32, 16, 512
@@ -31,21 +31,21 @@ def _row(name: str, device: str, rounds: int) -> dict[str, str]:
     models = [_model(name, seed).to(device) for seed in range(SEEDS)]
     mapped = deepcopy(models)
     if name == "jca":
-        for model in mapped:
-            model.fusion = Plain(model.fusion, jca_by_batch)
+        for one in mapped:
+            one.fusion = Plain(one.fusion, jca_by_batch)
     weights, buffers = stack_module_state(mapped)
     shape = deepcopy(mapped[0]).to("meta")
 
-    def loss(own: dict[str, Tensor], rest: dict[str, Tensor]) -> Tensor:
-        return ccc_loss(functional_call(shape, (own, rest), inputs)[0], gold)
+    def loss(weights: dict[str, Tensor], rest: dict[str, Tensor]) -> Tensor:
+        return ccc_loss(functional_call(shape, (weights, rest), inputs)[0], gold)
 
     def side_by_side() -> dict[str, Tensor]:
         return vmap(grad(loss))(weights, buffers)
 
     def in_turn() -> None:
-        for model in models:
-            model.zero_grad()
-            ccc_loss(model(*inputs)[0], gold).backward()
+        for one in models:
+            one.zero_grad()
+            ccc_loss(one(*inputs)[0], gold).backward()
 
     in_turn()
     last = models[-1].head.layers[0].weight.grad
@@ -58,6 +58,4 @@ def _row(name: str, device: str, rounds: int) -> dict[str, str]:
 
 def _model(name: str, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    train = {"hidden": 128, "dropout": 0.0}
-    own = {"class": name, "options": {}, "windows": {"clips": CLIPS}, "train": train}
-    return build(own, WIDTH, WIDTH)
+    return model(name, WIDTH, CLIPS, dropout=0.0)

@@ -23,9 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from _models import model
 from _turns import say
 from avfusion.features.windows import Windows, cut
-from avfusion.models.model import Model, build
+from avfusion.models.model import Model
 from avfusion.training.loop import deterministic
 from avfusion.training.losses import ccc_loss
 from machine import finish
@@ -110,12 +111,9 @@ class Spent:
 
 def rows_of(name: str, windows: Windows, batches: int, seconds: float) -> list[dict[str, str]]:
     """One fusion: its epoch's seconds, the share spent on getting batches, its peak memory."""
-    train = {"hidden": 128, "dropout": 0.3}
-    own = {"class": name, "options": {}, "windows": {"clips": CLIPS}, "train": train}
     peak = Peak()
     with deterministic(0):
-        model = build(own, WIDTH, WIDTH).train()
-        spent = steps(model, windows, seconds)
+        spent = steps(model(name, WIDTH, CLIPS, dropout=0.3).train(), windows, seconds)
     total_s = spent.data_s + spent.fit_s
     epoch_s, waits = total_s / spent.batches * batches, 100 * spent.data_s / total_s
     busy_s = spent.processor_s / spent.batches * batches

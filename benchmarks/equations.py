@@ -20,7 +20,7 @@ from avfusion.registry import fusions
 from machine import finish
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from derivations_family import cross_attended, joint_attended
+from support.derivations_family import cross_attended, joint_attended
 
 STEPS = 16
 

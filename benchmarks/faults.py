@@ -18,7 +18,7 @@ from _fault_cases import CASES
 from _fault_place import Place
 from machine import finish
 
-WHAT = "Faults put to the tiny study of tests/support/config_tiny.yaml; the table is tables/scores.csv."
+WHAT = "Faults put to the tiny study of .test/config/config.yaml; the table is tables/scores.csv."
 
 
 def main() -> None:

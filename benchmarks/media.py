@@ -48,7 +48,7 @@ def memory(scratch: Path, minutes: int) -> list[dict[str, str]]:
     import cv2
     import numpy as np
 
-    import odd_videos
+    from support import odd_videos
 
     image = cv2.resize(odd_videos.face(), (192, 144), interpolation=cv2.INTER_AREA)
     rng = np.random.default_rng(0)
@@ -102,11 +102,11 @@ def _peak_apart(path: Path) -> tuple[float, float]:
 
 def peak_mb(path: Path) -> tuple[float, float]:
     """Read `path` in this process; what the imports took, and the most that it ever held."""
-    from avfusion.config.study import MediaSettings
+    from avfusion.config.sections import MediaSettings
     from avfusion.media.read import read_video
 
     base = _status_mb("VmRSS")
-    read_video(path, path.with_suffix(".record"), MediaSettings().model_dump())
+    read_video(path, path.with_suffix(".record"), MediaSettings())
     return base, _status_mb("VmHWM")
 
 
@@ -120,14 +120,14 @@ def speed(scratch: Path, rounds: int) -> list[dict[str, str]]:
     import cv2
     import numpy as np
 
-    import odd_videos
-    from avfusion.config.study import MediaSettings
+    from avfusion.config.sections import MediaSettings
     from avfusion.media.read import read_video
+    from support import odd_videos
 
     image = cv2.resize(odd_videos.face(), (640, 480), interpolation=cv2.INTER_CUBIC)
     moving = [np.roll(image, round(20 * np.sin(i / 9)), axis=1) for i in range(200)]
     path = odd_videos.write(scratch / "speed.mp4", moving)
-    settings, bare_s, stage_s = MediaSettings().model_dump(), [], []
+    settings, bare_s, stage_s = MediaSettings(), [], []
     for turn in range(rounds + 1):
         took = (
             _timed(lambda: _bare(path)),

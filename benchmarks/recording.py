@@ -80,7 +80,7 @@ def recording(results: Path) -> tuple[float, int, float]:
 
     record_study._record = timed
     start = time.process_time()
-    record.record_corpus(RUN[0], Layout(results), None)
+    record.record_corpus(RUN[0], None, Layout(results))
     whole_s = time.process_time() - start
     record_study._record = plain
     said = json.loads((results / f"mlflow.{RUN[0]}.json").read_text())

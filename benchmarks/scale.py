@@ -18,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+from avfusion.config.modalities import with_text
 from avfusion.registry import fusions
 from machine import finish
 from study import copy_tracked
@@ -74,7 +75,7 @@ def study(shards: int, seeds: int, everywhere: bool = False) -> dict[str, object
 
 def audio_visual() -> list[str]:
     """Fusions of sound and picture alone; those of text want transcripts."""
-    return [name for name in fusions.names() if "text" not in fusions.source(name).read_text()]
+    return [name for name in fusions.names() if not with_text(name, {})]
 
 
 def plan(

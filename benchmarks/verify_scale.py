@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from avfusion.config.jobs import CorpusSettings
 from machine import finish
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,11 +105,14 @@ def plant(tree: Path, share: float) -> int:
 
 def look(tree: Path, results: Path) -> dict[str, float]:
     """One `avf verify` in a process of its own."""
-    own = json.dumps({"root": str(tree), "edition": "abaw6", "faces": "official"})
+    options = {"edition": "abaw6", "faces": "official"}
+    settings = CorpusSettings(class_="affwild2", root=tree, options=options)
+    file = results.parent / "settings.json"
+    file.write_text(json.dumps(settings.document()))
     command = [sys.executable, "-m", "avfusion.cli", "verify", "affwild2"]
     began = time.monotonic()
     said = subprocess.run(
-        [*command, "--settings", own, "--results", str(results)],
+        [*command, "--settings", str(file), "--results", str(results)],
         capture_output=True, text=True, check=False,
     ).stderr  # fmt: skip
     seconds = time.monotonic() - began

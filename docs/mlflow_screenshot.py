@@ -24,7 +24,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def main() -> None:
     """Serve a copy of the demo's records, open the comparison, save what is seen."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from mlflow_server import free_port, server
+    from support.mlflow_server import free_port, server
 
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy2(ROOT / "results/mlflow.db", folder)

@@ -28,6 +28,20 @@ def copy(tmp_path):
     return Copy(tmp_path / "study")
 
 
+def pytest_collection_modifyitems(items):
+    """Mark tests that need a finished study as slow."""
+    for item in items:
+        if {"finished", "tiny"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def tiny(finished, tmp_path):
+    """A copy of one's own of the finished tiny study, one of whose videos cannot be read."""
+    shutil.copytree(finished("tiny").folder, tmp_path / "study", symlinks=True)
+    return Copy(tmp_path / "study")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Name of a miniature -> its finished study, made once however many processes test."""

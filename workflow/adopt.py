@@ -1,12 +1,13 @@
-"""Results that DVC brought become Snakemake's own, under the settings that made them.
+"""Register results that DVC fetched with Snakemake, under the settings that made them.
 
     python workflow/adopt.py [--again]    # in `make restore` and before every stage of dvc.yaml
 
-DVC restores files, not their order in time nor what Snakemake noted of them, without which a
-changed setting would go unseen. Here each job's outputs are dated in order and noted as made under
-the settings that dvc.lock holds, so that `snakemake` afterwards runs what has changed since, and
-nothing else. Does nothing where Snakemake has notes already, unless --again. Leaves with 1 where
-the code is not the one that was committed with dvc.lock: then nothing can be vouched for.
+DVC restores files, but neither their order in time nor Snakemake's records of them. Without records
+Snakemake would not notice a changed setting. This script dates the outputs of each job in order and
+records them under the settings in dvc.lock. Afterwards `snakemake` runs only what has changed.
+
+It does nothing if Snakemake has records already, unless `--again` is given. It exits with 1 if the
+code differs from the code committed with dvc.lock, because then the results may differ too.
 """
 
 import os
@@ -18,18 +19,21 @@ from pathlib import Path
 import yaml
 
 CODE = ("Snakefile", "workflow", "src/avfusion", "config/protocols")
-STAGE = "report"  # the last one: its settings are those of a whole study
+STAGE = "report"
+"""The last stage of dvc.yaml; its settings are those of the complete study."""
+RECORDS = Path(".snakemake/metadata")
+"""Snakemake's records of outputs. It documents no command that tells whether there are any."""
 
 
 def main() -> int:
-    """Adopt what is here; 0 where it is done, or there is nothing to do."""
-    if any(Path(".snakemake/metadata").glob("*")) and "--again" not in sys.argv:
+    """Register the results of this folder; return the exit code."""
+    if any(RECORDS.glob("*")) and "--again" not in sys.argv:
         return 0
     settings = locked()
     if settings is None:
         return 0
     if not committed():
-        print("adopt: code has changed since dvc.lock; results cannot be vouched for")
+        print("adopt: the code differs from the commit of dvc.lock; results are not registered")
         return 1
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder) / "config.yaml"
@@ -40,7 +44,7 @@ def main() -> int:
 
 
 def locked() -> dict | None:
-    """The settings under which the results of dvc.lock were made; None without results."""
+    """Return the settings that made the results of dvc.lock; None without results."""
     lock = Path("dvc.lock")
     stages = yaml.safe_load(lock.read_text())["stages"] if lock.is_file() else {}
     if STAGE not in stages or not any(Path(out["path"]).exists() for out in stages[STAGE]["outs"]):
@@ -50,7 +54,7 @@ def locked() -> dict | None:
 
 
 def committed() -> bool:
-    """Whether code and dvc.lock are as in the last commit."""
+    """Return whether code and dvc.lock are unchanged since the last commit."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     words = ["git", "status", "--porcelain", "--", "dvc.lock", *CODE]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)

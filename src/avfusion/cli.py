@@ -1,4 +1,4 @@
-"""`avf`: finds the commands, parses, and turns an expected failure into a message."""
+"""The command line `avf`: find the commands, parse arguments and print expected failures."""
 
 import argparse
 import logging
@@ -12,11 +12,11 @@ from avfusion import __version__
 from avfusion import commands as package
 from avfusion.errors import AvfError, of_place
 
-ABOUT = "From raw video to a table that says which audio-visual fusion is better, and how sure."
+ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; an expected failure prints its message and returns 1."""
+    """Run one command and return its exit status; print an expected failure and return 1."""
     args = _parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
@@ -30,13 +30,13 @@ def main(argv: list[str] | None = None) -> int:
         if not of_place(error):
             raise
         print(
-            f"avf {args.command}: {error}. Nothing half-written is left: make room, or make the "
-            f"folder writable, and give the same command again.",
+            f"avf {args.command}: {error}. No partly written file is left. Free some space, or "
+            f"make the folder writable, and run the same command again.",
             file=sys.stderr,
         )
         return 1
     except KeyboardInterrupt:
-        print(f"avf {args.command}: stopped; the same command goes on from here.", file=sys.stderr)
+        print(f"avf {args.command}: stopped; run it again to continue.", file=sys.stderr)
         return 130
 
 
@@ -49,15 +49,15 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=command.HELP, description=command.HELP)
         sub.set_defaults(run=command.run)
         command.arguments(sub)
-        sub.add_argument("--results", type=Path, help="default: the config's `results`")
+        sub.add_argument("--results", type=Path, help="folder of results; default: the config's")
         config = Path("config/config.yaml")
-        sub.add_argument("--config", type=Path, default=config, help="the study")
+        sub.add_argument("--config", type=Path, default=config, help="settings of the study")
     return parser
 
 
 def _commands() -> list[ModuleType]:
-    """Every file of `commands`, in the order of the data's way: STAGE, then name."""
-    names = [found.name for found in iter_modules(package.__path__) if found.name != "options"]
+    """Return the modules of `commands`, in the order of the pipeline: STAGE, then name."""
+    names = [module.name for module in iter_modules(package.__path__) if module.name != "options"]
     modules = [import_module(f"{package.__name__}.{name}") for name in names]
     return sorted(modules, key=lambda module: module.STAGE)
 

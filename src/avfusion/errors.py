@@ -1,12 +1,13 @@
-"""Errors a person can act on: each names the thing, what was found, and the next command."""
+"""Expected failures; each message says what happened, where, and the command to run next."""
 
 import errno
 
 PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Errors of a full or read-only disk."""
 
 
 class AvfError(Exception):
-    """Base of every expected failure; `avf` prints its text alone, without a traceback."""
+    """Base of all expected failures; `avf` prints the message without a traceback."""
 
 
 class ConfigError(AvfError):
@@ -14,19 +15,27 @@ class ConfigError(AvfError):
 
 
 class CorpusError(AvfError):
-    """A corpus tree does not hold what its form promises."""
+    """A corpus folder does not hold the files that its format requires."""
 
 
 class MediaError(AvfError):
-    """One video cannot be read; the study goes on without it and counts it as missing."""
+    """A video cannot be read; the study continues without it and counts it as missing."""
 
 
 class TrainError(AvfError):
-    """A fit cannot start or go on (no rated windows, foreign state file)."""
+    """Training cannot start or continue (no rated windows, state file of another run)."""
 
 
 class RunError(TrainError):
-    """One run failed for reasons of its own (diverged); it is a row of the tables, not a hole."""
+    """One run failed (training diverged); tables list it as failed instead of leaving it out.
+
+    Parameters
+    ----------
+    name
+        What failed.
+    reason, remedy
+        Why, and what to do; a sentence each.
+    """
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f"{name}: {reason} {remedy}")
@@ -34,9 +43,9 @@ class RunError(TrainError):
 
 
 class DamagedError(TrainError):
-    """A file is not as it was written: cut, flipped or edited; what made it can make it again."""
+    """A file was truncated, corrupted or edited since it was written, and must be made again."""
 
 
 def of_place(error: BaseException) -> bool:
-    """Whether it is the disk's fault (full, read-only), so that no video is to blame."""
+    """Return whether an error comes from a full or read-only disk and not from a video."""
     return isinstance(error, OSError) and error.errno in PLACE

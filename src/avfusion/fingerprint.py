@@ -1,7 +1,7 @@
-"""Read source code without running it: class attributes, imports, and a hash of what code does.
+"""Read source code without running it: class attributes, imports, and a hash of the code in use.
 
-A result follows from its input files, its settings and its code. `fingerprint` names the third. It
-is part of the settings of a job, so a job runs again when code that it uses changes.
+A result depends on its input files, its settings and its code. `fingerprint` identifies the code.
+It is part of the settings of a job, so a job runs again when code that it uses changes.
 """
 
 import ast
@@ -23,7 +23,7 @@ NEUTRAL = {
         *("config.jobs", "config.load", "config.sections", "config.study", "config.validate"),
     )
 }
-"""Modules of names, paths, messages and settings: no computed number passes through them."""
+"""Modules of names, paths, messages and settings, which compute no result."""
 
 
 class Definition(NamedTuple):
@@ -52,9 +52,9 @@ def fingerprint(*roots: str, leaving: frozenset[str] = frozenset()) -> str:
     str
         16 hexadecimal digits.
     """
-    found = sorted(used(*roots, leaving=leaving))
-    lines = [f"# {module}:{name}\n{_text(module, name)}" for module, name in found]
-    for module in sorted({module for module, _ in found}):
+    definitions = sorted(used(*roots, leaving=leaving))
+    lines = [f"# {module}:{name}\n{_text(module, name)}" for module, name in definitions]
+    for module in sorted({module for module, _ in definitions}):
         lines.append(f"# {module}\n{_index(*_stamp(_file(module))).statements}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -70,11 +70,15 @@ def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
     for root in roots:
         module, _, name = root.partition(":")
         todo += [Definition(module, name)] if name else _every(module)
-    found: set[Definition] = set()
+    definitions: set[Definition] = set()
     entered: set[str] = set()
     while todo:
         item = todo.pop()
-        if item in found or item.module in leaving or item.module.partition(".")[0] not in tops:
+        if (
+            item in definitions
+            or item.module in leaving
+            or item.module.partition(".")[0] not in tops
+        ):
             continue
         index = _index(*_stamp(_file(item.module)))
         if item.name not in index.definitions:
@@ -82,7 +86,7 @@ def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
             if origin is not None:
                 todo += _target(*origin)
             continue
-        found.add(item)
+        definitions.add(item)
         names = index.definitions[item.name]
         if item.module not in entered:
             entered.add(item.module)
@@ -92,27 +96,27 @@ def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
                 todo.append(Definition(item.module, name))
             elif name in index.imports:
                 todo += _target(*index.imports[name], attribute)
-    return found
+    return definitions
 
 
 def imported(*modules: str) -> set[str]:
-    """Return the modules and all modules of their packages that importing them imports."""
+    """Return the modules, and the modules of avfusion and their packages that they import."""
     tops = {TOP, *(module.partition(".")[0] for module in modules)}
-    found: set[str] = set()
+    names: set[str] = set()
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name not in found and name.partition(".")[0] in tops and module_file(name):
-            found.add(name)
+        if name not in names and name.partition(".")[0] in tops and module_file(name):
+            names.add(name)
             index = _index(*_stamp(_file(name)))
             for module, attribute in index.imports.values():
                 inner = f"{module}.{attribute}"
                 todo.append(inner if attribute and module_file(inner) else module)
-    return found
+    return names
 
 
 def constant(module: str, cls: str, attribute: str) -> Any:
-    """Return the literal value of a class attribute, own or inherited; None if there is none."""
+    """Return the literal value of a class attribute, defined or inherited, or None."""
     for _, node in lineage(module, cls):
         values = [value for value in (_value(s, attribute) for s in node.body) if value is not None]
         if values:
@@ -121,7 +125,7 @@ def constant(module: str, cls: str, attribute: str) -> Any:
 
 
 def lineage(module: str, cls: str) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield (module, class) of a class and its bases, the class first, as far as code is found."""
+    """Yield (module, class) of a class and its bases, the class first, if their code exists."""
     path = module_file(module)
     nodes = parsed(path).body if path else []
     for node in nodes:
@@ -136,7 +140,7 @@ def lineage(module: str, cls: str) -> Iterator[tuple[str, ast.ClassDef]]:
 
 @functools.lru_cache(maxsize=4000)
 def module_file(module: str) -> Path | None:
-    """Return the file of a module, found without importing it; None if there is none."""
+    """Return the file of a module without importing it, or None."""
     top, *parts = module.split(".")
     folder = PACKAGE if top == TOP else _folder(top)
     if folder is None:
@@ -151,7 +155,7 @@ def module_file(module: str) -> Path | None:
 
 
 def parsed(path: Path) -> ast.Module:
-    """Return a file's syntax tree, not to be changed; a file is read again only if it changed."""
+    """Return the cached syntax tree of a file, which must not be modified."""
     return _parsed(*_stamp(path))
 
 
@@ -160,7 +164,7 @@ def _folder(top: str) -> Path | None:
     spec = PathFinder.find_spec(top, [*sys.path, str(Path.cwd())])
     if spec is None:
         try:
-            spec = importlib.util.find_spec(top)  # an editable install with a finder of its own
+            spec = importlib.util.find_spec(top)  # an editable install with its own finder
         except (ImportError, ValueError):
             return None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
@@ -170,13 +174,13 @@ def _folder(top: str) -> Path | None:
 
 
 class _Index(NamedTuple):
-    """What a module defines, and the (name, attribute) pairs that each definition uses."""
+    """The definitions of a module, with the (name, attribute) pairs that each uses."""
 
     definitions: dict[str, frozenset[tuple[str, str | None]]]
     imports: dict[str, tuple[str, str | None]]
-    """Local name -> (module, name in it, or None where the module itself is imported)."""
+    """Local name -> (module, name in it), or (module, None) for the module itself."""
     names: frozenset[tuple[str, str | None]]
-    """Used by the statements that define nothing."""
+    """Pairs used by the statements that define nothing."""
     statements: str
     """Text of the statements that define nothing."""
 
@@ -189,10 +193,10 @@ def _target(module: str, name: str | None, attribute: str | None = None) -> list
     """Return the definitions behind an imported name, and behind an attribute of a module."""
     if name is not None and not module_file(f"{module}.{name}"):
         return [Definition(module, name)] if module_file(module) else []
-    whole = f"{module}.{name}" if name else module
-    if not module_file(whole) or whole in NEUTRAL:
+    path = f"{module}.{name}" if name else module
+    if not module_file(path) or path in NEUTRAL:
         return []
-    return [Definition(whole, attribute)] if attribute else _every(whole)
+    return [Definition(path, attribute)] if attribute else _every(path)
 
 
 def _file(module: str) -> Path:
@@ -203,7 +207,7 @@ def _file(module: str) -> Path:
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
-    """Return the file, and what changes when it is written."""
+    """Return the file with its date and size, which key the caches."""
     state = path.stat()
     return path, state.st_mtime_ns, state.st_size
 
@@ -248,7 +252,7 @@ def _text(module: str, name: str) -> str:
 
 @functools.lru_cache(maxsize=10_000)
 def _source(name: str, path: Path, *stamp: int) -> str:
-    """Return the text of a definition without words and annotations."""
+    """Return the text of a definition without docstrings and annotations."""
     nodes = [node for node in _bare(path, *stamp).body if name in _defined(node)]
     return "\n".join(ast.unparse(node) for node in nodes)
 

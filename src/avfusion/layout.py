@@ -1,4 +1,4 @@
-"""Where each artefact of a study lies; the workflow and the command line both ask here."""
+"""Paths of all artefacts of a study, for the workflow and the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths below one results folder; a corpus, encoder, fusion or video is named by its id."""
+    """Paths below one results folder; corpora, encoders and fusions go by their names."""
 
     results: Path = Path("results")
 
     def manifest(self, corpus: str) -> Path:
-        """One row a video: video, path, partition, subject, voice, transcript, sha256, bytes."""
+        """One row per video: video, path, partition, subject, voice, transcript, sha256, bytes."""
         return self.results / "manifest" / corpus / "manifest.parquet"
 
     def gold(self, corpus: str) -> Path:
-        """One row a rated instant: video, time_s and the corpus' targets (NaN = unrated)."""
+        """One row per rated instant: video, time_s and the corpus' targets (NaN = unrated)."""
         return self.results / "manifest" / corpus / "gold.parquet"
 
     def labels(self, corpus: str) -> Path:
-        """One row a labelled video: video, label (empty for corpora without classes)."""
+        """One row per labelled video: video, label (empty for corpora without classes)."""
         return self.results / "manifest" / corpus / "labels.parquet"
 
     def truth(self, corpus: str) -> Path:
@@ -27,31 +27,31 @@ class Layout:
         return self.results / "manifest" / corpus / "truth.parquet"
 
     def card(self, corpus: str) -> Path:
-        """What a study must know of a corpus: targets, range, classes, delay_s, rating_hz, …"""
+        """Properties of a corpus: targets, range, classes, delay_s, rating_hz, …"""
         return self.results / "manifest" / corpus / "corpus.json"
 
     def checks(self, corpus: str) -> Path:
-        """What `avf verify` expected and found: check, verdict, expected, found, hint."""
+        """Results of `avf verify`: check, verdict, expected, found, hint."""
         return self.results / "manifest" / corpus / "checks.csv"
 
     def absent(self, corpus: str) -> Path:
-        """Every file that the corpus should hold and does not, one a line."""
+        """Missing files of the corpus, one per line."""
         return self.results / "manifest" / corpus / "absent.txt"
 
     def fingerprints(self, corpus: str) -> Path:
-        """One row a file of the corpus' folder: path, bytes, sha256; to compare between labs."""
+        """One row per file of the corpus: path, bytes, sha256; to compare between laboratories."""
         return self.results / "manifest" / corpus / "fingerprints.parquet"
 
     def verified(self, corpus: str) -> Path:
-        """What `avf verify` read before and need not read again: digests, times of frames."""
+        """Cache of `avf verify`: digests and frame times of files that it read before."""
         return self.results / "manifest" / corpus / "read"
 
     def media(self, corpus: str) -> Path:
-        """Folder of media: index.parquet, shard-*.parquet and one folder a video."""
+        """Folder of media: index.parquet, shard-*.parquet and one folder per video."""
         return self.results / "media" / corpus
 
     def encoder(self, corpus: str, encoder: str) -> Path:
-        """Folder of an encoder fitted on the corpus' train partition: best.safetensors, …"""
+        """Folder of an encoder fitted on the training partition: best.safetensors, …"""
         return self.results / "encoders" / corpus / encoder
 
     def features(self, corpus: str, encoder: str) -> Path:
@@ -59,28 +59,28 @@ class Layout:
         return self.results / "features" / corpus / encoder
 
     def corrupted(self, corpus: str, corruption: str, level: float, encoder: str) -> Path:
-        """Folder of one encoder's features of corrupted sound or pictures; as `features`."""
+        """Folder of one encoder's features of corrupted audio or video; as `features`."""
         case = f"{corruption}-{level:g}"
         return self.robustness(corpus) / "features" / case / encoder
 
     def delays(self, corpus: str) -> Path:
-        """CCC of a ridge on the features at every delay of the raters, by target."""
+        """CCC of a ridge regression on the features at each annotation delay, per target."""
         return self.results / "delays" / f"{corpus}.csv"
 
     def run(self, corpus: str, fusion: str, seed: int) -> Path:
-        """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces…"""
+        """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces, …"""
         return self.results / "runs" / corpus / fusion / f"seed{seed}"
 
     def grid_run(self, corpus: str, fusion: str, point: str, seed: int) -> Path:
-        """Folder of one run of one grid point; as `run`, but without a video of test."""
+        """Folder of one run of one grid point; as `run`, but without test videos."""
         return self.results / "grids" / corpus / fusion / point / f"seed{seed}"
 
     def chosen(self, corpus: str, fusion: str) -> Path:
-        """Every grid point of a fusion with its validation score, and the one that is taken."""
+        """All grid points of a fusion with their validation scores, and the chosen one."""
         return self.results / "grids" / corpus / fusion / "chosen.json"
 
     def scores(self, corpus: str) -> Path:
-        """Folder of scores: scores.parquet (a run x protocol x target), sums.parquet."""
+        """Folder of scores: scores.parquet (run x protocol x target), sums.parquet."""
         return self.results / "scores" / corpus
 
     def robustness(self, corpus: str) -> Path:
@@ -89,25 +89,25 @@ class Layout:
 
     @property
     def tables(self) -> Path:
-        """Scores, comparisons and the rest as CSV, Markdown and LaTeX."""
+        """Folder of the tables as CSV, Markdown and LaTeX."""
         return self.results / "tables"
 
     @property
     def metrics(self) -> Path:
-        """Corpus -> fusion -> score and interval, as `dvc metrics` compares them."""
+        """Corpus -> fusion -> score and interval, for `dvc metrics`."""
         return self.results / "metrics.json"
 
     @property
     def plot(self) -> Path:
-        """A row a fusion, protocol and target, as `dvc plots` draws them."""
+        """One row per fusion, protocol and target, for `dvc plots`."""
         return self.results / "ccc.csv"
 
     @property
     def figures(self) -> Path:
-        """Figures as SVG and PNG."""
+        """Folder of the figures as SVG and PNG."""
         return self.results / "figures"
 
     @property
     def page(self) -> Path:
-        """The page that opens offline."""
+        """The report page, which opens offline."""
         return self.results / "report.html"

@@ -1,4 +1,4 @@
-"""What made a result: the git commit of the checkout that holds this package, and the machine."""
+"""Provenance of a result: the git commit of this package, and the machine."""
 
 import os
 import platform
@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def code_state() -> dict[str, Any]:
-    """`commit`, and `dirty`: whether the package's files differ from it.
+    """Return `commit`, and `dirty`: whether the package's files differ from it.
 
-    Settings are no code: a run states its own, and `dvc exp run -S` edits the config while it runs.
-    Both None where the package is not in a checkout of its own: installed from a wheel, say into
-    an environment inside somebody else's checkout. The current directory plays no part.
+    Both are None if the package is not part of a git checkout, such as after an installation from
+    a wheel. Only the package counts, not the config: a run records its settings, and
+    `dvc exp run -S` edits the config while it runs. The current directory does not matter.
     """
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return {"commit": None, "dirty": None}
@@ -25,9 +25,17 @@ def code_state() -> dict[str, Any]:
 
 
 def machine_state(gpu: str | None = None) -> dict[str, Any]:
-    """`host`, `slurm_job` (None outside SLURM), `gpu` (the device's name if one was used), kind.
+    """Return `host`, `slurm_job` (None outside SLURM), `gpu`, and the kind of machine.
 
-    The kind (processor, isa, system, torch, threads, gpu) is what equal digits are owed on.
+    Parameters
+    ----------
+    gpu
+        Name of the GPU in use, if any.
+
+    Returns
+    -------
+    dict
+        Machines with equal processor, isa, system, torch, threads and gpu give equal digits.
     """
     return {
         **_kind(),
@@ -38,7 +46,7 @@ def machine_state(gpu: str | None = None) -> dict[str, Any]:
 
 
 def _kind() -> dict[str, Any]:
-    """Processor, the instructions that torch uses on it, system, torch; training has 1 thread."""
+    """Return processor, instruction set used by torch, system, torch version and threads."""
     import torch
 
     return {
@@ -46,7 +54,7 @@ def _kind() -> dict[str, Any]:
         "isa": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.machine()}",
         "torch": torch.__version__,
-        "threads": 1,
+        "threads": 1,  # training uses one
     }
 
 
@@ -59,7 +67,7 @@ def _processor() -> str:
 
 
 def _git(*words: str) -> str | None:
-    """What git says of the package's folder, None where it fails or is absent."""
+    """Return the output of git in the package's folder; None if git fails or is absent."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(PACKAGE), *words]
     try:

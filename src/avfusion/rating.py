@@ -1,5 +1,6 @@
-"""What a corpus rates: the names of its targets and the scale that raters used."""
+"""The targets that a corpus rates and the scale of the ratings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,15 +12,22 @@ if TYPE_CHECKING:
 DIMENSIONS = ("valence", "arousal")
 
 
-T = TypeVar("T")
+T = TypeVar("T", float, "np.ndarray", "Tensor")
 
 
 @dataclass(frozen=True)
 class Rating:
-    """Targets in the order of every last axis K, and the ends of their common scale.
+    """Targets and their common scale.
 
-    Gold and traces on disk are in the corpus' own unit. Models are fitted on [-1, 1], where rules
-    such as `clip` are stated too; both sides of a score are in the corpus' unit again.
+    Gold and predictions on disk, and scores, are in the unit of the corpus. Models are fitted on
+    [-1, 1], and rules of protocols such as `clip` refer to [-1, 1].
+
+    Attributes
+    ----------
+    names
+        Names of the targets, in the order of each last axis K.
+    low, high
+        Ends of the scale, in the unit of the corpus.
     """
 
     names: tuple[str, ...] = DIMENSIONS
@@ -27,18 +35,18 @@ class Rating:
     high: float = 1.0
 
     @classmethod
-    def of(cls, stated: dict[str, Any]) -> "Rating":
-        """From a corpus' card or a run's settings; without `targets`, valence and arousal."""
-        low, high = stated.get("range", (-1.0, 1.0))
-        return cls(tuple(stated.get("targets", DIMENSIONS)), float(low), float(high))
+    def of(cls, card: Mapping[str, Any]) -> "Rating":
+        """Read `targets` and `range` of a corpus card; the default is `Rating()`."""
+        low, high = card.get("range", (-1.0, 1.0))
+        return cls(tuple(card.get("targets", DIMENSIONS)), float(low), float(high))
 
     @property
     def plain(self) -> bool:
-        """Whether the scale is [-1, 1] already, so that no number may change by a digit."""
+        """Whether the scale is [-1, 1], so that conversions return their input unchanged."""
         return (self.low, self.high) == (-1.0, 1.0)
 
     def inward(self, x: T) -> T:
-        """From the corpus' unit to [-1, 1].
+        """Convert from the unit of the corpus to [-1, 1].
 
         >>> Rating(("fatigue",), 0, 10).inward(7.5), Rating().inward(0.1)
         (0.5, 0.1)
@@ -46,7 +54,7 @@ class Rating:
         return x if self.plain else (x - (self.low + self.high) / 2) * (2 / self._width)
 
     def outward(self, x: T) -> T:
-        """From [-1, 1] to the corpus' unit.
+        """Convert from [-1, 1] to the unit of the corpus.
 
         >>> Rating(("fatigue",), 0, 10).outward(0.5), Rating().outward(0.1)
         (7.5, 0.1)
@@ -54,7 +62,7 @@ class Rating:
         return x if self.plain else x * (self._width / 2) + (self.low + self.high) / 2
 
     def stated(self) -> dict[str, Any]:
-        """What a run's settings say of it; nothing of valence and arousal in [-1, 1]."""
+        """Return the entries of a card that `of` reads back; none for `Rating()`."""
         if self == Rating():
             return {}
         return {"targets": list(self.names), "range": [self.low, self.high]}
@@ -64,8 +72,7 @@ class Rating:
         return self.high - self.low
 
 
-def in_unit(prediction: "Tensor", own: dict[str, Any]) -> "dict[str, np.ndarray]":
-    """What a run's model says (R, K) as a column a target, (R,), in the corpus' unit."""
-    rating = Rating.of(own)
+def in_unit(prediction: "Tensor", rating: Rating) -> "dict[str, np.ndarray]":
+    """Convert a model's predictions (R, K) to one column (R,) per target, in the corpus' unit."""
     columns = rating.outward(prediction.numpy()).T
     return dict(zip(rating.names, columns, strict=True))

@@ -1,7 +1,7 @@
-"""Registries of corpora, encoders, fusions and losses: a decorated class is an entry.
+"""Registries of corpora, encoders, fusions and losses, whose entries are decorated classes.
 
 An entry is found by its decorator in the source text, so listing entries and reading their options
-imports nothing heavy; the class is imported on first use. Entries come from three places:
+imports nothing heavy. The class is imported on first use. Entries come from three places:
 
 - this package: a class or function under `@fusions.add("name")` anywhere below `avfusion/fusion`;
 - an installed package: an entry point `name = "package.module:Class"` in the group
@@ -24,7 +24,7 @@ from avfusion.errors import ConfigError
 from avfusion.fingerprint import TOP, constant, lineage, module_file, parsed
 
 DERIVED = ("outputs",)
-"""Constructor arguments that follow from the corpus: how many targets a fusion predicts."""
+"""Constructor arguments that follow from the corpus, such as the number of targets."""
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Registry:
     kind
         What an entry is called in messages, such as `"fusion"`.
     package
-        Package that is searched for decorated definitions, with all packages below it.
+        Package that is searched for decorated definitions, including its subpackages.
     name
         Name of this registry's variable in the decorators; `avfusion.<name>` is the group of entry
         points.
@@ -77,7 +77,7 @@ class Registry:
         return register
 
     def names(self) -> list[str]:
-        """Return the names of all entries, sorted; nothing is imported."""
+        """Return the sorted names of all entries, without importing them."""
         return sorted({*self._inside, *self._installed})
 
     def entry(self, name: str) -> Entry:
@@ -131,7 +131,7 @@ class Registry:
     def get(self, name: str) -> Any:
         """Return an entry's class or function, imported on first use."""
         entry = self.entry(name)
-        if entry.outside:
+        if entry.outside or ":" in name:
             return getattr(_import(entry.module), entry.definition)
         if name not in self._table:
             importlib.import_module(entry.module)
@@ -140,8 +140,8 @@ class Registry:
     def options(self, name: str) -> dict[str, str]:
         """Return the keyword-only options of an entry's constructor with defaults as source text.
 
-        Read from the syntax tree, so that a study can be checked without importing torch. Arguments
-        that follow from the corpus (`DERIVED`) are no options.
+        They are read from the syntax tree, so that a study can be checked without importing torch.
+        Arguments that follow from the corpus (`DERIVED`) are left out.
         """
         return {arg.arg: ast.unparse(default) for arg, default in self._keywords(name)}
 
@@ -151,7 +151,7 @@ class Registry:
         return {arg.arg: ast.unparse(arg.annotation) for arg in args if arg.annotation}
 
     def defines(self, name: str, method: str) -> bool:
-        """Return whether an entry's class, or a base below the common base, defines `method`."""
+        """Return whether a class, or one of its bases except the common one, defines `method`."""
         return any(
             isinstance(f, ast.FunctionDef) and f.name == method
             for module, cls in lineage(*self.entry(name))
@@ -160,7 +160,7 @@ class Registry:
         )
 
     def constant(self, name: str, attribute: str) -> Any:
-        """Return the value of a class attribute such as `fitted = True`, own or inherited."""
+        """Return the value of a class attribute such as `fitted = True`, defined or inherited."""
         return constant(*self.entry(name), attribute)
 
     def origin(self, name: str) -> str:
@@ -173,10 +173,10 @@ class Registry:
 
     @functools.cached_property
     def _inside(self) -> dict[str, Entry]:
-        """Name -> entry of this package, from the decorators in its source text."""
+        """Map name -> entry of this package, from the decorators in its source text."""
         init = module_file(self.package)
         assert init is not None, self.package
-        found: dict[str, Entry] = {}
+        entries: dict[str, Entry] = {}
         for path in sorted(init.parent.rglob("*.py")):
             if not self._decorator.search(path.read_text(encoding="utf-8")):
                 continue
@@ -185,30 +185,30 @@ class Registry:
             for node in parsed(path).body:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef):
                     for name in self._names_of(node):
-                        if name in found:
-                            both = f"{found[name].path} and {module}:{node.name}"
+                        if name in entries:
+                            both = f"{entries[name].path} and {module}:{node.name}"
                             raise ConfigError(f"Two definitions of {self.kind} {name!r}: {both}.")
-                        found[name] = Entry(module, node.name)
-        return found
+                        entries[name] = Entry(module, node.name)
+        return entries
 
     @functools.cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        """Name -> entry point of an installed package; names of this package come first."""
-        found = entry_points(group=self.group)
-        return {point.name: point for point in found if point.name not in self._inside}
+        """Map name -> entry point of an installed package, without the names of this package."""
+        points = entry_points(group=self.group)
+        return {point.name: point for point in points if point.name not in self._inside}
 
     def _names_of(self, node: ast.ClassDef | ast.FunctionDef) -> list[str]:
         marks = (f"@{ast.unparse(mark)}".replace("'", '"') for mark in node.decorator_list)
         return [match[1] for mark in marks if (match := self._decorator.match(mark))]
 
     def _named(self, path: str) -> Entry:
-        """Return the entry of `package.module:Class`; refuses what cannot be found."""
+        """Return the entry of `package.module:Class`; raise ConfigError if it does not exist."""
         module, _, definition = path.partition(":")
         file = module_file(module)
         if file is None:
             raise ConfigError(
                 f"{self.kind} {path!r}: no module {module!r}. Install its package into this "
-                f"environment, or start from the folder that holds it."
+                f"environment, or run the command in the folder that contains it."
             )
         nodes = [n for n in parsed(file).body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
         if definition not in [node.name for node in nodes]:
@@ -220,7 +220,7 @@ class Registry:
         return Entry(module, definition)
 
     def _keywords(self, name: str) -> list[tuple[ast.arg, ast.expr]]:
-        """Return the keyword-only arguments with a default of the constructor, own or inherited."""
+        """Return keyword-only arguments and defaults of the constructor, which may be inherited."""
         for _, cls in lineage(*self.entry(name)):
             for f in cls.body:
                 if isinstance(f, ast.FunctionDef) and f.name == "__init__":

@@ -1,14 +1,17 @@
-"""Columns of the tables that stages hand to each other."""
+"""Columns of the tables that stages exchange."""
 
 MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
 
 
-# Whose face to follow, where faces lie ready, a sound recording beside the video; what part of
-# the file and of its picture is meant; which row of arrays it is, there being no media.
 EXTRA = (
     *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
     *("start_s", "end_s", "half", "row"),
 )
+"""Optional columns of a manifest.
+
+They give the face to track, folders of existing crops, a separate sound recording, the span and
+half of the picture, and the row of shared arrays if there are no media.
+"""
 
 
 GOLD = ("video", "time_s")  # and the corpus' targets
@@ -27,12 +30,12 @@ INDEX = ("video", "status", "reason", "rows", "dim", "missing_share", "sha256")
 
 
 SLACK_S = 1e-6
-"""Times closer than this are the same instant: hop_s is rarely a binary fraction."""
+"""Times closer than this are equal, because hop_s is rarely a binary fraction."""
 
 
 SEES = ("train", "validation")
-"""Partitions whose videos a grid point is given."""
+"""Partitions whose videos the run of a grid point reads."""
 
 
 PREDICTS = ("validation",)
-"""Partitions that a grid point writes predictions of."""
+"""Partitions that the run of a grid point predicts."""

@@ -37,7 +37,7 @@ def corpus(tmp_path_factory):
 
 
 OF_MEDIA = [name for name in encoders.names() if encoders.constant(name, "reads") != "arrays"]
-"""Those of arrays encode nothing themselves: tests/test_iemocap_arrays.py."""
+"""Those of arrays encode nothing themselves: tests/workflow/test_iemocap_arrays_study.py."""
 
 
 @pytest.fixture(scope="session", params=OF_MEDIA)
@@ -47,12 +47,12 @@ def ready(request, corpus) -> tuple:
     short = {"epochs": 2} if "epochs" in encoders.options(name) else {}
     if "vocabulary" in encoders.options(name):  # weights that are the user's
         short = {"path": str(media.write_vectors(corpus.results / "vectors.txt"))}
-    own = media.settings(name, corpus.results, **short)
-    encoder = base.build(own)
+    settings = media.settings(name, corpus.results, **short)
+    encoder = base.build(settings)
     if encoder.fitted:
-        fit("tiny", own, corpus)
-        encoder.load(corpus.encoder("tiny", name) / "best.safetensors", own)
-    return encoder, own
+        fit("tiny", settings, corpus)
+        encoder.load(corpus.encoder("tiny", name) / "best.safetensors", settings)
+    return encoder, settings
 
 
 def encode(encoder, record: MediaRecord | Transcript) -> np.ndarray:
@@ -60,8 +60,8 @@ def encode(encoder, record: MediaRecord | Transcript) -> np.ndarray:
 
 
 def record_of(ready: tuple, store: Layout, video: str) -> MediaRecord | Transcript:
-    encoder, own = ready
-    return Records("tiny", encoder.modality, own, store).open(video)
+    encoder, settings = ready
+    return Records("tiny", encoder.modality, settings, store).open(video)
 
 
 def made(encoder, folder: Path, felt: np.ndarray, seed: int, *gone: slice):
@@ -108,14 +108,14 @@ def test_features_differ_in_time_and_are_safe_in_half_precision(ready, corpus):
 
 
 def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus):
-    encoder, own = ready
+    encoder, settings = ready
     alone = encode(encoder, record_of(ready, corpus, "test_0"))
     encode(encoder, record_of(ready, corpus, "gaps"))
     after = encode(encoder, record_of(ready, corpus, "test_0"))
     np.testing.assert_array_equal(alone, after)
-    anew = base.build(own)
+    anew = base.build(settings)
     if anew.fitted:
-        anew.load(corpus.encoder("tiny", own["encoder"]) / "best.safetensors", own)
+        anew.load(corpus.encoder("tiny", settings.encoder) / "best.safetensors", settings)
     np.testing.assert_array_equal(alone, encode(anew, record_of(ready, corpus, "test_0")))
 
 

@@ -10,6 +10,7 @@ from avfusion.config.modalities import MODALITIES, with_text
 from avfusion.fusion.base import Fused
 from avfusion.models.model import Model, build
 from avfusion.registry import DERIVED, fusions
+from support.fusions import model_settings
 
 TEXT_DIM = 9
 FORMS = {name: (name, {}) for name in fusions.names()} | {
@@ -27,17 +28,21 @@ SIZES = [(8, 12, 12), (16, 12, 12), (7, 12, 20), (1, 5, 3), (16, 33, 8)]
 
 def fusion(name: str, steps: int = 8, audio_dim: int = 12, video_dim: int = 20, **options):
     torch.manual_seed(0)
-    kind, own = FORMS[name]
+    kind, form = FORMS[name]
     dims = [audio_dim, video_dim] + [TEXT_DIM] * with_text(*FORMS[name])
-    return fusions.get(kind)(*dims, steps=steps, **{**options, **own}).eval()
+    return fusions.get(kind)(*dims, steps=steps, **{**options, **form}).eval()
 
 
 def model(name: str, steps: int = 8) -> Model:
     torch.manual_seed(0)
     train = {"hidden": 16, "dropout": 0.5}
     kind, options = FORMS[name]
-    own = {"class": kind, "options": options, "windows": {"clips": steps}, "train": train}
-    return build(own, 12, 20, *[TEXT_DIM] * with_text(kind, options)).eval()
+    return build(
+        model_settings(kind, options, steps, train=train),
+        12,
+        20,
+        *[TEXT_DIM] * with_text(kind, options),
+    ).eval()
 
 
 def clips(name: str, steps: int = 8, audio_dim: int = 12, video_dim: int = 20, windows: int = 5):
@@ -52,9 +57,9 @@ def clips(name: str, steps: int = 8, audio_dim: int = 12, video_dim: int = 20, w
     given = audio * heard[..., None], video * seen[..., None], heard, seen
     if not with_text(*FORMS[name]):
         return given
-    said = torch.rand(windows, steps, generator=draw) > 0.2
+    spoken = torch.rand(windows, steps, generator=draw) > 0.2
     text = torch.randn(windows, steps, TEXT_DIM, generator=draw)
-    return (*given, text * said[..., None], said)
+    return (*given, text * spoken[..., None], spoken)
 
 
 @pytest.mark.parametrize("windows", [1, 5])
@@ -93,9 +98,9 @@ def test_what_lies_in_absent_clips_does_not_matter(name):
         for x, here, bad in ((audio, heard, torch.nan), (video, seen, 1e30))
     ]
     other = [text[0].masked_fill(~text[1][..., None], torch.nan), text[1]] if text else []
-    found = net(*garbage, heard, seen, *other)[0]
+    actual = net(*garbage, heard, seen, *other)[0]
     expected = net(audio, video, heard, seen, *text)[0]
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("lost", ["audio", "video", "text", "all"])
@@ -144,20 +149,20 @@ def test_inputs_are_left_as_they_were(name):
 
 
 def test_listed_options_are_accepted_and_default_as_listed(name):
-    kind, own = FORMS[name]
+    kind, options = FORMS[name]
     listed = {key: ast.literal_eval(text) for key, text in fusions.options(kind).items()}
     given, default = fusion(name, **listed), fusion(name)
     assert given.out_dim == default.out_dim
     torch.testing.assert_close(given(*clips(name)).features, default(*clips(name)).features)
     known = {"self", "audio_dim", "video_dim", "steps", *listed}
-    known |= {"text_dim"} if "modalities" in listed or with_text(kind, own) else set()
-    found = set(inspect.signature(fusions.get(kind).__init__).parameters) - set(DERIVED)
-    assert found == known
+    known |= {"text_dim"} if "modalities" in listed or with_text(kind, options) else set()
+    accepted = set(inspect.signature(fusions.get(kind).__init__).parameters) - set(DERIVED)
+    assert accepted == known
 
 
 def test_the_file_says_its_source_and_equation(name):
     text = fusions.source(FORMS[name][0]).read_text()
-    told = ast.get_docstring(ast.parse(text))
-    assert "Source   " in told
-    assert any(line.startswith("    ") and " = " in line for line in told.splitlines())
+    docstring = ast.get_docstring(ast.parse(text))
+    assert "Source   " in docstring
+    assert any(line.startswith("    ") and " = " in line for line in docstring.splitlines())
     assert len(text.splitlines()) <= 120

@@ -156,9 +156,9 @@ def dca(x: tuple, y: tuple, w: Named, temperature: float) -> tuple[Array, Array]
 def iaca(a: Array, v: Array, w: Named, stage2: str, temperature: float) -> Array:
     a, v = affine(a, w, "encode_audio"), affine(v, w, "encode_video")
     cross = cross_attended(a, v, under(w, "cross"))
-    own = [self_attended(x, under(w, f"own.{m}")) for x, m in ((a, "audio"), (v, "video"))]
-    a = gated(cross[0], [own[0], cross[0]], under(w, "gate_audio"), temperature)
-    v = gated(cross[1], [own[1], cross[1]], under(w, "gate_video"), temperature)
+    within = [self_attended(x, under(w, f"within.{m}")) for x, m in ((a, "audio"), (v, "video"))]
+    a = gated(cross[0], [within[0], cross[0]], under(w, "gate_audio"), temperature)
+    v = gated(cross[1], [within[1], cross[1]], under(w, "gate_video"), temperature)
     g = softmax(affine(np.hstack([a, v]), under(w, "gate"), "layer") / temperature, -1)
     if stage2 == "sum":
         return relu(g[:, [0]] * a + g[:, [1]] * v)

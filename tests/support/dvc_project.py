@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.scratch import Copy
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("workflow", "config", "src", ".dvc/plots")
 FILES = ("Snakefile", "Makefile", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore")
@@ -25,19 +27,16 @@ class Project:
         self.env.pop("MLFLOW_TRACKING_URI", None)
 
     @classmethod
-    def new(cls, folder: Path, concat: str = "  concat: {}\n", extra: str = "") -> "Project":
-        """A copy of what the study needs, committed; its config is tests/support/config_tiny.yaml.
-
-        concat: the line of that fusion; extra: more settings.
-        """
+    def new(cls, folder: Path, finished: Copy) -> "Project":
+        """A committed copy of what the study needs, with results of the finished tiny study."""
         skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
         for name in FOLDERS:
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
         for name in (*FILES, ".gitignore", "slurm"):
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-        tiny = (ROOT / "tests/support/config_tiny.yaml").read_text()
-        tiny = tiny.replace("data/tiny", "data/demo").replace("  concat: {}\n", concat)
-        (folder / "config/config.yaml").write_text(tiny + extra)
+        shutil.copy2(finished.folder / "tiny.yaml", folder / "config/config.yaml")
+        for name in ("data", "results", ".snakemake"):
+            shutil.copytree(finished.folder / name, folder / name, symlinks=True)
         project = cls(folder)
         project.run("git", "init", "-q")
         project.commit("study")

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.jobs import RunSettings
+from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
 from avfusion.registry import fusions
 
 STEPS, AUDIO, VIDEO = 6, 5, 7
@@ -11,6 +13,14 @@ STEPS, AUDIO, VIDEO = 6, 5, 7
 def make(name: str, audio: int = AUDIO, video: int = VIDEO, steps: int = STEPS, **options):
     torch.manual_seed(0)
     return fusions.get(name)(audio, video, steps=steps, **options).eval()
+
+
+def model_settings(name: str, options: dict, steps: int = STEPS, **changes) -> RunSettings:
+    """Settings of a run, for `build`; `changes` are settings or, by `train`, training settings."""
+    train = TrainSettings(**changes.pop("train", {}))
+    given = {"corpus": "toy", "fusion": name, "class_": name, "options": options, "seed": 0}
+    given |= {"features": FeatureSettings(), "windows": WindowSettings(clips=steps), "code": ""}
+    return RunSettings(**given, train=train, **changes)
 
 
 def clips(audio: int = AUDIO, video: int = VIDEO, steps: int = STEPS, windows: int = 3):
@@ -34,5 +44,5 @@ def count(*modules: nn.Module) -> int:
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
-def same(found: Tensor, expected: Tensor, tolerance: float = 1e-6) -> None:
-    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
+def same(actual: Tensor, expected: Tensor, tolerance: float = 1e-6) -> None:
+    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)

@@ -1,4 +1,4 @@
-"""What hypothesis writes into annotation files, and how what is told of them is counted."""
+"""Text that hypothesis writes into annotation files, and the lines that faults name."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,8 +18,8 @@ ROW = st.lists(PLAIN, min_size=0, max_size=6)
 few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
-def told(faults: list[str], name: str) -> set[int]:
-    """Lines that faults name; each names the file first."""
+def fault_lines(faults: list[str], name: str) -> set[int]:
+    """Return the lines that faults name; each fault begins with the file."""
     assert all(fault.startswith(name) for fault in faults), faults
     places = [fault.removeprefix(f"{name}:").split(":")[0] for fault in faults]
     return {int(place) for place in places if place.isdecimal()}
@@ -30,7 +30,7 @@ NUMBER = st.sampled_from(["0", "1", "5.5", "1e9", "1e300", "-3", "x", "", "nan"]
 
 
 def read_or_refusal(read):
-    """What is read, or the words of its refusal."""
+    """Return what is read, or the message of the error."""
     try:
         return read()
     except AvfError as error:

@@ -151,8 +151,8 @@ def build(folder: Path) -> dict[str, Path]:
     images, click = flash_and_click()
     at = {name: folder / f"{name}.mp4" for name in ("empty", "cut_off", "half", "mute", "no_face")}
     at["empty"].write_bytes(b"")
-    whole = write(folder / "plain.mp4", pictures(), audio=sound).read_bytes()
-    at["cut_off"].write_bytes(whole[: len(whole) // 2])
+    plain = write(folder / "plain.mp4", pictures(), audio=sound).read_bytes()
+    at["cut_off"].write_bytes(plain[: len(plain) // 2])
     index_first = write(at["half"], pictures(), audio=sound, options=ahead).read_bytes()
     at["half"].write_bytes(index_first[: len(index_first) // 2])
     write(at["mute"], pictures())
@@ -176,7 +176,7 @@ def build(folder: Path) -> dict[str, Path]:
     )
     at["one_frame"] = write(folder / "one_frame.mp4", pictures(1))
     at["wrong_name"] = folder / "wrong_name.avi"
-    at["wrong_name"].write_bytes(whole)
+    at["wrong_name"].write_bytes(plain)
     at["not_media"] = folder / "not_media.mp4"
     at["not_media"].write_text("valence,arousal\n0.1,0.2\n" * 50)
     at["sound_only"] = folder / "sound_only.mp4"
@@ -185,6 +185,6 @@ def build(folder: Path) -> dict[str, Path]:
         _mux_sound(file, stream, 0.0, tone(1))
         file.mux(stream.encode())
     at["name"] = folder / 'it\'s a "clip" $(x).mp4'
-    at["name"].write_bytes(whole)
+    at["name"].write_bytes(plain)
     at["missing"] = folder / "missing.mp4"
     return at

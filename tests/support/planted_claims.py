@@ -31,15 +31,16 @@ NO_AREAS = pd.DataFrame(columns=AREAS)
 def planted(folder: Path):
     """Part, study and layout; `late` predicts what `ca` does, the other errors are those above."""
     layout = Layout(folder)
-    study = write_results(layout, Plan(errors=ERRORS, seeds=(0, 1))).model_dump()
-    study["fusions"]["once"] = {"is": "rjca", "recursions": 1}
-    study["fusions"]["thrice"] = {"is": "rjca", "recursions": 3}
-    study["statistics"]["draws"] = 2048
+    study = write_results(layout, Plan(errors=ERRORS, seeds=(0, 1)))
+    study.fusions["once"] = {"is": "rjca", "recursions": 1}
+    study.fusions["thrice"] = {"is": "rjca", "recursions": 3}
+    statistics = study.statistics.model_copy(update={"draws": 2048})
+    study = study.model_copy(update={"statistics": statistics})
     for seed in (0, 1):
         ours, other = (layout.run("demo", name, seed) for name in ("ca", "late"))
         same = pd.read_parquet(ours / "traces.parquet")
         rewrite_traces(other / "traces.parquet", lambda _, same=same: same)
-    score_corpus("demo", study, layout)
+    score_corpus("demo", study.score_settings("demo"), layout)
     return read_part("demo", study, layout), study, layout
 
 

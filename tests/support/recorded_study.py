@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from avfusion.config.study import CorpusSettings, FeatureSettings, StatisticsSettings, Study
+from avfusion.config.jobs import RunSettings
+from avfusion.config.sections import CorpusEntry, FeatureSettings, StatisticsSettings
+from avfusion.config.study import Study
 from avfusion.evaluation.score import score_corpus
 from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
@@ -16,7 +18,7 @@ def write_study(layout: Layout, **given) -> Study:
     plan = write_inputs(layout, Plan(duration_s=12.0))
     study = Study(
         **{
-            "corpora": {plan.corpus: CorpusSettings(root="data/toy")},
+            "corpora": {plan.corpus: CorpusEntry(root="data/toy")},
             "fusions": {"concat": {}, "audio": {}},
             "seeds": [0, 1],
             "features": FeatureSettings(audio=["ear"], video=["eye"]),
@@ -33,20 +35,20 @@ def train_study(layout: Layout, study: Study) -> None:
     for fusion in study.fusions:
         for seed in study.seeds:
             train_run(study.run_settings("toy", fusion, seed), layout)
-    score_corpus("toy", study.model_dump(), layout)
+    score_corpus("toy", study.score_settings("toy"), layout)
 
 
-def features_table(layout: Layout, own: dict) -> pd.DataFrame:
+def features_table(layout: Layout, settings: RunSettings) -> pd.DataFrame:
     """`video, time_s, audio_0, …, video_0, …` of every video of a run's corpus."""
     parts = []
     stores = {
         modality: [
-            FeatureStore.open(layout.features(own["corpus"], name) / "index.parquet")
+            FeatureStore.open(layout.features(settings.corpus, name) / "index.parquet")
             for name in names
         ]
-        for modality, names in own["features"].items()
+        for modality, names in settings.features.by_modality.items()
     }
-    for video in pd.read_parquet(layout.manifest(own["corpus"]))["video"]:
+    for video in pd.read_parquet(layout.manifest(settings.corpus))["video"]:
         part = {"video": video, "time_s": stores["audio"][0].load(video).times_s}
         for modality, encoders in stores.items():
             rows = np.concatenate([store.load(video).rows for store in encoders], axis=1)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.config.study import CorpusSettings, FeatureSettings, StatisticsSettings, Study
+from avfusion.config.sections import CorpusEntry, FeatureSettings, StatisticsSettings
+from avfusion.config.study import Study
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.report.tables.gates import write_gates as write_gate_table
-from avfusion.report.tables.robustness import write_robustness
+from avfusion.report.tables.write import write_tables
 from avfusion.robustness.attention import write_attention
 from avfusion.robustness.gate_weights import write_gates
 from avfusion.robustness.stage import robust_corpus
@@ -33,7 +33,7 @@ def make(layout: Layout, fusions: list[str] | None = None, **given: Any) -> Stud
     write_table(pd.DataFrame(spans, columns=columns), layout.truth(plan.corpus))
     chosen = {name: FUSIONS[name] | {"train": {"epochs": 3}} for name in fusions or FUSIONS}
     settings = {
-        "corpora": {plan.corpus: CorpusSettings(root="data/toy")}, "fusions": chosen,
+        "corpora": {plan.corpus: CorpusEntry(root="data/toy")}, "fusions": chosen,
         "features": FeatureSettings(audio=["ear"], video=["eye"]), "seeds": [0, 1],
         "robustness": LEVELS, "protocols": ["pooled"],
         "statistics": StatisticsSettings(draws=300),
@@ -51,8 +51,7 @@ def corrupt(study: Study, layout: Layout) -> pd.DataFrame:
         robust_corpus(corpus, study.robust_settings(), layout)
         write_gates(corpus, study.robust_settings(), layout)
         write_attention(corpus, study.robust_settings(), layout)
-    write_robustness(study.model_dump(), layout)
-    write_gate_table(study.model_dump(), layout)
+    write_tables(study, layout, ["robustness", "areas", "losses", "gates"])
     return pd.read_csv(layout.tables / "robustness.csv")
 
 

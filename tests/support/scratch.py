@@ -29,7 +29,7 @@ class Copy:
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
         shutil.copy2(ROOT / "Snakefile", folder)
         shutil.copy2(ROOT / "slurm", folder, follow_symlinks=False)
-        shutil.copy2(ROOT / "tests/support/config_tiny.yaml", folder / "tiny.yaml")
+        shutil.copy2(ROOT / ".test/config/config.yaml", folder / "tiny.yaml")
 
     def snakemake(self, *words: str, good: bool = True) -> str:
         """Run `snakemake WORDS`; fails the test if it does not end as expected."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from avfusion.config.jobs import EncoderSettings
+from avfusion.config.sections import ClipSettings, SignalSettings
 from avfusion.encoders import fitting
 from avfusion.registry import encoders
 from avfusion.training import distributed
@@ -20,7 +22,11 @@ from avfusion.training.loop import deterministic, fit
 SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64), "face_tuned": (112, 112, 3)}
 OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {"lr": 1e-4}}
 MIDDLE = {"face_cnn": 0, "mel_cnn": 0, "face_tuned": 128}
-OWN = {"media": {"mel_bands": 64}}
+
+
+def settings_of(name: str) -> EncoderSettings:
+    parts = {"windows": ClipSettings(), "media": SignalSettings(mel_bands=64), "code": ""}
+    return EncoderSettings(encoder=name, class_=name, **parts)
 
 
 def examples(name: str, count: int, seed: int) -> fitting.Examples:
@@ -49,12 +55,12 @@ def small_fit(
     encoder = encoders.get(name)(epochs=epochs, batch=batch, **OPTIONS[name])
     train, validation = examples(name, 77, seed=1), examples(name, 40, seed=2)
     with deterministic(0):
-        net = encoder.new_net(OWN)
+        net = encoder.new_net(settings_of(name))
         encoder.prepare(net, train.inputs)
         net = distributed.of_whole_batches(doubled(net) if double else net)
 
     def validate(model: torch.nn.Module) -> dict[str, float]:
-        found = fitting._validate(model, validation, ("valence", "arousal"))
+        found = fitting.validate(model, validation, ("valence", "arousal"))
         history = (folder / "epochs.csv").read_text().splitlines()[1:]
         if stop and len(history) == stop:
             os._exit(9)  # as a kill would end it, in the next epoch
@@ -69,8 +75,8 @@ def small_fit(
     }
     fit(
         net,
-        batches=encoder._batches(train),
-        loss=fitting._loss,
+        batches=encoder.batches(train),
+        loss=fitting.batch_loss,
         validate=validate,
         folder=folder,
         settings={},

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.config.study import CorpusSettings, FeatureSettings, Study
+from avfusion.config.jobs import RunSettings
+from avfusion.config.sections import CorpusEntry, FeatureSettings
+from avfusion.config.study import Study
 from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
@@ -55,7 +57,8 @@ def write_inputs(layout: Layout, plan: Plan | None = None) -> Plan:
     write_table(table, layout.manifest(plan.corpus))
     write_gold(layout, plan, curves)
     card = {"name": plan.corpus, "delay_s": plan.delay_s, "rating_hz": plan.rating_hz}
-    card |= plan.rating.stated() | {"data_hash": "0" * 64}
+    card |= {"targets": list(plan.rating.names), "range": [plan.rating.low, plan.rating.high]}
+    card |= {"data_hash": "0" * 64}
     layout.card(plan.corpus).write_text(json.dumps(card))
     for encoder, width in plan.widths.items():
         mixing = rng.normal(0, 1, (2, width)) * np.array(CARRIES[encoder])[:, None]
@@ -64,10 +67,10 @@ def write_inputs(layout: Layout, plan: Plan | None = None) -> Plan:
     return plan
 
 
-def run_settings(plan: Plan, fusion: str, seed: int = 0, **train: Any) -> dict[str, Any]:
+def run_settings(plan: Plan, fusion: str, seed: int = 0, **train: Any) -> RunSettings:
     """The settings of one run over a plan's corpus, as the config would give them."""
     study = Study(
-        corpora={plan.corpus: CorpusSettings(root=f"data/{plan.corpus}")},
+        corpora={plan.corpus: CorpusEntry(root=f"data/{plan.corpus}")},
         fusions={fusion: {"train": train}},
         features=FeatureSettings(audio=["ear"], video=["eye"]),
     )

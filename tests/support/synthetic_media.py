@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from avfusion.config.jobs import EncoderSettings
+from avfusion.config.sections import ClipSettings, SignalSettings
 from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord, write_record
 from avfusion.media.transcript import Transcript
@@ -18,13 +20,14 @@ from avfusion.media.transcript import Transcript
 RATE_HZ, BANDS, HOP_S = 12.5, 64, 0.01
 DELAY_S = {"valence": 0.8, "arousal": 0.4}
 WINDOWS = {"clip_s": 0.64, "hop_s": 0.16, "clips": 16}
-MEDIA = {"mel_bands": BANDS}
 
 
-def settings(encoder: str, root: Path | None = None, **options: object) -> dict:
-    """What Study.encoder_settings gives for one encoder; root for encoders of text."""
-    own = {"encoder": encoder, "options": options, "windows": WINDOWS, "media": MEDIA}
-    return own | ({"root": str(root)} if root else {})
+def settings(encoder: str, root: Path | None = None, **options: object) -> EncoderSettings:
+    """Settings of one encoder as a study makes them; `root` is for encoders of text."""
+    windows = ClipSettings(clip_s=WINDOWS["clip_s"], hop_s=WINDOWS["hop_s"])
+    media = SignalSettings(mel_bands=BANDS)
+    rest = {"windows": windows, "media": media, "root": root, "code": "0" * 16}
+    return EncoderSettings(encoder=encoder, class_=encoder, options=options, **rest)
 
 
 def make_words(felt: np.ndarray, rng: np.random.Generator) -> list[tuple[str, float, float]]:
@@ -32,8 +35,8 @@ def make_words(felt: np.ndarray, rng: np.random.Generator) -> list[tuple[str, fl
     times_s = np.arange(0, len(felt) / RATE_HZ - 0.5, 0.5)
     signs = np.interp(times_s, np.arange(len(felt)) / RATE_HZ, felt[:, 0]) > 0
     kinds = rng.integers(3, size=len(times_s))
-    said = zip(times_s, signs, kinds, strict=True)
-    return [(f"{'good' if s else 'bad'}{k}", t, t + 0.4) for t, s, k in said]
+    words = zip(times_s, signs, kinds, strict=True)
+    return [(f"{'good' if s else 'bad'}{k}", t, t + 0.4) for t, s, k in words]
 
 
 def transcript(words: list[tuple[str, float, float]], seconds: float) -> Transcript:

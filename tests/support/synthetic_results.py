@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from avfusion.config.study import CorpusSettings, Study
+from avfusion.config.jobs import RunRecord
+from avfusion.config.sections import CorpusEntry, FeatureSettings, TrainSettings, WindowSettings
+from avfusion.config.study import Study
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import digest, read_stamped, write_sealed, write_stamped
 from avfusion.layout import Layout
@@ -51,7 +53,7 @@ def write_results(layout: Layout, plan: Plan | None = None) -> Study:
     stimuli = {(video, d): _wave(rng) for video, _ in plan.names() for d in DIMENSIONS}
     _write_corpus(layout, plan, stimuli, rng)
     study = Study(
-        corpora={plan.corpus: CorpusSettings(root=f"data/{plan.corpus}")},
+        corpora={plan.corpus: CorpusEntry(root=f"data/{plan.corpus}")},
         fusions={name: {} for name in plan.errors},
         seeds=list(plan.seeds),
     )
@@ -78,18 +80,24 @@ def traces(plan: Plan, stimuli, mistakes, rng: np.random.Generator) -> pd.DataFr
 
 
 def write_run(layout: Layout, plan: Plan, run: tuple[str, int], table: pd.DataFrame) -> None:
-    """One run's folder: traces.parquet, and of settings.json what later stages look at."""
+    """One run's folder: traces.parquet and settings.json."""
     folder = layout.run(plan.corpus, *run)
-    settings = {
-        "corpus": plan.corpus,
-        "fusion": run[0],
-        "class": run[0],
-        "options": {},
-        "seed": run[1],
-        "data_hash": data_hash(plan),
-    }
-    write_sealed(folder / "settings.json", settings | {"run": digest(settings)})
-    write_stamped(table, folder / "traces.parquet", {"run": digest(settings)})
+    record = RunRecord(
+        corpus=plan.corpus,
+        fusion=run[0],
+        class_=run[0],
+        seed=run[1],
+        features=FeatureSettings(),
+        windows=WindowSettings(),
+        train=TrainSettings(),
+        code="",
+        inputs={},
+        data_hash=data_hash(plan),
+        parameters=0,
+        run=digest([*run]),
+    )
+    write_sealed(folder / "settings.json", record.document())
+    write_stamped(table, folder / "traces.parquet", {"run": record.run})
 
 
 def rewrite_traces(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

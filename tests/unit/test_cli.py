@@ -1,27 +1,33 @@
 """`avf` refuses in one plain line, with exit code 1 and no traceback."""
 
+import json
+import logging
+import subprocess
+import sys
+
 import pytest
 
 from avfusion import cli
+from avfusion.commands import options
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train", "demo", "jca", "--settings", "{"], "--settings: not JSON"),
-        (["train", "demo", "jca", "--settings", "no.json"], "neither JSON nor a file"),
+        (["train", "demo", "jca", "--settings", "LICENSE"], "--settings LICENSE: not JSON"),
+        (["train", "demo", "jca", "--settings", "no.json"], "--settings no.json: no such file"),
+        (["train", "demo", "jca", "--settings", "src"], "--settings src: no such file"),
         (["train", "demo", "jca", "--config", "no.yaml"], "no.yaml: no such file"),
         (["media", "demo", "--shard", "2"], "--shard '2': expected i/n, such as 0/2"),
         (["media", "demo", "--shard", "2/2"], "i must lie in 0"),
         (["verify", "dmeo"], "lists no corpus 'dmeo', only: demo"),
         (["media", "dmeo"], "lists no corpus 'dmeo', only: demo. Did you mean 'demo'?"),
-        (["media", "dmeo", "--settings", "{}"], "lists no corpus 'dmeo', only: demo"),
         (["train", "dmeo", "jca"], "lists no corpus 'dmeo', only: demo"),
         (["train", "demo", "jac"], "lists no fusion 'jac', only: "),
         (["choose", "demo", "jac"], "lists no fusion 'jac', only: "),
         (["robust", "dmeo"], "lists no corpus 'dmeo', only: demo"),
         (["submit", "demo", "jac"], "lists no fusion 'jac', only: "),
-        (["robust", "demo", "--results", "nowhere"], "no such file. Run `avf verify demo`"),
+        (["robust", "demo", "--results", "nowhere"], "manifest.parquet. Run: avf verify demo"),
         (["index", "nowhere"], "no complete set of shards"),
     ],
 )
@@ -34,13 +40,52 @@ def test_a_wrong_word_is_answered_in_one_line(words, said, capsys, monkeypatch, 
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({}, "schema version None, but this avfusion reads 2. Run: snakemake all"),
+        ([], "schema version None"),
+        ({"schema_version": 1}, "schema version 1, but"),
+        ({"schema_version": 2, "root": "x"}, "media: Field required"),
+        ({"schema_version": 2, "root": "x", "media": {"fps": 3}}, "media.fps: Extra inputs"),
+    ],
+)
+def test_settings_of_another_version_or_kind_are_refused(document, said, tmp_path, capsys):
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(document))
+    words = ["media", "demo", "--results", str(tmp_path), "--settings", str(file)]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err.startswith(f"avf media: --settings {file}: ")
+    assert cli.main(words) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_settings_are_read_from_a_pipe(tmp_path):
+    """As in the commands that `avf trace` prints."""
+    line = f"{sys.executable} -m avfusion.cli train demo ca --results {tmp_path} --settings"
+    done = subprocess.run(
+        ["bash", "-c", f"{line} /dev/stdin <<< '{{\"schema_version\": 1}}'"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "--settings /dev/stdin: schema version 1" in done.stderr
+
+
+def test_code_from_outside_the_package_is_logged(caplog):
+    caplog.set_level(logging.INFO)
+    options.log_outside({"fusion mine": "lab.fusions:Wide 1.2"})
+    expected = "Uses code from outside avfusion: fusion mine = lab.fusions:Wide 1.2"
+    assert caplog.messages == [expected]
+
+
 def test_ctrl_c_says_that_the_same_command_goes_on(capsys, monkeypatch):
     def stop(args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("avfusion.commands.schema.run", stop)
     assert cli.main(["schema"]) == 130
-    assert "the same command goes on from here" in capsys.readouterr().err
+    assert "run it again to continue" in capsys.readouterr().err
 
 
 def test_every_command_explains_itself(capsys):

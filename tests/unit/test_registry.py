@@ -53,6 +53,7 @@ def test_an_entry_may_lie_in_a_package_and_inherit_its_constructor():
 def lab(tmp_path, monkeypatch):
     """A module of somebody else's, in the working folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # importing the module adds its folder
     (tmp_path / "lab_fusions.py").write_text(LAB)
     yield tmp_path
     sys.modules.pop("lab_fusions", None)
@@ -98,9 +99,9 @@ def test_code_outside_the_package_is_part_of_the_fingerprint(lab):
 
     path = lab / "lab_fusions.py"
     before = now()
-    path.write_text(LAB.replace("** 2", "** 4"))
+    path.write_text(LAB.replace("** 2", "** 22"))
     assert now() == before, "the loss is not part of the fusion"
-    path.write_text(LAB.replace("width: int = 3", "width: int = 4"))
+    path.write_text(LAB.replace("width: int = 3", "width: int = 44"))
     assert now() != before
     used = fingerprint.used("lab_fusions:Wide")
     assert ("avfusion.fusion.concat", "Concatenation") in used
@@ -138,7 +139,9 @@ def test_code_has_another_name_when_it_does_something_else(package):
     def both():
         _forget()
         return [
-            fingerprint.fingerprint(fusions.code(n), "avfusion.runs.train:train_run")
+            fingerprint.fingerprint(
+                fusions.code(n), losses.code("pooled"), "avfusion.runs.train:train_run"
+            )
             for n in ("jca", "concat")
         ]
 

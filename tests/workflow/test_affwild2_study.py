@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def study(finished):
-    """The study of tests/corpus_studies.py: two fusions, the organisers' faces."""
+    """The study of tests/support/corpus_studies.py: two fusions, the organisers' faces."""
     return finished("affwild2")
 
 

@@ -10,8 +10,6 @@ import yaml
 
 from support.dvc_project import Project
 
-GRID = "  concat: {grid: {train.lr: [0.001, 0.003]}}\n"
-ROBUST = "robustness: {audio_missing: [0.5], video_blur_px: [9]}\n"
 STAGES = ("corpus", "features", "train", "report")
 
 
@@ -31,10 +29,10 @@ def test_stages_name_what_they_read_and_leave(project):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(finished, tmp_path_factory):
     """A small study with a grid and corrupted input after `dvc repro`, pushed to another folder."""
     folder = tmp_path_factory.mktemp("dvc")
-    here = Project.new(folder / "mine", GRID, ROBUST)
+    here = Project.new(folder / "mine", finished("tiny"))
     here.run("dvc", "remote", "add", "-q", "-d", "store", str(folder / "store"))
     here.run("dvc", "repro")
     here.commit("results")

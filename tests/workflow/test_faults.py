@@ -13,7 +13,7 @@ from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError, DamagedError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io import atomic
-from avfusion.io.atomic import alone
+from avfusion.io.atomic import locked
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
 from avfusion.runs.files import features_now, read_settings
@@ -172,7 +172,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(layout, run, capsys):
     words = ["train", "toy", "concat", "--results", str(layout.results), "--settings"]
     words.append(json.dumps(run_settings(SHORT, "concat", 0, epochs=3)))
     before = (run / "traces.parquet").read_bytes()
-    with alone(run):
+    with locked(run):
         assert main(words) == 1
     assert "another process is writing it" in capsys.readouterr().err
     assert (run / "traces.parquet").read_bytes() == before
@@ -192,7 +192,7 @@ def test_a_disk_that_takes_nothing_is_told_and_leaves_what_was(
     with monkeypatch.context() as patch:
         patch.setattr(atomic.os, "fsync", refuse)
         assert main(words) == 1
-    assert f"{os.strerror(code)}. Nothing half-written is left" in capsys.readouterr().err
+    assert f"{os.strerror(code)}. No partly written file is left" in capsys.readouterr().err
     assert (run / "best.safetensors").read_bytes() == before
     assert not list(run.glob(".*half*"))
     assert main(words) == 0

@@ -73,7 +73,7 @@ def test_folds_are_pooled_over_different_utterances(study):
 
 
 def test_whoever_reads_the_folds_is_warned_that_speakers_are_shared(study):
-    assert "all 10 speakers are in all parts" in study.said
+    assert "all 10 speakers are in every partition" in study.said
     text = (layout(study).tables / "folds.md").read_text()
     assert "Warning: iemocap_arrays tests 10 of 10 speakers" in text
 

@@ -24,7 +24,7 @@ from support.leaks import Private, leaks, of_store, private
 pytestmark = pytest.mark.slow
 OURS = ("media", "features")
 """What is made of faces and voices and may be read as such; it stays on the machine."""
-LOCAL = ("logs", "benchmarks", "manifest", "encoders", "mlflow.lock")
+LOCAL = ("logs", "settings", "benchmarks", "manifest", "encoders", "mlflow.lock")
 """Not handed around either, and may name folders; of people it holds nothing all the same."""
 
 

@@ -11,10 +11,14 @@ ALL = ("--cores", "2", "--quiet", "host", "rules", "reason", "--", "all")
 
 
 @pytest.mark.slow
-def test_a_study_without_its_server_is_whole_says_what_is_pending_and_is_recorded_next(tmp_path):
-    here, port = Project.new(tmp_path / "study"), free_port()
+def test_a_study_without_its_server_is_whole_says_what_is_pending_and_is_recorded_next(
+    finished, tmp_path
+):
+    here, port = Project.new(tmp_path / "study", finished("tiny")), free_port()
     here.env["MLFLOW_TRACKING_URI"] = address = f"http://127.0.0.1:{port}"
     stamp = here.folder / "results/mlflow.demo.json"
+    for path in (here.folder / "results").glob("mlflow*"):
+        path.unlink()
 
     printed = here.run("snakemake", *ALL)  # fails the test if the study fails
     assert "not recorded in" in printed

@@ -1,69 +1,92 @@
-"""The study, read once: all that the other rule files know of the config comes through here."""
+"""The study, read once. The other rule files take everything they know of the config from here."""
 
+import functools
 import gc
+import hashlib
 import json
+import os
 import re
 import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_common.logging import get_logger
 
-from avfusion.io import clock
 from avfusion import registry
-from avfusion.errors import AvfError
-from avfusion.layout import Layout
 from avfusion.config.availability import absences
 from avfusion.config.availability import not_here
+from avfusion.config.grid import at_point
 from avfusion.config.load import load
-from avfusion.io.shards import shard_path
+from avfusion.errors import AvfError
 from avfusion.fingerprint import fingerprint
+from avfusion.io import clock
+from avfusion.io.atomic import write_text
 from avfusion.io.yaml import read_mapping
+from avfusion.layout import Layout
 
-# A graph is many objects that all stay: to look for garbage among them takes a third of the plan.
+# A large graph is many objects that all stay; searching them for garbage takes a third of the plan.
 gc.set_threshold(200_000, 20, 100)
 
 try:
+    # Snakemake accepts a YAML key that is given twice. It documents no way to ask for the names of
+    # the config files; `configfiles` is the attribute from which its own report lists them.
     for path in workflow.configfiles:
-        read_mapping(Path(path))  # Snakemake itself lets a key stand twice
+        read_mapping(Path(path))
     study = load(config)
 except AvfError as error:
     raise WorkflowError(str(error)) from None
 
-# `avf` stands beside the Python that runs Snakemake, whether or not a shell has activated it.
-# A prefix replaces Snakemake's own, whose pipefail keeps `| tee` from hiding a failed job.
-here = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f'set -euo pipefail; export PATH={here}:"$PATH"; ')
+# `avf` is next to the Python that runs Snakemake, even if no shell has activated the environment.
+# This prefix replaces Snakemake's own, whose pipefail keeps `| tee` from hiding a failed job.
+bin_folder = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f'set -euo pipefail; export PATH={bin_folder}:"$PATH"; ')
 
+logger = get_logger()
 lay = Layout(Path(study.results))
 LOGS = lay.results / "logs"
-TIMES = lay.results / "benchmarks"
+
+
+pathvars:
+    results=study.results,
+    logs=f"{study.results}/logs",
+    benchmarks=f"{study.results}/benchmarks",
+
+
 KIND = {name: study.corpus_class(name) for name in study.corpora}
 MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
-FITTED = [name for name in study.encoder_names() if registry.encoders.constant(name, "fitted")]
+ENCODERS = study.features.encoders
+FITTED = [
+    name for name in ENCODERS if registry.encoders.constant(study.encoder_class(name), "fitted")
+]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
-ABSENT = not_here(study.model_dump(), lay)
+ABSENT = not_here(study, lay)
 NEEDED = [name for name in ABSENT if not study.corpora[name].if_present]
 HERE = [name for name in study.corpora if name not in ABSENT]
+CLASSES = [name for name in HERE if study.task(name) == "classes"]
+RATINGS = [name for name in HERE if name not in CLASSES]
 
 if NEEDED:
-    found = absences(NEEDED, study.model_dump(), lay)
-    said = "\n".join(f"{gone.title}: {gone.why}." for gone in found)
+    reasons = [f"{absence.title}: {absence.why}." for absence in absences(NEEDED, study, lay)]
     raise WorkflowError(
-        f"{said}\nUnpack it there, set its `root` to where it lies, or write `if_present: true` "
-        f"into its entry under corpora: it is then left out for as long as it is not here."
+        "\n".join(reasons) + "\nUnpack the corpus there, set its `root` to the folder that holds "
+        "it, or write `if_present: true` into its entry under corpora: the study then leaves it "
+        "out while it is missing."
     )
-if workflow.is_main_process:
-    for gone in absences(ABSENT, study.model_dump(), lay):
-        logger.warning(f"{gone.title}: not run, {gone.why}. The study goes on without it.")
 if not HERE:
-    raise WorkflowError("None of the study's corpora is here.")
+    raise WorkflowError("None of the study's corpora is present.")
+
+# A job on another machine reads this file again. It inherits the variable and repeats no warning.
+if os.environ.setdefault("AVF_PLANNED_BY", str(os.getpid())) == str(os.getpid()):
+    for absence in absences(ABSENT, study, lay):
+        logger.warning(f"{absence.title}: not run, {absence.why}. The study goes on without it.")
+    for use, origin in study.outside().items():
+        logger.warning(f"Code that is not part of avfusion: {use} = {origin}.")
 
 
 wildcard_constraints:
     corpus="|".join(study.corpora),
-    encoder="|".join(study.encoder_names()),
+    encoder="|".join(ENCODERS),
     fusion="|".join(study.fusions),
     point=r"[^/]+",
     root="|".join(re.escape(ROOTS[name]) for name in MADE) or "(?!)",
@@ -74,158 +97,148 @@ wildcard_constraints:
     n=r"\d+",
 
 
-def as_json(settings):
-    """Settings as one line of JSON: what a job depends on besides its input files."""
-    return json.dumps(settings, sort_keys=True)
+SETTINGS = {
+    "verify": study.corpus_settings,
+    "media": study.media_settings,
+    "encode": lambda corpus, encoder: study.encoder_settings(encoder, corpus),
+    "corrupt": study.signal_settings,
+    "delay": study.delay_settings,
+    "train": lambda corpus, fusion, seed: study.run_settings(corpus, fusion, int(seed)),
+    "grid": lambda corpus, fusion, point, seed: at_point(
+        study.run_settings(corpus, fusion, int(seed)), point
+    ),
+    "choose": study.grid_settings,
+    "score": study.score_settings,
+    "robust": study.robust_settings,
+    "report": lambda: study,
+    "record": study.record_settings,
+}
+"""Stage -> the function that returns the settings of one of its jobs, from names of the job."""
+
+
+@functools.cache
+def settings_file(stage, *names):
+    """Write the settings of a job below results/settings, and return the path for `--settings`.
+
+    The name holds a digest of the content. So the path, which is one of the job's params, changes
+    with the settings, and Snakemake runs the job again. A dry run writes the file too; a file that
+    no job reads does no harm.
+    """
+    document = SETTINGS[stage](*names).model_dump(mode="json")
+    # The points of a grid are in the order of the config, so a grid to choose from is not sorted.
+    text = json.dumps(document, indent=2, sort_keys=stage != "choose") + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    path = lay.results / "settings" / stage / f"{'.'.join(names) or 'study'}.{digest}.json"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+    return str(path)
+
+
+def settings_of(stage, *wildcard_names):
+    """Return a function for `params` that writes a job's settings and returns their path."""
+
+    def path(wildcards):
+        return settings_file(stage, *(getattr(wildcards, name) for name in wildcard_names))
+
+    return path
 
 
 def results_folder(wildcards):
-    """Folder that every command writes below."""
-    return str(lay.results)
-
-
-def corpus_settings(wildcards):
-    """Constructor arguments of a corpus."""
-    return as_json(study.corpus_settings(wildcards.corpus))
-
-
-def made_settings(wildcards):
-    """As `corpus_settings`, for the corpus that is made at `root`."""
-    return as_json(study.corpus_settings(made_name(wildcards)))
+    """Return the folder that every command writes below."""
+    return study.results
 
 
 def made_name(wildcards):
-    """Name of the corpus that is made at `root`."""
+    """Return the name of the corpus that is generated at `root`."""
     return next(name for name in MADE if ROOTS[name] == wildcards.root)
 
 
-def media_settings(wildcards):
-    """Media settings, and where the videos are."""
-    own = {"root": study.corpora[wildcards.corpus].root, **study.media.model_dump()}
-    return as_json(own)
+def made_settings(wildcards):
+    """Return the path of the settings of the corpus that is generated at `root`."""
+    return settings_file("verify", made_name(wildcards))
 
 
-def encoder_settings(wildcards):
-    """What fitting or applying one encoder depends on."""
-    return as_json(study.encoder_settings(wildcards.encoder, wildcards.corpus))
+def made_code(wildcards):
+    """Return the fingerprint of the code that generates a corpus."""
+    return fingerprint(registry.corpora.code(KIND[made_name(wildcards)]))
 
 
-def run_settings(wildcards):
-    """What one training run depends on."""
-    return as_json(study.run_settings(wildcards.corpus, wildcards.fusion, int(wildcards.seed)))
-
-
-def score_settings(wildcards):
-    """What scoring depends on."""
-    return as_json(study.score_settings(wildcards.corpus))
-
-
-def report_settings(wildcards):
-    """The whole study: the page prints it."""
-    return as_json(study.model_dump())
-
-
-def record_settings(wildcards):
-    """Which runs are shown as current, and which of them as the best."""
-    return as_json(study.record_settings())
-
-
-def failures(corpus):
-    """Attempts to record that found no server: the next study tries again after each new one."""
-    path = lay.results / f"mlflow.{corpus}.failures"
-    return path.read_text().strip() if path.is_file() else ""
-
-
-def not_recorded(corpus):
-    """Whether the last attempt to record the corpus found no server."""
-    path = lay.results / f"mlflow.{corpus}.json"
-    return path.is_file() and not json.loads(path.read_text()).get("recorded")
+def corpus_code(wildcards):
+    """Return the fingerprint of the code that reads and checks a corpus."""
+    kind = registry.corpora.code(KIND[wildcards.corpus])
+    return fingerprint(kind, "avfusion.corpora.verify:verify")
 
 
 def corpus_tree(wildcards):
-    """What must lie at the corpus' root before it is verified; made if avf can make it."""
-    name, root = wildcards.corpus, ROOTS[wildcards.corpus]
+    """Return what must be at the root of a corpus before it is verified, if avf can make it."""
+    name = wildcards.corpus
     if name in MADE:
-        return f"{root}/corpus.json"
+        return f"{ROOTS[name]}/corpus.json"
     if name in ABSENT:
         raise WorkflowError(f"{name}: {ABSENT[name]}.")
     return []
 
 
-def made_code(wildcards):
-    """The generator's code."""
-    return fingerprint(registry.corpora.module(KIND[made_name(wildcards)]))
-
-
-def corpus_code(wildcards):
-    """The code that reads and checks a corpus."""
-    return fingerprint(registry.corpora.module(KIND[wildcards.corpus]), "avfusion.corpora.verify")
-
-
 def encoder_weights(wildcards):
-    """Weights of an encoder that is fitted on the corpus, or files named by its options.
+    """Return the weights of an encoder that is fitted, or the files that its options name.
 
-    Others bring theirs along. Where a named file is absent, the job itself says what to do.
+    Other encoders bring their weights. If a named file is missing, the job itself says what to do.
     """
-    if wildcards.encoder not in FITTED:
-        own = study.encoders.get(wildcards.encoder, {})
-        files = [own.get(key) for key in ("path", "vocabulary")]
-        return [file for file in files if file and Path(file).is_file()]
-    return lay.encoder(wildcards.corpus, wildcards.encoder) / "best.safetensors"
+    name = wildcards.encoder
+    if name in FITTED:
+        return f"<results>/encoders/{wildcards.corpus}/{name}/best.safetensors"
+    options = study.encoder_options(name)
+    files = [options.get(key) for key in ("path", "vocabulary")]
+    return [file for file in files if file and Path(file).is_file()]
 
 
-def shards(folder, corpus):
-    """Shard tables below a media or feature folder."""
-    count = study.corpora[corpus].shards
-    return [shard_path(folder, (i, count)) for i in range(count)]
+def shards(pattern, **names):
+    """Return the shard tables of a corpus, of a path with {i} and {n}."""
+    count = study.corpora[names["corpus"]].shards
+    return expand(pattern, i=range(count), n=count, **names)
 
 
 def feature_indexes(corpus, fusion=None):
-    """Index of every encoder in use, or of those that one fusion reads."""
-    own = study.run_features(fusion).values() if fusion else [study.encoder_names()]
-    return [lay.features(corpus, name) / "index.parquet" for names in own for name in names]
+    """Return the index of every encoder in use, or of those that one fusion reads."""
+    features = study.run_features(fusion) if fusion else study.features
+    pattern = "<results>/features/{corpus}/{encoder}/index.parquet"
+    return expand(pattern, corpus=corpus, encoder=features.encoders)
 
 
-CLASSES = [name for name in HERE if study.corpora[name].task == "classes"]
-RATINGS = [name for name in HERE if name not in CLASSES]
+def predictions(corpus):
+    """Return the predictions of every fusion and seed."""
+    name = "classes" if corpus in CLASSES else "traces"
+    pattern = "<results>/runs/{corpus}/{fusion}/seed{seed}/{name}.parquet"
+    return expand(pattern, corpus=corpus, fusion=study.fusions, seed=study.seeds, name=name)
 
 
-def figures_of(corpus):
-    """Kinds of figures that a corpus has, by its task."""
-    if corpus in CLASSES:
-        return ["ccc", "differences", "confusion", "curves"]
-    traces = [f"traces_{number}" for number in (1, 2, 3)]
-    robust = ["robust", "gates"] if study.robustness else []
-    return ["ccc", "differences", "protocols", "curves", *traces, *robust]
-
-
-def predicted(corpus):
-    """The file that holds a run's predictions."""
-    return "classes.parquet" if corpus in CLASSES else "traces.parquet"
-
-
-def traces(corpus):
-    """Predictions of every fusion and seed."""
-    return [
-        lay.run(corpus, fusion, seed) / predicted(corpus)
-        for fusion in study.fusions
-        for seed in study.seeds
-    ]
-
-
-def twin(corpus):
-    """The first instance of the same tree: what it reads, the others share."""
+def first_of_tree(corpus):
+    """Return the first entry with the same root; the others share what is read for it."""
     return next(name for name in [*HERE, corpus] if ROOTS[name] == ROOTS[corpus])
 
 
-def twin_media(wildcards):
-    """Media of an earlier instance, so that no video is read twice at the same time."""
-    first = twin(wildcards.corpus)
-    return [] if first == wildcards.corpus else ancient(lay.media(first) / "index.parquet")
+def earlier_media(wildcards):
+    """Return the media of an earlier entry of the tree, so that no video is read twice at once."""
+    first = first_of_tree(wildcards.corpus)
+    index = f"<results>/media/{first}/index.parquet"
+    return [] if first == wildcards.corpus else ancient(index)
 
 
-def twin_features(wildcards):
-    """As `twin_media`, for an encoder that does not depend on the corpus."""
-    first = twin(wildcards.corpus)
-    alone = first == wildcards.corpus or wildcards.encoder in FITTED
-    return [] if alone else ancient(lay.features(first, wildcards.encoder) / "index.parquet")
+def earlier_features(wildcards):
+    """Return the features of an earlier entry, of an encoder that does not depend on the corpus."""
+    first = first_of_tree(wildcards.corpus)
+    index = f"<results>/features/{first}/{wildcards.encoder}/index.parquet"
+    separate = first == wildcards.corpus or wildcards.encoder in FITTED
+    return [] if separate else ancient(index)
+
+
+def failures(corpus):
+    """Return the attempts to record that found no server; each new one makes the job run again."""
+    path = lay.results / f"mlflow.{corpus}.failures"
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def not_recorded(corpus):
+    """Return whether the last attempt to record the corpus found no server."""
+    path = lay.results / f"mlflow.{corpus}.json"
+    return path.is_file() and not json.loads(path.read_text()).get("recorded")

@@ -1,14 +1,14 @@
-"""Corpora: generated where avf can make them, then checked and written down as a manifest."""
+"""Corpora: generated if avf can make them, then checked and described by a manifest."""
 
 
 rule make_corpus:
-    """Generate the corpus whose root this is; every video follows from the seed in its options."""
+    """Generate a corpus; its options determine every video, by a seed among others."""
     output:
         "{root}/corpus.json",
     log:
-        LOGS / "{root}" / "make_corpus.log",
+        "<logs>/{root}/make_corpus.log",
     benchmark:
-        TIMES / "{root}" / "make_corpus.bench.tsv"
+        "<benchmarks>/{root}/make_corpus.bench.tsv"
     threads: 2
     resources:
         mem_mb=2000,
@@ -22,20 +22,20 @@ rule make_corpus:
 
 
 rule verify:
-    """Check the tree against what the corpus promises; write manifest, gold, labels and truth."""
+    """Check the corpus against its documentation; write manifest, gold, labels and truth."""
     input:
         tree=corpus_tree,
     output:
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
-        labels=lay.labels("{corpus}"),
-        truth=lay.truth("{corpus}"),
-        card=lay.card("{corpus}"),
-        checks=lay.checks("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        labels="<results>/manifest/{corpus}/labels.parquet",
+        truth="<results>/manifest/{corpus}/truth.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
+        checks="<results>/manifest/{corpus}/checks.csv",
     log:
-        LOGS / "verify" / "{corpus}.log",
+        "<logs>/verify/{corpus}.log",
     benchmark:
-        TIMES / "verify-{corpus}.bench.tsv"
+        "<benchmarks>/verify-{corpus}.bench.tsv"
     threads: 4
     resources:
         mem_mb=2000,
@@ -43,13 +43,13 @@ rule verify:
     params:
         results=results_folder,
         code=corpus_code,
-        settings=corpus_settings,
+        settings=settings_of("verify", "corpus"),
     shell:
         "avf verify {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule corpus_all:
-    """Every corpus of the study, made and verified."""
+    """Generate and verify every corpus of the study."""
     input:
-        [lay.manifest(name) for name in HERE],
+        expand("<results>/manifest/{corpus}/manifest.parquet", corpus=HERE),

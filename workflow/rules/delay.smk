@@ -1,19 +1,19 @@
-"""Delay: how late the raters answer, asked for by name; no other target runs it."""
+"""Annotation delay; `all` does not run it, `snakemake delays` does."""
 
 
 rule delay:
-    """Search the delay at which features tell the ratings best, on the train partition alone."""
+    """Estimate the annotation delay on the train partition."""
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
-        card=lay.card("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
     output:
-        lay.delays("{corpus}"),
+        "<results>/delays/{corpus}.csv",
     log:
-        LOGS / "delay" / "{corpus}.log",
+        "<logs>/delay/{corpus}.log",
     benchmark:
-        TIMES / "delay-{corpus}.bench.tsv"
+        "<benchmarks>/delay-{corpus}.bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
@@ -22,14 +22,14 @@ rule delay:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.evaluation.delays"),
-        settings=lambda wildcards: as_json(study.delay_settings()),
+        code=fingerprint("avfusion.evaluation.delays:search"),
+        settings=settings_of("delay"),
     shell:
         "avf delay {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule delays:
-    """How late the raters of every corpus answer, each with a line for the config."""
+    """Estimate the annotation delay of every corpus with ratings, as a line for the config."""
     input:
-        [lay.delays(name) for name in RATINGS],
+        expand("<results>/delays/{corpus}.csv", corpus=RATINGS),

@@ -1,20 +1,20 @@
-"""Grids: hyper-parameters chosen on validation, where the study or a fusion has a grid."""
+"""Grids: hyper-parameters chosen on validation, if the study or a fusion has a grid."""
 
 
 rule grid_point:
-    """Train one point of a fusion's grid; it is given no video of the test partition."""
+    """Train one point of a fusion's grid, without any video of the test partition."""
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus, wildcards.fusion),
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
-        card=lay.card("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
     output:
-        epochs=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "epochs.csv",
-        traces=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "traces.parquet",
+        epochs="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
+        traces="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet",
     log:
-        LOGS / "grid" / "{corpus}.{fusion}.{point}.seed{seed}.log",
+        "<logs>/grid/{corpus}.{fusion}.{point}.seed{seed}.log",
     benchmark:
-        TIMES / "grid-{corpus}-{fusion}-{point}-{seed}.bench.tsv"
+        "<benchmarks>/grid-{corpus}-{fusion}-{point}-{seed}.bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
@@ -23,7 +23,7 @@ rule grid_point:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         results=results_folder,
-        settings=point_settings,
+        settings=settings_of("grid", "corpus", "fusion", "point", "seed"),
     shell:
         "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
@@ -32,26 +32,26 @@ rule grid_point:
 use rule grid_point as grid_point_classes with:
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
-        manifest=lay.manifest("{corpus}"),
-        labels=lay.labels("{corpus}"),
-        card=lay.card("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        labels="<results>/manifest/{corpus}/labels.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
     output:
-        epochs=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "epochs.csv",
-        classes=lay.grid_run("{corpus}", "{fusion}", "{point}", "{seed}") / "classes.parquet",
+        epochs="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
+        classes="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/classes.parquet",
     wildcard_constraints:
         corpus="|".join(CLASSES) or "(?!)",
 
 
 rule choose:
-    """Take the best point of a fusion's grid, by validation alone."""
+    """Choose the best point of a fusion's grid on validation."""
     input:
         points=grid_epochs,
     output:
-        lay.chosen("{corpus}", "{fusion}"),
+        "<results>/grids/{corpus}/{fusion}/chosen.json",
     log:
-        LOGS / "grid" / "{corpus}.{fusion}.log",
+        "<logs>/grid/{corpus}.{fusion}.log",
     benchmark:
-        TIMES / "choose-{corpus}-{fusion}.bench.tsv"
+        "<benchmarks>/choose-{corpus}-{fusion}.bench.tsv"
     localrule: True
     threads: 1
     resources:
@@ -59,8 +59,8 @@ rule choose:
         runtime=10,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.runs.choose"),
-        settings=grid_settings,
+        code=fingerprint("avfusion.runs.choose:choose"),
+        settings=settings_of("choose", "corpus", "fusion"),
     shell:
         "avf choose {wildcards.corpus} {wildcards.fusion} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"

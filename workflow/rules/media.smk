@@ -2,52 +2,54 @@
 
 
 rule media:
-    """Read every n-th video; one that cannot be read keeps its row and does not stop the job."""
+    """Read every n-th video; an unreadable one keeps its row and does not stop the job."""
     input:
-        manifest=lay.manifest("{corpus}"),
-        twin=twin_media,
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        earlier=earlier_media,
     output:
-        shard_path(lay.media("{corpus}"), ("{i}", "{n}")),
+        "<results>/media/{corpus}/shard-{i}-of-{n}.parquet",
     log:
-        LOGS / "media" / "{corpus}.{i}-of-{n}.log",
+        "<logs>/media/{corpus}.{i}-of-{n}.log",
     benchmark:
-        TIMES / "media-{corpus}-{i}-of-{n}.bench.tsv"
+        "<benchmarks>/media-{corpus}-{i}-of-{n}.bench.tsv"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.media.stage"),
-        settings=media_settings,
+        code=fingerprint("avfusion.media.stage:run_shard"),
+        settings=settings_of("media", "corpus"),
     shell:
         "avf media {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule media_index:
-    """Join the shards to one row a video."""
+    """Join the shards to one row per video."""
     input:
-        lambda wildcards: shards(lay.media(wildcards.corpus), wildcards.corpus),
+        lambda wildcards: shards(
+            "<results>/media/{corpus}/shard-{i}-of-{n}.parquet", corpus=wildcards.corpus
+        ),
     output:
-        lay.media("{corpus}") / "index.parquet",
+        "<results>/media/{corpus}/index.parquet",
     log:
-        LOGS / "media" / "{corpus}.index.log",
+        "<logs>/media/{corpus}.index.log",
     benchmark:
-        TIMES / "media_index-{corpus}.bench.tsv"
+        "<benchmarks>/media_index-{corpus}.bench.tsv"
     localrule: True
     threads: 1
     resources:
         mem_mb=600,
         runtime=10,
     params:
-        folder=str(lay.media("{corpus}")),
+        folder=subpath(output[0], parent=True),
         parts=lambda wildcards: study.corpora[wildcards.corpus].shards,
     shell:
         "avf index {params.folder:q} --shards {params.parts} 2>&1 | tee {log:q}"
 
 
 rule media_all:
-    """Face tracks and log-mels of every corpus."""
+    """Make face tracks and log-mel spectrograms of every corpus."""
     input:
-        [lay.media(name) / "index.parquet" for name in HERE],
+        expand("<results>/media/{corpus}/index.parquet", corpus=HERE),

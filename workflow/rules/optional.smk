@@ -1,57 +1,36 @@
-"""What the parts that a study may leave out, grids and corrupted input, ask of the config."""
+"""Grids and corrupted input: the parts that a study may leave out."""
 
-from avfusion.config.grid import at_point
 from avfusion.config.grid import points
 
-GRIDS = {name: study.grid_settings("", name)["grid"] for name in study.fusions}
-GRIDS = {name: grid for name, grid in GRIDS.items() if grid}
-GRID_TABLES = [f"grids.{kind}" for kind in ("csv", "md") if GRIDS]
-
-
-def point_settings(wildcards):
-    """What the run of one grid point depends on."""
-    own = study.run_settings(wildcards.corpus, wildcards.fusion, int(wildcards.seed))
-    return as_json(at_point(own, wildcards.point))
-
-
-def grid_settings(wildcards):
-    """The points to choose from."""
-    return json.dumps(study.grid_settings(wildcards.corpus, wildcards.fusion))
+GRIDS = {name: study.grid_of(name) for name in study.fusions if study.grid_of(name)}
 
 
 def grid_epochs(wildcards):
-    """Epochs of every point of a fusion's grid."""
-    return [
-        lay.grid_run(wildcards.corpus, wildcards.fusion, point, seed) / "epochs.csv"
-        for point in points(GRIDS.get(wildcards.fusion, {}))
-        for seed in study.grid_seeds
-    ]
+    """Return the epochs of every point of a fusion's grid."""
+    return expand(
+        "<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
+        corpus=wildcards.corpus,
+        fusion=wildcards.fusion,
+        point=list(points(GRIDS.get(wildcards.fusion, {}))),
+        seed=study.grid_seeds,
+    )
 
 
 def chosen(wildcards):
-    """What a fusion's grid came to, of the fusions that have one."""
-    name = wildcards.corpus, wildcards.fusion
-    return lay.chosen(*name) if wildcards.fusion in GRIDS else []
-
-
-ROBUST_TABLES = [
-    f"{name}.{kind}"
-    for name in ("robustness", "areas", "gates")
-    for kind in ("csv", "md", "tex")
-    if study.robustness
-] + (["losses.csv"] if study.robustness else [])
+    """Return the chosen point of a fusion that has a grid."""
+    path = f"<results>/grids/{wildcards.corpus}/{wildcards.fusion}/chosen.json"
+    return path if wildcards.fusion in GRIDS else []
 
 
 def signals(wildcards):
-    """Features of corrupted sound and pictures: a corruption, level and encoder each."""
+    """Return the features of corrupted sound and pictures, per corruption, level and encoder."""
+    corpus = wildcards.corpus
     return [
-        lay.corrupted(wildcards.corpus, name, float(level), encoder) / "index.parquet"
+        f"<results>/robustness/{corpus}/features/{name}-{level}/{encoder}/index.parquet"
         for name, level, encoder in study.signal_cases()
     ]
 
 
 def robust_parts(wildcards):
-    """As many jobs as the corpus' videos are dealt out to."""
-    count = study.corpora[wildcards.corpus].shards
-    folder = lay.robustness(wildcards.corpus)
-    return [folder / f"part-{i}-of-{count}.json" for i in range(count)]
+    """Return the parts of robustness; there are as many jobs as the corpus has shards."""
+    return shards("<results>/robustness/{corpus}/part-{i}-of-{n}.json", corpus=wildcards.corpus)

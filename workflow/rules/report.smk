@@ -1,8 +1,24 @@
-"""Report: tables, figures and the page from the scores, and the runs shown in MLflow."""
+"""Report: tables, figures and the page from the scores, and the runs recorded in MLflow."""
+
+from importlib.resources import files
+
+from avfusion.report.figures import catalogue as figure_catalogue
+from avfusion.report.tables import catalogue as table_catalogue
+
+TABLES = table_catalogue.tables_of(study, HERE)
+FIGURES = [(name, kind) for name in HERE for kind in figure_catalogue.figures_of(study, name)]
+
+# The templates of the page are files of the installed package.
+CONTENTS = [
+    (path.name, path.read_bytes())
+    for path in (files("avfusion.report.page") / "templates").iterdir()
+    if path.is_file()
+]
+TEMPLATES = hashlib.sha256(repr(sorted(CONTENTS)).encode()).hexdigest()[:16]
 
 
 rule tables:
-    """Scores, paired comparisons, protocols, the papers' claims and their numbers as tables."""
+    """Write scores, comparisons, protocols, claims and published numbers as tables."""
     input:
         rules.score_all.input,
         rules.robust_all.input,
@@ -10,41 +26,20 @@ rule tables:
         published="config/published.csv",
     output:
         scores=report(
-            lay.tables / "scores.csv",
+            "<results>/tables/scores.csv",
             caption="../report/scores.rst",
             category="Tables",
             labels={"corpus": "all", "shows": "scores"},
         ),
-        metrics=lay.metrics,
-        plot=lay.plot,
-        others=[
-            lay.tables / name
-            for name in (
-                "scores.md",
-                "scores.tex",
-                "scores_validation.csv",
-                "comparisons.csv",
-                "comparisons.md",
-                "comparisons.tex",
-                "protocols.csv",
-                "protocols.md",
-                "claims.csv",
-                "claims.md",
-                "claims.tex",
-                "published.csv",
-                "published.md",
-                "published.tex",
-                "runs.csv",
-                "summary.json",
-                *ROBUST_TABLES,
-                *CLASS_TABLES,
-                *GRID_TABLES,
-            )
-        ],
+        metrics="<results>/metrics.json",
+        plot="<results>/ccc.csv",
+        others=expand(
+            "<results>/tables/{name}", name=[name for name in TABLES if name != "scores.csv"]
+        ),
     log:
-        LOGS / "report" / "tables.log",
+        "<logs>/report/tables.log",
     benchmark:
-        TIMES / "tables.bench.tsv"
+        "<benchmarks>/tables.bench.tsv"
     localrule: True
     threads: 1
     resources:
@@ -52,15 +47,15 @@ rule tables:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.tables.write"),
-        settings=report_settings,
+        code=fingerprint("avfusion.report.tables.write:write_tables", *table_catalogue.code()),
+        settings=settings_of("report"),
     shell:
         "avf report --only tables --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule figures:
-    """CCC with intervals, traces with the planted corruptions, training curves."""
+    """Draw the figures of every corpus, such as scores, predictions and training curves."""
     input:
         rules.score_all.input,
         rules.train_all.input,
@@ -68,20 +63,19 @@ rule figures:
     output:
         png=[
             report(
-                lay.figures / f"{name}_{kind}.png",
-                caption=f"../report/{kind.partition('_')[0]}.rst",
+                f"<results>/figures/{name}_{kind}.png",
+                caption="../report/figure.rst",
                 category="Figures",
-                labels={"corpus": name, "shows": kind},
+                labels={"corpus": name, "shows": figure_catalogue.title(kind)},
             )
-            for name in HERE
-            for kind in figures_of(name)
+            for name, kind in FIGURES
         ],
-        svg=[lay.figures / f"{name}_{kind}.svg" for name in HERE for kind in figures_of(name)],
-        captions=lay.figures / "captions.json",
+        svg=[f"<results>/figures/{name}_{kind}.svg" for name, kind in FIGURES],
+        captions="<results>/figures/captions.json",
     log:
-        LOGS / "report" / "figures.log",
+        "<logs>/report/figures.log",
     benchmark:
-        TIMES / "figures.bench.tsv"
+        "<benchmarks>/figures.bench.tsv"
     localrule: True
     threads: 1
     resources:
@@ -89,30 +83,30 @@ rule figures:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.figures.write"),
-        settings=report_settings,
+        code=fingerprint("avfusion.report.figures.write:write_figures", *figure_catalogue.code()),
+        captions=figure_catalogue.captions(),  # read by report/figure.rst
+        settings=settings_of("report"),
     shell:
         "avf report --only figures --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule page:
-    """One page that opens offline: table, figures, what is missing, where numbers come from."""
+    """Write one page that opens offline: tables, figures, what is missing, and provenance."""
     input:
         rules.tables.output,
         rules.figures.output,
-        templates=sorted(Path("src/avfusion/report/page/templates").iterdir()),
     output:
         report(
-            lay.page,
+            "<results>/report.html",
             caption="../report/page.rst",
             category="Page",
             labels={"corpus": "all", "shows": "everything"},
         ),
     log:
-        LOGS / "report" / "page.log",
+        "<logs>/report/page.log",
     benchmark:
-        TIMES / "page.bench.tsv"
+        "<benchmarks>/page.bench.tsv"
     localrule: True
     threads: 1
     resources:
@@ -120,24 +114,25 @@ rule page:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.report.page.write"),
-        settings=report_settings,
+        code=fingerprint("avfusion.report.page.write:write_page"),
+        templates=TEMPLATES,
+        settings=settings_of("report"),
     shell:
         "avf report --only page --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule record:
-    """Show the finished runs in MLflow; without its server the study is whole all the same."""
+    """Record the finished runs in MLflow; a study does not fail if its server is down."""
     input:
         rules.score.output.scores,
         rules.figures.output,
     output:
-        lay.results / "mlflow.{corpus}.json",
+        "<results>/mlflow.{corpus}.json",
     log:
-        LOGS / "record" / "{corpus}.log",
+        "<logs>/record/{corpus}.log",
     benchmark:
-        TIMES / "record-{corpus}.bench.tsv"
+        "<benchmarks>/record-{corpus}.bench.tsv"
     localrule: True
     threads: 1
     resources:
@@ -146,15 +141,15 @@ rule record:
     params:
         results=results_folder,
         failures=lambda wildcards: failures(wildcards.corpus),
-        code=fingerprint("avfusion.tracking.record"),
-        settings=record_settings,
+        code=fingerprint("avfusion.tracking.record:record_corpus"),
+        settings=settings_of("record"),
     shell:
         "avf record {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule report_all:
-    """Tables, figures and the page."""
+    """Write tables, figures and the page."""
     input:
         rules.tables.output,
         rules.figures.output,
@@ -162,20 +157,20 @@ rule report_all:
 
 
 rule record_all:
-    """Every corpus' runs in MLflow."""
+    """Record the runs of every corpus in MLflow."""
     input:
-        [lay.results / f"mlflow.{name}.json" for name in HERE],
+        expand("<results>/mlflow.{corpus}.json", corpus=HERE),
 
 
 onsuccess:
     for name in HERE:
         if not_recorded(name):
             logger.warning(
-                f"{name}: all results are there; showing them in MLflow is PENDING. The next "
-                f"`snakemake` does it, or `avf record {name}`: {LOGS / 'record' / name}.log"
+                f"{name}: all results are there; showing them in MLflow is PENDING. Run "
+                f"`snakemake` again, or `avf record {name}`: {LOGS / 'record' / name}.log"
             )
 
 
 onerror:
-    if said := clock.explained(lay.results):
-        logger.error(said)
+    if message := clock.explained(lay.results):
+        logger.error(message)

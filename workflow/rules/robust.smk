@@ -1,32 +1,26 @@
-"""Robustness: finished runs on corrupted input, where the study asks for it."""
+"""Robustness: finished runs on corrupted input, if the study names corruptions."""
 
 
 rule corrupt:
-    """Encode the reported partition's videos with sound or pictures corrupted."""
+    """Corrupt sound or pictures of the reported partition and encode them."""
     input:
-        features=lay.features("{corpus}", "{encoder}") / "index.parquet",
+        features="<results>/features/{corpus}/{encoder}/index.parquet",
         weights=encoder_weights,
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
     output:
-        lay.robustness("{corpus}")
-        / "features"
-        / "{corruption}-{level}"
-        / "{encoder}"
-        / "index.parquet",
+        "<results>/robustness/{corpus}/features/{corruption}-{level}/{encoder}/index.parquet",
     log:
-        LOGS / "corrupt" / "{corpus}.{corruption}-{level}.{encoder}.log",
+        "<logs>/corrupt/{corpus}.{corruption}-{level}.{encoder}.log",
     benchmark:
-        TIMES / "corrupt-{corpus}-{corruption}-{level}-{encoder}.bench.tsv"
+        "<benchmarks>/corrupt-{corpus}-{corruption}-{level}-{encoder}.bench.tsv"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        settings=lambda wildcards: as_json(
-            study.signal_settings(wildcards.corpus, wildcards.encoder)
-        ),
+        settings=settings_of("corrupt", "corpus", "encoder"),
     shell:
         "avf corrupt {wildcards.corpus} {wildcards.corruption} {wildcards.level} "
         "{wildcards.encoder} --results {params.results:q} "
@@ -34,60 +28,67 @@ rule corrupt:
 
 
 rule robust_part:
-    """Predict on corrupted input with every n-th run; a killed job goes on."""
+    """Predict on corrupted input with every n-th run; a killed job resumes."""
     input:
-        traces=lambda wildcards: traces(wildcards.corpus),
+        predictions=lambda wildcards: predictions(wildcards.corpus),
         features=lambda wildcards: feature_indexes(wildcards.corpus),
         signals=signals,
-        card=lay.card("{corpus}"),
-        gold=lay.gold("{corpus}"),
+        card="<results>/manifest/{corpus}/corpus.json",
+        gold="<results>/manifest/{corpus}/gold.parquet",
     output:
-        lay.robustness("{corpus}") / "part-{i}-of-{n}.json",
+        "<results>/robustness/{corpus}/part-{i}-of-{n}.json",
     log:
-        LOGS / "robust" / "{corpus}.{i}-of-{n}.log",
+        "<logs>/robust/{corpus}.{i}-of-{n}.log",
     benchmark:
-        TIMES / "robust_part-{corpus}-{i}-of-{n}.bench.tsv"
+        "<benchmarks>/robust_part-{corpus}-{i}-of-{n}.bench.tsv"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robustness.predict"),
-        settings=lambda wildcards: as_json(study.robust_settings()),
+        code=fingerprint("avfusion.robustness.stage:write_part"),
+        settings=settings_of("robust"),
     shell:
         "avf robust {wildcards.corpus} --shard {wildcards.i}/{wildcards.n} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule robust:
-    """Score what was predicted on corrupted input; read the gates."""
+    """Score predictions on corrupted input; write gates and attention."""
     input:
         parts=robust_parts,
         signals=signals,
-        gold=lay.gold("{corpus}"),
-        card=lay.card("{corpus}"),
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
         protocol=f"config/protocols/{study.headline}.yaml",
     output:
-        sums=lay.robustness("{corpus}") / "sums.parquet",
+        sums="<results>/robustness/{corpus}/sums.parquet",
     log:
-        LOGS / "robust" / "{corpus}.log",
+        "<logs>/robust/{corpus}.log",
     benchmark:
-        TIMES / "robust-{corpus}.bench.tsv"
+        "<benchmarks>/robust-{corpus}.bench.tsv"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.robustness.stage", "avfusion.robustness.gates", "avfusion.robustness.attention"),
-        settings=lambda wildcards: as_json(study.robust_settings()),
+        code=fingerprint(
+            "avfusion.robustness.stage:robust_corpus",
+            "avfusion.robustness.gate_weights:write_gates",
+            "avfusion.robustness.attention:write_attention",
+        ),
+        settings=settings_of("robust"),
     shell:
         "avf robust {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule robust_all:
-    """Corrupted input on every corpus; nothing where the study names no corruption."""
+    """Evaluate every corpus on corrupted input; nothing if the study names no corruption."""
     input:
-        [lay.robustness(name) / "sums.parquet" for name in RATINGS if study.robustness],
+        expand(
+            "<results>/robustness/{corpus}/sums.parquet",
+            corpus=RATINGS if study.robustness else [],
+        ),

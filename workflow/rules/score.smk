@@ -1,40 +1,38 @@
-"""Scores: gold is opened only here and in training, after every prediction is on disk."""
-
-CLASS_TABLES = [f"classes.{kind}" for kind in ("csv", "md", "tex") if CLASSES]
+"""Scores; the gold standard is read only here and in training, after all predictions are saved."""
 
 
 rule score:
     """Score all predictions of a corpus under every protocol of the study."""
     input:
-        traces=lambda wildcards: traces(wildcards.corpus),
-        media=lay.media("{corpus}") / "index.parquet",
+        predictions=lambda wildcards: predictions(wildcards.corpus),
+        media="<results>/media/{corpus}/index.parquet",
         features=lambda wildcards: feature_indexes(wildcards.corpus),
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
-        labels=lay.labels("{corpus}"),
-        card=lay.card("{corpus}"),
-        protocols=[f"config/protocols/{name}.yaml" for name in study.protocols],
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        labels="<results>/manifest/{corpus}/labels.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
+        protocols=expand("config/protocols/{name}.yaml", name=study.protocols),
     output:
-        scores=lay.scores("{corpus}") / "scores.parquet",
-        sums=lay.scores("{corpus}") / "sums.parquet",
+        scores="<results>/scores/{corpus}/scores.parquet",
+        sums="<results>/scores/{corpus}/sums.parquet",
     log:
-        LOGS / "score" / "{corpus}.log",
+        "<logs>/score/{corpus}.log",
     benchmark:
-        TIMES / "score-{corpus}.bench.tsv"
+        "<benchmarks>/score-{corpus}.bench.tsv"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.evaluation.score"),
-        settings=score_settings,
+        code=fingerprint("avfusion.evaluation.score:score_corpus"),
+        settings=settings_of("score", "corpus"),
     shell:
         "avf score {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule score_all:
-    """Scores of every corpus."""
+    """Score every corpus."""
     input:
-        [lay.scores(name) / "scores.parquet" for name in HERE],
+        expand("<results>/scores/{corpus}/scores.parquet", corpus=HERE),

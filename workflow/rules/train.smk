@@ -1,21 +1,21 @@
-"""Training: one run a fusion and seed, from cached features to predictions on disk."""
+"""Training: one run per fusion and seed, from cached features to predictions on disk."""
 
 
 rule train:
-    """Fit one fusion with one seed; killed, it goes on from its last epoch; diverged, it says so."""
+    """Train one fusion with one seed; a killed job resumes, a diverged run leaves its reason."""
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus, wildcards.fusion),
-        manifest=lay.manifest("{corpus}"),
-        gold=lay.gold("{corpus}"),
-        card=lay.card("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        gold="<results>/manifest/{corpus}/gold.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
         chosen=chosen,
     output:
-        epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
-        traces=lay.run("{corpus}", "{fusion}", "{seed}") / "traces.parquet",
+        epochs="<results>/runs/{corpus}/{fusion}/seed{seed}/epochs.csv",
+        traces="<results>/runs/{corpus}/{fusion}/seed{seed}/traces.parquet",
     log:
-        LOGS / "train" / "{corpus}.{fusion}.seed{seed}.log",
+        "<logs>/train/{corpus}.{fusion}.seed{seed}.log",
     benchmark:
-        TIMES / "train-{corpus}-{fusion}-{seed}.bench.tsv"
+        "<benchmarks>/train-{corpus}-{fusion}-{seed}.bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
@@ -24,7 +24,7 @@ rule train:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         results=results_folder,
-        settings=run_settings,
+        settings=settings_of("train", "corpus", "fusion", "seed"),
     shell:
         "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
@@ -33,18 +33,18 @@ rule train:
 use rule train as train_classes with:
     input:
         features=lambda wildcards: feature_indexes(wildcards.corpus),
-        manifest=lay.manifest("{corpus}"),
-        labels=lay.labels("{corpus}"),
-        card=lay.card("{corpus}"),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        labels="<results>/manifest/{corpus}/labels.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
         chosen=chosen,
     output:
-        epochs=lay.run("{corpus}", "{fusion}", "{seed}") / "epochs.csv",
-        classes=lay.run("{corpus}", "{fusion}", "{seed}") / "classes.parquet",
+        epochs="<results>/runs/{corpus}/{fusion}/seed{seed}/epochs.csv",
+        classes="<results>/runs/{corpus}/{fusion}/seed{seed}/classes.parquet",
     wildcard_constraints:
         corpus="|".join(CLASSES) or "(?!)",
 
 
 rule train_all:
-    """Every fusion with every seed on every corpus."""
+    """Train every fusion with every seed on every corpus."""
     input:
-        [path for name in HERE for path in traces(name)],
+        [path for name in HERE for path in predictions(name)],

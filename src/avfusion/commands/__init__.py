@@ -1,1 +1,1 @@
-"""The commands of `avf`: a file here is a command; `cli.py` finds it by its name."""
+"""The commands of `avf`: each module is a command, which `cli.py` finds by its name."""

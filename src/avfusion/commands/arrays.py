@@ -4,36 +4,34 @@ import argparse
 from pathlib import Path
 
 HELP = "Check the arrays of IEMOCAP that AMH and SelfCrossAttn share."
-
-
 STAGE = 12
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("folder", type=Path, help="with folds/fold01 …, W_embedding.npy, dic.pkl")
     sub.add_argument("--tree", type=Path, help="IEMOCAP_full_release, to compare labels with")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is wrong, if anything; returns the exit code."""
+    """Print the faults of the arrays; return 1 if there are any."""
     from avfusion.corpora.iemocap_arrays.compare import against, faults
     from avfusion.corpora.iemocap_folds import SIZES
     from avfusion.media.arrays import Release
 
     release = Release(args.folder)
-    found = list(faults(release, list(SIZES[7])))
-    if args.tree and not found:
-        found += against(release, _codes(args.tree))
-    for fault in found:
-        print(f"FAIL  {fault}")
+    messages = list(faults(release, list(SIZES[7])))
+    if args.tree and not messages:
+        messages += against(release, _codes(args.tree))
+    for message in messages:
+        print(f"FAIL  {message}")
     compared = " and agree with the raw release" if args.tree else ""
-    print(f"{len(found)} faults" if found else f"PASS  the arrays are whole{compared}")
-    return int(bool(found))
+    print(f"{len(messages)} faults" if messages else f"PASS  the arrays are complete{compared}")
+    return int(bool(messages))
 
 
 def _codes(root: Path) -> list[str]:
-    """The class of each of the release's turns of the seven classes, in its order."""
+    """Return the class of each turn of the seven classes, in the order of the raw release."""
     import tempfile
 
     from avfusion.corpora.iemocap.corpus import Iemocap

@@ -1,27 +1,29 @@
-"""`avf choose`: take the best point of a fusion's grid, by validation alone."""
+"""`avf choose`: choose the best point of a fusion's grid on the validation partition."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Take the best point of a fusion's grid, by validation alone."
-
-
+HELP = "Choose the best point of a fusion's grid on the validation partition."
 STAGE = 39
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("fusion")
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Choose a grid point, write chosen.json and print the choice."""
+    from avfusion.config.jobs import GridSettings
     from avfusion.runs.choose import choose
 
-    own = settings(args, lambda study: study.grid_settings(args.corpus, args.fusion))
-    said = choose(own, layout(args))
-    score = "no score: all failed" if said["score"] is None else f"validation {said['score']:.4f}"
-    print(f"{args.fusion}: {said['chosen']} of {len(said['points'])} points, {score}")
+    settings = options.settings(
+        args, GridSettings, lambda study: study.grid_settings(args.corpus, args.fusion)
+    )
+    result = choose(settings, options.layout(args))
+    score = result["score"]
+    text = "no score: all failed" if score is None else f"validation {score:.4f}"
+    print(f"{args.fusion}: {result['chosen']} of {len(result['points'])} points, {text}")

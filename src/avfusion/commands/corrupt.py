@@ -1,32 +1,34 @@
-"""`avf corrupt`: encode corrupted sound or pictures of the reported partition."""
+"""`avf corrupt`: encode corrupted audio or video of the reported partition."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Encode corrupted sound or pictures of the reported partition."
-
-
+HELP = "Encode corrupted audio or video of the reported partition."
 STAGE = 51
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("corruption", help="such as audio_noise_db (src/avfusion/corruptions.py)")
+    sub.add_argument("corruption", help="such as audio_noise_db (avf doctor checks the names)")
     sub.add_argument("level", type=float, help="such as 10")
     sub.add_argument("encoder")
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write one encoder's features under one corruption."""
     from avfusion.config.corruptions import signal_of
+    from avfusion.config.jobs import CorruptSettings
     from avfusion.encoders.corrupt import corrupt_features
-    from avfusion.robustness.stage import reported_partition
+    from avfusion.evaluation.partitions import reported_in_corpus
 
-    signal_of(args.corruption, args.encoder)
-    own = settings(args, lambda study: study.signal_settings(args.corpus, args.encoder))
-    partition = reported_partition(args.corpus, layout(args))
+    settings = options.settings(
+        args, CorruptSettings, lambda study: study.signal_settings(args.corpus, args.encoder)
+    )
+    signal_of(args.corruption, settings.encoder.class_)
+    layout = options.layout(args)
+    partition = reported_in_corpus(args.corpus, layout)
     case = args.corruption, args.level
-    corrupt_features(args.corpus, case, partition, own, layout(args))
+    corrupt_features(args.corpus, case, partition, settings, layout)

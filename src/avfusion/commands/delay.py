@@ -1,49 +1,56 @@
-"""`avf delay`: search how late the raters answer, on the train partition alone."""
+"""`avf delay`: estimate the annotation delay on the training partition."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Search how late the raters answer, from features and ratings of the train partition alone."
+if TYPE_CHECKING:
+    import pandas as pd
 
-
+HELP = "Estimate the annotation delay from features and ratings of the training partition."
 STAGE = 35
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("--longest", type=float, default=10.0, help="greatest delay in s (10)")
-    sub.add_argument("--step", type=float, default=0.04, help="between delays, in s (0.04)")
-    sub.add_argument("--ridge", type=float, default=0.01, help="penalty a clip (0.01)")
-    settings_option(sub)
+    sub.add_argument("--step", type=float, default=0.04, help="spacing of delays in s (0.04)")
+    sub.add_argument("--ridge", type=float, default=0.01, help="penalty per clip (0.01)")
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the score of every delay, and print the best one per target."""
     import json
 
     import numpy as np
 
+    from avfusion.config.jobs import DelaySettings
     from avfusion.errors import ConfigError
     from avfusion.evaluation.delays import best, search
 
     if not (args.step > 0 and args.longest >= 0 and args.ridge > 0):
-        raise ConfigError("--step and --ridge are above 0, --longest is 0 or more.")
+        raise ConfigError("--step and --ridge must be above 0, --longest 0 or more.")
+    layout = options.layout(args)
+    settings = options.settings(args, DelaySettings, lambda study: study.delay_settings())
+    delays_s = np.round(np.arange(round(args.longest / args.step) + 1) * args.step, 6)
+    table = search(args.corpus, settings.updated(ridge=args.ridge), layout, delays_s)
+    stated = json.loads(layout.card(args.corpus).read_text())["delay_s"]
+    for target, rows in table.groupby("target", sort=False):
+        _print_target(str(target), rows, stated.get(target, 0.0), delays_s[-1])
+    line = ", ".join(f"{target}: {delay_s:g}" for target, delay_s in best(table).items())
+    print(f"{layout.delays(args.corpus)}: all delays\ndelay_s: {{{line}}}")
 
-    lay = layout(args)
-    own = {**settings(args, lambda study: study.delay_settings()), "ridge": args.ridge}
-    grid_s = np.round(np.arange(round(args.longest / args.step) + 1) * args.step, 6)
-    found = search(args.corpus, own, lay, grid_s)
-    stated = json.loads(lay.card(args.corpus).read_text())["delay_s"]
-    for target, rows in found.groupby("target", sort=False):
-        top = rows[rows["best"]].iloc[0]
-        near = rows.iloc[(rows["delay_s"] - stated.get(target, 0.0)).abs().argmin()]
-        print(
-            f"{target}: best at {top['delay_s']:g} s, CCC {top['ccc']:.3f}; "
-            f"at {near['delay_s']:g} s (corpus.json) {near['ccc']:.3f}"
-        )
-        if top["delay_s"] == grid_s[-1]:
-            print(f"{target}: that is the end of the grid; try a greater --longest")
-    said = ", ".join(f"{target}: {delay_s:g}" for target, delay_s in best(found).items())
-    print(f"{lay.delays(args.corpus)}: every delay\ndelay_s: {{{said}}}")
+
+def _print_target(target: str, rows: "pd.DataFrame", stated_s: float, longest_s: float) -> None:
+    """Print the best delay of one target, next to the one that corpus.json states."""
+    top = rows[rows["best"]].iloc[0]
+    near = rows.iloc[(rows["delay_s"] - stated_s).abs().argmin()]
+    print(
+        f"{target}: best at {top['delay_s']:g} s, CCC {top['ccc']:.3f}; "
+        f"at {near['delay_s']:g} s (corpus.json) {near['ccc']:.3f}"
+    )
+    if top["delay_s"] == longest_s:
+        print(f"{target}: this is the longest delay searched; try a greater --longest")

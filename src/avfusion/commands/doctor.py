@@ -1,19 +1,17 @@
-"""`avf doctor`: say what is missing on this machine and what mends it."""
+"""`avf doctor`: list what is missing on this machine, with the command that fixes it."""
 
 import argparse
 
-HELP = "Say what is missing on this machine and what mends it."
-
-
+HELP = "List what is missing on this machine, with the command that fixes it."
 STAGE = 0
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command (none)."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Print the findings; return 1 if anything is missing."""
     from avfusion.doctor.machine import examine
 
     verdicts = []

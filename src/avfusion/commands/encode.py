@@ -1,30 +1,33 @@
-"""`avf encode`: write one encoder's features."""
+"""`avf encode`: compute the features of one encoder."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option, shard, shard_option
+from avfusion.commands import options
 
-HELP = "Write one encoder's features."
-
-
+HELP = "Compute the features of one encoder."
 STAGE = 31
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("encoder")
-    shard_option(sub)
-    settings_option(sub)
+    options.shard_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the features of the videos of one shard."""
+    from avfusion.config.jobs import EncoderSettings
     from avfusion.encoders.stage import encode_shard
     from avfusion.io.shards import claimed
     from avfusion.training import device
 
-    own = settings(args, lambda study: study.encoder_settings(args.encoder, args.corpus))
-    device.take(shard(args)[0])  # shards of one machine spread over its GPUs
-    with claimed(layout(args).features(args.corpus, args.encoder), shard(args)):
-        encode_shard(args.corpus, shard(args), own, layout(args))
+    settings = options.settings(
+        args, EncoderSettings, lambda study: study.encoder_settings(args.encoder, args.corpus)
+    )
+    options.log_outside(settings.outside)
+    layout, shard = options.layout(args), options.shard(args)
+    device.take(shard[0])  # shards of one machine spread over its GPUs
+    with claimed(layout.features(args.corpus, args.encoder), shard):
+        encode_shard(args.corpus, shard, settings, layout)

@@ -1,23 +1,24 @@
-"""`avf index`: join the shards of a media or feature folder."""
+"""`avf index`: join the shards of a media or feature folder into one index."""
 
 import argparse
 from pathlib import Path
 
-HELP = "Join the shards of a media or feature folder."
-
-
+HELP = "Join the shards of a media or feature folder into one index."
 STAGE = 29
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("folder")
-    said = "how many they are; needed where sets of several sizes differ"
-    sub.add_argument("--shards", type=int, help=said)
+    sub.add_argument(
+        "--shards",
+        type=int,
+        help="number of shards; needed if the folder holds sets of different numbers",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write index.parquet."""
     from avfusion.io.shards import join
 
     join(Path(args.folder), args.shards)

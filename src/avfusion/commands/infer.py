@@ -1,23 +1,21 @@
-"""`avf infer`: write the traces of a trained run again."""
+"""`avf infer`: write the predictions of a trained run again."""
 
 import argparse
 from pathlib import Path
 
 from avfusion.commands.options import layout
 
-HELP = "Write the traces of a trained run again."
-
-
+HELP = "Write the predictions of a trained run again."
 STAGE = 41
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
-    sub.add_argument("folder", type=Path, metavar="RUN")
+    """Add the options of this command."""
+    sub.add_argument("folder", type=Path, metavar="RUN", help="such as results/runs/demo/ca/seed0")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Predict with the weights in the run's folder and write the predictions there."""
     from avfusion.runs.train import write_traces
 
     write_traces(args.folder, layout(args))

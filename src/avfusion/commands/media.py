@@ -1,29 +1,30 @@
-"""`avf media`: decode, track faces and compute log-mels."""
+"""`avf media`: decode videos, track faces and compute log-mel spectrograms."""
 
 import argparse
-from pathlib import Path
 
-from avfusion.commands.options import known, layout, settings, settings_option, shard, shard_option
+from avfusion.commands import options
 
-HELP = "Decode, track faces and compute log-mels."
-
-
+HELP = "Decode videos, track faces and compute log-mel spectrograms."
 STAGE = 20
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
-    shard_option(sub)
-    settings_option(sub)
+    options.shard_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the media of the videos of one shard."""
+    from avfusion.config.jobs import MediaJobSettings
     from avfusion.io.shards import claimed
     from avfusion.media.stage import run_shard
 
-    own = settings(args, lambda study: study.media.model_dump())
-    root = own.pop("root", None) or known(args).corpora[args.corpus].root
-    with claimed(layout(args).media(args.corpus), shard(args)):
-        run_shard(args.corpus, Path(root), shard(args), own, layout(args))
+    shard = options.shard(args)
+    settings = options.settings(
+        args, MediaJobSettings, lambda study: study.media_settings(args.corpus)
+    )
+    layout = options.layout(args)
+    with claimed(layout.media(args.corpus), shard):
+        run_shard(args.corpus, shard, settings, layout)

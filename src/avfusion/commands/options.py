@@ -1,85 +1,110 @@
-"""What commands share: the study, the settings given by hand, a corpus' own, and shards."""
+"""Options that several commands share: the study, the settings of the job, and shards."""
 
 import argparse
-import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
 from avfusion.registry import near
 
+if TYPE_CHECKING:
+    from avfusion.config.jobs import CorpusSettings
+    from avfusion.config.sections import Settings
+    from avfusion.config.study import Study
+
+    T = TypeVar("T", bound=Settings)
+
+log = logging.getLogger(__name__)
+
 
 def settings_option(sub: argparse.ArgumentParser) -> None:
-    """`--settings`, which rules use so that a job depends on its own part of the config alone."""
-    sub.add_argument("--settings", help="JSON text or file; default: this part of --config")
+    """Add `--settings`, so that a job of the workflow depends only on its own settings."""
+    sub.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="JSON file with the settings of this job; default: taken from --config",
+    )
 
 
 def shard_option(sub: argparse.ArgumentParser) -> None:
-    """`--shard i/n`."""
-    sub.add_argument("--shard", default="0/1", help="i/n: every n-th video, from the i-th")
+    """Add `--shard i/n`."""
+    sub.add_argument("--shard", default="0/1", help="i/n: every n-th video, starting at the i-th")
 
 
 def layout(args: argparse.Namespace) -> Layout:
-    """Paths below `--results`, or below the config's `results`."""
+    """Return the paths below `--results`, or below the folder that the config names."""
     return Layout(args.results or Path(study(args).results))
 
 
-def study(args: argparse.Namespace) -> Any:
-    """The study of `--config`."""
+def study(args: argparse.Namespace) -> "Study":
+    """Return the study of `--config`."""
     from avfusion.config.load import load
 
     return load(args.config)
 
 
-def settings(args: argparse.Namespace, part: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """The command's own settings: given as JSON text or file, else its part of the config."""
-    if args.settings is None:
-        return part(known(args))
-    text = args.settings
-    if not text.lstrip().startswith("{"):
-        path = Path(text)
-        if not path.is_file():
-            raise ConfigError(f"--settings {text}: neither JSON nor a file.")
-        text = path.read_text()
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"--settings: not JSON ({error}).") from None
+def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study], T]") -> "T":
+    """Return the settings of a job.
+
+    Parameters
+    ----------
+    args
+        Arguments of the command. `args.settings` is the file to read, or None.
+    kind
+        Model of the settings.
+    part
+        Makes the settings from the study of `--config` if there is no file.
+
+    Raises
+    ------
+    ConfigError
+        If the file or the config is wrong, or lists no such corpus or fusion.
+    """
+    from avfusion.config.jobs import read
+
+    return part(known(args)) if args.settings is None else read(kind, args.settings)
 
 
-def known(args: argparse.Namespace) -> Any:
-    """The study of `--config`; refuses a corpus or a fusion that it does not list."""
-    found = study(args)
-    for word, listed in (("corpus", found.corpora), ("fusion", found.fusions)):
+def known(args: argparse.Namespace) -> "Study":
+    """Return the study of `--config`; refuse a corpus or fusion that it does not list."""
+    listed = study(args)
+    names: dict[str, list[str]] = {"corpus": [*listed.corpora], "fusion": [*listed.fusions]}
+    for word, entries in names.items():
         name = getattr(args, word, None)
-        if name is not None and name not in listed:
+        if name is not None and name not in entries:
             raise ConfigError(
-                f"{args.config} lists no {word} {name!r}, only: {', '.join(listed)}."
-                f"{near(name, listed)}"
+                f"{args.config} lists no {word} {name!r}, only: {', '.join(entries)}."
+                f"{near(name, entries)}"
             )
-    return found
+    return listed
 
 
 def corpus_class(args: argparse.Namespace) -> str:
-    """The class of the corpus that the command names: itself one, or an entry of the config."""
+    """Return the class of the corpus that the command names: a class, or an entry of the config."""
     from avfusion.registry import corpora
 
-    if corpora.known(args.corpus):
-        return args.corpus
-    return corpus_settings(args).get("is", args.corpus)
+    return args.corpus if corpora.known(args.corpus) else corpus_settings(args).class_
 
 
-def corpus_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Constructor arguments of a corpus: its root and its own options, and `is`, its class."""
+def corpus_settings(args: argparse.Namespace) -> "CorpusSettings":
+    """Return class, root and options of the corpus that the command names."""
+    from avfusion.config.jobs import CorpusSettings
 
-    own = settings(args, lambda study: study.corpus_settings(args.corpus))
-    return {**own, "root": Path(own["root"])}
+    return settings(args, CorpusSettings, lambda study: study.corpus_settings(args.corpus))
+
+
+def log_outside(outside: dict[str, str]) -> None:
+    """Log the code from outside avfusion that a job runs; outside: use -> code and version."""
+    for use, code in outside.items():
+        log.info("Uses code from outside avfusion: %s = %s", use, code)
 
 
 def shard(args: argparse.Namespace) -> tuple[int, int]:
-    """(i, n) of `--shard`."""
+    """Return (i, n) of `--shard i/n`."""
     try:
         index, count = (int(part) for part in args.shard.split("/"))
     except ValueError:

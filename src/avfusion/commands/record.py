@@ -1,25 +1,24 @@
-"""`avf record`: show finished runs in MLflow."""
+"""`avf record`: log finished runs to MLflow."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Show finished runs in MLflow."
-
-
+HELP = "Log finished runs to MLflow."
 STAGE = 61
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("--store", help="tracking URI; default: SQLite under the results folder")
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Log the runs of a corpus; return the exit status."""
+    from avfusion.config.jobs import RecordSettings
     from avfusion.tracking.record import record_corpus
 
-    own = settings(args, lambda study: study.record_settings())
-    return record_corpus(args.corpus, layout(args), store=args.store, study=own)
+    settings = options.settings(args, RecordSettings, lambda study: study.record_settings())
+    return record_corpus(args.corpus, settings, options.layout(args), store=args.store)

@@ -1,24 +1,23 @@
-"""`avf report`: write tables, figures and the page from the scores."""
+"""`avf report`: write the tables, figures and report page of a study."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Write tables, figures and the page from the scores."
-
-
+HELP = "Write the tables, figures and report page from the scores."
 STAGE = 60
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("--only", choices=["tables", "figures", "page"])
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the report, or the part of it that `--only` names."""
+    from avfusion.config.study import Study
     from avfusion.report import write
 
-    own = settings(args, lambda study: study.model_dump())
-    write(own, layout(args), only=args.only)
+    study = options.settings(args, Study, lambda study: study)
+    write(study, options.layout(args), only=args.only)

@@ -1,32 +1,34 @@
-"""`avf robust`: corrupt the input of finished runs; read gates."""
+"""`avf robust`: evaluate trained runs on corrupted input, and export gate weights."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option, shard
+from avfusion.commands import options
 
-HELP = "Corrupt the input of finished runs; read gates."
-
-
+HELP = "Evaluate trained runs on corrupted input and export gate weights."
 STAGE = 51
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("--shard", help="i/n: only the predictions of every n-th run, from the i-th")
-    settings_option(sub)
+    sub.add_argument(
+        "--shard", help="i/n: write only the predictions of every n-th run, starting at the i-th"
+    )
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write predictions on corrupted input; without `--shard` also scores, gates and attention."""
+    from avfusion.config.jobs import RobustSettings
     from avfusion.robustness.attention import write_attention
     from avfusion.robustness.gate_weights import write_gates
     from avfusion.robustness.stage import robust_corpus, write_part
 
-    own = settings(args, lambda study: study.robust_settings())
+    settings = options.settings(args, RobustSettings, lambda study: study.robust_settings())
+    layout = options.layout(args)
     if args.shard is not None:
-        write_part(args.corpus, shard(args), own, layout(args))
+        write_part(args.corpus, options.shard(args), settings, layout)
         return
-    robust_corpus(args.corpus, own, layout(args))
-    write_gates(args.corpus, own, layout(args))
-    write_attention(args.corpus, own, layout(args))
+    robust_corpus(args.corpus, settings, layout)
+    write_gates(args.corpus, settings, layout)
+    write_attention(args.corpus, settings, layout)

@@ -3,17 +3,15 @@
 import argparse
 
 HELP = "Print the JSON schema of the config."
-
-
 STAGE = 1
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command (none)."""
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Print the schema."""
     from avfusion.config.load import schema
 
     print(schema(), end="")

@@ -1,24 +1,25 @@
-"""`avf score`: score all traces of a corpus."""
+"""`avf score`: score the predictions of all runs on a corpus."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Score all traces of a corpus."
-
-
+HELP = "Score the predictions of all runs on a corpus."
 STAGE = 50
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the scores of the corpus under every protocol."""
+    from avfusion.config.jobs import ScoreSettings
     from avfusion.evaluation.score import score_corpus
 
-    own = settings(args, lambda study: study.score_settings(args.corpus))
-    score_corpus(args.corpus, own, layout(args))
+    settings = options.settings(
+        args, ScoreSettings, lambda study: study.score_settings(args.corpus)
+    )
+    score_corpus(args.corpus, settings, options.layout(args))

@@ -1,28 +1,26 @@
-"""`avf submit`: write a run's predictions as the corpus' challenge wants them."""
+"""`avf submit`: write a run's test predictions in the format of the corpus' challenge."""
 
 import argparse
 from pathlib import Path
 
 from avfusion.commands.options import corpus_settings, layout, settings_option
 
-HELP = "Write a run's test predictions as the corpus' challenge wants them."
-
-
+HELP = "Write a run's test predictions in the format of the corpus' challenge."
 STAGE = 51
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("fusion")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--template", type=Path, help="default: the one that lies in the corpus")
+    sub.add_argument("--template", type=Path, help="default: the template in the corpus folder")
     settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Write the submission and print its path."""
     from avfusion.evaluation.submit import submit
 
-    own, paths = corpus_settings(args), layout(args)
-    print(submit(args.corpus, own, (args.fusion, args.seed), args.template, paths))
+    run_name = args.fusion, args.seed
+    print(submit(args.corpus, corpus_settings(args), run_name, args.template, layout(args)))

@@ -1,32 +1,36 @@
-"""`avf train`: fit one fusion with one seed; write traces."""
+"""`avf train`: train one fusion with one seed and write its predictions."""
 
 import argparse
 
-from avfusion.commands.options import layout, settings, settings_option
+from avfusion.commands import options
 
-HELP = "Fit one fusion with one seed; write traces."
-
-
+HELP = "Train one fusion with one seed and write its predictions."
 STAGE = 40
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("fusion")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--point", help="a point of the fusion's grid, instead of the chosen one")
-    settings_option(sub)
+    options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do it; an expected failure is an `AvfError`."""
+    """Train the run in its folder, which no other process may use meanwhile."""
     from avfusion.config.grid import at_point
-    from avfusion.io.atomic import alone
+    from avfusion.config.jobs import RunSettings
+    from avfusion.io.atomic import locked
     from avfusion.runs.files import run_folder
     from avfusion.runs.train import train_run
 
-    own = settings(args, lambda s: s.run_settings(args.corpus, args.fusion, args.seed))
-    own = at_point(own, args.point) if args.point else own
-    with alone(run_folder(own, layout(args))):
-        train_run(own, layout(args))
+    settings = options.settings(
+        args, RunSettings, lambda study: study.run_settings(args.corpus, args.fusion, args.seed)
+    )
+    if args.point:
+        settings = at_point(settings, args.point)
+    options.log_outside(settings.outside)
+    layout = options.layout(args)
+    with locked(run_folder(settings, layout)):
+        train_run(settings, layout)

@@ -1,18 +1,16 @@
-"""`avf verify`: check a corpus tree and write its manifest."""
+"""`avf verify`: check the files of a corpus and write its manifest."""
 
 import argparse
 from pathlib import Path
 
 from avfusion.commands.options import corpus_settings, layout, settings_option
 
-HELP = "Check a corpus tree and write its manifest."
-
-
+HELP = "Check the files of a corpus and write its manifest."
 STAGE = 11
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add what the command takes beyond --config and --results."""
+    """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument(
         "--against", type=Path, help="fingerprints.parquet of another laboratory, to compare with"
@@ -21,7 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Check the corpus, and compare its files with another copy if asked to."""
     from avfusion.corpora.verify import verify
 
     code = verify(args.corpus, corpus_settings(args), layout(args))

@@ -1,1 +1,1 @@
-"""The settings of a study: schema, loading, validation."""
+"""Settings of a study and of its jobs: models, loading and validation."""

@@ -1,24 +1,24 @@
-"""Which corpora of a study lie on this machine, and why one that does not has no result."""
+"""Find the corpora of a study that are present on this machine, and why the others are not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.registry import corpora
 
 
 @dataclass(frozen=True)
 class Absence:
-    """Entries of `corpora` that lack one and the same folder, so that it is said once."""
+    """Entries of `corpora` that were not run for one reason, such as the same missing folder."""
 
     names: tuple[str, ...]
     why: str
 
     @property
     def title(self) -> str:
-        """The entries' names, shortened where they are many.
+        """The names of the entries; of three or more only the first and the last.
 
         >>> Absence(("fold1", "fold2", "fold3"), "").title
         'fold1 … fold3'
@@ -28,29 +28,30 @@ class Absence:
 
 
 def holds_files(root: Path) -> bool:
-    """Whether a folder is there and holds anything but hidden files."""
+    """Return whether a folder exists and holds anything but hidden files."""
     return root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir())
 
 
-def not_here(study: dict[str, Any], layout: Layout) -> dict[str, str]:
-    """Entry -> why it cannot be read here, of the corpora that avf cannot make.
+def not_here(study: Study, layout: Layout) -> dict[str, str]:
+    """Return entry -> reason, of the corpora that cannot be read here.
 
-    study: `Study.model_dump()`. A corpus verified here before counts as here, though its folder be
-    away for now: what was made of it is still current.
+    A corpus that avf can generate is never missing. Neither is one that was verified here before,
+    even if its folder is away now: the files made from it are still current.
     """
-    found = {}
-    for name, own in study["corpora"].items():
-        kind, root = own.get("is") or name, Path(own["root"])
+    reasons = {}
+    for name, entry in study.corpora.items():
+        kind, root = study.corpus_class(name), Path(entry.root)
         made = corpora.known(kind) and corpora.defines(kind, "make")
         if not (made or holds_files(root) or layout.manifest(name).is_file()):
-            found[name] = f"nothing at {root} (`avf obtain {kind}`)"
-    return found
+            reasons[name] = f"nothing at {root} (`avf obtain {kind}`)"
+    return reasons
 
 
-def absences(names: Iterable[str], study: dict[str, Any], layout: Layout) -> list[Absence]:
-    """These entries by the reason why each was not run; those of one absent folder together."""
-    away, together = not_here(study, layout), {}
+def absences(names: Iterable[str], study: Study, layout: Layout) -> list[Absence]:
+    """Group entries by the reason why each was not run, such as a folder that several share."""
+    missing = not_here(study, layout)
+    groups: dict[str, list[str]] = {}
     for name in names:
         unscored = f"no scores of {name} (`avf score {name}`)"
-        together.setdefault(away.get(name, unscored), []).append(name)
-    return [Absence(tuple(entries), why) for why, entries in together.items()]
+        groups.setdefault(missing.get(name, unscored), []).append(name)
+    return [Absence(tuple(entries), why) for why, entries in groups.items()]

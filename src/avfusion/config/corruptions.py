@@ -1,44 +1,63 @@
-"""Every corruption by name: which modality it spoils, what its levels are, and what they may be.
+"""Corruptions of the input by name, with their modality, unit and valid levels.
 
-Two sorts. Those of features (avfusion.features.corrupt) change an encoder's rows after encoding; those of
-the signal (avfusion.encoders.corrupt) change sound or pictures, which are then encoded anew.
-Nothing heavy is imported, so that a config can be checked by the names alone.
+There are two kinds. Corruptions of features (avfusion.features.corrupt) change the rows of an
+encoder. Corruptions of the signal (avfusion.encoders.corrupt) change audio or video, which is then
+encoded again. This module imports nothing heavy, so a config can be checked quickly.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from avfusion.errors import ConfigError
 from avfusion.registry import encoders, near
 
-WHOLE = ("whole", 0.0)
-"""The undisturbed input among the corruptions and levels; every curve starts there."""
-
-
 Case = tuple[str, float]
+"""A corruption and its level."""
 
+CLEAN: Case = ("whole", 0.0)
+"""The case of clean input, at which every curve starts."""
 
 MODALITIES = ("audio", "video")
 
 
+class HasRobustness(Protocol):
+    """Settings with the corruptions of a study: `Study` or `RobustSettings`."""
+
+    @property
+    def robustness(self) -> dict[str, list[float]]:
+        """Corruption -> levels."""
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A way to corrupt one modality: its level's unit, what it does, and to what."""
+    """A way to corrupt one modality.
 
-    unit: str  # "share", "s", "px", "db" (signal to noise) or "noise" (share of the variance)
-    says: str
+    Parameters
+    ----------
+    unit
+        Unit of the levels: "share", "s", "px", "db" (signal-to-noise ratio) or "noise" (share of
+        the noise in the variance).
+    words
+        What the corruption does; `{}` stands for the modality.
+    signal
+        Whether it changes audio or video before encoding, instead of features.
+    """
+
+    unit: str
+    words: str
     signal: bool = False
 
     @property
-    def whole(self) -> float:
-        """The level of input that nothing was done to: 0, or no noise at all, infinite dB."""
+    def clean(self) -> float:
+        """The level of clean input: infinite for dB, else 0."""
         return math.inf if self.unit == "db" else 0.0
 
     def place(self, level: float) -> float:
-        """Where a level lies on a curve that begins at 0 with whole input.
+        """Return the place of a level on a curve that starts at 0 with clean input.
 
-        The level itself; for dB the share of the noise in the sum of both root mean squares.
+        This is the level itself, or for dB the share of the noise in the sum of both root mean
+        squares.
 
         >>> [Kind("db", "").place(snr) for snr in (math.inf, 0.0)], Kind("px", "").place(2.0)
         ([0.0, 0.5], 2.0)
@@ -46,15 +65,15 @@ class Kind:
         return 1 / (1 + 10 ** (level / 20)) if self.unit == "db" else level
 
     def text(self, level: float) -> str:
-        """A level as a table prints it: a share, seconds, pixels, or a signal-to-noise ratio.
+        """Return a level as tables print it: a share, seconds, pixels or a signal-to-noise ratio.
 
         >>> [Kind(unit, "").text(0.5) for unit in ("share", "s", "noise", "px")]
         ['50%', '0.5 s', '0 dB', '0.5 px']
         >>> [Kind("db", "").text(snr) for snr in (math.inf, -5.0)]
-        ['whole', '−5 dB']
+        ['clean', '−5 dB']
         """
-        if level == self.whole:
-            return "whole"
+        if level == self.clean:
+            return "clean"
         if self.unit == "noise":
             return f"{10 * math.log10((1 - level) / level):.0f} dB".replace("-", "−")
         if self.unit == "share":
@@ -68,8 +87,7 @@ FEATURE_KINDS = {
     "late": Kind("s", "{} late"),
     "feature_noise": Kind("noise", "noise in the {} features"),
 }
-"""Name -> kind, of either modality; done by `avfusion.features.corrupt`."""
-
+"""Name -> kind, for both modalities; applied by `avfusion.features.corrupt`."""
 
 SIGNAL_KINDS = {
     "audio": {
@@ -82,16 +100,22 @@ SIGNAL_KINDS = {
         "occlusion": Kind("share", "a square of the face hidden", signal=True),
     },
 }
-"""Modality -> name -> kind; done by `avfusion.encoders.corrupt`."""
+"""Modality -> name -> kind; applied by `avfusion.encoders.corrupt`."""
 
 
 def names() -> list[str]:
-    """Every corruption, as `modality_kind`."""
+    """Return the names of all corruptions, as `modality_kind`."""
     return [f"{modality}_{kind}" for modality in MODALITIES for kind in _kinds(modality)]
 
 
 def find(name: str) -> tuple[str, Kind]:
-    """Modality and kind of a corruption; refuses an unknown name with the nearest known one."""
+    """Return the modality and the kind of a corruption.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such corruption; the message names the nearest one.
+    """
     modality, _, kind = name.partition("_")
     if modality not in MODALITIES or kind not in _kinds(modality):
         known = names()
@@ -102,28 +126,43 @@ def find(name: str) -> tuple[str, Kind]:
 
 
 def signal_of(name: str, encoder: str) -> Kind:
-    """A corruption of the signal that `encoder` reads; refuses one that it does not read."""
+    """Return the kind of a corruption of the signal that an encoder reads.
+
+    Parameters
+    ----------
+    name
+        A corruption.
+    encoder
+        Name of an encoder in the registry.
+
+    Raises
+    ------
+    ConfigError
+        If the corruption changes features, or another modality than the encoder reads.
+    """
     modality, kind = find(name)
     if not kind.signal:
-        raise ConfigError(f"{name} changes features, not what is encoded: run `avf robust` alone.")
-    own = encoders.constant(encoder, "modality")
-    if own != modality:
-        raise ConfigError(f"{name} changes {modality}; {encoder!r} encodes {own}.")
+        raise ConfigError(
+            f"{name} changes features after encoding, so nothing is to encode. Run: avf robust"
+        )
+    read = encoders.constant(encoder, "modality")
+    if read != modality:
+        raise ConfigError(f"{name} changes {modality}, but {encoder!r} encodes {read}.")
     return kind
 
 
 def describe(name: str) -> str:
-    """A corruption in words.
+    """Return a corruption in words.
 
     >>> describe("audio_missing")
     'random stretches of audio absent'
     """
     modality, kind = find(name)
-    return kind.says.format(modality)
+    return kind.words.format(modality)
 
 
 def faults(name: str, levels: list[float], hop_s: float) -> list[str]:
-    """What is wrong with a corruption of a config, a sentence a fault."""
+    """Return one message per fault of a corruption and its levels in a config."""
     try:
         kind = find(name)[1]
     except ConfigError as error:
@@ -131,20 +170,29 @@ def faults(name: str, levels: list[float], hop_s: float) -> list[str]:
     return [f"robustness.{name}: {fault}." for fault in _level_faults(kind, levels, hop_s)]
 
 
-def trainable(asked: dict[str, float]) -> dict[str, float]:
-    """`train.corrupt` as given; refuses with ValueError what windows of features cannot undergo."""
-    for name, greatest in asked.items():
+def trainable(corrupt: dict[str, float]) -> dict[str, float]:
+    """Return `train.corrupt` unchanged if windows of features can be corrupted so in training.
+
+    Raises
+    ------
+    ValueError
+        If a corruption is unknown or only for evaluation, or its greatest level is out of range.
+    """
+    for name, greatest in corrupt.items():
         try:
             kind = find(name)[1]
         except ConfigError as error:
             raise ValueError(str(error)) from None
         if kind.signal or kind.unit == "s":
-            raise ValueError(f"{name} is for test time alone; missing, missing_block and "
-                             f"feature_noise of a modality can be trained on")  # fmt: skip
+            raise ValueError(
+                f"{name} is only for evaluation; missing, missing_block and feature_noise of a "
+                f"modality can be used in training"
+            )
         if not 0 < greatest <= 1 or (kind.unit == "noise" and greatest == 1):
-            raise ValueError(f"{name}: the greatest level is a share above 0, at most 1 (of noise, "
-                             f"less)")  # fmt: skip
-    return asked
+            raise ValueError(
+                f"{name}: the greatest level is a share above 0 and at most 1 (for noise below 1)"
+            )
+    return corrupt
 
 
 def _kinds(modality: str) -> dict[str, Kind]:
@@ -155,22 +203,27 @@ def _level_faults(kind: Kind, levels: list[float], hop_s: float) -> list[str]:
     if not levels or not all(math.isfinite(level) for level in levels):
         return [f"levels must be numbers; found {levels}"]
     if kind.unit == "db":
-        falls = levels == sorted(set(levels), reverse=True)
-        return [] if falls else [f"levels are dB that fall, the least noise first; found {levels}"]
-    found = []
+        falling = levels == sorted(set(levels), reverse=True)
+        return [] if falling else [f"levels in dB must fall, the least noise first; found {levels}"]
+    messages = []
     if levels != sorted(set(levels)) or levels[0] <= 0:
-        found.append(f"levels must rise from above 0 (0, whole input, is always there); {levels}")
+        messages.append(
+            f"levels must rise and start above 0 (0, clean input, is always included); "
+            f"found {levels}"
+        )
     if kind.unit in ("share", "noise") and levels[-1] > 1:
-        found.append(f"levels are shares, at most 1; found {max(levels):g}")
+        messages.append(f"levels are shares, at most 1; found {max(levels):g}")
     if kind.unit == "noise" and 1 in levels:
-        found.append("level 1 is noise alone; set less")
+        messages.append("level 1 is noise only; set less")
     off = max(abs(level / hop_s - round(level / hop_s)) for level in levels)
     if kind.unit == "s" and not kind.signal and off > 1e-6:
-        found.append(f"levels are seconds, multiples of windows.hop_s ({hop_s:g}); found {levels}")
-    return found
+        messages.append(
+            f"levels are seconds, multiples of windows.hop_s ({hop_s:g}); found {levels}"
+        )
+    return messages
 
 
-def cases(study: dict[str, Any]) -> list[Case]:
-    """Whole input, then every corruption at every level."""
-    grid = study["robustness"].items()
-    return [WHOLE, *((name, float(level)) for name, levels in grid for level in levels)]
+def cases(settings: HasRobustness) -> list[Case]:
+    """Return clean input, then every corruption at every level."""
+    levels = settings.robustness.items()
+    return [CLEAN, *((name, float(level)) for name, values in levels for level in values)]

@@ -6,7 +6,7 @@ back with `read`. They hold nothing that does not change a number of the job.
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -25,10 +25,10 @@ from avfusion.config.sections import (
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 2
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
 
-T = TypeVar("T", bound="JobSettings")
+T = TypeVar("T", bound=Settings)
 Grid = dict[str, list[Any]]
 
 
@@ -199,25 +199,26 @@ class RecordSettings(JobSettings):
 
 
 def read(kind: type[T], path: Path) -> T:
-    """Read the settings of a job from the file that the workflow wrote.
+    """Read the settings of a job, or a study, from the JSON file that the workflow wrote.
 
     Raises
     ------
     ConfigError
-        If the file is missing, not JSON, or of another schema version.
+        If the file is missing, not JSON, of another schema version or not of this kind.
     """
-    if not path.is_file():
+    if not path.exists() or path.is_dir():  # a pipe such as /dev/stdin is no regular file
         raise ConfigError(f"--settings {path}: no such file.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(f"--settings {path}: not JSON ({error}).") from None
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
-        raise ConfigError(
-            f"--settings {path}: schema version {version}, but this avfusion reads "
-            f"{SCHEMA_VERSION}. Run: snakemake all (it writes the file again)."
-        )
+    if issubclass(kind, JobSettings):
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if version != SCHEMA_VERSION:
+            raise ConfigError(
+                f"--settings {path}: schema version {version}, but this avfusion reads "
+                f"{SCHEMA_VERSION}. Run: snakemake all (it writes the file again)."
+            )
     try:
         return kind.model_validate(document)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Load and check a study's settings."""
+"""Load and check the settings of a study."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ from avfusion.layout import Layout
 
 
 def study_id(layout: Layout) -> str:
-    """The name of this results folder in a store that others write to as well."""
+    """Return the identifier of this results folder in a tracking store; created once."""
     path = layout.results / "mlflow.id"
     if not path.is_file():
         write_text(path, uuid.uuid4().hex[:12] + "\n")
@@ -24,23 +24,36 @@ def study_id(layout: Layout) -> str:
 
 
 def load(source: Path | dict[str, Any], protocols: Path = Path("config/protocols")) -> Study:
-    """A checked study from a YAML file or an already merged mapping; refuses with every fault."""
+    """Read and check the settings of a study.
+
+    Parameters
+    ----------
+    source
+        A YAML file, or a mapping that was merged already.
+    protocols
+        Folder of the evaluation protocols, whose names are checked.
+
+    Raises
+    ------
+    ConfigError
+        If anything is wrong; the message has one line per fault.
+    """
     where = str(source) if isinstance(source, Path) else "config"
     raw = read_mapping(source) if isinstance(source, Path) else source
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(_lines(where, sentences(Study, error))) from None
-    found = faults(study, protocols)
-    if found:
-        raise ConfigError(_lines(where, found))
+    messages = faults(study, protocols)
+    if messages:
+        raise ConfigError(_lines(where, messages))
     return study
 
 
 def schema() -> str:
-    """The JSON schema of config.yaml, as editors and the drift test read it."""
+    """Return the JSON schema of config.yaml, for editors."""
     return json.dumps(Study.model_json_schema(), indent=2) + "\n"
 
 
-def _lines(where: str, found: list[str]) -> str:
-    return "\n".join(f"{where}: {fault}" for fault in found)
+def _lines(where: str, messages: list[str]) -> str:
+    return "\n".join(f"{where}: {message}" for message in messages)

@@ -1,7 +1,7 @@
-"""What a fusion looks at: audio and video, and text where its class or an option says so.
+"""Modalities that a fusion reads: audio and video, and text if its class or an option says so.
 
-A fusion that looks at something else than audio and video says it by a class attribute
-(`modalities = ("audio", "video", "text")`) or an option of that name. Others never meet text.
+A fusion that reads anything else than audio and video states it in a class attribute
+(`modalities = ("audio", "video", "text")`) or has an option of that name.
 """
 
 import ast
@@ -11,13 +11,11 @@ from avfusion.errors import ConfigError
 from avfusion.registry import fusions
 
 MODALITIES = ("audio", "video", "text")
-
-
 USUAL = ("audio", "video")
 
 
 def used(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
-    """Modalities of the fusion of this class and options; torch is not imported."""
+    """Return the modalities of a fusion of this class and options; torch is not imported."""
     default = fusions.options(kind).get("modalities")
     if default is None:
         return tuple(fusions.constant(kind, "modalities") or USUAL)
@@ -26,30 +24,39 @@ def used(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def with_text(kind: str, options: dict[str, Any]) -> bool:
-    """Whether the fusion of this class and options is given text."""
+    """Return whether a fusion of this class and options reads text."""
     return "text" in used(kind, options)
 
 
 def ordered(fusion: str, modalities: Any, least: int = 1) -> tuple[str, ...]:
-    """The modalities as audio, video, text; refuses unknown, repeated and too few ones."""
+    """Return the modalities in the order audio, video, text.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown or repeated, or if there are fewer than `least`.
+    """
     given = list(modalities) if isinstance(modalities, list | tuple) else [modalities]
-    found = tuple(name for name in MODALITIES if name in given)
-    if len(found) != len(given) or len(found) < least:
+    known = tuple(name for name in MODALITIES if name in given)
+    if len(known) != len(given) or len(known) < least:
         raise ConfigError(
             f"{fusion}: modalities is {given}; set {least} or more of {', '.join(MODALITIES)}, "
             f"each once."
         )
-    return found
+    return known
 
 
 def faults(name: str, kind: str, options: dict[str, Any], text: list[str]) -> list[str]:
-    """What is wrong with the modalities of a study's entry `name`, a sentence a fault."""
-    found = used(kind, options)
-    strange = [word for word in found if word not in MODALITIES]
-    if strange:
+    """Return one message per fault in the modalities of a study's fusion `name`.
+
+    text: the encoders under `features.text`.
+    """
+    read = used(kind, options)
+    unknown = [word for word in read if word not in MODALITIES]
+    if unknown:
         known = ", ".join(MODALITIES)
-        return [f"fusions.{name}.modalities: no modality {strange[0]!r}. Known: {known}."]
-    if "text" in found and not text:
+        return [f"fusions.{name}.modalities: no modality {unknown[0]!r}. Known: {known}."]
+    if "text" in read and not text:
         return [
             f"fusions.{name} reads text, but features.text names no encoder. Add `text: [words]` "
             f"under features."

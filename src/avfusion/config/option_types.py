@@ -1,7 +1,7 @@
-"""Whether a value fits an option's annotation, both as source text; no class is imported.
+"""Check values from YAML against the annotations of options, which are read as source text.
 
-Knows int, float, bool, str, Path, Any, None, Literal, list, tuple, dict and unions of them; a name
-that it does not know fits everything, for the class itself still checks what it is given.
+No class is imported. Known are int, float, bool, str, Path, Any, None, Literal, list, tuple, dict
+and unions of them. Any value fits an unknown annotation; the class still checks its arguments.
 """
 
 import ast
@@ -20,7 +20,7 @@ PLAIN: dict[str, tuple[type, ...]] = {
 
 
 def misfit(annotation: str, value: Any) -> str:
-    """What is wrong with a value as read from YAML; empty where it fits.
+    """Return why a value from YAML does not fit an annotation; empty if it fits.
 
     >>> misfit("int | None", "abc")
     "expected int | None, found 'abc'"
@@ -57,7 +57,7 @@ def _is(name: str, value: Any) -> bool:
 
 
 def _holds(name: str, parts: list[ast.expr], value: Any) -> bool:
-    """`Literal[…]`, `Optional[…]`, `Union[…]` and containers with what they hold."""
+    """Check `Literal[…]`, `Optional[…]`, `Union[…]`, and containers with their items."""
     if name == "Literal":
         given = [ast.literal_eval(part) for part in parts]
         return any(value == known and type(value) is type(known) for known in given)
@@ -78,7 +78,7 @@ def _holds(name: str, parts: list[ast.expr], value: Any) -> bool:
 
 
 def text_for_number(value: Any) -> str:
-    """The hint for `1e-3`, which YAML 1.1 reads as text."""
+    """Return a hint for a number such as `1e-3`, which YAML 1.1 reads as text; empty if none."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:

@@ -117,19 +117,24 @@ class Study(Settings):
             *((encoders, name, self.encoder_class(name)) for name in self.features.encoders),
             *((fusions, name, self.fusion_class(name)) for name in self.fusions),
         ]
-        rules = [self.train.model_dump(), *(self.train_rule(f).model_dump() for f in self.fusions)]
-        uses += [(losses, rule["loss"], rule["loss"]) for rule in rules]
+        pairs = [(fusion, corpus) for fusion in self.fusions for corpus in self.corpora]
+        uses += [(losses, loss, loss) for pair in pairs for loss in self.losses(*pair)]
         return {
             f"{registry.kind} {name}": registry.origin(entry)
             for registry, name, entry in uses
-            if registry.entry(entry).outside
+            if registry.known(entry) and registry.entry(entry).outside
         }
 
     def train_rule(self, fusion: str, corpus: str | None = None) -> TrainSettings:
         """Return the training settings of a fusion on a corpus, overrides applied."""
-        own = self.corpora[corpus].train if corpus else {}
-        given = {**self.train.model_dump(), **own, **self.fusions[fusion].get("train", {})}
-        return TrainSettings(**given)
+        on_corpus = self.corpora[corpus].train if corpus else {}
+        on_fusion = self.fusions[fusion].get("train", {})
+        return TrainSettings(**{**self.train.model_dump(), **on_corpus, **on_fusion})
+
+    def losses(self, fusion: str, corpus: str) -> list[str]:
+        """Return the losses of a fusion's runs on a corpus, those of its grid included."""
+        grid = self.grid_of(fusion).get("train.loss", [])
+        return sorted({self.train_rule(fusion, corpus).loss, *grid})
 
     def corpus_settings(self, name: str) -> jobs.CorpusSettings:
         """Return what verifying one corpus depends on."""
@@ -147,17 +152,19 @@ class Study(Settings):
         kind, options = self.fusion_class(fusion), self.fusion_options(fusion)
         train = self.train_rule(fusion, corpus)
         inner = [options["wraps"]] if isinstance(options.get("wraps"), str) else []
-        unused = set() if train.corrupt else {"avfusion.runs.augment", "avfusion.features.corrupt"}
+        augmented = train.corrupt or "train.corrupt" in self.grid_of(fusion)
+        unused = set() if augmented else {"avfusion.runs.augment", "avfusion.features.corrupt"}
         if self.task(corpus) == "ratings":
             unused.add("avfusion.runs.classes")
         code = fingerprint(
             *(fusions.code(name) for name in (kind, *inner)),
-            losses.code(train.loss),
+            *(losses.code(name) for name in self.losses(fusion, corpus)),
             "avfusion.runs.train:train_run",
             leaving=frozenset(unused),
         )
         features = self.run_features(fusion)
-        used = {f"fusion {fusion}", f"loss {train.loss}", f"corpus {corpus}"}
+        used = {f"fusion {fusion}", f"corpus {corpus}"}
+        used |= {f"loss {name}" for name in self.losses(fusion, corpus)}
         used |= {f"encoder {name}" for name in features.encoders}
         return jobs.RunSettings(
             corpus=corpus,
@@ -195,7 +202,11 @@ class Study(Settings):
             windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
             media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),
             root=Path(self.corpora[corpus].root) if below and corpus else None,
-            code=fingerprint(encoders.code(kind), "avfusion.encoders.stage"),
+            code=fingerprint(
+                encoders.code(kind),
+                "avfusion.encoders.stage:fit",
+                "avfusion.encoders.stage:encode_shard",
+            ),
             outside={f"encoder {encoder}": encoders.origin(kind)} if entry.outside else {},
         )
 
@@ -215,7 +226,7 @@ class Study(Settings):
             encoder=self.encoder_settings(encoder),
             root=Path(self.corpora[corpus].root),
             draw=self.statistics.seed,
-            code=fingerprint("avfusion.encoders.corrupt"),
+            code=fingerprint("avfusion.encoders.corrupt:corrupt_features"),
         )
 
     def delay_settings(self) -> jobs.DelaySettings:
@@ -249,5 +260,5 @@ class Study(Settings):
             robustness=self.robustness,
             seeds=self.seeds,
             draw=self.statistics.seed,
-            code=fingerprint("avfusion.robustness.predict"),
+            code=fingerprint("avfusion.robustness.predict:predict"),
         )

@@ -1,30 +1,30 @@
-"""What is wrong with a config, one sentence a fault, each naming setting, value and remedy."""
+"""Check the settings of a study; each message names the setting, its value and what to do."""
 
 import ast
 import math
 import os
+import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from avfusion.config import modalities
+from avfusion.config import corruptions, modalities
 from avfusion.config.grid import points
 from avfusion.config.modalities import MODALITIES
 from avfusion.config.option_types import misfit, text_for_number
+from avfusion.config.sections import TrainSettings
+from avfusion.config.study import Study
 from avfusion.errors import ConfigError
-from avfusion.registry import Registry, corpora, encoders, fusions, near
-
-if TYPE_CHECKING:
-    from avfusion.config.study import Study
-
+from avfusion.registry import Registry, corpora, encoders, fusions, losses, near
 
 ARRAYS = "arrays"
 
 
 def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
-    """Pydantic's faults in plain words."""
+    """Return the faults that pydantic reports in plain words."""
     return [_sentence(model, fault) for fault in error.errors()]
 
 
@@ -36,12 +36,12 @@ def _sentence(model: type[BaseModel], fault: Any) -> str:
         return f"setting {path!r} is missing. Add it (config/README.md lists all)."
     if fault["loc"][-1] == "[key]":
         return f"{path!r} cannot be a name: use letters, digits and _ only."
-    said = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{path}: {said}; found {fault['input']!r}."
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{path}: {message}; found {fault['input']!r}."
 
 
 def _nearest(model: Any, loc: tuple[Any, ...]) -> str:
-    """The known setting most like the unknown one, beside which it would stand."""
+    """Return a hint at the known setting of the same section that is nearest to an unknown one."""
     for part in loc[:-1]:
         if hasattr(model, "model_fields"):
             model = model.model_fields[part].annotation
@@ -49,221 +49,292 @@ def _nearest(model: Any, loc: tuple[Any, ...]) -> str:
             model = get_args(model)[-1]
         if get_origin(model) is Annotated:
             model = get_args(model)[0]
-    known = list(model.model_fields)
+    known = [field.alias or name for name, field in model.model_fields.items()]
     return near(str(loc[-1]), known) or f" Known: {', '.join(known)}."
 
 
-def faults(study: "Study", protocols: Path) -> list[str]:
-    """What types cannot say: names exist, options are the entry's own, numbers fit together."""
-    found = []
-    for name, corpus in study.corpora.items():
-        kind = study.corpus_class(name)
-        found += _entry(f"corpora.{name}.options", corpora, kind, corpus.options)
-        found += _overrides(f"corpora.{name}.train", study.train, corpus.train)
-    for name in dict.fromkeys([*study.encoder_names(), *study.encoders]):
-        found += _entry(f"encoders.{name}", encoders, name, study.encoder_options(name))
-        found += _processes(name, study.processes(name))
-    found += [*_of_features(study), *_of_values(study)]
-    for name, options in study.fusions.items():
-        own = {k: v for k, v in options.items() if k not in ("is", "train", "grid")}
-        found += _entry(f"fusions.{name}", fusions, study.fusion_class(name), own)
-        found += _inner(f"fusions.{name}", study.fusion_class(name), own)
-        if fusions.known(study.fusion_class(name)):
-            given = study.features.text
-            found += modalities.faults(name, study.fusion_class(name), own, given)
-        found += _overrides(f"fusions.{name}.train", study.train, options.get("train", {}))
-        found += _grid(f"fusions.{name}.grid", study, name, options.get("grid", {}))
-    found += _grid("grid", study, None, study.grid)
-    steps = study.windows.clip_s / study.windows.hop_s
-    if abs(steps - round(steps)) > 1e-6:
-        found.append(
-            f"windows.clip_s ({study.windows.clip_s}) must be a multiple of windows.hop_s "
-            f"({study.windows.hop_s}), so that each instant ends exactly one clip."
-        )
-    found += _shared_roots(study) + _on_classes(study)
-    if study.robustness:
-        from avfusion.config import corruptions
+def faults(study: Study, protocols: Path) -> list[str]:
+    """Return one message per fault that the types of the settings do not show.
 
-        for name, levels in study.robustness.items():
-            found += corruptions.faults(name, levels, study.windows.hop_s)
-    there = sorted(path.stem for path in protocols.glob("*.yaml"))
+    Names must exist, options must belong to their entry, and numbers must fit together.
+    protocols: folder of the evaluation protocols.
+    """
+    unreadable = list(_classes(study))
+    if unreadable:
+        return unreadable
+    return list(
+        chain(
+            _corpora(study),
+            _encoders(study),
+            _features(study),
+            _values(study),
+            _loss("train.loss", study.train.loss),
+            _fusions(study),
+            _grid("grid", study, None, study.grid),
+            _windows(study),
+            _shared_roots(study),
+            _on_classes(study),
+            _robustness(study),
+            _protocols(study, protocols),
+        )
+    )
+
+
+def _classes(study: Study) -> Iterator[str]:
+    """Yield a message per `is` that is no text; the other checks need text."""
+    for section, entries in (("encoders", study.encoders), ("fusions", study.fusions)):
+        for name, options in entries.items():
+            kind = options.get("is", name)
+            if not isinstance(kind, str):
+                yield f"{section}.{name}.is: expected a name or package.module:Class; found {kind}."
+
+
+def _corpora(study: Study) -> Iterator[str]:
+    for name, entry in study.corpora.items():
+        kind = study.corpus_class(name)
+        yield from _options(f"corpora.{name}.options", corpora, kind, entry.options)
+        yield from _overrides(f"corpora.{name}.train", study.train, entry.train)
+
+
+def _encoders(study: Study) -> Iterator[str]:
+    for name in dict.fromkeys([*study.features.encoders, *study.encoders]):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            yield (
+                f"features lists {name!r}, which cannot be a name: use letters, digits and _ only. "
+                f"For a class outside avfusion, add `my_name: {{is: package.module:Class}}` under "
+                f"encoders and list my_name."
+            )
+            continue
+        kind = study.encoder_class(name)
+        yield from _options(f"encoders.{name}", encoders, kind, study.encoder_options(name))
+        yield from _processes(name, kind, study.processes(name))
+
+
+def _fusions(study: Study) -> Iterator[str]:
+    for name, entry in study.fusions.items():
+        path = f"fusions.{name}"
+        kind, options = study.fusion_class(name), study.fusion_options(name)
+        yield from _options(path, fusions, kind, options)
+        yield from _inner(path, kind, options)
+        if fusions.known(kind):
+            yield from modalities.faults(name, kind, options, study.features.text)
+        yield from _overrides(f"{path}.train", study.train, entry.get("train", {}))
+        yield from _grid(f"{path}.grid", study, name, entry.get("grid", {}))
+
+
+def _windows(study: Study) -> Iterator[str]:
+    windows = study.windows
+    steps = windows.clip_s / windows.hop_s
+    if abs(steps - round(steps)) > 1e-6:
+        yield (
+            f"windows.clip_s ({windows.clip_s}) must be a multiple of windows.hop_s "
+            f"({windows.hop_s}), so that each instant ends exactly one clip."
+        )
+
+
+def _robustness(study: Study) -> Iterator[str]:
+    for name, levels in study.robustness.items():
+        yield from corruptions.faults(name, levels, study.windows.hop_s)
+
+
+def _protocols(study: Study, folder: Path) -> Iterator[str]:
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
     for name in dict.fromkeys([*study.protocols, study.headline]):
-        if there and name not in there:
-            found.append(
-                f"no protocol named {name!r} in {protocols}.{near(name, there)} "
-                f"Known: {', '.join(there)}."
+        if known and name not in known:
+            yield (
+                f"no protocol named {name!r} in {folder}.{near(name, known)} "
+                f"Known: {', '.join(known)}."
             )
     if study.headline not in study.protocols:
-        found.append(f"headline {study.headline!r} is not among protocols. Add it there.")
-    return found
+        yield f"headline {study.headline!r} is not among protocols. Add it there."
 
 
-def _shared_roots(study: "Study") -> list[str]:
-    """A fault where two entries would make one folder, each its own way."""
+def _shared_roots(study: Study) -> Iterator[str]:
+    """Yield a message where two entries would generate one folder with different options."""
     first: dict[str, str] = {}
-    found = []
-    for name, corpus in study.corpora.items():
+    for name, entry in study.corpora.items():
         kind = study.corpus_class(name)
         if not corpora.known(kind) or not corpora.defines(kind, "make"):
             continue
-        other = first.setdefault(corpus.root.rstrip("/"), name)
-        if (kind, corpus.options) != (study.corpus_class(other), study.corpora[other].options):
-            said = f"corpora.{name} and corpora.{other} make {corpus.root} by different options"
-            found.append(f"{said}. Give each a `root` of its own.")
-    return found
+        other = first.setdefault(entry.root.rstrip("/"), name)
+        if (kind, entry.options) != (study.corpus_class(other), study.corpora[other].options):
+            yield (
+                f"corpora.{name} and corpora.{other} make {entry.root} by different options. "
+                f"Give each a `root` of its own."
+            )
 
 
-def _on_classes(study: "Study") -> list[str]:
-    """A fault for each setting that means nothing where runs predict classes, per corpus."""
-    asked = [name for name, corpus in study.corpora.items() if corpus.task == "classes"]
-    given = {"train": study.train.model_dump()}
-    given |= {f"corpora.{name}.train": study.corpora[name].train for name in asked}
-    for name, options in study.fusions.items():
-        own = options.get("train", {})
-        given[f"fusions.{name}.train"] = own if isinstance(own, dict) else {}
-    unfit = [f"{path}.corrupt" for path, own in given.items() if own.get("corrupt")]
-    unfit += [f"{path}.loss" for path, own in given.items() if own.get("loss") == "per_window"]
-    if asked and len(asked) == len(study.corpora) and study.robustness:
+def _on_classes(study: Study) -> Iterator[str]:
+    """Yield a message per corpus and setting that has no meaning where runs predict classes."""
+    names = [name for name, entry in study.corpora.items() if entry.task == "classes"]
+    given: dict[str, Any] = {"train": study.train.model_dump()}
+    given |= {f"corpora.{name}.train": study.corpora[name].train for name in names}
+    given |= {f"fusions.{name}.train": entry.get("train") for name, entry in study.fusions.items()}
+    rules = {path: rule for path, rule in given.items() if isinstance(rule, dict)}
+    default = TrainSettings().loss
+    unfit = [f"{path}.corrupt" for path, rule in rules.items() if rule.get("corrupt")]
+    other = [path for path, rule in rules.items() if rule.get("loss", default) != default]
+    unfit += [f"{path}.loss" for path in other]
+    if names and len(names) == len(study.corpora) and study.robustness:
         unfit.append("robustness")
-    return [
-        f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
-        for path in unfit
-        for name in asked
-    ]
+    for path in unfit:
+        for name in names:
+            yield (
+                f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
+            )
 
 
-def _entry(path: str, registry: Registry, name: str, given: dict[str, Any]) -> list[str]:
-    """Faults of one corpus, encoder or fusion: unknown, or given options that it has not."""
+def _options(path: str, registry: Registry, name: str, given: dict[str, Any]) -> Iterator[str]:
+    """Yield a message if an entry is unknown, and per option that it lacks or that does not fit."""
     try:
         known = registry.options(name)
     except ConfigError as error:
-        return [f"{path.removesuffix('.options')}: {error}"]
+        yield f"{path.removesuffix('.options')}: {error}"
+        return
     listed = ", ".join(f"{key} (default {value})" for key, value in known.items()) or "none"
     kinds = registry.annotations(name)
-    found = []
     for key, value in given.items():
         if key not in known:
-            found.append(f"{path} has no option {key!r}.{near(key, known)} Its options: {listed}.")
+            yield f"{path} has no option {key!r}.{near(key, known)} Its options: {listed}."
         elif wrong := misfit(kinds.get(key, "Any"), value):
-            found.append(f"{path}.{key}: {wrong}.")
-    return found
+            yield f"{path}.{key}: {wrong}."
 
 
-def _inner(path: str, kind: str, given: dict[str, Any]) -> list[str]:
-    """Faults of what a fusion of the class `kind` wraps; none where it wraps nothing."""
+def _inner(path: str, kind: str, given: dict[str, Any]) -> Iterator[str]:
+    """Yield a message per fault of the fusion that `kind` wraps, if it wraps one."""
     known = fusions.options(kind) if fusions.known(kind) else {}
     if not {"wraps", "inner"} <= known.keys():
-        return []
+        return
     wraps, inner = given.get("wraps", ast.literal_eval(known["wraps"])), given.get("inner") or {}
     if not isinstance(wraps, str) or not isinstance(inner, dict):
-        return []  # said already
-    if not fusions.known(wraps):
-        return [f"{path}.wraps: no fusion named {wraps!r}.{near(wraps, fusions.names())}"]
-    found = _entry(f"{path}.inner", fusions, wraps, inner)
+        return  # `_options` reports it
+    try:
+        fusions.entry(wraps)
+    except ConfigError as error:
+        yield f"{path}.wraps: {error}"
+        return
+    yield from _options(f"{path}.inner", fusions, wraps, inner)
     if sorted(map(str, modalities.used(wraps, inner))) != sorted(modalities.USUAL):
-        said = f"{path}.inner: {kind} gates audio and video alone; {wraps} reads others"
-        found.append(f"{said}. Remove `modalities`, or wrap another fusion.")
-    return found
+        yield (
+            f"{path}.inner: {kind} gates only audio and video, but {wraps} reads others. "
+            f"Remove `modalities`, or wrap another fusion."
+        )
 
 
-def _processes(encoder: str, given: Any) -> list[str]:
+def _processes(encoder: str, kind: str, given: Any) -> Iterator[str]:
     path = f"encoders.{encoder}.processes"
     if type(given) is not int or given < 1:
-        return [f"{path}: expected a number of processes, 1 or more; found {given!r}."]
-    if given > 1 and encoders.known(encoder) and not encoders.constant(encoder, "fitted"):
-        return [f"{path}: {encoder!r} is pretrained and not fitted. Remove it."]
-    return []
+        yield f"{path}: expected a number of processes, 1 or more; found {given!r}."
+    elif given > 1 and encoders.known(kind) and not encoders.constant(kind, "fitted"):
+        yield f"{path}: {encoder!r} is pretrained and not fitted. Remove it."
 
 
-def _overrides(path: str, train: BaseModel, given: Any) -> list[str]:
-    """Faults of a fusion's own training settings."""
+def _overrides(path: str, train: TrainSettings, given: Any) -> Iterator[str]:
+    """Yield a message per fault of training settings that override those of the study."""
     if not isinstance(given, dict):
-        return [f"{path}: expected settings such as {{lr: 0.001}}; found {given!r}."]
-    model = type(train)
+        yield f"{path}: expected settings such as {{lr: 0.001}}; found {given!r}."
+        return
     try:
-        model.model_validate({**train.model_dump(), **given})
+        TrainSettings.model_validate({**train.model_dump(), **given})
     except ValidationError as error:
-        found = [{**fault, "loc": (path, *fault["loc"])} for fault in error.errors()]
-        return [_sentence(create_model("Train", **{path: (model, ...)}), f) for f in found]
-    return []
+        fields: dict[str, Any] = {path: (TrainSettings, ...)}
+        model = create_model("Train", **fields)
+        for fault in error.errors():
+            yield _sentence(model, {**fault, "loc": (path, *fault["loc"])})
+        return
+    if "loss" in given:
+        yield from _loss(f"{path}.loss", given["loss"])
 
 
-def _grid(path: str, study: "Study", name: str | None, grid: Any) -> list[str]:
-    """Faults of a fusion's grid, or of the study's (name None), value by value."""
-    lists = isinstance(grid, dict) and all(isinstance(v, list) and v for v in grid.values())
-    if not lists:
-        return [f"{path}: expected lists such as {{train.lr: [0.001, 0.0001]}}; found {grid!r}."]
-    found = []
-    for key, values in grid.items():
-        head, _, tail = str(key).partition("train.")
-        for value in values:
-            if tail and not head and text_for_number(value):
-                found.append(f"{path}.{key}: {value!r}{text_for_number(value)}.")
-            elif tail and not head:
-                found += _overrides(path, study.train, {tail: value})
-            elif name is None:
-                found.append(f"{path}.{key}: a grid for all fusions holds `train.…` keys alone.")
-            else:
-                kind, one = study.fusion_class(name), {str(key): value}
-                found += _entry(path, fusions, kind, one)
-                if key in ("wraps", "inner"):
-                    found += _inner(path, kind, {**study.fusions[name], **one})
+def _loss(path: str, name: str) -> Iterator[str]:
+    """Yield a message if there is no such loss."""
+    try:
+        losses.entry(name)
+    except ConfigError as error:
+        yield f"{path}: {error}"
+
+
+def _grid(path: str, study: Study, fusion: str | None, grid: Any) -> Iterator[str]:
+    """Yield a message per fault of a grid, value by value; fusion None means the study's grid."""
+    if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
+        yield f"{path}: expected lists such as {{train.lr: [0.001, 0.0001]}}; found {grid!r}."
+        return
+    cells = [(str(key), value) for key, values in grid.items() for value in values]
+    messages = chain.from_iterable(_cell(path, study, fusion, *cell) for cell in cells)
+    yield from dict.fromkeys(messages)  # two values may have one fault
     if len(points(grid)) != math.prod(map(len, grid.values())):
-        found.append(f"{path}: two of its points are one. Remove the value that stands twice.")
-    return list(dict.fromkeys(found))
+        yield f"{path}: two of its points are the same. Remove the repeated value."
 
 
-def _of_features(study: "Study") -> list[str]:
-    """Return a message per encoder of another modality or of another kind of corpus.
+def _cell(path: str, study: Study, fusion: str | None, key: str, value: Any) -> Iterator[str]:
+    """Yield a message per fault of one value in a grid."""
+    if key.startswith("train.") and (hint := text_for_number(value)):
+        yield f"{path}.{key}: {value!r}{hint}."
+    elif key.startswith("train."):
+        yield from _overrides(path, study.train, {key.removeprefix("train."): value})
+    elif fusion is None:
+        yield f"{path}.{key}: a grid for all fusions can only hold `train.…` keys."
+    else:
+        kind = study.fusion_class(fusion)
+        yield from _options(path, fusions, kind, {key: value})
+        if key in ("wraps", "inner"):
+            yield from _inner(path, kind, {**study.fusions[fusion], key: value})
 
-    Unknown names are reported elsewhere.
+
+def _features(study: Study) -> Iterator[str]:
+    """Yield a message per encoder under the wrong modality or for another kind of corpus.
+
+    `_encoders` reports unknown names.
     """
-    listed = [(m, name) for m in MODALITIES for name in getattr(study.features, m)]
-    listed = [(m, name) for m, name in listed if encoders.known(name)]
-    found = [
-        f"features.{modality} lists {name!r}, which encodes {own}. Move it there."
-        for modality, name in listed
-        if (own := encoders.constant(name, "modality")) not in (None, modality)
-    ]
-    names = [name for _, name in listed]
-    return [*found, *_of_corpora(study, names), *_unrated(study), *_taken_off(study, names)]
+    pairs = [(m, name) for m in MODALITIES for name in getattr(study.features, m)]
+    pairs = [(m, name) for m, name in pairs if encoders.known(study.encoder_class(name))]
+    for modality, name in pairs:
+        encoded = encoders.constant(study.encoder_class(name), "modality")
+        if encoded not in (None, modality):
+            yield f"features.{modality} lists {name!r}, which encodes {encoded}. Move it there."
+    names = [name for _, name in pairs]
+    yield from _media(study, names)
+    yield from _unrated(study)
+    yield from _constant(study, names)
 
 
-def _of_corpora(study: "Study", listed: list[str]) -> Iterator[str]:
-    """Encoders of recordings where a corpus is arrays, and of arrays where it is recordings."""
-    has = _has_media(study)
-    reads = {name: encoders.constant(name, "reads") != ARRAYS for name in listed}
+def _media(study: Study, listed: list[str]) -> Iterator[str]:
+    """Yield a message per encoder of recordings on a corpus of arrays, and the other way round."""
+    has_media = _has_media(study)
     of_arrays = [name for name in encoders.names() if encoders.constant(name, "reads") == ARRAYS]
-    for encoder, media in reads.items():
-        for corpus in (name for name in has if has[name] != media):
-            said = f"features lists {encoder!r}, but corpora.{corpus} holds "
-            if media:
+    for encoder in listed:
+        reads_media = encoders.constant(study.encoder_class(encoder), "reads") != ARRAYS
+        for corpus in (name for name in has_media if has_media[name] != reads_media):
+            start = f"features lists {encoder!r}, but corpora.{corpus} holds"
+            if reads_media:
                 known = ", ".join(of_arrays)
-                yield f"{said}arrays and no recordings. Use {known}, in a study of its own."
+                yield f"{start} arrays and no recordings. Use {known}, in a study of its own."
             else:
-                yield f"{said}recordings. Give corpora that are arrays a study of their own."
+                yield f"{start} recordings. Give corpora that are arrays a study of their own."
 
 
-def _unrated(study: "Study") -> Iterator[str]:
-    """Arrays hold no ratings, and `task` is ratings where nothing is said."""
+def _unrated(study: Study) -> Iterator[str]:
+    """Yield a message per corpus of arrays, which have no ratings, with the task `ratings`."""
     for name, media in _has_media(study).items():
         if not media and study.corpora[name].task != "classes":
-            yield f"corpora.{name} holds arrays with classes alone. Add `task: classes` to it."
+            yield f"corpora.{name} holds arrays with classes only. Add `task: classes` to it."
 
 
-def _taken_off(study: "Study", listed: list[str]) -> Iterator[str]:
-    """An encoder of one vector a video says nothing once each video's own mean is taken off."""
-    for encoder in (name for name in listed if encoders.constant(name, "constant")):
-        for name, corpus in study.corpora.items():
-            if {"baseline": study.train.baseline, **corpus.train}["baseline"] == "video":
+def _constant(study: Study, listed: list[str]) -> Iterator[str]:
+    """Yield a message per encoder of one vector per video whose mean per video is subtracted."""
+    for encoder in listed:
+        if not encoders.constant(study.encoder_class(encoder), "constant"):
+            continue
+        for name, entry in study.corpora.items():
+            if {"baseline": study.train.baseline, **entry.train}["baseline"] == "video":
                 yield (
-                    f"{encoder} is one vector a video, and train.baseline `video` takes all of it "
-                    f"off. Add `train: {{baseline: none}}` to corpora.{name}, or leave it out."
+                    f"{encoder} is one vector per video, and train.baseline `video` subtracts all "
+                    f"of it. Add `train: {{baseline: none}}` to corpora.{name}, or leave it out."
                 )
 
 
-def _has_media(study: "Study") -> dict[str, bool]:
-    """Corpus -> whether it holds recordings, of those whose class is known."""
+def _has_media(study: Study) -> dict[str, bool]:
+    """Return corpus -> whether it holds recordings, of those whose class is known."""
     kinds = {name: study.corpus_class(name) for name in study.corpora}
     return {
         name: corpora.constant(kind, "media") is not False
@@ -272,33 +343,34 @@ def _has_media(study: "Study") -> dict[str, bool]:
     }
 
 
-def _of_values(study: "Study") -> Iterator[str]:
-    """Yield a message per duplicated value, empty list and overlapping folder."""
-    lists = {"seeds": study.seeds, "grid_seeds": study.grid_seeds, "protocols": study.protocols}
-    lists |= {f"features.{name}": given for name, given in study.features.model_dump().items()}
+def _values(study: Study) -> Iterator[str]:
+    """Yield a message per duplicated value, empty list, negative seed and overlapping folder."""
+    seeds = {"seeds": study.seeds, "grid_seeds": study.grid_seeds}
+    lists: dict[str, list[Any]] = {**seeds, "protocols": study.protocols}
+    lists |= {f"features.{m}": getattr(study.features, m) for m in MODALITIES}
     for path, given in lists.items():
-        twice = sorted({value for value in given if given.count(value) > 1})
-        if twice:
-            yield f"{path}: {twice[0]!r} stands twice and would count twice. Remove one."
-    for path in ("seeds", "grid_seeds"):
-        if min(lists[path]) < 0:
-            yield f"{path}: found {min(lists[path])}; a seed is 0 or more."
+        repeated = sorted({value for value in given if given.count(value) > 1})
+        if repeated:
+            yield f"{path}: {repeated[0]!r} is listed twice and would count twice. Remove one."
+    for path, numbers in seeds.items():
+        if min(numbers) < 0:
+            yield f"{path}: found {min(numbers)}; a seed is 0 or more."
     for path in ("features.audio", "features.video"):
         if not lists[path]:
             yield f"{path} names no encoder; name one, or leave the key out for the default."
     yield from _folders(study)
 
 
-def _folders(study: "Study") -> Iterator[str]:
-    """`make clean` empties the one, and the other is only read: neither lies in the other."""
+def _folders(study: Study) -> Iterator[str]:
+    """Yield a message if `results`, which `make clean` empties, and a corpus overlap."""
     places = {"results": study.results}
-    places |= {f"corpora.{name}.root": own.root for name, own in study.corpora.items()}
+    places |= {f"corpora.{name}.root": entry.root for name, entry in study.corpora.items()}
     empty = [path for path, place in places.items() if not place.strip()]
     yield from (f"{path} is empty. Name a folder." for path in empty)
     if empty:
         return
-    whole = {path: Path(os.path.abspath(place)) for path, place in places.items()}
-    results = whole.pop("results")
-    for path, root in whole.items():
+    absolute = {path: Path(os.path.abspath(place)) for path, place in places.items()}
+    results = absolute.pop("results")
+    for path, root in absolute.items():
         if results.is_relative_to(root) or root.is_relative_to(results):
             yield f"{path} ({root}) and results ({results}) overlap. Take another folder for one."

@@ -1,1 +1,1 @@
-"""Corpora: one file each; base.py says what a corpus must answer."""
+"""Corpora, one package each, and the code that verifies them; base.py defines their interface."""

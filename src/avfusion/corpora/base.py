@@ -1,48 +1,60 @@
-"""What a corpus must answer; `_verify.py` asks, and makes the tables of a study of it.
+"""The interface of a corpus, the checks that it reports, and how one is built from settings.
 
-A corpus is one file in this folder with a class marked `@corpora.add("<file's name>")`.
+A corpus is a class below `avfusion/corpora` that is marked `@corpora.add("<name>")`. `verify.py`
+calls its methods and writes the tables of a study.
 """
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora.download import Download
 from avfusion.corpora.tree.tree import Tree
-from avfusion.errors import CorpusError
+from avfusion.errors import ConfigError, CorpusError
 from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
 from avfusion.schemas import LABELS
 
-log = logging.getLogger(__name__)
-
+if TYPE_CHECKING:
+    from avfusion.corpora.submission import Answers
 
 DEFINED, RECOMPUTED = "by definition", "recomputed"
-
-
 READ, COMPUTED = "read in a source", "computed from public material"
-
-
 RECOLLECTION, GIVEN = "recollection", "given in the config"
-
-
 CERTAINTIES = (DEFINED, RECOMPUTED, READ, COMPUTED, RECOLLECTION, GIVEN)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of checks.csv; `certainty` says where the expectation comes from.
+    """One row of checks.csv.
 
-    What is only recollected may warn and never fail: nobody is kept from working by a rumour.
+    Parameters
+    ----------
+    name
+        Name of the check.
+    verdict
+        `PASS`, `WARN` or `FAIL`.
+    expected, found
+        Expectation and observation, in words.
+    hint
+        How to correct the corpus; empty if the check passes.
+    certainty
+        Source of the expectation, one of `CERTAINTIES`.
+
+    Raises
+    ------
+    ValueError
+        If the certainty is unknown, or if a recollection fails a corpus: unverified expectations
+        may warn but never fail.
     """
 
     name: str
-    verdict: str  # PASS, WARN or FAIL
+    verdict: str
     expected: str
     found: str
     hint: str = ""
@@ -56,7 +68,19 @@ class Check:
 
 
 def check(name: str, good: bool, expected: str, found: object, hint: str, **more: str) -> Check:
-    """PASS where good, else FAIL with the hint; WARN by `verdict` or if only recollected."""
+    """Return a check that passes if `good` is true.
+
+    Parameters
+    ----------
+    name, expected, found
+        As in `Check`.
+    good
+        Whether the expectation holds.
+    hint
+        How to correct the corpus; left out if the check passes.
+    **more
+        `verdict` if it is not good (default: FAIL, or WARN for a recollection) and `certainty`.
+    """
     worst = "WARN" if more.get("certainty") == RECOLLECTION else "FAIL"
     verdict = "PASS" if good else more.get("verdict", worst)
     more.pop("verdict", None)
@@ -64,65 +88,172 @@ def check(name: str, good: bool, expected: str, found: object, hint: str, **more
 
 
 class Corpus(ABC):
-    """A tree of videos with ratings; subclasses take `root` and their options by keyword."""
+    """Base class of corpora: a folder of videos with ratings over time or class labels.
+
+    Subclasses take `root` and their options as keyword arguments.
+
+    Parameters
+    ----------
+    root
+        Folder of the corpus. `avf verify` never writes to it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the class in the registry.
+    targets : tuple of str
+        Dimensions that are rated over time; empty if there are none.
+    value_range : tuple of float
+        Lowest and highest rating of every target, in the unit of the corpus.
+    delay_s : dict
+        Target -> annotation delay: gold(t) describes the stimulus at t - delay_s.
+    rating_hz : float
+        Ratings per second.
+    classes : tuple of str
+        Labels of videos; empty if videos have none.
+    media : bool
+        Whether the corpus holds recordings. If not, it holds arrays (`avfusion.media.arrays`).
+    licence, obtain, access : str
+        Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
+    downloads : tuple of Download
+        Files that are free to download. Files under a signed agreement are never listed.
+    unrated : tuple of str
+        Partitions whose ratings were never published.
+    split_given : bool
+        Whether the authors published the split. Overlapping partitions then warn instead of fail.
+    spare_videos : bool
+        Whether the folder holds videos that a study does not use.
+    tree : Tree
+        Files below `root` with their digests; set by `avf verify`.
+    cache : Path
+        Folder for results that are slow to compute; set by `avf verify`.
+    """
 
     name: ClassVar[str]
-    targets: ClassVar[tuple[str, ...]] = DIMENSIONS  # what is rated over time; () if nothing is
-    value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of every target, in its own unit
-    delay_s: ClassVar[dict[str, float]] = {}  # gold(t) describes the stimulus at t - delay_s
-    rating_hz: ClassVar[float]
-    classes: ClassVar[tuple[str, ...]] = ()  # what a whole video is labelled with, if it is
-    media: ClassVar[bool] = True  # whether it holds recordings; else arrays (`arrays.py`)
-    licence: ClassVar[str]
-    obtain: ClassVar[str]  # the sentence that says how to get the files
-    access: ClassVar[str] = ""  # who may have it, who signs, where to ask; `avf obtain` prints it
-    downloads: ClassVar[tuple[Download, ...]] = ()  # what anyone may fetch, and nothing else
-    unrated: ClassVar[tuple[str, ...]] = ()  # partitions whose ratings were never given out
-    split_given: ClassVar[bool] = False  # by the corpus' authors: an overlap warns, it cannot fail
-    spare_videos: ClassVar[bool] = False  # whether it holds videos that this study has no use for
+    targets: tuple[str, ...] = DIMENSIONS
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    delay_s: dict[str, float] = {}  # noqa: RUF012 (replaced, never changed in place)
+    rating_hz: float
+    classes: tuple[str, ...] = ()
+    media: ClassVar[bool] = True
+    licence: str
+    obtain: ClassVar[str]
+    access: ClassVar[str] = ""
+    downloads: ClassVar[tuple[Download, ...]] = ()
+    split_given: bool = False
+    spare_videos: ClassVar[bool] = False
+    tree: Tree
+    cache: Path
 
     def __init__(self, *, root: Path) -> None:
         self.root = Path(root)
-        self.tree: Tree | None = None  # what lies below the root; there once `verify` has read it
-        self.cache: Path | None = None  # folder for what is dear to read twice
+
+    @property
+    def unrated(self) -> tuple[str, ...]:
+        """Partitions whose ratings were never published."""
+        return ()
 
     def fingerprint_files(self, folder: str) -> bool:
-        """Whether files of this folder (relative path) are read, or listed by size alone."""
+        """Return whether files of a folder (relative path) are hashed, or only listed by size."""
         return True
 
     @abstractmethod
     def videos(self) -> pd.DataFrame:
-        """One row a video with the columns `MANIFEST`; paths are relative to `root`."""
+        """Return the manifest.
+
+        Returns
+        -------
+        DataFrame
+            One row per video with the columns `schemas.MANIFEST` and, where needed, some of
+            `schemas.EXTRA`. Paths are relative to `root`.
+
+        Raises
+        ------
+        CorpusError
+            If the folder cannot be read as this corpus.
+        """
 
     @abstractmethod
     def gold(self) -> pd.DataFrame:
-        """One row a rated instant: `GOLD` and the targets, in the corpus' unit; NaN = unrated."""
+        """Return the gold standard.
+
+        Returns
+        -------
+        DataFrame
+            One row per rated instant with the columns `schemas.GOLD` (`time_s` in seconds) and the
+            targets, in the unit of the corpus. NaN means unrated.
+
+        Raises
+        ------
+        CorpusError
+            If the folder cannot be read as this corpus.
+        """
 
     def labels(self) -> pd.DataFrame:
-        """One row a labelled video with the columns `LABELS`; needed where there are `classes`.
+        """Return class labels; required if there are `classes`.
 
-        A video without a row, or with a label that is null, is in no class of the study.
+        Returns
+        -------
+        DataFrame
+            One row per labelled video with the columns `schemas.LABELS`. A video without a row, or
+            with a null label, belongs to no class of the study.
         """
         return pd.DataFrame({column: pd.Series(dtype=str) for column in LABELS})
 
     def missing(self) -> list[str]:
-        """What should be here and is not, beyond the manifest's own files; for absent.txt."""
+        """Return paths of missing files that the manifest does not list, for absent.txt."""
         return []
 
     def truth(self) -> pd.DataFrame:
-        """Planted spans with the columns `TRUTH`; none, unless the corpus was made with some."""
+        """Return planted spans with the columns `schemas.TRUTH`; empty for real recordings."""
         return empty_truth()
 
     def checks(self) -> Iterator[Check]:
-        """What is to be checked of this corpus beyond what holds for all."""
+        """Yield the checks of this corpus, in addition to those of every corpus."""
         yield from ()
 
-    def submission(self, answers: Any, template: Path | None, card: Path, folder: Path) -> Path:
-        """Write `answers` (submit.Answers) into `folder` as a challenge wants them; the file."""
+    def make(self) -> None:
+        """Generate the files below `root`.
+
+        Raises
+        ------
+        CorpusError
+            If avfusion cannot generate this corpus.
+        """
+        raise CorpusError(
+            f"{self.name}: avfusion cannot generate this corpus. Run: avf obtain {self.name}"
+        )
+
+    def submission(
+        self, answers: "Answers", template: Path | None, card: Path, folder: Path
+    ) -> Path:
+        """Write predictions in the form of the corpus' challenge.
+
+        Parameters
+        ----------
+        answers
+            Predictions of the test videos.
+        template
+            Example file of the challenge, if it has one.
+        card
+            Path of the corpus' card (corpus.json).
+        folder
+            Folder that the submission is written to.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        CorpusError
+            If the corpus has no challenge, or the predictions do not fit the template.
+        """
         raise CorpusError(f"{self.name}: there is no challenge to submit to.")
 
     def card(self) -> dict[str, Any]:
-        """What a study must know of the corpus; JSON-ready."""
+        """Return what a study needs to know about the corpus, JSON-ready."""
         return {
             "name": self.name,
             "targets": list(self.targets),
@@ -135,13 +266,30 @@ class Corpus(ABC):
         }
 
 
-def build(name: str, own: dict[str, Any]) -> Any:
-    """The corpus of a study's name, from its arguments and `is`, which says whose form it is."""
-    arguments = {key: value for key, value in own.items() if key != "is"}
-    return corpora.get(own.get("is", name))(**arguments)
+def build(name: str, settings: CorpusSettings) -> Corpus:
+    """Return the corpus of an entry of a study.
+
+    Parameters
+    ----------
+    name
+        Name of the entry, for messages.
+    settings
+        Class, root and options of the entry.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such class, or if it does not derive from `Corpus`.
+    """
+    kind = corpora.get(settings.class_)
+    if not (isinstance(kind, type) and issubclass(kind, Corpus)):
+        raise ConfigError(
+            f"Corpus {name!r}: {settings.class_} does not derive from avfusion.corpora.base.Corpus."
+        )
+    return kind(root=settings.root, **settings.options)
 
 
 def empty_truth() -> pd.DataFrame:
-    """A truth table without spans, with its types."""
+    """Return a table of planted spans without rows, with the right types."""
     kinds = {"video": str, "start_s": float, "end_s": float, "modality": str, "kind": str}
     return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in kinds.items()})

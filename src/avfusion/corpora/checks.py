@@ -1,6 +1,6 @@
-"""Checks that hold for every corpus: files, partitions, gold and planted spans."""
+"""Checks of every corpus: files, partitions, gold, labels and planted spans."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -12,37 +12,39 @@ _MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
 
 
 def with_digests(videos: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    """The manifest by video, with sha256 and bytes (null and 0 where the file is missing).
+    """Return the manifest sorted by video, with the columns `sha256` and `bytes` added.
 
-    A corpus may add the columns `EXTRA`; see docs/architecture.md.
+    They are null and 0 if the file is missing. The optional columns `EXTRA` are kept; see
+    docs/architecture.md.
     """
     extra = [name for name in EXTRA if name in videos.columns]
     videos = videos[[*MANIFEST, *extra]].sort_values("video", ignore_index=True)
-    found = [corpus.tree.find(path) or (0, None) for path in videos["path"]]
-    sizes, sums = zip(*found, strict=True) if found else ((), ())
-    return videos.assign(sha256=pd.Series(sums, dtype=object), bytes=sizes)
+    files = [corpus.tree.find(path) or (0, None) for path in videos["path"]]
+    sizes, digests = zip(*files, strict=True) if files else ((), ())
+    return videos.assign(sha256=pd.Series(digests, dtype=object), bytes=sizes)
 
 
-def tree_checks(corpus: Corpus, whole: str) -> Iterator[Check]:
-    """What holds of any tree: that it can be read; and its fingerprint, to compare with others."""
+def tree_checks(corpus: Corpus, digest: str) -> Iterator[Check]:
+    """Yield whether all files are readable, and the digest of the tree to compare with others."""
     tree = corpus.tree
-    said = [f"{path} ({why})" for path, why in tree.unread.items()]
+    unread = [f"{path} ({reason})" for path, reason in tree.unread.items()]
     yield check(
         "readable files",
-        not said,
+        not unread,
         "every file can be opened",
-        listed(said) or f"{len(tree):,} files in {len(tree.folders):,} folders",
-        "Mend the permission or the link, or copy the file again.",
+        listed(unread) or f"{len(tree):,} files in {len(tree.folders):,} folders",
+        "Correct the permission or the link, or copy the file again.",
         verdict="WARN",
     )
-    found = f"{whole[:16]} over {len(tree):,} files, {tree.bytes:,} bytes; {tree.hidden} hidden"
-    yield check("fingerprint", True, "the same at every lab that holds the same files", found, "")
+    summary = f"{digest[:16]} over {len(tree):,} files, {tree.bytes:,} bytes; {tree.hidden} hidden"
+    expected = "the same in every laboratory that has the same files"
+    yield check("fingerprint", True, expected, summary, "")
 
 
 def common_checks(
     corpus: Corpus, gold: pd.DataFrame, tables: dict[str, pd.DataFrame]
 ) -> Iterator[Check]:
-    """Every check that needs no knowledge of the corpus; gold as the tree has it, unsorted."""
+    """Yield all checks that need no knowledge of the corpus; `gold` is in file order, unsorted."""
     manifest = tables["manifest"]
     yield from _files(corpus, manifest)
     yield from _partitions(corpus, manifest)
@@ -71,29 +73,34 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         f"missing: {listed(missing)}" if len(missing) else f"{len(manifest)} files",
         corpus.obtain,
     )
-    hollow = manifest["path"][manifest["sha256"].notna() & (manifest["bytes"] == 0)]
-    # A broken file is the media stage's business: it fails that video and keeps the study going.
+    empty = manifest["path"][manifest["sha256"].notna() & (manifest["bytes"] == 0)]
+    # This only warns: the media stage marks the video as failed, and the study continues.
     yield check(
         "empty files",
-        hollow.empty,
+        empty.empty,
         "no video of 0 bytes",
-        listed(hollow) or "none",
-        "It will count as a failed video; fetch it again.",
+        listed(empty) or "none",
+        "It will count as a failed video; copy it again.",
         verdict="WARN",
     )
     known = set(manifest["path"])
-    beside = {path.rpartition("/")[0] for path in known}
-    folders = [folder for name, folder in corpus.tree.folders.items() if name in beside]
+    parents = {path.rpartition("/")[0] for path in known}
+    folders = [folder for name, folder in corpus.tree.folders.items() if name in parents]
     extra = [path for folder in folders for path in folder.paths if _is_media(path)]
     extra = [path.rpartition("/")[2] for path in extra if path not in known]
     yield check(
         "unlisted files",
         not extra or corpus.spare_videos,
-        "no video beside the listed ones",
+        "no unlisted video next to the listed ones",
         listed(extra) or "none",
         "They are left out of the study.",
         verdict="WARN",
     )
+    yield from _side_files(corpus, manifest)
+
+
+def _side_files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
+    """Yield whether the transcripts and sound recordings of the manifest exist."""
     scripts = manifest["transcript"].dropna()
     lost = [path for path in scripts if not (corpus.root / path).is_file()]
     yield check(
@@ -110,36 +117,36 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         yield check(
             "sounds",
             not lost,
-            "every listed recording of sound exists",
+            "every listed sound recording exists",
             f"missing: {listed(lost)}" if lost else f"{len(sounds)} files",
-            "Put it there, or leave its `sound` empty: the video's own is then listened to.",
+            "Add the file, or leave `sound` empty to use the sound track of the video.",
         )
 
 
 def _safe(manifest: pd.DataFrame) -> Check:
-    """Artefacts are named after videos, and files are opened below the root: nothing leads out."""
+    """Check that no video name or path leads out of the folders of the corpus or the results."""
     columns = [name for name in ("path", "transcript", "sound") if name in manifest]
-    wrong = [name_fault(str(video)) for video in manifest["video"]]
-    wrong += [path_fault(path) for name in columns for path in manifest[name].dropna()]
-    wrong = [fault for fault in wrong if fault]
+    faults = [name_fault(str(video)) for video in manifest["video"]]
+    faults += [path_fault(path) for name in columns for path in manifest[name].dropna()]
+    faults = [fault for fault in faults if fault]
     return check(
         "names and paths",
-        not wrong,
-        "names that files can have, paths below the corpus' root",
-        listed(wrong, mark="; ") or f"{len(manifest)} videos",
+        not faults,
+        "valid file names, paths below the root of the corpus",
+        listed(faults, separator="; ") or f"{len(manifest)} videos",
         "Rename the video in the manifest, or move the file below the root.",
     )
 
 
 def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
-    found = set(manifest["partition"])
+    present = set(manifest["partition"])
     needed = set(PARTITIONS) - set(corpus.unrated)
     counts = manifest["partition"].value_counts()
     sizes = ", ".join(f"{p} {counts.get(p, 0)}" for p in PARTITIONS)
-    strange = sorted(found - set(PARTITIONS))
+    strange = sorted(present - set(PARTITIONS))
     yield check(
         "partitions",
-        needed <= found <= set(PARTITIONS),
+        needed <= present <= set(PARTITIONS),
         f"{', '.join(p for p in PARTITIONS if p in needed)}, none empty",
         sizes + (f", unknown: {listed(strange)}" if strange else ""),
         "Correct the partition column.",
@@ -152,7 +159,7 @@ def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
             shared.empty,
             f"no {column} in two partitions",
             f"in two: {listed(shared)}" if len(shared) else f"{len(sides)} {column}s",
-            "Testing on what was seen in training measures memory; move the videos.",
+            "Scores would not measure generalisation; move the videos to one partition.",
             verdict="WARN" if corpus.split_given else "FAIL",
         )
 
@@ -182,13 +189,13 @@ def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterato
         if partition in corpus.unrated:
             continue
         videos = manifest["video"][manifest["partition"] == partition]
-        bare = videos[~videos.isin(rated)]
+        missing = videos[~videos.isin(rated)]
         yield check(
             f"gold of {partition}",
-            bare.empty,
+            missing.empty,
             f"a rating for every {partition} video",
-            f"none for: {listed(bare)}" if len(bare) else f"{len(videos)} videos",
-            "Without gold they are predicted, not scored." if verdict == "WARN" else corpus.obtain,
+            f"none for: {listed(missing)}" if len(missing) else f"{len(videos)} videos",
+            "They are predicted but not scored." if verdict == "WARN" else corpus.obtain,
             verdict=verdict,
         )
     strays = sorted(rated - set(manifest["video"]))
@@ -209,31 +216,31 @@ def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Ite
     yield check(
         "labels",
         not strange and twice.empty,
-        f"at most one label a video, of {', '.join(corpus.classes)}",
+        f"at most one label per video, of {', '.join(corpus.classes)}",
         f"not so: {listed([*strange, *twice])}"
         if strange or len(twice)
         else f"{len(labels)} labels",
-        "Correct the labels; a video in no class has none.",
+        "Correct the labels; leave out the label of a video that belongs to no class.",
     )
     partition = manifest.set_index("video")["partition"]
     for part, verdict in zip(PARTITIONS, ("FAIL", "WARN", "WARN"), strict=True):
-        found = set(labels["label"][labels["video"].map(partition) == part])
-        lost = [name for name in corpus.classes if name not in found]
+        present = set(labels["label"][labels["video"].map(partition) == part])
+        lost = [name for name in corpus.classes if name not in present]
         yield check(
             f"classes of {part}",
             not lost,
             f"a {part} video of every class",
-            f"none of: {listed(lost)}" if lost else f"{len(found)} classes",
-            "A class without an example cannot be learnt or scored.",
+            f"none of: {listed(lost)}" if lost else f"{len(present)} classes",
+            "A class without an example can be neither learnt nor scored.",
             verdict=verdict,
         )
-    bare = manifest["video"][~manifest["video"].isin(labels["video"])]
+    missing = manifest["video"][~manifest["video"].isin(labels["video"])]
     yield check(
         "unlabelled",
-        bare.empty,
+        missing.empty,
         "a label for every video",
-        f"none for {len(bare)}: {listed(bare)}" if len(bare) else "none",
-        "Runs on classes leave them out.",
+        f"none for {len(missing)}: {listed(missing)}" if len(missing) else "none",
+        "Runs that predict classes leave them out.",
         verdict="WARN",
     )
 
@@ -259,13 +266,13 @@ def _is_media(path: str) -> bool:
     return path[path.rfind(".") :].lower() in _MEDIA
 
 
-def listed(names: object, most: int = 5, mark: str = ", ") -> str:
-    """The first few names, and how many more there are."""
-    names = [str(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return mark.join(names[:most]) + more
+def listed(names: Iterable[object], most: int = 5, separator: str = ", ") -> str:
+    """Return the first few names, and the number of the others."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
-def said(wrong: list[str], count: int) -> str:
-    """What is wrong, the first few by name; else how many are fine."""
-    return listed(wrong, mark="; ") or (f"{count} fine" if count else "none")
+def stated(faults: list[str], count: int) -> str:
+    """Return the first few faults; if there are none, how many of `count` items are fine."""
+    return listed(faults, separator="; ") or (f"{count} fine" if count else "none")

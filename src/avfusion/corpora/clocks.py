@@ -1,4 +1,4 @@
-"""When the frames of a corpus' videos are shown: read once, kept by their SHA-256."""
+"""Presentation times of the videos of a corpus, cached by the SHA-256 of the file."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def clocks(corpus: Corpus, paths: Mapping[str, str]) -> "dict[str, Timing]":
-    """Name -> timing of the videos at these paths below the root; those that are here.
+    """Return name -> timing of the videos that exist among `paths` (name -> path below the root).
 
-    A video that cannot be read has a `reason` in its timing.
+    The timing of a video that cannot be read has a `reason`.
     """
     from avfusion.media.timing import timings
 
-    found = {name: (corpus.tree.find(path) or (0, None))[1] for name, path in paths.items()}
-    here = [(name, corpus.root / paths[name], sha) for name, sha in found.items() if sha]
-    return timings(here, corpus.cache / "times")
+    digests = {name: (corpus.tree.find(path) or (0, None))[1] for name, path in paths.items()}
+    present = [(name, corpus.root / paths[name], sha) for name, sha in digests.items() if sha]
+    return timings(present, corpus.cache / "times")

@@ -1,4 +1,4 @@
-"""The gold standard of several raters: what RECOLA and the AVEC 2016 and 2018 challenges score on.
+"""Gold standard of several raters, as scored in RECOLA and the AVEC 2016 and 2018 challenges.
 
 Source   Valstar et al., AVEC 2016 (arXiv:1605.01600) and Ringeval et al., AVEC 2018 (ACM MM
          workshop), per recording and dimension:
@@ -7,10 +7,10 @@ Source   Valstar et al., AVEC 2016 (arXiv:1605.01600) and Ringeval et al., AVEC 
     m    = sum_r w_r mean(rater r) / sum_r w_r
     gold = mean over r of (rater r - mean(rater r) + m)
 
-Departs  where the recipe has no answer. A rater who never moves has no defined CCC: weight 0, and
-         left out of the last mean, which it would only flatten. A rater who on average contradicts
-         the others (negative weight) gets weight 0 in m. Both are flagged. Instants that a rater
-         skipped (NaN) count for the other raters, but not for the agreement.
+Departs  where the recipe is undefined. The CCC of a constant rater is undefined: the rater gets
+         weight 0 and is left out of the last mean, which it would only flatten. A rater with
+         negative agreement gets weight 0 in m. Both are flagged. Instants that a rater did not
+         rate (NaN) count for the other raters, but not for the agreement.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,19 @@ from avfusion.errors import CorpusError
 
 @dataclass(frozen=True)
 class GoldStandard:
-    """`gold` (N,), `weights` (R,) >= 0, and the columns flagged `constant` or `contrary`."""
+    """Gold standard of one dimension of one recording.
+
+    Parameters
+    ----------
+    gold
+        Values (N,), NaN where no rater rated.
+    weights
+        Non-negative weight of each rater (R,).
+    constant
+        Columns of raters whose ratings never change.
+    contrary
+        Columns of raters with negative mean agreement.
+    """
 
     gold: np.ndarray
     weights: np.ndarray
@@ -31,8 +43,25 @@ class GoldStandard:
 
 
 def gold_standard(ratings: np.ndarray) -> GoldStandard:
-    """One dimension of one recording; ratings (N, R), one column a rater, NaN where unrated.
+    """Compute the gold standard of one dimension of one recording.
 
+    Parameters
+    ----------
+    ratings
+        Ratings (N, R), one column per rater, NaN where unrated; R >= 2.
+
+    Returns
+    -------
+    GoldStandard
+        Gold standard, weights and flagged raters.
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than 2 raters, or fewer than 2 instants rated by all of them.
+
+    Examples
+    --------
     >>> gold_standard(np.array([[0.0, 0.2], [1.0, 1.2]])).gold.round(6).tolist()
     [0.1, 1.1]
     """
@@ -41,14 +70,14 @@ def gold_standard(ratings: np.ndarray) -> GoldStandard:
         raise CorpusError(
             f"Ratings of shape {ratings.shape}; expected instants x 2 or more raters."
         )
-    whole = ratings[~np.isnan(ratings).any(axis=1)]
-    if len(whole) < 2:
+    complete = ratings[~np.isnan(ratings).any(axis=1)]  # instants that every rater rated
+    if len(complete) < 2:
         raise CorpusError(
-            f"Only {len(whole)} of {len(ratings)} instants have a rating from every rater; "
-            "2 are needed to weigh them. Leave out the raters who did not rate this recording."
+            f"Only {len(complete)} of {len(ratings)} instants have a rating from every rater; 2 "
+            "are needed to weight the raters. Leave out the raters who did not rate this recording."
         )
-    moving = np.ptp(whole, axis=0) > 0
-    agreement = _mean_agreement(whole, moving)  # (R,)
+    moving = np.ptp(complete, axis=0) > 0
+    agreement = _mean_agreement(complete, moving)  # (R,)
     weights = np.where(moving, np.maximum(agreement, 0), 0.0)
     means = np.nanmean(ratings, axis=0)
     level = means @ weights / weights.sum() if weights.sum() > 0 else means.mean()
@@ -65,11 +94,14 @@ def gold_standard(ratings: np.ndarray) -> GoldStandard:
     )
 
 
-def _mean_agreement(whole: np.ndarray, moving: np.ndarray) -> np.ndarray:
-    """Mean CCC (R,) of each moving rater with the other moving ones, population moments."""
-    mean = whole.mean(axis=0)
-    centred = whole - mean
-    covariance = centred.T @ centred / len(whole)  # (R, R)
+def _mean_agreement(ratings: np.ndarray, moving: np.ndarray) -> np.ndarray:
+    """Return the mean CCC (R,) of each moving rater with the other moving raters.
+
+    Moments are those of the population. ratings: (N, R) without NaN; moving: bool (R,).
+    """
+    mean = ratings.mean(axis=0)
+    centred = ratings - mean
+    covariance = centred.T @ centred / len(ratings)  # (R, R)
     variance = np.diag(covariance)
     gap = (mean[:, None] - mean) ** 2
     spread = variance[:, None] + variance + gap

@@ -1,6 +1,6 @@
-"""Splits that no subject crosses, drawn from a seed, and named by a hash that two labs can compare.
+"""Splits by subject, drawn from a seed, and a hash by which two laboratories can compare them.
 
-Subjects are sorted, then shuffled by the seed; who is in which part depends on their names alone.
+Subjects are sorted, then shuffled with the seed; the split depends only on their names.
 """
 
 import hashlib
@@ -10,57 +10,78 @@ from collections.abc import Iterable
 from avfusion.errors import CorpusError
 
 TEST, TUNED = 0.2, 0.2
-"""Shares of all subjects that test, and of the others that stop training."""
+"""Shares of all subjects that are in test, and of the others that are in validation."""
 
 
 def holdout(subjects: Iterable[str], seed: int, where: str) -> dict[str, str]:
-    """Subject -> partition, 80 : 20, validation out of the 80; refuses fewer than 3 subjects.
+    """Split subjects 80 : 20 into training and test; 20 % of the former become validation.
 
+    Parameters
+    ----------
+    subjects
+        Names, repeated or not.
+    seed
+        Seed of the shuffle.
+    where
+        File that lists the subjects, for messages.
+
+    Returns
+    -------
+    dict
+        Subject -> partition.
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than 3 subjects.
+
+    Examples
+    --------
     >>> sorted(holdout("abcde", 0, "x").values())
     ['test', 'train', 'train', 'train', 'validation']
     """
-    names = _drawn(subjects, seed, where)
-    return _parted(names, max(1, round(TEST * len(names))))
+    names = _shuffled(subjects, seed, where)
+    return _assigned(names, max(1, round(TEST * len(names))))
 
 
 def leave_one_out(subjects: Iterable[str], fold: int, seed: int, where: str) -> dict[str, str]:
-    """Subject -> partition; the `fold`-th subject by name (from 1) tests."""
+    """Return subject -> partition, where the `fold`-th subject by name (from 1) is the test set."""
     known = sorted(set(subjects))
     if not 1 <= fold <= len(known):
         raise CorpusError(
             f"{where}: fold is {fold}; {len(known)} subjects make folds 1 … {len(known)}."
         )
-    out = known[fold - 1]
-    names = [name for name in _drawn(known, seed, where) if name != out]
-    return _parted([out, *names], 1)
+    held_out = known[fold - 1]
+    names = [name for name in _shuffled(known, seed, where) if name != held_out]
+    return _assigned([held_out, *names], 1)
 
 
 def split_digest(parts: dict[str, str]) -> str:
-    """SHA-256 of `video<TAB>partition` lines, by video: the split as data."""
+    """Return the SHA-256 of the lines `video<TAB>partition`, sorted by video."""
     text = "".join(f"{name}\t{part}\n" for name, part in sorted(parts.items()))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def said(parts: dict[str, str]) -> str:
-    """The split in one line: who is where."""
+def split_summary(parts: dict[str, str]) -> str:
+    """Return the subjects of each partition in one line."""
     order = ("train", "validation", "test")
-    names = {part: sorted(name for name, own in parts.items() if own == part) for part in order}
-    return "; ".join(f"{part}: {', '.join(own)}" for part, own in names.items() if own)
+    names = {part: sorted(name for name, of in parts.items() if of == part) for part in order}
+    return "; ".join(f"{part}: {', '.join(members)}" for part, members in names.items() if members)
 
 
-def _drawn(subjects: Iterable[str], seed: int, where: str) -> list[str]:
+def _shuffled(subjects: Iterable[str], seed: int, where: str) -> list[str]:
     names = sorted(set(subjects))
     if len(names) < 3:
         raise CorpusError(
-            f"{where}: {len(names)} subjects; train, validation and test need one each, for no "
-            "subject may be in two. Add subjects, or give every row a partition."
+            f"{where}: {len(names)} subjects; train, validation and test need one each, because "
+            "no subject may be in two. Add subjects, or give every row a partition."
         )
     random.Random(seed).shuffle(names)
     return names
 
 
-def _parted(names: list[str], tested: int) -> dict[str, str]:
-    """The first `tested` names test, the next share of the others stops training."""
+def _assigned(names: list[str], tested: int) -> dict[str, str]:
+    """Assign the first `tested` names to test, and a share of the others to validation."""
     tuned = max(1, round(TUNED * (len(names) - tested)))
     return {
         name: "test" if k < tested else "validation" if k < tested + tuned else "train"

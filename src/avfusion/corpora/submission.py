@@ -1,22 +1,30 @@
-"""Predictions as a challenge submission asks for them."""
+"""Predictions per video frame, as challenge submissions require them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from avfusion.corpora.base import DIMENSIONS, Corpus
+from avfusion.corpora.base import Corpus
 from avfusion.media.store import MediaRecord
 from avfusion.media.timing import Timing
+from avfusion.rating import DIMENSIONS
 
 
-class Answers(Mapping[str, Any]):
-    """Test video -> a function from its frames' count to predictions (rows, 2), within the range.
+class Answers(Mapping[str, "Answer"]):
+    """Predictions of the test videos, as a mapping from video to `Answer`.
 
-    A prediction is the trace at the time when the frame is shown, linear in between, the first and
-    last value held. A video without a trace gets the mean of all, and is told in `filled`.
+    Parameters
+    ----------
+    corpus
+        Corpus whose value range limits the predictions.
+    traces
+        Predictions over time, with the columns `video`, `time_s`, `valence` and `arousal`.
+    videos
+        Test videos. A video without a trace gets the mean of all traces and is listed in `filled`.
+    media
+        Folder of the media stage, which has the time of each frame.
     """
 
     def __init__(
@@ -31,7 +39,7 @@ class Answers(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._videos)
 
-    def __iter__(self):  # noqa: ANN204
+    def __iter__(self) -> Iterator[str]:
         return iter(self._videos)
 
     def __getitem__(self, video: str) -> "Answer":
@@ -44,7 +52,11 @@ class Answers(Mapping[str, Any]):
 
 
 class Answer:
-    """One video's predictions, frame by frame."""
+    """Predictions of one video per frame.
+
+    A prediction is the trace at the time when the frame is shown: linearly interpolated, with the
+    first and last value held.
+    """
 
     def __init__(
         self,
@@ -61,11 +73,11 @@ class Answer:
 
     @property
     def frames(self) -> int:
-        """Frames that the video shows; 0 where it could not be read."""
+        """Number of frames of the video; 0 if it could not be read."""
         return len(self._clock.times_s)
 
     def rows(self, count: int) -> np.ndarray:
-        """Predictions of the first `count` frames (count, 2), also past the last one."""
+        """Return predictions of the first `count` frames (count, 2), also past the last one."""
         if self._trace is None:
             return np.tile(self._mean, (count, 1)).clip(*self._limits)
         at_s, times_s = self._clock.at(count), self._trace["time_s"].to_numpy(float)

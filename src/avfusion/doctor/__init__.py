@@ -1,1 +1,1 @@
-"""Checks of the machine, the environment and the study before anything runs."""
+"""Checks of the machine, the environment and the study before a run."""

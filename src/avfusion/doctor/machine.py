@@ -1,4 +1,4 @@
-"""What is missing on this machine, and the command that mends it; imports nothing heavy."""
+"""Find what is missing on this machine, with the command that fixes it; imports nothing heavy."""
 
 import hashlib
 import importlib.metadata as metadata
@@ -9,39 +9,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from avfusion.config.load import load
 from avfusion.doctor import corpora, slurm, vectors
+from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
 from avfusion.fingerprint import PACKAGE
 
 LOCK = Path("envs/requirements.txt")
-
-
 PROFILE = Path("slurm/config.v9+.yaml")
-
-
 GIB = 1 << 30
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line: OK, WARN (works, but less well) or MISSING (a study cannot run)."""
-
-    verdict: str
-    what: str
-    found: str
-    mend: str = ""
-
-    def __str__(self) -> str:
-        mend = f"  ->  {self.mend}" if self.mend else ""
-        return f"{self.verdict:<8}{self.what:<12}{self.found}{mend}"
-
-
 def examine(config: Path) -> Iterator[Finding]:
-    """Every finding, in the order in which to mend them."""
+    """Yield all findings, in the order in which to fix them; config: the file of the study."""
     yield _python()
     yield from _packages()
     yield _command()
@@ -54,24 +36,24 @@ def examine(config: Path) -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    mend = "" if good else "make env PYTHON=/path/to/python3.12"
-    return Finding("OK" if good else "MISSING", "python", found, mend)
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info[:2] <= (3, 12):
+        return Finding("OK", "python", version)
+    return Finding("MISSING", "python", version, "make env PYTHON=/path/to/python3.12")
 
 
 def _packages() -> Iterator[Finding]:
-    """Installed versions against the lock; what avfusion itself imports must be there."""
+    """Compare the installed packages with the lock; direct dependencies of avfusion must exist."""
     from packaging.requirements import Requirement
 
     needed = {_plain(Requirement(text).name) for text in metadata.requires("avfusion") or []}
-    here = {_plain(dist.name): dist.version for dist in metadata.distributions()}
+    installed = {_plain(dist.name): dist.version for dist in metadata.distributions()}
     locked = _locked() if LOCK.is_file() else {}
-    absent = [name for name in needed if name not in here and name in (locked or needed)]
+    absent = [name for name in needed if name not in installed and name in (locked or needed)]
     other = [
-        f"{name} {here.get(name, 'absent')} (locked: {version})"
+        f"{name} {installed.get(name, 'absent')} (locked: {version})"
         for name, version in locked.items()
-        if here.get(name) != version and name not in absent
+        if installed.get(name) != version and name not in absent
     ]
     if absent:
         yield Finding("MISSING", "packages", ", ".join(sorted(absent)), "make env")
@@ -85,7 +67,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _locked() -> dict[str, str]:
-    """Package -> version, of the lock's entries that this machine needs."""
+    """Return package -> version, of the entries of the lock that this machine needs."""
     from packaging.requirements import Requirement
 
     lines = [line.rstrip("\\ ") for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
@@ -108,7 +90,7 @@ def _command() -> Finding:
 
 
 def _weights() -> Iterator[Finding]:
-    """Weights that ship with avfusion, against the SHA-256 in the README beside them."""
+    """Compare the weights that ship with avfusion with the SHA-256 in their README."""
     for folder in sorted(PACKAGE.glob("*/weights")):
         stated = (folder / "README.md").read_text()
         for path in sorted([*folder.glob("*.onnx"), *folder.glob("*.safetensors")]):
@@ -116,8 +98,8 @@ def _weights() -> Iterator[Finding]:
                 yield Finding("OK", "weights", f"{path.name} as shipped")
             else:
                 place = os.path.relpath(path)
-                found = f"{place} is not the file that shipped"
-                yield Finding("MISSING", "weights", found, f"git checkout -- {place}")
+                text = f"{place} is not the file that shipped"
+                yield Finding("MISSING", "weights", text, f"git checkout -- {place}")
 
 
 def _reader() -> Finding:
@@ -135,8 +117,10 @@ def _study(config: Path) -> Iterator[Finding]:
         return
     runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
     yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs")
-    yield from (Finding(*told) for told in corpora.findings(study, config))
-    yield from (Finding(*told) for told in vectors.findings(study))
+    for use, code in study.outside().items():
+        yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
+    yield from corpora.findings(study, config)
+    yield from vectors.findings(study)
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):
         yield Finding("OK", "results", f"{results} can be written")
@@ -152,35 +136,36 @@ def _existing(path: Path) -> Path:
 def _machine() -> Iterator[Finding]:
     yield Finding("OK", "cores", str(len(os.sched_getaffinity(0))))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    few = "" if memory >= 4 else "snakemake --cores 1 all"
-    yield Finding("WARN" if few else "OK", "memory", f"{memory:.0f} GiB", few)
+    remedy = "" if memory >= 4 else "snakemake --cores 1 all"
+    yield Finding("WARN" if remedy else "OK", "memory", f"{memory:.0f} GiB", remedy)
     free = shutil.disk_usage(".").free / GIB
-    full = "" if free >= 2 else "make room; the demo study takes under 1 GiB, real corpora more"
-    yield Finding("WARN" if full else "OK", "disk", f"{free:.0f} GiB free", full)
+    needed = "free some space; the demo study takes under 1 GiB, real corpora more"
+    remedy = "" if free >= 2 else needed
+    yield Finding("WARN" if remedy else "OK", "disk", f"{free:.0f} GiB free", remedy)
 
 
 def _gpu() -> Finding:
-    listed = _say("nvidia-smi", "-L").splitlines()
+    listed = _output("nvidia-smi", "-L").splitlines()
     if listed:
         return Finding("OK", "gpu", "; ".join(line.split(" (")[0] for line in listed))
     return Finding("OK", "gpu", "none seen; everything runs on the CPU")
 
 
 def _slurm() -> Iterator[Finding]:
-    """Whether this is a cluster, and whether the profile asks for what it has."""
+    """Compare the SLURM profile with the cluster, if this is one."""
     if not shutil.which("sbatch"):
         yield Finding("OK", "slurm", "not here; only `snakemake --profile slurm` needs it")
         return
-    there = slurm.partitions(_say("sinfo", "-h", "-o", "%P %G"))
-    asked = slurm.asked(PROFILE.read_text() if PROFILE.is_file() else "{}")
+    available = slurm.partitions(_output("sinfo", "-h", "-o", "%P %G"))
+    requested = slurm.requested(PROFILE.read_text() if PROFILE.is_file() else "{}")
     edit = f"edit {PROFILE.resolve().relative_to(Path.cwd())}"
-    wrong = [Finding("WARN", "slurm", what, edit) for what in slurm.faults(asked, there)]
-    listed = slurm.listed(there) or "unknown"
+    wrong = [Finding("WARN", "slurm", what, edit) for what in slurm.faults(requested, available)]
+    listed = slurm.listed(available) or "unknown"
     yield from wrong or [Finding("OK", "slurm", f"partitions {listed}")]
 
 
-def _say(*words: str) -> str:
-    """What a command prints; nothing if it is absent, fails or takes over 2 s."""
+def _output(*words: str) -> str:
+    """Return the output of a command; empty if it is absent, fails or takes over 2 s."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=2, check=True)
     except (OSError, subprocess.SubprocessError):

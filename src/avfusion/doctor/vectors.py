@@ -1,31 +1,33 @@
-"""Whether the files that encoders are pointed to are there, and the ones that are meant."""
+"""Findings about files of word vectors: present, and with the SHA-256 that the config states."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from avfusion.config.study import Study
+from avfusion.doctor.finding import Finding
 from avfusion.encoders.vectors import check
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 from avfusion.registry import encoders
 
 
-def findings(study: Study) -> Iterator[tuple[str, str, str, str]]:
-    """Verdict, subject, what was found and how to mend it, for each encoder with such a file."""
-    for name in study.encoder_names():
-        if "vocabulary" not in encoders.options(name):
+def findings(study: Study) -> Iterator[Finding]:
+    """Yield a finding per encoder of the study that reads word vectors from a file."""
+    for name in study.features.encoders:
+        if "vocabulary" not in encoders.options(study.encoder_class(name)):
             continue
-        own = study.encoders.get(name, {})
-        beside, wanted = own.get("vocabulary"), own.get("sha256", "").lower()
+        options = study.encoder_options(name)
+        vocabulary, expected = options.get("vocabulary"), options.get("sha256", "").lower()
         try:
-            path, _ = check(Path(own.get("path", "")), Path(beside) if beside else None)
+            path, _ = check(Path(options.get("path", "")), Path(vocabulary) if vocabulary else None)
         except AvfError as error:
-            found, _, mend = str(error).partition(". ")
-            yield "MISSING", "vectors", found, mend
+            text, _, remedy = str(error).partition(". ")
+            yield Finding("MISSING", "vectors", text, remedy)
             continue
-        if wanted and file_digest(path).hex() != wanted:
-            mend = f"fetch it again, or correct encoders.{name}.sha256"
-            yield "MISSING", "vectors", f"{path} has another SHA-256 than stated", mend
+        if expected and file_digest(path).hex() != expected:
+            text = f"{path} has another SHA-256 than the config states"
+            remedy = f"download it again, or correct encoders.{name}.sha256"
+            yield Finding("MISSING", "vectors", text, remedy)
         else:
-            said = "with the SHA-256 stated" if wanted else "no sha256 is given to check it by"
-            yield "OK", "vectors", f"{path}, {said}", ""
+            text = "with the stated SHA-256" if expected else "not checked, no sha256 is given"
+            yield Finding("OK", "vectors", f"{path}, {text}")

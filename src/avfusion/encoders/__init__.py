@@ -1,1 +1,1 @@
-"""Encoders: one feature maker a file; base.py says what an encoder must answer."""
+"""Feature encoders, one per file; `base.py` states what an encoder must provide."""

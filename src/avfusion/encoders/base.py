@@ -1,37 +1,123 @@
-"""What an encoder answers, and the two stages that run one: fit it once, encode each video once."""
+"""The contract of encoders, and `build`, which makes one from its settings."""
 
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from avfusion.config.jobs import EncoderSettings
+from avfusion.layout import Layout
 from avfusion.registry import encoders
 
 
 class Encoder(Protocol):
-    """A feature maker: built from its options, then frozen before it encodes anything.
+    """Computes the features of one modality, one row per clip.
 
-    A fitted one also has `fit(corpus, own, layout)`, which writes best.safetensors into
-    `layout.encoder(corpus, name)`, and `load(path, own)`, which reads that file.
+    The options of an encoder are the keyword arguments of its constructor. Its parameters are
+    frozen before it encodes a video, and they are the same for all videos.
+
+    Attributes
+    ----------
+    modality
+        The modality that it reads.
+    fitted
+        Whether it must be fitted on the train partition of the corpus before it can encode; it
+        then is a `FittableEncoder`.
+    dim
+        D, the number of features.
+    weights
+        The file of its pretrained weights, or None.
+
+    Notes
+    -----
+    Optional members:
+
+    - `reads = "arrays"`: its records are rows of shared arrays (`media.arrays.Utterance`) instead
+      of media.
+    - `note(corpus, settings, layout)` writes settings.json and returns what identifies weights that
+      neither ship with avfusion nor are fitted; it becomes part of the key of the features.
+    - `remark(record)` returns a note on one video for the feature index, or None.
     """
 
     modality: Literal["audio", "video", "text"]
     fitted: bool
-    """Whether it needs fitting on the corpus' train partition before it can encode."""
     dim: int
-    """D, the width of a feature."""
     weights: Path | None
-    """The file of its pretrained weights; None where fitted. If it is the user's: see `note`."""
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Features float32 (N, D) of the clips (end - clip_s, end] of one video.
+        """Compute the features of the clips of one video.
 
-        record: a `MediaRecord`, for text a `Transcript`, or an `arrays.Utterance` if `reads` is
-        "arrays". A row is NaN where, and only where, the whole clip has no face (audio, word).
+        Parameters
+        ----------
+        record
+            The video's `MediaRecord`; a `Transcript` for text; an `Utterance` if `reads` is
+            "arrays".
+        ends_s
+            Ends of the clips in seconds, ascending, float64 (N,). A clip is (end - clip_s, end].
+        clip_s
+            Length of a clip in seconds.
+
+        Returns
+        -------
+        ndarray
+            Features, float32 (N, D). A row is NaN if and only if the modality (face, audio or
+            word) is absent in the whole clip.
         """
         ...
 
 
-def build(own: dict[str, Any]) -> Any:
-    """The encoder that `Study.encoder_settings` describes, not yet fitted or loaded."""
-    return encoders.get(own["encoder"])(**own["options"])
+class FittableEncoder(Encoder, Protocol):
+    """An encoder with `fitted = True`; `fitting.FittedEncoder` is the usual base."""
+
+    def fit(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
+        """Fit on the train partition and write the weights.
+
+        Parameters
+        ----------
+        corpus
+            Name of the corpus entry.
+        settings
+            Settings of the encoder. `settings.encoder` is its name in the study.
+        layout
+            Paths of the study; best.safetensors is written into
+            `layout.encoder(corpus, settings.encoder)`.
+
+        Raises
+        ------
+        TrainError
+            If there are no rated videos to fit on.
+        """
+        ...
+
+    def load(self, path: Path, settings: EncoderSettings) -> None:
+        """Read the weights that `fit` wrote.
+
+        Parameters
+        ----------
+        path
+            The file best.safetensors.
+        settings
+            Settings that the weights must have been fitted under.
+
+        Raises
+        ------
+        TrainError
+            If the file is missing or was fitted under other settings.
+        """
+        ...
+
+
+def build(settings: EncoderSettings) -> Any:
+    """Build an encoder from its settings; it is neither fitted nor loaded.
+
+    Parameters
+    ----------
+    settings
+        `class_` is the name in the registry and `options` are the constructor's arguments.
+
+    Returns
+    -------
+    Encoder
+        A new instance of the class.
+    """
+    return encoders.get(settings.class_)(**settings.options)

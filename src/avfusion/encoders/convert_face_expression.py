@@ -1,4 +1,4 @@
-"""Makes weights/face_expression.safetensors from face-api's npm package; run once, by hand.
+"""Convert the npm package of face-api to weights/face_expression.safetensors; run once, by hand.
 
 npm pack @vladmandic/face-api@1.7.15 && tar xf vladmandic-face-api-1.7.15.tgz
 python -m avfusion.encoders.convert_face_expression package/model OUT.safetensors
@@ -18,13 +18,16 @@ ORIGIN_SHA256 = "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3
 
 
 def read_origin(folder: Path) -> dict[str, np.ndarray]:
-    """Arrays by face-api's names, de-quantised to float32, in TensorFlow's axis order."""
+    """Read the arrays by face-api's names, dequantised to float32, in TensorFlow's axis order."""
     data = (folder / "face_expression_model.bin").read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != ORIGIN_SHA256:
-        raise AvfError(f"{folder}: SHA-256 {found[:12]}…, expected {ORIGIN_SHA256[:12]}… (1.7.15).")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != ORIGIN_SHA256:
+        raise AvfError(
+            f"{folder}: SHA-256 {digest[:12]}…, expected {ORIGIN_SHA256[:12]}… (1.7.15)."
+        )
     manifest = json.loads((folder / "face_expression_model-weights_manifest.json").read_text())
-    arrays, start = {}, 0
+    arrays: dict[str, np.ndarray] = {}
+    start = 0
     for entry in (entry for group in manifest for entry in group["weights"]):
         arrays[entry["name"]], start = _read(data, start, entry)
     if start != len(data):
@@ -42,7 +45,7 @@ def _read(data: bytes, start: int, entry: dict[str, Any]) -> tuple[np.ndarray, i
 
 
 def to_torch(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same arrays by ExpressionNet's names and in PyTorch's axis order."""
+    """Rename the arrays to those of ExpressionNet and reorder their axes to PyTorch's."""
     state = {"classify.weight": arrays["fc/weights"].T, "classify.bias": arrays["fc/bias"]}
     for name, array in arrays.items():
         if name.startswith("fc/"):
@@ -63,7 +66,7 @@ def main(folder: str, out: str) -> None:
     """Convert `folder` (package/model) into the file `out`."""
     from safetensors.numpy import save_file
 
-    # One metadata key: safetensors keeps no order among several, so the bytes would differ.
+    # Only one metadata key: safetensors does not order several, so the bytes would differ.
     origin = {"origin": f"@vladmandic/face-api@1.7.15 (MIT), SHA-256 {ORIGIN_SHA256}"}
     save_file(to_torch(read_origin(Path(folder))), out, metadata=origin)
 

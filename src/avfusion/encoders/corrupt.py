@@ -1,19 +1,19 @@
-"""Corruptions of sound and pictures at test time, encoded anew: what an encoder makes of them.
+"""Encode corrupted sound and pictures at test time.
 
-    noise_db   white noise is added to the waveform, at a signal-to-noise ratio over the video
-    babble_db  the same with the voices of six other videos, of other people where there are any
-    shift_s    the sound begins so much later against the pictures
-    blur_px    aligned faces are blurred by a Gaussian of that deviation
-    occlusion  a grey square hides that share of each aligned face, in one place a video
+    noise_db   add white noise to the waveform, at a signal-to-noise ratio over the video
+    babble_db  the same with the voices of six other videos, if possible of other people
+    shift_s    delay the sound against the pictures by so many seconds
+    blur_px    blur aligned faces by a Gaussian of that standard deviation
+    occlusion  hide that share of each aligned face by a grey square, in one place per video
 
-Only videos of the reported partition, only encoders of the modality. Faces are those found in the
-whole video: a detector that loses them is what `video_missing` asks about.
+Only videos of the reported partition and encoders of the corrupted modality are encoded. The faces
+are those detected in the clean video; `video_missing` covers a detector that loses faces.
 """
 
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.corruptions import Case, find
+from avfusion.config.jobs import CorruptSettings
 from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError
 from avfusion.features.corrupt import generator
@@ -43,49 +44,76 @@ GREY = 128
 
 
 def corrupt_features(
-    corpus: str, case: Case, partition: str, own: dict[str, Any], layout: Layout
+    corpus: str, case: Case, partition: str, settings: CorruptSettings, layout: Layout
 ) -> None:
     """Write one encoder's features of a partition's videos under a corruption and level.
 
-    own: `Study.signal_settings`. Videos that were encoded before under the same settings are
-    kept, so a killed job goes on. A video that cannot be read again stops the job: the
-    curve would be of other videos than its start.
+    Videos that were encoded before under the same settings are kept, so a killed job continues. A
+    video that cannot be read again stops the job, because all levels of a curve must be of the
+    same videos.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus entry.
+    case
+        (corruption, level).
+    partition
+        The partition to encode.
+    settings
+        Settings of the encoder and the corruption.
+    layout
+        Paths of the study.
+
+    Raises
+    ------
+    AvfError
+        If a video cannot be read.
     """
-    encoder = own["encoder"]["encoder"]
+    encoder = settings.encoder.encoder
     folder = layout.corrupted(corpus, *case, encoder)
     clean = FeatureStore.open(layout.features(corpus, encoder) / "index.parquet")
     manifest = pd.read_parquet(layout.manifest(corpus))
-    asked = set(manifest.loc[manifest["partition"] == partition, "video"])
+    members = set(manifest.loc[manifest["partition"] == partition, "video"])
     readable = manifest[manifest["video"].isin(clean.videos)]
-    job = _CorruptJob(corpus, case, readable, own, layout)
-    rows = []
+    job = _CorruptJob(corpus, case, readable, settings, layout)
+    rows: list[dict[str, Any]] = []
     with deterministic(seed=0):
-        for video in (v for v in clean.videos if v in asked):
+        for video in (v for v in clean.videos if v in members):
             rows.append(job.encode(video))
             log.info("%s %g, %s: %s", *case, encoder, video)
-    write_text(folder / "settings.json", json.dumps({"clean": _names(clean, rows)}) + "\n")
+    write_text(folder / "settings.json", json.dumps({"clean": _clean_hash(clean, rows)}) + "\n")
     write_table(pd.DataFrame(rows, columns=list(INDEX)), folder / "index.parquet")
 
 
 def open_store(
     corpus: str, case: Case, encoder: str, clean: FeatureStore, layout: Layout
 ) -> FeatureStore:
-    """What `corrupt_features` wrote; refuses where it is not there or of other clean features."""
+    """Open the features that `corrupt_features` wrote.
+
+    Raises
+    ------
+    AvfError
+        If they are missing, or the clean features have changed since.
+    """
     folder = layout.corrupted(corpus, *case, encoder)
     command = f"avf corrupt {corpus} {case[0]} {case[1]:g} {encoder}"
     if not (folder / "index.parquet").is_file():
         raise AvfError(f"{folder}: no features of corrupted input. Run `{command}` first.")
     store = FeatureStore.open(folder / "index.parquet")
-    said = json.loads((folder / "settings.json").read_text())
-    if said["clean"] != _names(clean, [{"video": video} for video in store.videos]):
-        raise AvfError(f"{folder}: made beside other features than now. Run `{command}` again.")
+    settings = json.loads((folder / "settings.json").read_text())
+    if settings["clean"] != _clean_hash(clean, [{"video": video} for video in store.videos]):
+        raise AvfError(
+            f"{folder}: the clean features have changed since these were made. Run `{command}` "
+            f"again."
+        )
     return store
 
 
 def hide(crops: np.ndarray, share: float, place: tuple[float, float]) -> np.ndarray:
-    """Crops (n, side, side, 3) with a grey square over `share` of each, at place in [0, 1)^2.
+    """Cover `share` of each crop (n, side, side, 3) by a grey square at `place` in [0, 1)^2.
 
-    A larger square holds the smaller ones of the same place.
+    At one place, a larger square contains the smaller ones.
     """
     side = crops.shape[1]
     size = round(side * math.sqrt(share))
@@ -96,79 +124,86 @@ def hide(crops: np.ndarray, share: float, place: tuple[float, float]) -> np.ndar
 
 
 def blur(crops: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Crops (n, side, side, 3) under a Gaussian of `sigma_px`; 0 leaves them."""
+    """Blur crops (n, side, side, 3) by a Gaussian of `sigma_px`; 0 returns them unchanged."""
     if sigma_px == 0:
         return crops
     return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma_px) for crop in crops])
 
 
-class _Heard(MediaRecord):
-    """A record whose sound is another."""
+class _OtherSound(MediaRecord):
+    """A record with another sound."""
 
-    make: Callable[[], np.ndarray]
+    def __init__(self, folder: Path, meta: dict[str, Any], make: Callable[[], np.ndarray]) -> None:
+        super().__init__(folder, meta)
+        self.make = make
 
     @cached_property
     def logmel(self) -> np.ndarray:
         return self.make()
 
 
-class _Seen(MediaRecord):
-    """A record whose faces are changed as they are read."""
+class _ChangedFaces(MediaRecord):
+    """A record whose faces are changed when they are read."""
 
-    change: Callable[[np.ndarray], np.ndarray]
+    def __init__(
+        self, folder: Path, meta: dict[str, Any], change: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        super().__init__(folder, meta)
+        self.change = change
 
-    def crops(self, frame_indices: Any) -> np.ndarray:
+    def crops(self, frame_indices: Sequence[int] | np.ndarray) -> np.ndarray:
         return self.change(super().crops(frame_indices))
 
 
 class _CorruptJob(Job):
-    """One encoder on one corruption; the record it reads has its sound or faces changed."""
+    """One encoder under one corruption; its records have changed sound or faces."""
 
     def __init__(
-        self, corpus: str, case: Case, manifest: pd.DataFrame, own: dict[str, Any], layout: Layout
+        self,
+        corpus: str,
+        case: Case,
+        manifest: pd.DataFrame,
+        settings: CorruptSettings,
+        layout: Layout,
     ) -> None:
-        super().__init__(corpus, own["encoder"], layout)
+        super().__init__(corpus, settings.encoder, layout)
         self.name, self.level = case
-        self.folder = layout.corrupted(corpus, *case, own["encoder"]["encoder"])
-        self.settings, self.root = own["encoder"]["media"], Path(own["root"])
-        self.manifest = manifest.set_index("video")
-        self.voices = noise.Voices(self.manifest, self.root, self.settings)
-        self.draw, self.code = own["draw"], own["code"]
-        if find(self.name)[0] == "audio" and not self.root.is_dir():
+        self.folder = layout.corrupted(corpus, *case, settings.encoder.encoder)
+        self.signal = settings.encoder.media
+        self.voices = noise.Voices(manifest.set_index("video"), settings.root, self.signal)
+        self.draw, self.code = settings.draw, settings.code
+        if find(self.name)[0] == "audio" and not settings.root.is_dir():
             raise AvfError(
-                f"{self.root}: no such folder, and {self.name} changes the waveform, which the "
+                f"{settings.root}: no such folder, and {self.name} changes the waveform, which the "
                 f"media stage does not keep. Put the videos of {corpus} there, or take "
                 f"{self.name} out of `robustness`."
             )
 
     def open(self, video: str) -> MediaRecord:
-        """The video's record as it would be of corrupted input; the draw is the video's own."""
+        """Open the video's record with corrupted input; the random draw depends on the video."""
         clean = super().open(video)
+        assert isinstance(clean, MediaRecord)
         stated = [self.name, self.level, self.draw, self.code]
         if self.name == "audio_babble_db":
-            stated.append(self.voices.named)
+            stated.append(self.voices.digest)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
         if find(self.name)[0] == "audio":
-            heard = _Heard(clean.folder, meta)
-            heard.make = lambda: self._sound(video, clean.duration_s)
-            return heard
-        seen = _Seen(clean.folder, meta)
-        seen.change = self._faces(video)
-        return seen
+            return _OtherSound(clean.folder, meta, lambda: self._sound(video, clean.duration_s))
+        return _ChangedFaces(clean.folder, meta, self._faces(video))
 
     def _faces(self, video: str) -> Callable[[np.ndarray], np.ndarray]:
         if self.name == "video_blur_px":
             return lambda crops: blur(crops, self.level)
-        place = tuple(self._generator(video).random(2))
-        return lambda crops: hide(crops, self.level, place)
+        top, left = self._generator(video).random(2)
+        return lambda crops: hide(crops, self.level, (top, left))
 
     def _sound(self, video: str, duration_s: float) -> np.ndarray:
         sound = self.voices.sound(video)
         if self.name == "audio_shift_s":
-            pieces = noise.late(sound, round(self.level * self.settings["sample_rate_hz"]))
+            pieces = noise.late(sound, round(self.level * self.signal.sample_rate_hz))
         else:
             pieces = noise.noisy(sound, self._noise(video), self.level)
-        return noise.mel_of(pieces, duration_s, self.settings)
+        return noise.mel_of(pieces, duration_s, self.signal)
 
     def _noise(self, video: str) -> noise.Noise:
         def draws() -> np.random.Generator:
@@ -176,13 +211,13 @@ class _CorruptJob(Job):
 
         if self.name == "audio_noise_db":
             return noise.white(draws)
-        found = self.voices.besides(video, self._generator(video, "voices"))
-        return noise.babble(found, draws)
+        voices = self.voices.others(video, self._generator(video, "voices"))
+        return noise.babble(voices, draws)
 
     def _generator(self, video: str, *words: str) -> np.random.Generator:
         return generator(self.draw, self.name, video, *words)
 
 
-def _names(clean: FeatureStore, rows: list[dict[str, Any]]) -> str:
-    """Hash of the clean features of these videos."""
+def _clean_hash(clean: FeatureStore, rows: list[dict[str, Any]]) -> str:
+    """Hash the clean features of these videos."""
     return content_hash({row["video"]: clean.index.loc[row["video"], "sha256"] for row in rows})

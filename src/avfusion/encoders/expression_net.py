@@ -1,9 +1,9 @@
-"""The expression network of face-api, in PyTorch: four dense blocks of separable convolutions.
+"""The expression network of face-api in PyTorch: four dense blocks of separable convolutions.
 
-Source   V. Mühler, face-api.js (MIT), kept up as @vladmandic/face-api; see weights/README.md.
+Source   V. Mühler, face-api.js (MIT), maintained as @vladmandic/face-api; see weights/README.md.
 Block    o1 = relu(c0(x)), o2 = c1(o1), o3 = c2(relu(o1 + o2)), o4 = c3(relu(o1 + o2 + o3)),
-         answer relu(o1 + o2 + o3 + o4); c0 halves the picture, nothing lies between a depthwise
-         and its pointwise convolution, and only the latter has a bias.
+         output relu(o1 + o2 + o3 + o4). c0 halves the picture. There is no activation between a
+         depthwise and its pointwise convolution, and only the latter has a bias.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ MEAN_RGB = (122.782, 117.001, 104.298)
 
 
 class ExpressionNet(nn.Module):
-    """Square faces, uint8 RGB (B, side, side, 3), to embeddings (B, 256) and posteriors (B, 7)."""
+    """Map faces, uint8 RGB (B, side, side, 3), to embeddings (B, 256) and posteriors (B, 7)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class ExpressionNet(nn.Module):
         self.classify = nn.Linear(256, len(LABELS))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed and classify; the embedding is non-negative, the posteriors sum to 1."""
+        """Embed and classify; the embedding is non-negative and the posteriors sum to 1."""
         mean = torch.tensor(MEAN_RGB, device=faces.device)
         x = (faces.float() - mean) / 255  # (B, side, side, 3)
         x = x.permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
@@ -78,14 +78,21 @@ def _separable(before: int, after: int, stride: int) -> nn.Sequential:
 
 
 def pretrained() -> ExpressionNet:
-    """The network with the weights that ship with avfusion, frozen; refuses other bytes."""
+    """Return the network with the weights that ship with avfusion, frozen.
+
+    Raises
+    ------
+    AvfError
+        If the file of the weights was changed.
+    """
     data = WEIGHTS.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != WEIGHTS_SHA256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != WEIGHTS_SHA256:
         raise AvfError(
-            f"{WEIGHTS}: SHA-256 is {found[:12]}…, expected {WEIGHTS_SHA256[:12]}…. "
-            "The file is damaged or replaced: install avfusion again, or restore it with git."
+            f"{WEIGHTS}: SHA-256 is {digest[:12]}…, expected {WEIGHTS_SHA256[:12]}…. "
+            "The file was damaged or replaced. Install avfusion again, or restore it with git."
         )
     net = ExpressionNet()
     net.load_state_dict(load(data))
-    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
+    return net.eval().requires_grad_(False)

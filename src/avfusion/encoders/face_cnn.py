@@ -1,21 +1,20 @@
-"""Small network on aligned faces, fitted to the corpus' own gold, then frozen.
+"""Small convolutional network on aligned faces, fitted to the gold of the corpus, then frozen.
 
-A picture is the aligned face in grey at 56x56 less the video's mean picture, so that the network
-sees how a face moves and not whose it is: with a few tens of faces to learn from, identity is the
-easier cue. That takes the whole video; `at_rest: false` shows the face itself. Four convolutions
-keep the place of what they see (a mouth corner is where it is, since faces are aligned); the
-embedding is averaged over the faces of a clip.
-Every learned choice is by train and validation gold; the loss is CCC of each target.
+The input is the aligned face in grey at 56x56 minus the video's mean picture. The network so sees
+the movement of a face and not its identity, which is the easier cue when there are only tens of
+people to learn from. The mean needs the complete video; `at_rest: false` does not subtract it.
+Four convolutions keep positions, because faces are aligned; the embedding is averaged over the
+faces of a clip. Only train and validation gold is used; the loss is the CCC of each target.
 """
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.faces import encode_faces, read_faces, thin
 from avfusion.encoders.fitting import FittedEncoder, Recipe
 from avfusion.media.store import MediaRecord
@@ -29,12 +28,12 @@ REST_HZ = 2.0
 
 
 GREYS = 32.0
-"""About the deviation of a face's grey levels."""
+"""Approximate standard deviation of a face's grey levels."""
 
 
 @encoders.add("face_cnn")
 class FaceCnn(FittedEncoder):
-    """`dim` numbers in (-1, 1) a clip; embeds `frame_hz` faces a second, fits on `fit_hz`."""
+    """`dim` numbers in (-1, 1) per clip; embeds `frame_hz` faces per second, fits on `fit_hz`."""
 
     modality = "video"
 
@@ -54,27 +53,27 @@ class FaceCnn(FittedEncoder):
         self.dim, self.frame_hz, self.fit_hz, self.at_rest = dim, frame_hz, fit_hz, at_rest
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
-    def new_net(self, own: dict[str, Any]) -> nn.Module:
-        """A network with fresh weights."""
+    def new_net(self, settings: EncoderSettings) -> nn.Module:
+        """Return a network with new weights."""
         return _Net(self.dim, self.outputs)
 
-    def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
-        """Times of the faces to fit on, `fit_hz` a second."""
+    def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
+        """Return the times of the faces to fit on, `fit_hz` per second."""
         times_s = record.frames["time_s"].to_numpy()[record.with_face]
         return times_s[thin(times_s, self.fit_hz)]
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Pictures float16 (N, 56, 56) of the frames at these times."""
+        """Return pictures float16 (N, 56, 56) of the frames at these times."""
         frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
         rest = self._rest(record)
         return torch.cat([(_grey(f) - rest).half() for _, f in read_faces(record, frames)])
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Pictures mirrored, moved, turned, scaled, lit otherwise, grainy, partly covered."""
+        """Mirror, move, turn, scale, relight, add grain to and partly cover the pictures."""
         return _spoil(_move(inputs.float(), generator), generator)
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
+        """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
         rest = self._rest(record)
 
         def embed(faces: Tensor) -> Tensor:
@@ -83,7 +82,7 @@ class FaceCnn(FittedEncoder):
         return encode_faces(record, ends_s, clip_s, self.frame_hz, embed, self.dim)
 
     def _rest(self, record: MediaRecord) -> Tensor:
-        """The video's mean picture (56, 56), from `REST_HZ` faces a second; 0 if not asked for."""
+        """Return the video's mean picture (56, 56), from `REST_HZ` faces per second, or 0."""
         faces = record.with_face
         total, count = torch.zeros(SIDE_PX, SIDE_PX), 0
         if self.at_rest:
@@ -94,14 +93,14 @@ class FaceCnn(FittedEncoder):
 
 
 def _grey(faces: Tensor) -> Tensor:
-    """RGB uint8 (B, side, side, 3) to grey (B, 56, 56) of zero mean, by areas (Rec. 601)."""
+    """Convert RGB uint8 (B, side, side, 3) to grey (B, 56, 56) of zero mean (Rec. 601)."""
     grey = faces.float() @ torch.tensor([0.299, 0.587, 0.114])  # (B, side, side)
     grey = F.adaptive_avg_pool2d(grey, SIDE_PX)
     return grey - grey.mean((1, 2), keepdim=True)
 
 
 def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of (B, 56, 56) mirrored; each moved by up to 3 px, turned by 7°, scaled by 8 %."""
+    """Mirror half of (B, 56, 56); move by up to 3 px, turn by up to 7°, scale by up to 8 %."""
     count = len(pictures)
     draw = torch.rand(count, 5, generator=generator) * 2 - 1  # (B, 5) in (-1, 1)
     mirror = torch.where(draw[:, 0] > 0, 1.0, -1.0)
@@ -115,7 +114,7 @@ def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Other contrast (0.67 to 1.5) and grain; a quarter of the side covered in half of them."""
+    """Change the contrast (0.67 to 1.5), add grain; cover a quarter of the side in half of them."""
     one = (len(pictures), 1, 1)
     grain = 6 * torch.rand(one, generator=generator)
     pictures = pictures * torch.exp((torch.rand(one, generator=generator) * 2 - 1) * 0.4)
@@ -141,7 +140,7 @@ class _Net(nn.Module):
         self.rate = nn.Linear(dim, outputs)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 56, 56) to embeddings (B, D) and targets (B, K)."""
+        """Map pictures (B, 56, 56) to embeddings (B, D) and targets (B, K)."""
         x = pictures.float() / GREYS
         embedding = self.embed(self.look(x[:, None]))
         return embedding, self.rate(embedding)

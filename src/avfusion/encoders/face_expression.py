@@ -1,4 +1,4 @@
-"""Pretrained expression network on aligned faces: what the face shows, by seven posed classes.
+"""Pretrained expression network on aligned faces, trained on seven posed classes.
 
 Source   face-api's expression model, see weights/README.md. It classifies single faces; its
          256-d pooled layer is the embedding, averaged over the sampled faces of a clip.
@@ -18,7 +18,7 @@ from avfusion.training import device
 
 @encoders.add("face_expression")
 class FaceExpression:
-    """256 non-negative numbers a clip, and the 7 posteriors beside them if asked for."""
+    """256 non-negative numbers per clip, with `posteriors` also the 7 class probabilities."""
 
     modality = "video"
     fitted = False
@@ -31,11 +31,10 @@ class FaceExpression:
         self.net = pretrained().to(device.chosen())
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
+        """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
         return encode_faces(record, ends_s, clip_s, self.frame_hz, self._embed, self.dim)
 
     def _embed(self, faces: Tensor) -> Tensor:
-        embedding, posteriors = self.net(
-            device.moved(faces, device.of(self.net))
-        )  # (B, 256), (B, 7)
+        faces = device.moved(faces, device.of(self.net))
+        embedding, posteriors = self.net(faces)  # (B, 256), (B, 7)
         return torch.cat([embedding, posteriors], -1) if self.posteriors else embedding

@@ -1,18 +1,17 @@
-"""The pretrained expression network on aligned faces, its last blocks tuned to the corpus' gold.
+"""Pretrained expression network on aligned faces, last blocks fine-tuned on the corpus' gold.
 
 Source   face-api's expression model, see weights/README.md; `face_expression` is the same network
-         left as it is. Its first blocks see edges and parts, which any face shows, and stay;
-         the last `blocks` of four learn on, at a low rate, from the train partition's gold.
-Departs  The seven posed classes are dropped; a linear layer rates the 256-d pooled layer instead,
-         and that layer, averaged over the sampled faces of a clip, is the embedding.
+         without tuning. The first blocks detect edges and parts, which all faces share, and stay
+         frozen. The last `blocks` of four are trained at a low rate on the train partition's gold.
+Departs  The seven posed classes are dropped. A linear layer predicts the targets from the 256-d
+         pooled layer. This layer, averaged over the sampled faces of a clip, is the embedding.
 """
-
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.expression_net import pretrained
 from avfusion.encoders.faces import encode_faces, read_faces, thin
 from avfusion.encoders.fitting import FittedEncoder, Recipe
@@ -26,7 +25,7 @@ BLOCKS = 4
 
 @encoders.add("face_tuned")
 class FaceTuned(FittedEncoder):
-    """256 non-negative numbers a clip; embeds `frame_hz` faces a second, tunes on `fit_hz`."""
+    """256 non-negative numbers per clip; embeds `frame_hz` faces per second, tunes on `fit_hz`."""
 
     modality = "video"
     dim = 256
@@ -44,26 +43,26 @@ class FaceTuned(FittedEncoder):
         seed: int = 0,
     ) -> None:
         if not 0 <= blocks <= BLOCKS:
-            raise ConfigError(f"face_tuned: blocks is 0 to {BLOCKS}, not {blocks}.")
+            raise ConfigError(f"face_tuned: `blocks` must be 0 to {BLOCKS}, found {blocks}.")
         self.blocks, self.frame_hz, self.fit_hz = blocks, frame_hz, fit_hz
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
-    def new_net(self, own: dict[str, Any]) -> nn.Module:
-        """The pretrained network with a fresh rating layer."""
+    def new_net(self, settings: EncoderSettings) -> nn.Module:
+        """Return the pretrained network with a new output layer."""
         return _Net(self.blocks, self.outputs)
 
-    def instants(self, record: MediaRecord, own: dict[str, Any]) -> np.ndarray:
-        """Times of the faces to tune on, `fit_hz` a second."""
+    def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
+        """Return the times of the faces to tune on, `fit_hz` per second."""
         times_s = record.frames["time_s"].to_numpy()[record.with_face]
         return times_s[thin(times_s, self.fit_hz)]
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Faces uint8 RGB (N, side, side, 3) of the frames at these times."""
+        """Return faces uint8 RGB (N, side, side, 3) of the frames at these times."""
         frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
         return torch.cat([faces for _, faces in read_faces(record, frames)])
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Half of the faces mirrored; each lit otherwise (0.8 to 1.25) and tinted by up to 5 %."""
+        """Mirror half of the faces; relight each (0.8 to 1.25) and tint it by up to 5 %."""
         one = (len(inputs), 1, 1, 1)
         mirror = torch.rand(one, generator=generator) < 0.5
         x = torch.where(mirror, inputs.flip(2), inputs).float()  # (B, side, side, 3)
@@ -72,7 +71,7 @@ class FaceTuned(FittedEncoder):
         return (x * light * tint).clamp(0, 255)
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Mean embedding of each clip's faces: float32 (N, D), NaN where there is none."""
+        """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
 
         def embed(faces: Tensor) -> Tensor:
             return self.net(device.moved(faces, device.of(self.net)))[0]
@@ -91,6 +90,6 @@ class _Net(nn.Module):
         )
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces (B, side, side, 3) to embeddings (B, 256) and targets (B, K)."""
+        """Map faces (B, side, side, 3) to embeddings (B, 256) and targets (B, K)."""
         embedding, _ = self.look(faces)
         return embedding, self.rate(embedding)

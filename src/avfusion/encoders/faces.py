@@ -1,4 +1,4 @@
-"""From a face track to clip features: thin the frames out, embed each once, average per clip."""
+"""Compute clip features from a face track: sample frames, embed each once, average per clip."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from avfusion.media.clips import clip_spans, pool_clips
 from avfusion.media.store import MediaRecord
 
 CHUNK = 64
-"""Faces held and embedded at a time."""
+"""Number of faces embedded at a time."""
 
 
 def encode_faces(
@@ -21,9 +21,27 @@ def encode_faces(
     embed: Callable[[Tensor], Tensor],
     dim: int,
 ) -> np.ndarray:
-    """Mean embedding of the sampled faces of each clip: float32 (N, dim), NaN without a face.
+    """Average the embeddings of each clip's sampled faces.
 
-    embed maps faces uint8 RGB (B, side, side, 3) to (B, dim).
+    Parameters
+    ----------
+    record
+        The video's media.
+    ends_s
+        Ends of the clips in seconds (N,).
+    clip_s
+        Length of a clip in seconds.
+    frame_hz
+        Faces to sample per second.
+    embed
+        Maps faces uint8 RGB (B, side, side, 3) to (B, dim).
+    dim
+        Width of the embedding.
+
+    Returns
+    -------
+    ndarray
+        float32 (N, dim); NaN without a face.
     """
     frames = sample_faces(record, ends_s, clip_s, frame_hz)
     values = np.empty((len(frames), dim), np.float32)
@@ -34,7 +52,7 @@ def encode_faces(
 
 
 def read_faces(record: MediaRecord, frames: np.ndarray) -> Iterator[tuple[int, Tensor]]:
-    """The crops of these frames in chunks: position of the first, uint8 RGB (B, side, side, 3)."""
+    """Yield the crops of these frames in chunks: first position, uint8 RGB (B, side, side, 3)."""
     for begin in range(0, len(frames), CHUNK):
         yield begin, torch.from_numpy(record.crops(frames[begin : begin + CHUNK]))
 
@@ -42,7 +60,7 @@ def read_faces(record: MediaRecord, frames: np.ndarray) -> Iterator[tuple[int, T
 def sample_faces(
     record: MediaRecord, ends_s: np.ndarray, clip_s: float, frame_hz: float
 ) -> np.ndarray:
-    """About `frame_hz` frames with a face a second, and one at least in each clip that has any."""
+    """Return about `frame_hz` frames with a face per second, at least one per clip with a face."""
     faces = record.with_face
     times_s = record.frames["time_s"].to_numpy()[faces]
     chosen = thin(times_s, frame_hz)
@@ -53,7 +71,7 @@ def sample_faces(
 
 
 def thin(times_s: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Indices of the first of the ascending times in each cell of 1/rate_hz seconds.
+    """Return the indices of the first of the ascending times in each cell of 1/rate_hz seconds.
 
     >>> thin(np.array([0.0, 0.04, 0.08, 0.12, 0.2]), 12.5).tolist()
     [0, 2, 4]

@@ -1,7 +1,8 @@
-"""How an encoder is fitted: examples of the train partition with their gold, then frozen.
+"""Fit an encoder on the train partition of a corpus, then freeze it.
 
 `gold(t)` describes the stimulus at `t - delay_s` (the rater's reaction time, per target), so an
-example at time t is paired with the gold at `t + delay_s`. Gold of other partitions is not read.
+example at time t is paired with the gold at `t + delay_s`. The validation partition chooses the
+epoch; gold of the test partition is not read.
 """
 
 import json
@@ -9,13 +10,14 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.records import Records
 from avfusion.errors import TrainError
 from avfusion.features.windows import targets
@@ -44,7 +46,7 @@ class Examples(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How one network is fitted; `most` bounds the examples held in memory, per partition."""
+    """Settings of a fit; `most` bounds the examples held in memory, per partition."""
 
     epochs: int
     batch: int
@@ -56,85 +58,101 @@ class Recipe(NamedTuple):
 
 
 class FittedEncoder:
-    """Base of the encoders that learn from gold; a subclass says what an example is.
+    """Base of the encoders that learn from gold; a subclass defines the examples.
 
-    net(inputs) answers (embedding (B, D), targets (B, K)); K is `outputs`, as the corpus says.
+    A subclass sets `modality`, `dim` and `recipe`, and implements `new_net`, `instants`, `inputs`,
+    `augment` and `encode`.
+
+    Attributes
+    ----------
+    net
+        The fitted network, set by `load`; net(inputs) returns (embedding (B, D), targets (B, K)).
+    outputs
+        K, the number of targets of the corpus.
+    recipe
+        Settings of the fit.
     """
 
     fitted = True
     weights = None
-    modality: str
+    modality: Literal["audio", "video", "text"]
     net: nn.Module
     outputs: int = 2
     recipe: Recipe
 
-    def new_net(self, own: dict[str, Any]) -> nn.Module:
-        """A network with fresh weights for the study's settings."""
+    def new_net(self, settings: EncoderSettings) -> nn.Module:
+        """Return a network with new weights."""
         raise NotImplementedError
 
-    def instants(self, record: Any, own: dict[str, Any]) -> np.ndarray:
-        """Times in seconds at which one video can give an example, ascending (N,)."""
+    def instants(self, record: Any, settings: EncoderSettings) -> np.ndarray:
+        """Return the times in seconds of a video's possible examples, ascending (N,)."""
         raise NotImplementedError
 
     def inputs(self, record: Any, times_s: np.ndarray) -> Tensor:
-        """The examples at some of the instants (N, ...)."""
+        """Return the inputs of the network at some of the instants, (N, ...)."""
         raise NotImplementedError
 
     def prepare(self, net: nn.Module, train: Tensor) -> None:
-        """Set what the network must know of the train inputs (their scale)."""
+        """Set statistics of the train inputs in the network, such as their scale."""
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """A batch of train inputs as another recording might have shown them."""
+        """Return a randomly changed copy of a batch of train inputs."""
         raise NotImplementedError
 
-    def fit(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
-        """Fit on train, keep the best epoch by validation; writes best.safetensors, …"""
+    def fit(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
+        """Fit on train and keep the best epoch by validation; see `FittableEncoder.fit`."""
         rating = Rating.of(json.loads(layout.card(corpus).read_text()))
         self.outputs = len(rating.names)
         train, validation = (
-            self._examples(corpus, partition, own, layout) for partition in ("train", "validation")
+            self._examples(corpus, partition, settings, layout)
+            for partition in ("train", "validation")
         )
-        folder = layout.encoder(corpus, own["encoder"])
+        folder = layout.encoder(corpus, settings.encoder)
         with deterministic(self.recipe.seed):
-            net = self.new_net(own)
+            net = self.new_net(settings)
             self.prepare(net, train.inputs)
             net = distributed.of_whole_batches(net)
         r = self.recipe
-        stated = {"own": _lasting(own), **rating.stated()}
-        settings = {**stated, "examples": content_hash(*train, *validation)}
-        log.info("%s: %d train examples", own["encoder"], len(train.gold))
+        document = {
+            "settings": settings.lasting,
+            **rating.stated(),
+            "examples": content_hash(*train, *validation),
+        }
+        log.info("%s: %d train examples", settings.encoder, len(train.gold))
         fit(
             net,
-            batches=self._batches(train),
-            loss=_loss,
-            validate=lambda model: _validate(model, validation, rating.names),
+            batches=self.batches(train),
+            loss=batch_loss,
+            validate=lambda model: validate(model, validation, rating.names),
             folder=folder,
-            settings=settings,
+            settings=document,
             epochs=r.epochs,
             lr=r.lr,
             weight_decay=r.weight_decay,
             patience=r.patience,
             seed=r.seed,
-            name=own["encoder"],
+            name=settings.encoder,
         )
-        said = settings | {"machine": machine_state(device.gpu()) | _together()}
+        record = document | {"machine": machine_state(device.gpu()) | _processes()}
         if distributed.first():
-            write_text(folder / "settings.json", json.dumps(said, indent=1) + "\n")
+            write_text(folder / "settings.json", json.dumps(record, indent=1) + "\n")
 
-    def load(self, path: Path, own: dict[str, Any]) -> None:
-        """Read fitted weights; refuses those of other settings."""
-        weights, settings = load_weights(path)
-        if settings.get("own") != json.loads(json.dumps(_lasting(own))):
+    def load(self, path: Path, settings: EncoderSettings) -> None:
+        """Read fitted weights; see `FittableEncoder.load`."""
+        weights, document = load_weights(path)
+        if document.get("settings") != json.loads(json.dumps(settings.lasting)):
             raise TrainError(
-                f"{path}: fitted under other settings than asked for now. Run "
-                f"`avf fit-encoder CORPUS {own['encoder']}` again with these."
+                f"{path}: fitted under other settings than the current ones. Run "
+                f"`avf fit-encoder CORPUS {settings.encoder}` again."
             )
-        self.outputs = len(Rating.of(settings).names)
-        self.net = self.new_net(own)
+        self.outputs = len(Rating.of(document).names)
+        self.net = self.new_net(settings)
         self.net.load_state_dict(weights)
         self.net.to(device.chosen()).eval().requires_grad_(False)
 
-    def _batches(self, train: Examples) -> Callable[[torch.Generator], Iterable[Examples]]:
+    def batches(self, train: Examples) -> Callable[[torch.Generator], Iterable[Examples]]:
+        """Return a function that yields the shuffled, augmented batches of one epoch."""
+
         def batches(generator: torch.Generator) -> Iterable[Examples]:
             order = torch.randperm(len(train.gold), generator=generator)
             for chosen in order.split(self.recipe.batch):
@@ -145,71 +163,68 @@ class FittedEncoder:
         return batches
 
     def _examples(
-        self, corpus: str, partition: str, own: dict[str, Any], layout: Layout
+        self, corpus: str, partition: str, settings: EncoderSettings, layout: Layout
     ) -> Examples:
-        """Rated examples of a partition, at most `most`, evenly spread over its videos."""
+        """Return rated examples of a partition, at most `most`, spread evenly over its videos."""
         videos = _videos(corpus, partition, layout)
         gold = pd.read_parquet(layout.gold(corpus), filters=[("video", "in", videos)])
         card = json.loads(layout.card(corpus).read_text())
         rating = Rating.of(card)
         late_s = {name: card["delay_s"].get(name, 0.0) for name in rating.names}
         share = self.recipe.most // max(1, len(videos))
-        records = Records(corpus, self.modality, own, layout)
+        records = Records(corpus, self.modality, settings, layout)
         inputs, golds = [], []
         for video in videos:
             record = records.open(video)
-            times_s = self.instants(record, own)
-            own_gold = gold[gold["video"] == video].sort_values("time_s")
-            ratings = rating.inward(own_gold[list(rating.names)].to_numpy(float))
-            rated_s = own_gold["time_s"].to_numpy()
-            answer = targets(times_s, rated_s, ratings, late_s)  # (N, K)
-            rated = np.flatnonzero(~np.isnan(answer).all(1))
+            times_s = self.instants(record, settings)
+            rows = gold[gold["video"] == video].sort_values("time_s")
+            ratings = rating.inward(rows[list(rating.names)].to_numpy(float))
+            rated_s = rows["time_s"].to_numpy()
+            expected = targets(times_s, rated_s, ratings, late_s)  # (N, K)
+            rated = np.flatnonzero(~np.isnan(expected).all(1))
             rated = rated[:: max(1, -(-len(rated) // max(1, share)))]
             if len(rated):
                 inputs.append(self.inputs(record, times_s[rated]))
-                golds.append(torch.from_numpy(answer[rated]))
+                golds.append(torch.from_numpy(expected[rated]))
         if not inputs:
             raise TrainError(
                 f"{corpus}: no rated {partition} video has {self.modality} to fit "
-                f"{own['encoder']!r} on ({len(videos)} videos readable). Run `avf verify {corpus}`."
+                f"{settings.encoder!r} on ({len(videos)} videos are readable). Run `avf verify "
+                f"{corpus}`."
             )
         return Examples(torch.cat(inputs), torch.cat(golds))
 
 
-def _loss(model: nn.Module, batch: Examples) -> Tensor:
-    """CCC loss of a whole batch, of which `inputs` is the part of this process."""
+def batch_loss(model: nn.Module, batch: Examples) -> Tensor:
+    """Return the CCC loss of the complete batch; `batch.inputs` is the part of this process."""
     return ccc_loss(distributed.gathered(model(batch.inputs)[1], len(batch.gold)), batch.gold)
 
 
-def _together() -> dict[str, int]:
-    return {"processes": distributed.count()} if distributed.count() > 1 else {}
+def validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
+    """Return the CCC of each target over all rated examples, and their mean as `score`.
 
-
-def _lasting(own: dict[str, Any]) -> dict[str, Any]:
-    """The settings that numbers depend on: not where the corpus lies."""
-    return {key: value for key, value in own.items() if key != "root"}
-
-
-def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
-    manifest = pd.read_parquet(layout.manifest(corpus))
-    media = pd.read_parquet(layout.media(corpus) / "index.parquet")
-    readable = set(media.loc[media["status"] == "ok", "video"])
-    own = manifest.loc[manifest["partition"] == partition, "video"]
-    return sorted(video for video in own if video in readable)
-
-
-def _validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
-    """CCC of each target over all rated examples; the score is their mean.
-
-    Processes that fit together take chunks in turn; a sum with zeros brings them together.
+    Processes that fit together take turns at the chunks and add up their predictions, which are 0
+    in the chunks of the others.
     """
     prediction = torch.zeros(validation.gold.shape, device=device.of(model))  # (N, K)
     chunks = zip(validation.inputs.split(CHUNK), prediction.split(CHUNK), strict=True)
     for inputs, out in islice(chunks, distributed.rank(), None, distributed.count()):
         out.copy_(model(device.moved(inputs, out.device))[1])
     prediction = distributed.summed(prediction).cpu()
-    found = {}
-    for column, dimension in enumerate(names):
+    scores = {}
+    for column, name in enumerate(names):
         rated = ~validation.gold[:, column].isnan()
-        found[dimension] = ccc(prediction[rated, column], validation.gold[rated, column]).item()
-    return {"score": sum(found.values()) / len(found), **found}
+        scores[name] = ccc(prediction[rated, column], validation.gold[rated, column]).item()
+    return {"score": sum(scores.values()) / len(scores), **scores}
+
+
+def _processes() -> dict[str, int]:
+    return {"processes": distributed.count()} if distributed.count() > 1 else {}
+
+
+def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
+    manifest = pd.read_parquet(layout.manifest(corpus))
+    media = pd.read_parquet(layout.media(corpus) / "index.parquet")
+    readable = set(media.loc[media["status"] == "ok", "video"])
+    members = manifest.loc[manifest["partition"] == partition, "video"]
+    return sorted(video for video in members if video in readable)

@@ -1,43 +1,68 @@
-"""What an encoder is given of a video: its media, its row of arrays, or for text its transcript."""
+"""Records that encoders read: media, rows of arrays, or transcripts for text."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from avfusion.config.jobs import EncoderSettings
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.media.arrays import Utterance
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 
+Record = MediaRecord | Utterance | Transcript
 NO_TRANSCRIPT = "no transcript in the manifest; every row is NaN"
 
 
 class Records:
-    """The videos of a corpus as one modality's encoders read them.
+    """The videos of a corpus as the encoders of one modality read them.
 
-    own: `Study.encoder_settings`; for text and arrays it says by `root` where the corpus lies.
+    Parameters
+    ----------
+    corpus
+        Name of the corpus entry.
+    modality
+        "audio", "video" or "text".
+    settings
+        Settings of the encoder; `root`, the corpus folder, is required for text and for arrays.
+    layout
+        Paths of the study.
+    arrays
+        Whether the encoder reads rows of shared arrays.
+
+    Raises
+    ------
+    AvfError
+        If `settings.root` is required and missing.
     """
 
     def __init__(
-        self, corpus: str, modality: str, own: dict[str, Any], layout: Layout, arrays: bool = False
+        self,
+        corpus: str,
+        modality: str,
+        settings: EncoderSettings,
+        layout: Layout,
+        arrays: bool = False,
     ) -> None:
         self.media, self.arrays = layout.media(corpus), arrays
         self.text = modality == "text" and not arrays
-        self.root = Path(own.get("root", ""))
+        if (self.text or arrays) and settings.root is None:
+            raise AvfError(f"{settings.encoder}: its settings lack `root`, the corpus folder.")
+        self.root = settings.root or Path()
         self.transcripts: dict[str, str] = {}
-        if (self.text or arrays) and "root" not in own:
-            raise AvfError(f"{own['encoder']}: its settings lack `root`, the corpus folder.")
         if self.text:
             manifest = pd.read_parquet(layout.manifest(corpus))
             if "transcript" in manifest.columns:
                 listed = manifest.dropna(subset=["transcript"])
                 self.transcripts = dict(zip(listed["video"], listed["transcript"], strict=True))
 
-    def open(self, video: str) -> Any:
-        """The video's media record, its row of arrays, or its transcript (without words where it
-        has none)."""
+    def open(self, video: str) -> Record:
+        """Open the video's media record, its row of arrays, or its transcript.
+
+        A video without a transcript gets one without words.
+        """
         record = MediaRecord.open(self.media / video)
         if self.arrays:
             return self._row(video, record.meta)
@@ -50,18 +75,21 @@ class Records:
 
     def _row(self, video: str, meta: dict[str, Any]) -> Utterance:
         if "row" not in meta:
-            raise AvfError(f"{video} is a recording, no row of arrays; encode it by another name.")
+            raise AvfError(
+                f"{video} is a recording, not a row of arrays. Choose an encoder of recordings in "
+                f"`features`."
+            )
         return Utterance(self.root, meta["path"], meta["row"], meta["duration_s"], meta)
 
 
-def identity(record: Any) -> Any:
-    """What a record's features depend on, JSON-ready."""
+def identity(record: Record) -> Any:
+    """Return what a record's features depend on, as a JSON-ready value."""
     if isinstance(record, Transcript):
         return [record.sha256, record.duration_s]
     return record.meta.get("key", record.meta)
 
 
-def remark(record: Any) -> str | None:
-    """What an index says of a video whose features are there all the same."""
+def remark(record: Record) -> str | None:
+    """Return a note for the feature index about a video without a transcript."""
     bare = isinstance(record, Transcript) and record.sha256 is None
     return NO_TRANSCRIPT if bare else None

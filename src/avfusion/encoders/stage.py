@@ -1,17 +1,18 @@
-"""The two stages that run an encoder: fit it once, then encode each video once."""
+"""The two stages that run an encoder: fit it once per corpus, then encode each video once."""
 
 import hashlib
 import json
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from avfusion.encoders.base import build
-from avfusion.encoders.records import Records, identity, remark
+from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.base import Encoder, FittableEncoder, build
+from avfusion.encoders.records import Record, Records, identity, remark
 from avfusion.errors import AvfError, of_place
 from avfusion.features.reuse import share_features
 from avfusion.features.store import write_features
@@ -28,86 +29,122 @@ log = logging.getLogger(__name__)
 LOG_EVERY_S = 5.0
 
 
-def fit(corpus: str, own: dict[str, Any], layout: Layout) -> None:
-    """Fit an encoder on the train partition's gold, best epoch by the validation partition's."""
-    encoder = build(own)
+def fit(corpus: str, settings: EncoderSettings, layout: Layout) -> None:
+    """Fit an encoder on the train partition; the validation partition chooses the epoch.
+
+    Raises
+    ------
+    AvfError
+        If the encoder is pretrained, so that there is nothing to fit.
+    """
+    encoder: Encoder = build(settings)
     if not encoder.fitted:
         raise AvfError(
-            f"Encoder {own['encoder']!r} is pretrained: its weights ship in {encoder.weights} and "
-            f"nothing is fitted. Run `avf encode {corpus} {own['encoder']}` at once."
+            f"Encoder {settings.encoder!r} is pretrained: its weights are in {encoder.weights} and "
+            f"nothing is fitted. Run: avf encode {corpus} {settings.encoder}"
         )
-    encoder.fit(corpus, own, layout)
+    cast(FittableEncoder, encoder).fit(corpus, settings, layout)
 
 
-def encode_shard(corpus: str, shard: tuple[int, int], own: dict[str, Any], layout: Layout) -> None:
-    """Encode the videos of one shard and write its table; what is already encoded is kept.
+def encode_shard(
+    corpus: str, shard: tuple[int, int], settings: EncoderSettings, layout: Layout
+) -> None:
+    """Encode the videos of one shard and write its table; existing features are kept.
 
-    A video that the media stage could not read, or that fails here, keeps a row with the reason.
+    A video that the media stage could not read, or that fails here, has a row with the reason.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus entry.
+    shard
+        (i, n): every n-th video, beginning with the i-th.
+    settings
+        Settings of the encoder.
+    layout
+        Paths of the study.
     """
     from avfusion.training.loop import deterministic
 
-    name = f"{own['encoder']} shard {shard[0]}/{shard[1]}"
-    whole = _media_index(corpus, layout)
-    index = deal(whole, shard)
-    job = Job(corpus, own, layout)
+    name = f"{settings.encoder} shard {shard[0]}/{shard[1]}"
+    media = _media_index(corpus, layout)
+    index = deal(media, shard)
+    job = Job(corpus, settings, layout)
     if shard[0] == 0:
-        _remove_withdrawn(job.folder, set(whole["video"]))
-    began = said = time.monotonic()
+        _remove_withdrawn(job.folder, set(media["video"]))
+    began = logged = time.monotonic()
     rows = []
     with deterministic(seed=0):
         for count, entry in enumerate(index.itertuples(index=False), start=1):
             rows.append(job.row(entry))
             now = time.monotonic()
-            if now - said > LOG_EVERY_S or count == len(index):
+            if now - logged > LOG_EVERY_S or count == len(index):
                 left_s = (now - began) / count * (len(index) - count)
                 log.info("%s: %d of %d videos, %.0f s left", name, count, len(index), left_s)
-                said = now
+                logged = now
     write_table(pd.DataFrame(rows, columns=list(INDEX)), shard_path(job.folder, shard))
 
 
 class Job:
-    """One encoder, ready, and the folder it writes to."""
+    """One encoder, ready to encode, and the folder that it writes to.
 
-    def __init__(self, corpus: str, own: dict[str, Any], layout: Layout) -> None:
-        self.corpus, self.own = corpus, own
-        self.folder = layout.features(corpus, own["encoder"])
-        self.encoder = build(own)
+    Parameters
+    ----------
+    corpus
+        Name of the corpus entry.
+    settings
+        `class_` names the encoder in the registry; `encoder`, its name in the study, names the
+        folders of features and weights.
+    layout
+        Paths of the study.
+    """
+
+    def __init__(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
+        self.corpus, self.settings = corpus, settings
+        self.folder = layout.features(corpus, settings.encoder)
+        self.encoder: Encoder = build(settings)
         arrays = getattr(self.encoder, "reads", "media") == "arrays"
-        self.records = Records(corpus, self.encoder.modality, own, layout, arrays)
+        self.records = Records(corpus, self.encoder.modality, settings, layout, arrays)
         weights = self.encoder.weights
         if self.encoder.fitted:
-            weights = layout.encoder(corpus, own["encoder"]) / "best.safetensors"
-            self.encoder.load(weights, own)
+            weights = layout.encoder(corpus, settings.encoder) / "best.safetensors"
+            cast(FittableEncoder, self.encoder).load(weights, settings)
         self.weights_sha256: Any = file_digest(weights).hex() if weights else None
-        if hasattr(self.encoder, "note"):  # weights that neither ship nor are fitted here
-            self.weights_sha256 = self.encoder.note(corpus, own, layout)
+        note = getattr(self.encoder, "note", None)
+        if note is not None:  # weights that neither ship with avfusion nor are fitted here
+            self.weights_sha256 = note(corpus, settings, layout)
 
     def row(self, entry: Any) -> dict[str, Any]:
-        """The index row of one video, encoding it unless its files are there with the same key."""
+        """Return the index row of one video; encode it unless features with its key exist."""
         if entry.status != "ok":
             return _failed(entry.video, entry.reason)
         try:
             return self.encode(entry.video)
-        except Exception as error:  # one bad video must not cost the others
+        except Exception as error:  # a bad video must not stop the others
             if of_place(error):
                 raise
             unforeseen = not isinstance(error, AvfError)
             log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
-            command = f"avf encode {self.corpus} {self.own['encoder']}"
-            said = below(self.own.get("root", ""), str(error))
-            return _failed(entry.video, f"{entry.video}: {said} After mending, run `{command}`.")
+            command = f"avf encode {self.corpus} {self.settings.encoder}"
+            message = below(self.settings.root or "", str(error))
+            return _failed(entry.video, f"{entry.video}: {message} Then run `{command}`.")
 
-    def open(self, video: str) -> Any:
-        """What the encoder is given of one video: a `MediaRecord`, or for text a `Transcript`."""
+    def open(self, video: str) -> Record:
+        """Open the record that the encoder reads."""
         return self.records.open(video)
 
     def encode(self, video: str) -> dict[str, Any]:
-        """The index row of one video; refuses what gives no features."""
+        """Encode one video and return its index row.
+
+        Raises
+        ------
+        AvfError
+            If the video is too short, or the features have a wrong shape or range.
+        """
         record = self.open(video)
-        named = identity(record)
-        key = self._key(named)
-        windows = self.own["windows"]
-        ends_s = clip_ends(record.duration_s, windows["hop_s"])
+        key = self._key(identity(record))
+        windows, name = self.settings.windows, self.settings.encoder
+        ends_s = clip_ends(record.duration_s, windows.hop_s)
         kept = _kept(self.folder, video, key, ends_s)
         if kept is None and share_features(self.folder, video, key):
             kept = _kept(self.folder, video, key, ends_s)
@@ -115,17 +152,17 @@ class Job:
             return kept
         if len(ends_s) == 0:
             raise AvfError(
-                f"lasts {record.duration_s:.3f} s, less than windows.hop_s ({windows['hop_s']} s)."
+                f"lasts {record.duration_s:.3f} s, less than windows.hop_s ({windows.hop_s} s)."
             )
-        rows = self.encoder.encode(record, ends_s, windows["clip_s"])  # (N, D)
+        rows = self.encoder.encode(record, ends_s, windows.clip_s)  # (N, D)
         expected = (len(ends_s), self.encoder.dim)
         if rows.shape != expected:
-            raise AvfError(f"{self.own['encoder']} gave features {rows.shape}, not {expected}.")
+            raise AvfError(f"{name} gave features of shape {rows.shape}, expected {expected}.")
         if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float16).max:
-            raise AvfError(f"{self.own['encoder']} gave a feature beyond float16's range.")
+            raise AvfError(f"{name} gave a feature beyond the range of float16.")
         stamp = self.folder / f"{video}.json"
         stamp.unlink(missing_ok=True)
-        answer = {
+        row = {
             "video": video,
             "status": "ok",
             "reason": remark(record) or self._remark(record),
@@ -134,24 +171,30 @@ class Job:
             "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
             "sha256": write_features(self.folder, video, ends_s, rows),
         }
-        write_text(stamp, json.dumps({"key": key, "row": answer}, indent=1) + "\n")
-        return answer
+        write_text(stamp, json.dumps({"key": key, "row": row}, indent=1) + "\n")
+        return row
 
-    def _remark(self, record: Any) -> str | None:
-        """What the encoder itself has to say of a video, such as words that it does not know."""
-        return self.encoder.remark(record) if hasattr(self.encoder, "remark") else None
+    def _remark(self, record: Record) -> str | None:
+        """Return the encoder's note on a video, such as the share of unknown words."""
+        note = getattr(self.encoder, "remark", None)
+        return None if note is None else note(record)
 
     def _key(self, record: Any) -> str:
-        """Names everything that the features depend on: media, settings, weights and code."""
-        own = {key: self.own.get(key) for key in ("encoder", "options", "windows", "code")}
-        parts = [record, own, self.weights_sha256]
+        """Hash everything that the features depend on: record, settings, weights and code.
+
+        The name of the entry is not part of it, so entries of equal settings have equal keys.
+        """
+        settings = self.settings.model_dump(
+            mode="json", include={"class_", "options", "windows", "code"}
+        )
+        parts = [record, settings, self.weights_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
     for stamp in folder.glob("*.json"):
         if stamp.stem not in videos:
-            log.warning("%s: no such video any more; its features are removed", stamp.stem)
+            log.warning("%s: no longer in the media index; its features are removed", stamp.stem)
             for ending in (".npy", ".times.npy", ".json"):
                 stamp.with_suffix(ending).unlink(missing_ok=True)
 
@@ -160,24 +203,24 @@ def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
     path = layout.media(corpus) / "index.parquet"
     if not path.is_file():
         raise AvfError(
-            f"{path}: no such index. Run `avf media {corpus}` and `avf index {path.parent} "
+            f"{path}: file not found. Run `avf media {corpus}` and `avf index {path.parent} "
             f"--shards 1` first."
         )
     return pd.read_parquet(path)
 
 
 def _kept(folder: Path, video: str, key: str, ends_s: np.ndarray) -> dict[str, Any] | None:
-    """The row of a video that was encoded under the same key, its files being whole."""
+    """Return the row of a video that was encoded under the same key and has undamaged files."""
     try:
         stamp = json.loads((folder / f"{video}.json").read_text())
-        found = file_digest(folder / f"{video}.npy").hex()
-        whole = stamp["key"] == key and found == stamp["row"]["sha256"]
+        digest = file_digest(folder / f"{video}.npy").hex()
+        intact = stamp["key"] == key and digest == stamp["row"]["sha256"]
         times_s = np.load(folder / f"{video}.times.npy", allow_pickle=False)
-        return stamp["row"] if whole and np.array_equal(times_s, ends_s) else None
+        return stamp["row"] if intact and np.array_equal(times_s, ends_s) else None
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 
 
 def _failed(video: str, reason: str) -> dict[str, Any]:
-    row = dict.fromkeys(INDEX)
+    row: dict[str, Any] = dict.fromkeys(INDEX)
     return row | {"video": video, "status": "failed", "reason": reason, "rows": 0, "dim": 0}

@@ -1,13 +1,18 @@
-"""How sure a difference is: every fusion meets the same draws of whole videos or subjects.
+"""Bootstrap intervals, exchange tests and corrections for multiple comparisons.
 
 Pooled CCC is a function of six sums per video, so 10,000 resamplings of videos are one matrix
-product. Shapes: V videos, S seeds, K targets, N draws; `sums` end in (V, 6), scores are (K + 1,):
-the CCC of each target and, last, their mean. Seeds are averaged inside each draw: an interval
-speaks of other videos, the standard deviation over seeds of other trainings.
+product. All fusions are evaluated on the same draws.
 
-Videos of one person are alike. `unit` (V,) numbers whose each video is: what is drawn, exchanged
-and counted is then the person, with all videos at once (units.py). None: each video is a unit.
+Shapes: V videos, U units, S seeds, K targets, N draws. `sums` end in (V, 6). Scores have K + 1
+entries, the CCC of each target and their mean. Scores are averaged over seeds within each draw, so
+an interval covers other videos, and the standard deviation over seeds covers other trainings.
+
+Videos of one person are not independent. `unit` (V,) holds the number of the person in each video;
+then persons are drawn, exchanged and counted, each with all their videos (see `units`). With
+`unit=None` each video is a unit.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
@@ -15,13 +20,30 @@ from scipy.special import ndtr, stdtr, stdtrit
 from avfusion.metrics.sums import point, target_scores
 
 ERROR = "ae"
-"""The sum of absolute errors, which stands behind `SUMS` in sums.parquet."""
+"""Column of the sum of absolute errors, after `SUMS` in sums.parquet."""
+
+SLACK = 1e-12
+"""Differences closer than this are equal; a draw that equals the observed one counts."""
 
 
 def draw(videos: int, draws: int, seed: int, unit: np.ndarray | None = None) -> np.ndarray:
-    """How often each video occurs in each resampled corpus: (draws, videos).
+    """Draw bootstrap weights: how often each video occurs in each resampled corpus.
 
-    As many units are drawn as there are, so rows sum to `videos` where each is a unit.
+    Parameters
+    ----------
+    videos
+        V, the number of videos.
+    draws
+        N, the number of resamplings.
+    seed
+        Seed of the random generator.
+    unit
+        Number of the unit of each video, (V,); None if each video is a unit.
+
+    Returns
+    -------
+    ndarray of shape (N, V)
+        As many units are drawn as there are, so rows sum to V if each video is a unit.
     """
     rng, count = np.random.default_rng(seed), units(videos, unit)
     weight = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
@@ -29,17 +51,31 @@ def draw(videos: int, draws: int, seed: int, unit: np.ndarray | None = None) -> 
 
 
 def units(videos: int, unit: np.ndarray | None = None) -> int:
-    """How many units the videos make."""
+    """Return the number of units of `videos` videos with unit numbers `unit` (V,)."""
     return videos if unit is None else int(unit.max(initial=-1)) + 1
 
 
 def interval(samples: np.ndarray, videos: int, alpha: float) -> np.ndarray:
-    """Expanded percentile interval (2, ...) of bootstrap samples (..., N).
+    """Return the expanded percentile interval of bootstrap samples.
 
     The plain percentile interval is too short for few videos. Its tails are widened by the
     t quantile and sqrt(V / (V - 1)) (Hesterberg, The American Statistician 2015, section 5.3).
     On simulated corpora a nominal 95% interval of pooled CCC covered 87% plain and 92% expanded
     with 10 videos, 80% and 87% with 6, 93% and 94% with 40.
+
+    Parameters
+    ----------
+    samples
+        Statistics of the draws, (..., N).
+    videos
+        Number of units that were drawn.
+    alpha
+        Share of the distribution outside the interval, both tails together.
+
+    Returns
+    -------
+    ndarray of shape (2, ...)
+        Lower and upper ends; NaN with fewer than two units or if a sample is not finite.
     """
     if videos < 2:
         return np.full((2, *samples.shape[:-1]), np.nan)
@@ -57,19 +93,37 @@ def interval_of_targets(
     alpha: float,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`interval` (2, K + 1) of `targets`' samples (K + 1, N) of sums (S, K, V, ...).
+    """Return the interval of each target's score and of their mean.
 
-    A class' recall rests on the units with videos of that class alone: the tails are widened by
-    their number, and a draw that holds none of them says nothing and is left out. With fewer than
-    two there is no interval.
+    The recall of a class depends only on the units with videos of that class. Its tails are widened
+    by their number, and draws without any of them are left out. There is no interval with fewer
+    than two such units.
+
+    Parameters
+    ----------
+    samples
+        Scores of the draws, (K + 1, N).
+    sums
+        Sums per video behind the scores, (S, K, V, ...).
+    pooling
+        Pooling of the protocol: `pooled`, `per_video_mean` or `recall`.
+    alpha
+        Share outside the interval, both tails together.
+    unit
+        Number of the unit of each video, (V,), or None.
+
+    Returns
+    -------
+    ndarray of shape (2, K + 1)
+        Lower and upper ends; NaN where there is no interval.
     """
     ends = interval(samples, units(sums.shape[-2], unit), alpha)
     if pooling == "recall":
-        whose = np.arange(sums.shape[-2]) if unit is None else unit
+        numbers = np.arange(sums.shape[-2]) if unit is None else unit
         for k, of_class in enumerate(sums[0, :, :, 0] > 0):
-            own = len(np.unique(whose[of_class]))
+            count = len(np.unique(numbers[of_class]))
             drawn = samples[k][np.isfinite(samples[k])]
-            ends[:, k] = interval(drawn, own, alpha) if own > 1 and len(drawn) else np.nan
+            ends[:, k] = interval(drawn, count, alpha) if count > 1 and len(drawn) else np.nan
     return ends
 
 
@@ -81,29 +135,92 @@ def swap_test(
     seed: int,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Two-sided p (K + 1,) that fusions a, b, sums (S, K, V, 6), are exchangeable by unit.
+    """Test whether two fusions score differently: `exchange_test` of the scores.
 
-    In each draw some units' sums change sides, all seeds and targets at once; p is the share
-    of draws whose difference is at least as large as the real one. All 2^U exchanges of U units
-    are tried when that is no more than `draws`; else p = (1 + count) / (1 + draws) of random ones.
+    Parameters
+    ----------
+    a, b
+        Sums of the two fusions with the same seeds, (S, K, V, 6).
+    pooling
+        Pooling of the protocol.
+    draws, seed
+        Number of random exchanges, and the seed of their generator.
+    unit
+        Number of the unit of each video, (V,), or None.
+
+    Returns
+    -------
+    ndarray of shape (K + 1,)
+        Two-sided p of each target and of their mean.
+    """
+
+    def score(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return target_scores(sums, weight, pooling).mean(axis=0)
+
+    observed = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (K + 1,)
+    return exchange_test(a, b, observed, score, draws, seed, unit)
+
+
+def exchange_test(
+    a: np.ndarray,
+    b: np.ndarray,
+    observed: np.ndarray,
+    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    draws: int,
+    seed: int,
+    unit: np.ndarray | None = None,
+) -> np.ndarray:
+    """Test whether two fusions are exchangeable by unit.
+
+    In each draw the sums of some units change sides, with all seeds, targets and levels. p is the
+    share of draws whose difference is at least as large as the observed one. All 2^U exchanges of
+    U units are tried if they are no more than `draws`; otherwise p = (1 + count) / (1 + draws) of
+    random exchanges.
+
+    Parameters
+    ----------
+    a, b
+        Sums of the two fusions, (..., V, 6).
+    observed
+        Observed difference of the statistic, (K + 1,).
+    statistic
+        Maps sums (..., 2 V, 6) and weights (N, 2 V) to the statistic in each draw, (K + 1, N).
+    draws, seed
+        Number of random exchanges, and the seed of their generator.
+    unit
+        Number of the unit of each video, (V,), or None.
+
+    Returns
+    -------
+    ndarray of shape (K + 1,)
+        Two-sided p; NaN where the observed difference is NaN.
     """
     swap, exact = exchanges(a.shape[-2], draws, seed, unit)
-    both = np.concatenate([a, b], axis=-2)  # (S, K, 2V, 6)
-    first = target_scores(both, np.hstack([1 - swap, swap]), pooling).mean(axis=0)
-    second = target_scores(both, np.hstack([swap, 1 - swap]), pooling).mean(axis=0)
-    real = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (K + 1,)
-    smaller = np.abs(first - second) < np.abs(real)[:, None] - 1e-12
+    both = np.concatenate([a, b], axis=-2)  # (..., 2 V, 6)
+    first = statistic(both, np.hstack([1 - swap, swap]))
+    second = statistic(both, np.hstack([swap, 1 - swap]))
+    smaller = np.abs(first - second) < np.abs(observed)[:, None] - SLACK
     count = (~smaller).sum(axis=1)
     p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
-    return np.where(np.isnan(real), np.nan, p)
+    return np.where(np.isnan(observed), np.nan, p)
 
 
 def seeds_test(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Two-sided p (K + 1,) that scores a, b (S, K + 1) of trainings differ by seed alone.
+    """Test whether the scores of two fusions differ by more than their seeds.
 
-    Welch's t over seeds (Biometrika 1947), on the videos as they are: it says what `swap_test`
-    cannot, which takes the trainings as they are. One fusion trained twice over, 3 seeds each,
-    may well be told from itself on many videos. NaN with fewer than two seeds.
+    Welch's t test over seeds (Biometrika 1947) on fixed videos. It complements `swap_test`, which
+    takes the trainings as fixed: one fusion trained in two groups of 3 seeds may differ
+    significantly from itself on many videos.
+
+    Parameters
+    ----------
+    a, b
+        Scores of the trainings, (S, K + 1).
+
+    Returns
+    -------
+    ndarray of shape (K + 1,)
+        Two-sided p; NaN with fewer than two seeds.
     """
     count = len(a)
     if count < 2:
@@ -113,14 +230,31 @@ def seeds_test(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         t = -np.abs(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(each.sum(axis=0))
         freedom = each.sum(axis=0) ** 2 * (count - 1) / (each**2).sum(axis=0)
         p = 2 * stdtr(freedom, t)
-    same = each.sum(axis=0) == 0  # every seed scores alike
+    same = each.sum(axis=0) == 0  # all seeds have the same score
     return np.where(same, np.where(a.mean(axis=0) == b.mean(axis=0), 1.0, 0.0), p)
 
 
 def exchanges(
     videos: int, draws: int, seed: int, unit: np.ndarray | None = None
 ) -> tuple[np.ndarray, bool]:
-    """Which videos change sides (N, V) as 0 and 1, and whether that is every possible way."""
+    """Return which videos change sides in each exchange.
+
+    Parameters
+    ----------
+    videos
+        V, the number of videos.
+    draws, seed
+        Largest number of exchanges, and the seed of the generator if some are drawn.
+    unit
+        Number of the unit of each video, (V,), or None.
+
+    Returns
+    -------
+    swap : ndarray of shape (N, V)
+        1 where a video changes sides, else 0.
+    exact : bool
+        Whether these are all 2^U exchanges.
+    """
     count = units(videos, unit)
     exact = 2**count <= draws
     if exact:
@@ -132,7 +266,7 @@ def exchanges(
 
 
 def least_p(units: int, draws: int) -> float:
-    """The smallest p that `swap_test` can give; with few units that may be above any alpha.
+    """Return the smallest p that `exchange_test` can give; with few units it may exceed alpha.
 
     >>> least_p(5, 10_000)
     0.0625
@@ -141,7 +275,17 @@ def least_p(units: int, draws: int) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction over a family (K,); NaN is no member and stays NaN.
+    """Correct a family of p values by Holm's step-down method.
+
+    Parameters
+    ----------
+    p
+        p values, (K,); NaN values are not members of the family and stay NaN.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        Corrected p values, at most 1.
 
     >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
     [0.03, 0.06, 0.06]
@@ -154,8 +298,8 @@ def holm(p: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def told_apart(low: float, high: float, p_holm: float, alpha: float) -> bool:
-    """Both must speak: the corrected p is at most alpha and the interval excludes zero."""
+def significant(low: float, high: float, p_holm: float, alpha: float) -> bool:
+    """Return whether the corrected p is at most alpha and the interval excludes zero."""
     return bool(p_holm <= alpha and (low > 0 or high < 0))
 
 
@@ -166,39 +310,57 @@ def verdict(
     p_holm: float,
     alpha: float,
 ) -> str:
-    """The comparison of names[0] minus names[1] as a sentence.
+    """Return a sentence about the difference of names[0] minus names[1].
 
-    The interval is that of this pair alone and says so: over a family of pairs, simultaneous ones
-    would need quantiles so far out that the draws hold only a handful of values beyond them.
-    Being told apart rests on the corrected p, which the interval can only veto.
+    The interval is not corrected for the number of pairs, and the sentence states this:
+    simultaneous intervals of many pairs would need quantiles beyond which only a few draws lie.
+    Significance follows from the corrected p; the interval can only veto it.
+
+    Parameters
+    ----------
+    names
+        The two fusions.
+    difference
+        Mean score of the first minus that of the second.
+    ends
+        Ends of its interval at level 1 - alpha.
+    p_holm
+        Its corrected p.
+    alpha
+        Level of significance.
+
+    Returns
+    -------
+    str
+        One sentence with the difference, its interval and p.
 
     >>> verdict(("jca", "concat"), 0.04, (0.01, 0.07), 0.012, 0.05)
     "jca beats concat by 0.040 (uncorrected 95% interval [0.010, 0.070]; Holm's p = 0.012)."
     >>> verdict(("ca", "jca"), 0.01, (-0.02, 0.04), 0.6, 0.05)[:50]
-    'ca and jca cannot be told apart (difference 0.010;'
+    'No significant difference between ca and jca (diff'
     """
     first, second = names
     low, high = ends
     if not np.isfinite(difference):
         return f"{first} and {second} cannot be compared: no seed of both was scored."
-    if not told_apart(low, high, p_holm, alpha):
-        how = f"difference {_number(difference)}; {_sure(low, high, p_holm, alpha)}"
-        return f"{first} and {second} cannot be told apart ({how})."
+    if not significant(low, high, p_holm, alpha):
+        details = f"difference {_number(difference)}; {_evidence(low, high, p_holm, alpha)}"
+        return f"No significant difference between {first} and {second} ({details})."
     if difference < 0:
         first, second, difference, low, high = second, first, -difference, -high, -low
-    how = _sure(low, high, p_holm, alpha)
-    return f"{first} beats {second} by {_number(difference)} ({how})."
+    details = _evidence(low, high, p_holm, alpha)
+    return f"{first} beats {second} by {_number(difference)} ({details})."
 
 
-def _sure(low: float, high: float, p_holm: float, alpha: float) -> str:
+def p_text(p: float) -> str:
+    """Return `p = 0.012`, or `p < 0.001` below the last printed digit."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _evidence(low: float, high: float, p_holm: float, alpha: float) -> str:
     ends = f"[{_number(low)}, {_number(high)}]"
     return f"uncorrected {100 * (1 - alpha):g}% interval {ends}; Holm's {p_text(p_holm)}"
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}".replace("-", "−")
-
-
-def p_text(p: float) -> str:
-    """`p = 0.012`, or `p < 0.001` below the last printed digit."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,7 +1,7 @@
-"""What claims ask of the paired bootstrap beyond `stats`: equality within a margin, and a trend.
+"""Paired tests for claims: equivalence within a margin, and a trend over several fusions.
 
-Both use the same draws as every table. Shapes: V videos, S seeds, N draws, K forms in a
-row; sums end in (V, 6).
+They use the same draws as all tables. Shapes: V videos, U units, S seeds, N draws, T targets, K
+fusions in a row; sums end in (V, 6).
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from avfusion.metrics.sums import point, target_scores
 
 @dataclass(frozen=True)
 class Effect:
-    """A quantity with its interval over videos, two-sided p, and the samples (N,) behind both."""
+    """A quantity with its interval over units, two-sided p, and its bootstrap samples (N,)."""
 
     value: float
     low: float
@@ -25,10 +25,17 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class How:
-    """How pooling and resampling are done: the protocol's pooling, and `study.statistics`.
+class Resampling:
+    """How scores are pooled and videos are resampled.
 
-    unit (V,): whose each video is, see `avfusion.evaluation.units`.
+    Parameters
+    ----------
+    pooling
+        Pooling of the protocol.
+    draws, alpha, seed
+        As in `StatisticsSettings`.
+    unit
+        Number of the unit of each video, (V,), or None; see `avfusion.evaluation.units`.
     """
 
     pooling: str
@@ -38,53 +45,97 @@ class How:
     unit: np.ndarray | None = field(default=None, compare=False)
 
     def units(self, sums: np.ndarray) -> int:
-        """How many units the videos of sums (..., V, 6) make."""
+        """Return the number of units of the videos of sums (..., V, 6)."""
         return inference.units(sums.shape[-2], self.unit)
 
     def draw(self, sums: np.ndarray) -> np.ndarray:
-        """The resamplings (N, V) of the videos of sums (..., V, 6)."""
+        """Return the bootstrap weights (N, V) of the videos of sums (..., V, 6)."""
         return inference.draw(sums.shape[-2], self.draws, self.seed, self.unit)
 
 
-def difference(better: np.ndarray, worse: np.ndarray, how: How) -> Effect:
-    """Mean CCC of `better` minus that of `worse`, sums (S, K, V, 6) of the same seeds each."""
-    weight = how.draw(better)
-    gap = (point(better, how.pooling) - point(worse, how.pooling)).mean(axis=0)[-1]
-    samples = _means(better, weight, how) - _means(worse, weight, how)  # (N,)
-    p = inference.swap_test(better, worse, how.pooling, how.draws, how.seed, how.unit)[-1]
-    return _effect(gap, samples, p, how.units(better), how)
+def difference(better: np.ndarray, worse: np.ndarray, resampling: Resampling) -> Effect:
+    """Compare the mean CCC of two fusions.
 
+    Parameters
+    ----------
+    better, worse
+        Sums of the fusions with the same seeds, (S, T, V, 6).
+    resampling
+        Pooling, draws and units.
 
-def trend(rows: list[np.ndarray], how: How) -> Effect:
-    """Least-squares slope of mean CCC over places 1 … K of `rows`, sums (S, K, V, 6) each.
-
-    p: in each draw the K forms of every unit change places at random, all seeds and targets at
-    once; p is the share of draws with a slope at least as steep as the real one.
+    Returns
+    -------
+    Effect
+        Mean CCC of `better` minus that of `worse`, averaged over seeds.
     """
-    count, places = how.units(rows[0]), np.arange(len(rows), dtype=float)
+    weight = resampling.draw(better)
+    pooling, unit = resampling.pooling, resampling.unit
+    gap = (point(better, pooling) - point(worse, pooling)).mean(axis=0)[-1]
+    samples = _means(better, weight, pooling) - _means(worse, weight, pooling)  # (N,)
+    p = inference.swap_test(better, worse, pooling, resampling.draws, resampling.seed, unit)[-1]
+    return _effect(gap, samples, p, resampling.units(better), resampling)
+
+
+def trend(rows: list[np.ndarray], resampling: Resampling) -> Effect:
+    """Fit a least-squares slope of mean CCC over the places 1 … K of `rows`.
+
+    For p, in each draw the K fusions of every unit change places at random, with all seeds and
+    targets; p is the share of draws with a slope at least as steep as the observed one.
+
+    Parameters
+    ----------
+    rows
+        Sums of K fusions with the same seeds, (S, T, V, 6) each.
+    resampling
+        Pooling, draws and units.
+
+    Returns
+    -------
+    Effect
+        CCC per step.
+    """
+    count, places = resampling.units(rows[0]), np.arange(len(rows), dtype=float)
+    pooling, draws = resampling.pooling, resampling.draws
     lever = (places - places.mean()) / ((places - places.mean()) ** 2).sum()  # (K,)
-    weight = how.draw(rows[0])
-    slope = float(lever @ [point(row, how.pooling).mean(axis=0)[-1] for row in rows])
-    samples = lever @ np.stack([_means(row, weight, how) for row in rows])
+    weight = resampling.draw(rows[0])
+    slope = float(lever @ [point(row, pooling).mean(axis=0)[-1] for row in rows])
+    samples = lever @ np.stack([_means(row, weight, pooling) for row in rows])
     every = np.concatenate(rows, axis=-2)  # (S, T, K V, 6)
-    rng = np.random.default_rng(how.seed)
-    order = rng.permuted(np.tile(np.arange(len(rows)), (how.draws, count, 1)), axis=-1)
-    order = order if how.unit is None else order[:, how.unit]  # (N, V, K)
-    shuffled = np.zeros(how.draws)
+    rng = np.random.default_rng(resampling.seed)
+    order = rng.permuted(np.tile(np.arange(len(rows)), (draws, count, 1)), axis=-1)
+    order = order if resampling.unit is None else order[:, resampling.unit]  # (N, V, K)
+    shuffled = np.zeros(draws)
     for place, by in enumerate(lever):
         taken = (order[..., place, None] == np.arange(len(rows))).astype(float)  # (N, V, K)
-        taken = taken.transpose(0, 2, 1).reshape(how.draws, -1)  # (N, K V)
-        shuffled += by * _means(every, taken, how)
-    steeper = ~(np.abs(shuffled) < abs(slope) - 1e-12)  # a draw that says nothing counts against
-    return _effect(slope, samples, (1 + steeper.sum()) / (1 + how.draws), count, how)
+        taken = taken.transpose(0, 2, 1).reshape(draws, -1)  # (N, K V)
+        shuffled += by * _means(every, taken, pooling)
+    steeper = ~(np.abs(shuffled) < abs(slope) - inference.SLACK)  # a NaN draw counts as steeper
+    return _effect(slope, samples, (1 + steeper.sum()) / (1 + draws), count, resampling)
 
 
 def margin_p(samples: np.ndarray, value: float, units: int, margin: float) -> float:
-    """p of the side of ±margin on which a difference `value` fell; samples (N,) of it.
+    """Test a difference against ±margin.
 
-    Within: two one-sided tests that it is not within (Schuirmann, J. Pharmacokin. Biopharm. 1987).
-    Beyond: that it is not beyond. Shares of draws are widened for few units as `stats.interval`
-    widens its tails, so that p <= alpha within where the interval of level 1 - 2 alpha lies within.
+    If `value` lies within the margin, p is that of two one-sided tests (Schuirmann, J.
+    Pharmacokin. Biopharm. 1987) that the difference is within it; otherwise, that it is beyond it.
+    Shares of draws are widened for few units as in `inference.interval`, so that p <= alpha within
+    the margin where the interval of level 1 - 2 alpha lies within it.
+
+    Parameters
+    ----------
+    samples
+        Differences of the draws, (N,).
+    value
+        Observed difference.
+    units
+        Number of units that were drawn.
+    margin
+        Largest absolute difference that counts as equal.
+
+    Returns
+    -------
+    float
+        p; NaN with fewer than two units or if a sample is not finite.
 
     >>> draws = np.random.default_rng(0).normal(0, 1, 2000)
     >>> [margin_p(size * draws, 0.0, 20, 0.05) < 0.05 for size in (0.01, 0.05)]
@@ -101,16 +152,18 @@ def margin_p(samples: np.ndarray, value: float, units: int, margin: float) -> fl
 
 
 def _tail(wrong: np.ndarray, units: int) -> float:
-    """p from the draws (N,) on the wrong side; the inverse of the widening in `stats.interval`."""
+    """Return p from the draws (N,) on the wrong side; inverts the widening of the interval."""
     share = min((1 + wrong.sum()) / (1 + len(wrong)), 1 - 1e-9)
     return float(stdtr(units - 1, ndtri(share) * np.sqrt((units - 1) / units)))
 
 
-def _means(sums: np.ndarray, weight: np.ndarray, how: How) -> np.ndarray:
-    """Mean CCC over the targets in each draw, averaged over seeds: (N,)."""
-    return target_scores(sums, weight, how.pooling).mean(axis=0)[-1]
+def _means(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
+    """Return the mean CCC over targets in each draw, averaged over seeds: (N,)."""
+    return target_scores(sums, weight, pooling).mean(axis=0)[-1]
 
 
-def _effect(value: float, samples: np.ndarray, p: float, units: int, how: How) -> Effect:
-    low, high = inference.interval(samples, units, how.alpha)
+def _effect(
+    value: float, samples: np.ndarray, p: float, units: int, resampling: Resampling
+) -> Effect:
+    low, high = inference.interval(samples, units, resampling.alpha)
     return Effect(float(value), float(low), float(high), float(p), samples)

@@ -1,24 +1,24 @@
-"""A protocol is a file that says how predictions become the pairs behind a score.
+"""Scoring protocols: how predictions and gold become the pairs of values behind a score.
 
 The same predictions score differently under different published rules, so each rule has a name, a
-file in `config/protocols` and its source. The way of one video, in this order:
+file in `config/protocols` and a source. One video is processed in this order:
 
-    1. the trace moves onto the gold's time line: predicted(t) meets gold(t + delay), linear in
-       between, the first and last value held at the edges;
+    1. the trace is interpolated at the instants of the gold: predicted(t) is compared with
+       gold(t + delay), linear in between, the first and last value held at the edges;
     2. predictions are clipped;
     3. unrated frames become the pair (0, 0), or stay NaN until step 5;
     4. predictions are smoothed;
     5. frames between the instants of `step_s` and unrated frames are dropped.
 
-With `postprocess`, predictions go through a chain fitted on train (postprocess.py) after step 1.
+With `postprocess`, a chain fitted on the training partition (postprocess.py) follows step 1.
 
-Rescaling comes last and looks at all videos of a partition at once. Numbers of a rule (the ends of
-`clip`, zeros) are on [-1, 1] and moved onto the corpus' scale: 0 is its middle.
+Rescaling comes last and uses all videos of a partition. Numbers of a rule (the ends of `clip`,
+zeros) are on [-1, 1] and are mapped onto the corpus' scale, where 0 is its middle.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,10 +32,10 @@ from avfusion.rating import Rating
 from avfusion.registry import near
 
 Pair = tuple[np.ndarray, np.ndarray]
-
+"""Predictions and gold of one video, (N,) each."""
 
 Post = Mapping[str, Callable[[np.ndarray, float], np.ndarray]]
-
+"""Target -> a function from predictions (N,) and their spacing in s to predictions (N,)."""
 
 VALENCE_AROUSAL = Rating()
 
@@ -45,7 +45,7 @@ class _Settings(BaseModel):
 
 
 class Smoothing(_Settings):
-    """A box filter over the gold's frames; `zero` edges pull the ends towards 0."""
+    """A box filter over the frames of the gold; `zero` edges pull the ends towards 0."""
 
     valence: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
     arousal: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
@@ -53,12 +53,15 @@ class Smoothing(_Settings):
     edges: Literal["zero", "nearest"] = "nearest"
 
     def width(self, target: str) -> int:
-        """Frames of the box for a target; 1 leaves it as it is."""
+        """Return the frames of the box for a target; 1 leaves it unchanged."""
         return {"valence": self.valence, "arousal": self.arousal}.get(target, self.others)
 
 
 class Protocol(_Settings):
-    """One scoring rule; the file's name is the rule's name."""
+    """One scoring rule, read from `config/protocols/<name>.yaml`.
+
+    A score is a function of sums per video (`sums`). The mean score is the mean over targets.
+    """
 
     name: str
     description: str = Field(description="One sentence, shown above tables.")
@@ -74,34 +77,48 @@ class Protocol(_Settings):
 
     @property
     def metric(self) -> str:
-        """What the rule measures, as tables name it."""
+        """Name of the score in tables."""
         return "recall" if self.pooling == "recall" else "CCC"
 
     @property
     def sums(self) -> tuple[str, ...]:
-        """Columns of sums.parquet that its scores are functions of."""
+        """Columns of sums.parquet that determine the scores."""
         return CLASS_SUMS if self.pooling == "recall" else SUMS
 
     @property
     def stamp(self) -> str:
-        """The name as tables print it; a rule that uses the gold says so wherever it appears."""
+        """Name in tables; marks a rule that uses the gold that it is scored on."""
         return f"{self.name} (LEAKS GOLD)" if self.leaks else self.name
 
 
 def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
-    """The protocol of that name; refuses unknown names and keys with the nearest known one."""
+    """Read a protocol.
+
+    Parameters
+    ----------
+    name
+        Name of the protocol.
+    folder
+        Folder of the protocol files.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, or its content is not a protocol; the message suggests the
+        nearest known name or key.
+    """
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.yaml"))
         raise ConfigError(
-            f"{path}: no such protocol.{near(name, known)} Known: {', '.join(known) or 'none'}."
+            f"Protocol not found: {path}.{near(name, known)} Known: {', '.join(known) or 'none'}."
         )
     try:
         protocol = Protocol.model_validate(read_mapping(path))
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(path, f) for f in error.errors())) from None
     if protocol.name != name:
-        raise ConfigError(f"{path}: names itself {protocol.name!r}. Set `name: {name}`.")
+        raise ConfigError(f"{path}: its name is {protocol.name!r}. Set `name: {name}`.")
     if protocol.rescale and not protocol.leaks:
         raise ConfigError(f"{path}: rescale uses the gold it is scored on. Add `leaks: true`.")
     return protocol
@@ -115,31 +132,58 @@ def apply(
     rating: Rating = VALENCE_AROUSAL,
     post: Post | None = None,
 ) -> dict[str, Pair]:
-    """Predictions and gold of one video as scored: {target: ((N,), (N,))}, N frames.
+    """Return the predictions and gold of one video as they are scored.
 
-    trace: `time_s` and the targets in stimulus time. gold: the same columns in rating time,
-    NaN = unrated, both sorted by time. post: what `postprocess` was fitted to. Rescaling is left to
-    `rescale`.
+    `rescale` is not applied, because it needs all videos.
+
+    Parameters
+    ----------
+    protocol
+        The scoring rule.
+    trace
+        `time_s` in stimulus time and the targets, sorted by time.
+    gold
+        `time_s` in rating time and the targets, sorted by time; NaN = unrated.
+    delay_s
+        Annotation delay of each target in seconds.
+    rating
+        Targets and their scale.
+    post
+        Chains fitted for `postprocess`.
+
+    Returns
+    -------
+    dict of str to pair of ndarray
+        Target -> predictions and gold of N frames, (N,) each, in the corpus' unit.
+
+    Raises
+    ------
+    ConfigError
+        If the protocol has `postprocess` and `post` is missing.
     """
     if protocol.postprocess and post is None:
-        name = f"Protocol {protocol.name!r} is fitted to traces of train, which are not here."
-        raise ConfigError(f"{name} Score it with `avf score` or `avf robust`, which fit it.")
+        raise ConfigError(
+            f"Protocol {protocol.name!r} is fitted on training traces, which were not given. "
+            f"Score it with `avf score` or `avf robust`, which fit it."
+        )
     pairs = {}
     zero = rating.outward(0.0)
     time_s = gold["time_s"].to_numpy(float)
     kept = instants(time_s, protocol.step_s)
-    for dimension, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
+    for target, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
         rated = ~np.isnan(g)
         if post:
-            p = post[dimension](p, float(np.median(np.diff(time_s))) if len(g) > 1 else 1.0)
-        p = np.clip(p, *map(rating.outward, protocol.clip)) if protocol.clip else p
+            p = post[target](p, float(np.median(np.diff(time_s))) if len(g) > 1 else 1.0)
+        if protocol.clip:
+            low, high = map(rating.outward, protocol.clip)
+            p = np.clip(p, low, high)
         if protocol.unrated == "zero":
             p, g = np.where(rated, p, zero), np.where(rated, g, zero)
         if protocol.smoothing:
-            width = protocol.smoothing.width(dimension)
+            width = protocol.smoothing.width(target)
             p = smooth(p, width, protocol.smoothing.edges, zero)
         used = kept & rated if protocol.unrated == "drop" else kept
-        pairs[dimension] = p[used], g[used]
+        pairs[target] = p[used], g[used]
     return pairs
 
 
@@ -150,20 +194,39 @@ def aligned(
     delay_s: dict[str, float],
     rating: Rating,
 ) -> dict[str, Pair]:
-    """Step 1: predictions and gold of one video on the gold's time line, NaN = unrated."""
-    found = {}
+    """Interpolate predictions at the instants of the gold (step 1); parameters as in `apply`.
+
+    Returns
+    -------
+    dict of str to pair of ndarray
+        Target -> predictions and gold, (N,) each; NaN = unrated.
+    """
+    pairs = {}
     for name in rating.names:
         lag_s = delay_s.get(name, 0.0) if protocol.delay == "corpus" else 0.0
         p = shift(trace, name, gold["time_s"].to_numpy(float), lag_s)
-        found[name] = p, gold[name].to_numpy(float)
-    return found
+        pairs[name] = p, gold[name].to_numpy(float)
+    return pairs
 
 
 def rescale(protocol: Protocol, pairs: list[Pair]) -> list[Pair]:
-    """All videos of a partition after `gold_minmax_mean`; unchanged under any other rule.
+    """Rescale all videos of a partition if the protocol asks for it.
 
-    Predictions and gold are each scaled to [0, 1] by their own extremes over all videos, then
-    predictions move to the gold's mean: whatever offset and size the predictions had is lost.
+    `gold_minmax_mean` scales predictions and gold to [0, 1] by their extremes over all videos and
+    then shifts predictions to the mean of the gold. The offset and size of the predictions are
+    lost.
+
+    Parameters
+    ----------
+    protocol
+        The scoring rule.
+    pairs
+        Predictions and gold of each video, (N,) each.
+
+    Returns
+    -------
+    list of pair of ndarray
+        Pairs of the same shapes; `pairs` itself under other rules.
     """
     if protocol.rescale is None or not sum(len(g) for _, g in pairs):
         return pairs
@@ -174,12 +237,12 @@ def rescale(protocol: Protocol, pairs: list[Pair]) -> list[Pair]:
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
-    """Scaled to [0, 1] by its own extremes; a constant becomes 0."""
+    """Scale (N,) to [0, 1] by its extremes; a constant becomes 0."""
     low, high = x.min(), x.max()
     return (x - low) / (high - low) if high > low else np.zeros_like(x)
 
 
-def _sentence(path: Path, fault: dict) -> str:
+def _sentence(path: Path, fault: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "the file"
     if fault["type"] == "extra_forbidden":
         model = Smoothing if len(fault["loc"]) > 1 else Protocol

@@ -1,4 +1,4 @@
-"""A finished run as the files of its folder tell it: settings, epochs, scores and intervals."""
+"""A finished run read from its files: settings, epochs, scores and intervals."""
 
 import functools
 import json
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion.config.jobs import RunRecord
+from avfusion.config.sections import StatisticsSettings
 from avfusion.errors import AvfError
 from avfusion.evaluation import inference, units
 from avfusion.io.stamped import content_key
@@ -18,10 +20,13 @@ from avfusion.metrics.sums import CLASS_SUMS, MEAN, SUMS, target_scores
 from avfusion.runs.files import failure, predictions, read_settings
 
 PLACE = ("partition", "protocol", "target")
-
-
-MADE_BY = ("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "run")
-"""What settings.json says of where a run came from, besides what was asked of it."""
+PROVENANCE = frozenset(
+    {
+        *("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "outside"),
+        *("run", "schema_version"),
+    }
+)
+"""Fields of a run's record that are not parameters of the training."""
 
 
 @dataclass(frozen=True)
@@ -29,96 +34,116 @@ class Run:
     """One finished run folder and its rows of the tables that scoring wrote."""
 
     folder: Path
-    settings: dict[str, Any]
+    settings: RunRecord
     scores: pd.DataFrame
     sums: pd.DataFrame
-    pooling: dict[str, str]  # protocol -> pooled | per_video_mean
-    subjects: dict[str, str]  # video -> who is seen
+    pooling: dict[str, str]  # protocol -> pooled | per_video_mean | recall
+    subjects: dict[str, str]  # video -> subject
 
     @property
     def name(self) -> str:
         """`fusion/seedk`."""
-        return f"{self.settings['fusion']}/seed{self.settings['seed']}"
+        return f"{self.settings.fusion}/seed{self.settings.seed}"
 
     @property
     def failed(self) -> str:
-        """Why the run failed; empty where it did not."""
+        """Reason why the run failed; empty if it did not."""
         return failure(self.folder)
 
     def trained(self) -> str:
-        """Changes when the run was trained otherwise."""
+        """Return a key that changes when the run is trained again with another result."""
         parts = [(self.folder / name).read_bytes() for name in ("settings.json", "epochs.csv")]
         return content_key(*parts, self.failed.encode())
 
     def key(self) -> str:
-        """Changes when the run was trained or scored otherwise."""
+        """Return a key that changes when the training or the scores change."""
         return content_key(self.trained().encode(), self.scores.to_csv(index=False).encode())
 
     def params(self) -> dict[str, str]:
-        """What was asked of the run, flattened: {"train.lr": "0.001", …}."""
-        asked = {name: value for name, value in self.settings.items() if name not in MADE_BY}
-        return dict(_flat(asked))
+        """Return the parameters of the training, flattened: {"train.lr": "0.001", …}."""
+        document = self.settings.document()
+        return dict(_flat({k: v for k, v in document.items() if k not in PROVENANCE}))
 
     def tags(self) -> dict[str, str]:
-        """Where it came from: data, features, job, machine; why it failed, if it did."""
-        own = self.settings
-        features, made = own.get("inputs", {}).get("features"), own.get("machine", {})
-        tags = {name: own.get(name) for name in ("fusion", "seed", "code", "data_hash")}
-        tags |= {"host": made.get("host"), "slurm_job": made.get("slurm_job")}
-        tags["feature_hash"] = content_key(json.dumps(features).encode()) if features else None
-        tags["gpu"] = made.get("gpu") or "none"
-        tags["chosen"] = own.get("chosen", {}).get("chosen")
-        tags |= {"kind": "run", "failed": self.failed or None}
+        """Return the provenance: data, features, code, job and machine; the reason of a failure."""
+        record = self.settings
+        features = record.inputs.get("features")
+        outside = json.dumps(record.outside, sort_keys=True) if record.outside else None
+        tags = {
+            "fusion": record.fusion,
+            "seed": record.seed,
+            "code": record.code,
+            "outside": outside,
+            "data_hash": record.data_hash,
+            "host": record.machine.get("host"),
+            "slurm_job": record.machine.get("slurm_job"),
+            "feature_hash": content_key(json.dumps(features).encode()) if features else None,
+            "gpu": record.machine.get("gpu") or "none",
+            "chosen": record.chosen.get("chosen"),
+            "kind": "run",
+            "failed": self.failed or None,
+        }
         return {name: str(value) for name, value in tags.items() if value is not None}
 
     def epochs(self) -> Iterator[tuple[str, float, int]]:
-        """(name, value, epoch) of every column of epochs.csv."""
+        """Yield (name, value, epoch) of every column of epochs.csv."""
         table = pd.read_csv(self.folder / "epochs.csv")
         for column in table.columns.drop("epoch"):
             stage = {"loss": "train/", "lr": ""}.get(str(column), "validation/")
             for epoch, value in zip(table["epoch"], table[column], strict=True):
                 yield f"{stage}{column}", float(value), int(epoch)
 
-    def final(self, how: dict[str, Any]) -> dict[str, float]:
-        """Scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval over units.
+    def final(self, statistics: StatisticsSettings) -> dict[str, float]:
+        """Return scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval.
 
-        how: `Study.statistics` as a dictionary. No interval on train, nor where a single video is.
+        There is no interval on the training partition, nor with a single unit.
         """
-        ends = self._intervals(how)
-        found = {}
+        ends = self._intervals(statistics)
+        values = {}
         metric = "recall" if "recall" in self.scores else "ccc"
         for row in self.scores.dropna(subset=[metric]).to_dict("records"):
             name = f"{row['partition']}/{row['protocol']}/{metric}_{row['target']}"
-            found[name] = float(row[metric])
-            pair = ends.get(tuple(row[n] for n in PLACE), (np.nan, np.nan))
+            values[name] = float(row[metric])
+            partition, protocol, target = (str(row[key]) for key in PLACE)
+            pair = ends.get((partition, protocol, target), np.full(2, np.nan))
             if np.isfinite(pair).all():
-                found[f"{name}_low"], found[f"{name}_high"] = (float(end) for end in pair)
-        return found
+                values[f"{name}_low"], values[f"{name}_high"] = (float(end) for end in pair)
+        return values
 
-    def _intervals(self, how: dict[str, Any]) -> dict[tuple[str, str, str], np.ndarray]:
-        """(partition, protocol, target) -> low and high, with the table's draws."""
-        found = {}
+    def _intervals(self, statistics: StatisticsSettings) -> dict[tuple[str, str, str], np.ndarray]:
+        """Return (partition, protocol, target) -> low and high, with the draws of the tables."""
+        intervals: dict[tuple[str, str, str], np.ndarray] = {}
         unseen = self.sums[self.sums["partition"] != "train"].sort_values("video")
         videos, targets = (unseen[name].to_numpy() for name in ("video", "target"))
-        places = unseen.groupby(["partition", "protocol"]).indices
+        places: dict[Any, np.ndarray] = dict(unseen.groupby(["partition", "protocol"]).indices)
         for (partition, protocol), at in places.items():
-            columns = CLASS_SUMS if self.pooling[protocol] == "recall" else SUMS
+            pooling = self.pooling[protocol]
+            columns = CLASS_SUMS if pooling == "recall" else SUMS
             values = np.stack([unseen[name].to_numpy()[at] for name in columns], axis=-1)
             each = {target: targets[at] == target for target in dict.fromkeys(targets[at])}
-            sums = np.stack([values[own] for own in each.values()])
-            whose = [self.subjects[video] for video in videos[at][next(iter(each.values()))]]
-            unit, pooling = units.numbers(whose, how), self.pooling[protocol]
-            weight = _draws(inference.units(len(whose), unit), how["draws"], how["seed"])
+            sums = np.stack([values[rows] for rows in each.values()])
+            subjects = [self.subjects[video] for video in videos[at][next(iter(each.values()))]]
+            unit = units.numbers(subjects, statistics)
+            count = inference.units(len(subjects), unit)
+            weight = _draws(count, statistics.draws, statistics.seed)
             weight = weight if unit is None else weight[:, unit]
             samples = target_scores(sums[None], weight, pooling)[0]  # (K + 1, N)
-            ends = inference.interval_of_targets(samples, sums[None], pooling, how["alpha"], unit)
-            names = (*each, MEAN)
-            found |= {(partition, protocol, t): e for t, e in zip(names, ends.T, strict=True)}
-        return found
+            ends = inference.interval_of_targets(
+                samples, sums[None], pooling, statistics.alpha, unit
+            )
+            for target, pair in zip((*each, MEAN), ends.T, strict=True):
+                intervals[partition, protocol, target] = pair
+        return intervals
 
 
 def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
-    """Runs whose predictions are on disk, with their scores as far as they are scored."""
+    """Yield the runs with predictions on disk, with their scores if they are scored.
+
+    Raises
+    ------
+    AvfError
+        If the corpus has no finished run.
+    """
     folder = layout.scores(corpus)
     scores = _table(folder / "scores.parquet", ["partition", "protocol", "target", "ccc"])
     sums = _table(folder / "sums.parquet", ["partition", "protocol", "target", "video", *SUMS])
@@ -130,11 +155,11 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     if not folders:
         raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
     videos = sorted(set(sums["video"]))
-    whose = dict(zip(videos, units.subjects(corpus, videos, layout), strict=True)) if videos else {}
+    names = units.subjects(corpus, videos, layout) if videos else []
+    subjects = dict(zip(videos, names, strict=True))
     for folder in folders:
-        own = read_settings(folder)
-        tables = (_of(table, own) for table in (scores, sums))
-        yield Run(folder, own, *tables, pooling, whose)
+        record = read_settings(folder)
+        yield Run(folder, record, _of(scores, record), _of(sums, record), pooling, subjects)
 
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -142,18 +167,20 @@ def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     return pd.read_parquet(path) if path.is_file() else empty
 
 
-def _of(table: pd.DataFrame, own: dict[str, Any]) -> pd.DataFrame:
-    return table[(table["fusion"] == own["fusion"]) & (table["seed"] == own["seed"])]
+def _of(table: pd.DataFrame, record: RunRecord) -> pd.DataFrame:
+    """Return the rows of one run."""
+    return table[(table["fusion"] == record.fusion) & (table["seed"] == record.seed)]
 
 
 @functools.lru_cache(maxsize=8)
-def _draws(units: int, draws: int, seed: int) -> np.ndarray:
-    return inference.draw(units, draws, seed)
+def _draws(count: int, draws: int, seed: int) -> np.ndarray:
+    return inference.draw(count, draws, seed)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (`a.b.c`, text) of every value of nested mappings; None is left out."""
     if isinstance(value, dict) and value:
         for name, part in value.items():
             yield from _flat(part, f"{path}.{name}" if path else str(name))
-    else:
+    elif value is not None:
         yield path, (value if isinstance(value, str) else json.dumps(value))[:500]

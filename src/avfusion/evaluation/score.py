@@ -1,7 +1,7 @@
-"""Traces of every run against gold, under every protocol: one score table and the sums behind it.
+"""Score the traces of all runs under all protocols: a table of scores and the sums behind it.
 
-A run that is not there, or predicted nonsense, is a row with a note; a video that cannot be scored
-is counted and named in missing.csv. Traces made from other data are refused.
+A run that is missing or predicted values that are not finite is a row with a note. A video that
+cannot be scored is counted and listed in missing.csv. Traces of other data are refused.
 """
 
 import json
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.config.tasks import task_of
+from avfusion.config.jobs import ScoreSettings
 from avfusion.errors import CorpusError
 from avfusion.evaluation import postprocess
 from avfusion.evaluation import protocol as protocols
 from avfusion.evaluation.inference import ERROR
-from avfusion.evaluation.protocol import Protocol
+from avfusion.evaluation.protocol import Post, Protocol
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
@@ -36,13 +36,14 @@ from avfusion.runs.files import (
 
 log = logging.getLogger(__name__)
 
-
+LOG_EVERY_S = 5
 Run = tuple[str, int]
+"""Fusion and seed."""
 
 
 @dataclass(frozen=True)
 class _Corpus:
-    """What scoring knows of a corpus besides the traces."""
+    """What scoring reads of a corpus besides the traces."""
 
     name: str
     partition: dict[str, str]  # of every manifest video
@@ -53,63 +54,92 @@ class _Corpus:
     data_hash: str
 
 
-def score_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> None:
-    """Write scores.parquet, sums.parquet, missing.csv and protocols.json of one corpus.
+def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
+    """Score all runs of a corpus.
 
-    study: `Study.model_dump()`. Every fusion x seed x partition x protocol x target has a row.
+    Writes scores.parquet, sums.parquet, missing.csv and protocols.json. Each fusion, seed,
+    partition, protocol and target has a row of scores.parquet. Test labels are read only here,
+    after all predictions are on disk.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus.
+    settings
+        Fusions, seeds, protocols, encoders and task.
+    layout
+        Paths of the results.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus was not verified, or a run is of other data or features.
+    DamagedError
+        If a run's settings or predictions were edited.
     """
-    if task_of(corpus, study) == "classes":
+    if settings.task == "classes":
         from avfusion.evaluation.score_classes import score_classes
 
-        return score_classes(corpus, study, layout)
-    rules = [protocols.load(name) for name in study["protocols"]]
-    data = _read_corpus(corpus, study, layout)
-    scores, sums, missing = [], [], dict(data.missing)
-    fitted = {rule.name: {} for rule in rules if rule.postprocess}
-    runs = [(fusion, seed) for fusion in study["fusions"] for seed in study["seeds"]]
-    told = time.monotonic()
+        score_classes(corpus, settings, layout)
+        return
+    rules = [protocols.load(name) for name in settings.protocols]
+    data = _read_corpus(corpus, settings, layout)
+    scores: list[dict[str, Any]] = []
+    sums, missing = [], dict(data.missing)
+    fitted: dict[str, dict[str, Any]] = {rule.name: {} for rule in rules if rule.postprocess}
+    runs = [(fusion, seed) for fusion in settings.fusions for seed in settings.seeds]
+    logged = time.monotonic()
     for done, run in enumerate(runs, start=1):
         traces, note = _read_traces(data, run, layout)
         for video in data.partition.keys() - traces.keys() if not note else ():
-            said = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
-            missing.setdefault(video, ("train", said))
+            reason = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
+            missing.setdefault(video, ("train", reason))
         for rule in rules:
-            how = data.gold, data.partition, data.delay_s, data.rating
-            post = postprocess.of_run(rule, traces, *how)
-            if post and traces:
-                own = {target: asdict(chain) for target, chain in post.items()}
-                fitted[rule.name]["{}/seed{}".format(*run)] = own
-            table = _sums(data, run, rule, traces, post)
+            chains = postprocess.of_run(
+                rule, traces, data.gold, data.partition, data.delay_s, data.rating
+            )
+            if chains and traces:
+                document = {target: asdict(chain) for target, chain in chains.items()}
+                fitted[rule.name]["{}/seed{}".format(*run)] = document
+            table = _sums(data, run, rule, traces, chains)
             scores += _scores(data, run, rule, table, note)
             sums.append(table)
-        if time.monotonic() - told > 5 or done == len(runs):
+        if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
             log.info("%s: scored %d of %d runs", corpus, done, len(runs))
-            told = time.monotonic()
+            logged = time.monotonic()
     folder = layout.scores(corpus)
     write_table(pd.DataFrame(scores), folder / "scores.parquet")
     write_table(pd.concat(sums, ignore_index=True), folder / "sums.parquet")
-    rows = [(v, data.partition[v], *missing[v]) for v in sorted(missing)]
-    table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
-    write_text(folder / "missing.csv", table.to_csv(index=False))
+    write_missing(missing, data.partition, folder)
     used = {rule.name: rule.model_dump() for rule in rules}
     used |= {name: used[name] | {"fitted": chains} for name, chains in fitted.items()}
     write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
 
 
-def _read_corpus(corpus: str, study: dict[str, Any], layout: Layout) -> _Corpus:
-    """Manifest, gold and card, and why any video has no score before training was even tried."""
+def write_missing(
+    missing: dict[str, tuple[str, str]], partition: dict[str, str], folder: Path
+) -> None:
+    """Write missing.csv: video, partition, and the stage and reason of the loss."""
+    rows = [(v, partition[v], *missing[v]) for v in sorted(missing)]
+    table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
+    write_text(folder / "missing.csv", table.to_csv(index=False))
+
+
+def _read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> _Corpus:
+    """Read manifest, gold and card, and the reasons of videos that were lost before training."""
     for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
         if not path.is_file():
-            raise CorpusError(f"{path}: no such file. Run `avf verify {corpus}`.")
+            raise CorpusError(f"File not found: {path}. Run: avf verify {corpus}")
     manifest = read_table(layout.manifest(corpus))
     partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
     card = json.loads(layout.card(corpus).read_text())
-    rating, rated = Rating.of(card), {}
+    rating = Rating.of(card)
+    rated: dict[str, pd.DataFrame] = {}
     for video, rows in read_table(layout.gold(corpus)).groupby("video", sort=True):
-        if rows[list(rating.names)].notna().any(axis=None):
-            rated[video] = rows.sort_values("time_s")
+        if rows[list(rating.names)].notna().to_numpy().any():
+            rated[str(video)] = rows.sort_values("time_s")
     missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
-    encoders = [name for names in study["features"].values() for name in names]
+    encoders = settings.features.encoders
     stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
     for stage, folder in {**stages, "media": layout.media(corpus)}.items():
         missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}
@@ -126,17 +156,17 @@ def _failures(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.DataFrame], str]:
-    """The run's trace of each video, or none and a note saying why."""
+    """Return the run's trace of each video, or none and a note with the reason."""
     folder = layout.run(data.name, *run)
     path = folder / "traces.parquet"
     again = f"`{train_command(folder)}`"
     if not path.is_file():
         return {}, f"not run: no {path.name} in {folder}. Run {again}."
-    own = read_settings(folder)
-    refuse_other_inputs(own, data.data_hash, folder, layout)
-    table = read_traces(folder, own)
-    if failure(folder):
-        return {}, failure(folder)
+    record = read_settings(folder)
+    refuse_other_inputs(record, data.data_hash, folder, layout)
+    table = read_traces(folder, record)
+    if reason := failure(folder):
+        return {}, reason
     foreign = sorted(set(table["video"]) - data.partition.keys())
     if foreign:
         raise CorpusError(
@@ -150,7 +180,8 @@ def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.
             {},
             f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv.",
         )
-    return {v: rows.sort_values("time_s") for v, rows in table.groupby("video", sort=True)}, ""
+    by_video = table.groupby("video", sort=True)
+    return {str(video): rows.sort_values("time_s") for video, rows in by_video}, ""
 
 
 def _sums(
@@ -158,19 +189,21 @@ def _sums(
     run: Run,
     rule: Protocol,
     traces: dict[str, pd.DataFrame],
-    post: dict[str, Any],
+    post: Post,
 ) -> pd.DataFrame:
-    """The sums of every scored video and target under one protocol."""
+    """Return the sums of each scored video and target under one protocol."""
     videos = [v for v in data.partition if v in traces and v in data.gold]
-    how = data.delay_s, data.rating, post
-    pairs = {v: protocols.apply(rule, traces[v], data.gold[v], *how) for v in videos}
+    pairs = {
+        v: protocols.apply(rule, traces[v], data.gold[v], data.delay_s, data.rating, post)
+        for v in videos
+    }
     rows = []
     for part in dict.fromkeys(data.partition.values()):
         inside = [v for v in videos if data.partition[v] == part]
-        for d in data.rating.names:
-            scaled = protocols.rescale(rule, [pairs[v][d] for v in inside])
+        for target in data.rating.names:
+            scaled = protocols.rescale(rule, [pairs[v][target] for v in inside])
             for video, pair in zip(inside, scaled, strict=True):
-                rows.append((data.name, *run, part, rule.name, d, video, *_sums_of(*pair)))
+                rows.append((data.name, *run, part, rule.name, target, video, *_sums_of(*pair)))
     names = ["corpus", "fusion", "seed", "partition", "protocol", "target", "video", *SUMS, ERROR]
     return pd.DataFrame(rows, columns=names).astype({"seed": int, "n": int})
 
@@ -182,18 +215,18 @@ def _sums_of(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
 def _scores(
     data: _Corpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
 ) -> Iterator[dict[str, Any]]:
-    """A row a partition and target; frames of `mean` are those of the least target."""
+    """Yield a row per partition and target; `mean` has the frames of the least rated target."""
     for part in dict.fromkeys(data.partition.values()):
         rows = table[table["partition"] == part]
-        own = [rows.loc[rows["target"] == d, [*SUMS, ERROR]] for d in data.rating.names]
-        sums = np.stack([one.to_numpy(float) for one in own])  # (K, V, 7)
+        each = [rows.loc[rows["target"] == t, [*SUMS, ERROR]] for t in data.rating.names]
+        sums = np.stack([one.to_numpy(float) for one in each])  # (K, V, 7)
         frames = [int(n) for n in sums[..., 0].sum(axis=1)]
         total = sum(p == part for p in data.partition.values())
-        values = np.full((3, len(own) + 1), np.nan)  # CCC, mean absolute, root mean square error
+        values = np.full((3, len(each) + 1), np.nan)  # CCC, mean absolute, root mean square error
         if sums.shape[1]:
             values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
-        bare = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
-        said = note or ("" if sums.shape[1] else bare)
+        empty = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
+        reason = note or ("" if sums.shape[1] else empty)
         names = (*data.rating.names, MEAN)
         for target, (ccc, mae, rmse), n in zip(
             names, values.T, [*frames, min(frames)], strict=True
@@ -211,5 +244,5 @@ def _scores(
                 "frames": n,
                 "videos": sums.shape[1],
                 "missing": total - sums.shape[1],
-                "note": said,
+                "note": reason,
             }

@@ -1,4 +1,6 @@
-"""Predictions and ratings as series in time: cut to instants, shifted, smoothed."""
+"""Predictions and ratings as series in time: selected, shifted and smoothed."""
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -6,9 +8,9 @@ from scipy.ndimage import uniform_filter1d
 
 
 def instants(time_s: np.ndarray, step_s: float | None) -> np.ndarray:
-    """Which of the ascending instants (N,) are scored: the first at or after 0, step_s, 2 step_s, …
+    """Return which of the ascending instants (N,) are scored.
 
-    All of them where `step_s` is None.
+    These are the first at or after 0, step_s, 2 step_s, …; all of them if `step_s` is None.
 
     >>> instants(np.arange(6) * 0.2, 0.4).tolist()
     [True, False, True, False, True, False]
@@ -22,14 +24,16 @@ def instants(time_s: np.ndarray, step_s: float | None) -> np.ndarray:
     return kept
 
 
-def shift(trace: pd.DataFrame, dimension: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
-    """The trace at instants `at_s` (N,) of the gold's time line; raters lag by `delay_s`."""
+def shift(trace: pd.DataFrame, target: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
+    """Interpolate a trace at instants `at_s` (N,) of the gold, which lags by `delay_s`."""
     time_s = trace["time_s"].to_numpy(float) + delay_s
-    return np.interp(at_s, time_s, trace[dimension].to_numpy(float))
+    return np.interp(at_s, time_s, trace[target].to_numpy(float))
 
 
-def smooth(x: np.ndarray, width: int, edges: str, zero: float = 0.0) -> np.ndarray:
-    """Box filter of `width` frames over (N,); beyond the edges lies `zero` or the nearest value.
+def smooth(
+    x: np.ndarray, width: int, edges: Literal["zero", "nearest"], zero: float = 0.0
+) -> np.ndarray:
+    """Apply a box filter of `width` frames to (N,); pad with `zero` or the nearest value.
 
     >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
     [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]

@@ -1,37 +1,70 @@
-"""From a run's traces to the rows that a challenge wants: a prediction for every frame."""
+"""Write a run's test predictions in the form of the corpus' challenge."""
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora.base import DIMENSIONS, build
 from avfusion.corpora.submission import Answers
 from avfusion.errors import CorpusError, TrainError
 from avfusion.layout import Layout
-from avfusion.runs.files import read_settings, read_traces
+from avfusion.runs.files import read_settings, read_traces, train_command
 
 log = logging.getLogger(__name__)
 
 
 def submit(
-    name: str, own: dict[str, Any], run: tuple[str, int], template: Path | None, layout: Layout
+    name: str,
+    settings: CorpusSettings,
+    run: tuple[str, int],
+    template: Path | None,
+    layout: Layout,
 ) -> Path:
-    """Write the run's submission beside its traces, in the form of the corpus; returns the file."""
-    corpus = build(name, own)
+    """Write the submission of a run next to its traces.
+
+    Parameters
+    ----------
+    name
+        Name of the corpus.
+    settings
+        Its class, root and options.
+    run
+        Fusion and seed.
+    template
+        File with the rows of the challenge; by default the one of the corpus.
+    layout
+        Paths of the results.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    TrainError
+        If the run has no finite predictions of the test partition.
+    CorpusError
+        If the corpus was not verified, or has no challenge.
+    """
+    corpus = build(name, settings)
     folder = layout.run(name, *run)
     path = folder / "traces.parquet"
     if not path.is_file():
-        raise TrainError(f"{path}: no such file. Run `avf train {name} {run[0]} --seed {run[1]}`.")
+        raise TrainError(f"File not found: {path}. Run: {train_command(folder)}")
     if not layout.manifest(name).is_file():
-        raise CorpusError(f"{layout.manifest(name)}: no such file. Run `avf verify {name}`.")
+        raise CorpusError(f"File not found: {layout.manifest(name)}. Run: avf verify {name}")
     manifest = pd.read_parquet(layout.manifest(name))
     videos = manifest.loc[manifest["partition"] == "test", "video"].tolist()
     traces = read_traces(folder, read_settings(folder)).query("partition == 'test'")
     if traces.empty or not np.isfinite(traces[list(DIMENSIONS)].to_numpy()).all():
-        raise TrainError(f"{path}: no prediction of the test partition, or one that is not finite.")
+        raise TrainError(
+            f"{path} has no predictions of the test partition, or some are not finite. "
+            f"Run: {train_command(folder)}"
+        )
     answers = Answers(corpus, traces, videos, layout.media(name))
     if answers.filled:
         lost = ", ".join(answers.filled[:5])

@@ -1,28 +1,52 @@
-"""What intervals and tests take as independent: each video, or each subject with all its videos."""
+"""Units of resampling: each video, or each subject with all their videos."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.sections import StatisticsSettings
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 
 
 def subjects(
-    corpus: str, videos: Sequence[str], layout: Layout, statistics: dict[str, Any] | None = None
+    corpus: str,
+    videos: Sequence[str],
+    layout: Layout,
+    statistics: StatisticsSettings | None = None,
 ) -> list[str]:
-    """Who is seen in each video, as the manifest says; a video of nobody named is its own.
+    """Return the subject of each video from the manifest.
 
-    Refuses `unit: subject` where nobody at all is named.
+    A video without a subject ID forms its own group.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus.
+    videos
+        Videos, V of them.
+    layout
+        Paths of the results.
+    statistics
+        If its unit is `subject`, at least one video must have a subject ID.
+
+    Returns
+    -------
+    list of V str
+        Subject IDs.
+
+    Raises
+    ------
+    AvfError
+        If there is no manifest, or no subject ID although subjects are the units.
     """
     path = layout.manifest(corpus)
     if not path.is_file():
-        raise AvfError(f"{path}: no such file. Run `avf verify {corpus}`.")
+        raise AvfError(f"File not found: {path}. Run: avf verify {corpus}")
     table = pd.read_parquet(path, columns=["video", "subject"]).set_index("video")
     names = table["subject"].reindex(list(videos))
-    if by_subject(statistics or {}) and names.isna().all():
+    if statistics is not None and by_subject(statistics) and names.isna().all():
         raise AvfError(
             f"{corpus}: statistics.unit is `subject`, and no subject is named in {path}. "
             f"Set `unit: video`."
@@ -30,12 +54,22 @@ def subjects(
     return [str(n) if pd.notna(n) else f"{v} alone" for v, n in names.items()]
 
 
-def numbers(names: Sequence[str], statistics: dict[str, Any]) -> np.ndarray | None:
-    """The unit (V,) of each video from its subject's name, as `avfusion.evaluation.inference` takes it.
+def numbers(names: Sequence[str], statistics: StatisticsSettings) -> np.ndarray | None:
+    """Number the units of V videos for `avfusion.evaluation.inference`.
 
-    statistics: `study["statistics"]`. None where each video is a unit.
+    Parameters
+    ----------
+    names
+        Subject of each video, V of them.
+    statistics
+        Settings with the unit.
 
-    >>> numbers(["ann", "bob", "ann"], {"unit": "subject"}).tolist()
+    Returns
+    -------
+    ndarray of shape (V,) or None
+        Number of the subject of each video; None if each video is a unit.
+
+    >>> numbers(["ann", "bob", "ann"], StatisticsSettings(unit="subject")).tolist()
     [0, 1, 0]
     """
     if not by_subject(statistics):
@@ -43,11 +77,11 @@ def numbers(names: Sequence[str], statistics: dict[str, Any]) -> np.ndarray | No
     return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].reshape(-1)
 
 
-def by_subject(statistics: dict[str, Any]) -> bool:
-    """Whether `statistics.unit` asks for subjects."""
-    return statistics.get("unit", "video") == "subject"
+def by_subject(statistics: StatisticsSettings) -> bool:
+    """Return whether subjects are the units."""
+    return statistics.unit == "subject"
 
 
-def word(statistics: dict[str, Any]) -> str:
-    """What is drawn, as sentences name it: `video` or `subject`."""
-    return "subject" if by_subject(statistics) else "video"
+def word(statistics: StatisticsSettings) -> str:
+    """Return the word for a unit in sentences: `video` or `subject`."""
+    return statistics.unit

@@ -1,17 +1,17 @@
-"""Corruptions of cached features at test time: what is taken away or changed, and by what.
+"""Corrupt cached features at test time.
 
 A corruption changes every encoder's rows of one modality in the scored partition, after encoding
-and before the video's baseline and standardisation; training never sees it. What replaces what:
+and before the video's baseline and standardisation; training never sees it:
 
-    missing        rows of random stretches of time -> NaN, which a run masks as an absent modality
-    missing_block  the same in one run of adjoining stretches
+    missing        rows of random stretches of time -> NaN, which the model masks as absent
+    missing_block  the same for one block of adjoining stretches
     late           row at t -> the row at t - level seconds; NaN where there is none
     feature_noise  row -> row + Gaussian noise
 
-Time is removed in stretches of clip_s: the clips that end in a stretch go together. Clips overlap
-those of the next stretch, but the clips of one window adjoin, and each row is predicted from one
-window alone; so nothing that a window is given overlaps what was taken out of it.
-What acts on sound and pictures, which encoders read, is in avfusion.encoders.corrupt.
+Time is removed in stretches of clip_s: the clips that end in a stretch are removed together. Clips
+overlap those of the next stretch, but the clips of one window adjoin, and each row is predicted
+from only one window. So no clip in a window overlaps a clip that was removed from it.
+Corruptions of audio and video before encoding are in avfusion.encoders.corrupt.
 """
 
 import zlib
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avfusion.config.sections import ClipSettings
 from avfusion.features.store import Features, FeatureStore
 
 Change = Callable[[str, np.ndarray], np.ndarray]
@@ -27,10 +28,20 @@ Change = Callable[[str, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a change happens: rows a stretch, spacing of rows, and the random draws to use.
+    """What a corruption needs to know about a video and an encoder.
 
-    of_video is the same for all encoders of a video, of_encoder is not. spread (D,): deviation of
-    each feature within a video, over the train partition.
+    Attributes
+    ----------
+    stride
+        Rows in a stretch.
+    hop_s
+        Spacing of rows in seconds.
+    spread
+        Within-video deviation of each feature over the train partition (D,).
+    of_video
+        Random draws that are the same for all encoders of a video.
+    of_encoder
+        Random draws that differ between encoders.
     """
 
     stride: int
@@ -44,22 +55,37 @@ def corrupted(
     stores: dict[str, FeatureStore],
     name: str,
     level: float,
-    cuts: dict[str, float],
+    cuts: ClipSettings,
     spreads: dict[str, np.ndarray],
     seed: int,
 ) -> dict[str, FeatureStore]:
-    """One modality's stores by encoder, with the corruption at that level done to what they load.
+    """Return the stores of one modality with their rows corrupted as they are loaded.
 
-    cuts: the `windows` settings. The draw depends on seed, corruption and video alone, so every
-    fusion and seed meets the same; more is done to the same places as the level rises.
+    The draw depends only on seed, corruption and video, so every fusion and every seed of it gets
+    the same. As the level rises, the same places are corrupted further.
+
+    Parameters
+    ----------
+    stores
+        Encoder -> features; all encoders are of one modality.
+    name
+        Corruption, such as `"audio_missing"`.
+    level
+        Share, seconds or share of the variance; 0 changes nothing.
+    cuts
+        Length and spacing of clips.
+    spreads
+        Encoder -> within-video deviation of each feature (D,).
+    seed
+        Seed of the draws.
     """
     act = CHANGES[name.partition("_")[2]]
-    stride = round(cuts["clip_s"] / cuts["hop_s"])
+    stride = round(cuts.clip_s / cuts.hop_s)
 
     def change(encoder: str) -> Change:
         def one(video: str, rows: np.ndarray) -> np.ndarray:
             drawn = generator(seed, name, video), generator(seed, name, video, encoder)
-            place = Place(stride, cuts["hop_s"], spreads[encoder], *drawn)
+            place = Place(stride, cuts.hop_s, spreads[encoder], *drawn)
             return act(rows, level, place) if level else rows
 
         return one
@@ -68,7 +94,7 @@ def corrupted(
 
 
 def spread(store: FeatureStore, videos: list[str]) -> np.ndarray:
-    """Standard deviation (D,) of each feature within a video, over the present rows of `videos`."""
+    """Return the within-video deviation of each feature (D,), over the present rows of `videos`."""
     total, count = np.zeros(store.dim), 0
     for video in videos:
         rows = store.load(video).rows.astype(np.float64)
@@ -80,7 +106,7 @@ def spread(store: FeatureStore, videos: list[str]) -> np.ndarray:
 
 
 class _Corrupted(FeatureStore):
-    """A store whose rows are changed as they are loaded; the last video is kept at hand."""
+    """A store whose rows are changed as they are loaded; the last video is cached."""
 
     def __init__(self, store: FeatureStore, change: Change) -> None:
         super().__init__(store.path, store.index.reset_index())
@@ -88,36 +114,37 @@ class _Corrupted(FeatureStore):
         self._last: tuple[str, Features] | None = None
 
     def load(self, video: str) -> Features:
-        """Times (N,) and changed rows (N, D) of one video."""
+        """Return the times (N,) and the changed rows (N, D) of one video."""
         if self._last is None or self._last[0] != video:
-            found = super().load(video)
-            self._last = video, Features(found.times_s, self._change(video, found.rows))
+            loaded = super().load(video)
+            self._last = video, Features(loaded.times_s, self._change(video, loaded.rows))
         return self._last[1]
 
 
 def _scattered(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """NaN in round(level * stretches) stretches, in an order that is the same at every level."""
+    """Set round(level * stretches) stretches to NaN, in the same order at every level."""
     stretches = -(-len(rows) // place.stride)
     order = place.of_video.permutation(stretches)
     return _without(rows, order[: round(level * stretches)], place)
 
 
 def _adjoining(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """NaN in one run of stretches; a longer run holds the shorter ones."""
+    """Set one block of stretches to NaN; it contains the blocks of all lower levels."""
     stretches = -(-len(rows) // place.stride)
     count = round(level * stretches)
     start = int(place.of_video.random() * (stretches - count + 1))
     return _without(rows, np.arange(start, start + count), place)
 
 
-def _without(rows: np.ndarray, gone: np.ndarray, place: Place) -> np.ndarray:
+def _without(rows: np.ndarray, removed: np.ndarray, place: Place) -> np.ndarray:
+    """Set the stretches of these indices to NaN."""
     out = np.array(rows)
-    out[np.isin(np.arange(len(rows)) // place.stride, gone)] = np.nan
+    out[np.isin(np.arange(len(rows)) // place.stride, removed)] = np.nan
     return out
 
 
 def _late(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """Rows moved to later clips by `level` seconds."""
+    """Move rows to later clips by `level` seconds."""
     steps = min(round(level / place.hop_s), len(rows))
     out = np.full_like(rows, np.nan)
     out[steps:] = rows[: len(rows) - steps]
@@ -125,9 +152,9 @@ def _late(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
 
 
 def _noisy(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """Rows plus noise that makes up `level` of the variance: SNR = 10 log10((1 - level) / level).
+    """Add noise that makes up `level` of the variance: SNR = 10 log10((1 - level) / level).
 
-    Clips that overlap share noise in proportion, as they would share a noisy second of input.
+    Clips that overlap share noise in proportion, as they would with noisy input.
     """
     shape = (len(rows) + place.stride - 1, rows.shape[1])
     white = place.of_encoder.standard_normal(shape)
@@ -138,7 +165,7 @@ def _noisy(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
 
 
 def generator(seed: int, *words: str) -> np.random.Generator:
-    """Random draws that depend on a seed and words, such as a corruption and a video, alone."""
+    """Return random draws that depend only on a seed and words, such as a video's name."""
     return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
 
 

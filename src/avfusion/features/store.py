@@ -1,4 +1,4 @@
-"""Features on disk: one float16 row a clip, written whole, read memory-mapped through an index."""
+"""Write features, one float16 row per clip, and read them memory-mapped through an index."""
 
 import hashlib
 import io
@@ -22,7 +22,24 @@ class Features(NamedTuple):
 
 
 def write_features(folder: Path, video: str, times_s: np.ndarray, rows: np.ndarray) -> str:
-    """Write `<video>.times.npy` and `<video>.npy` whole; returns the latter's SHA-256."""
+    """Write `<video>.times.npy` and `<video>.npy`.
+
+    Parameters
+    ----------
+    folder
+        Folder of the corpus and encoder.
+    video
+        Name of the video.
+    times_s
+        Clip ends (N,) in seconds.
+    rows
+        Features (N, D); NaN rows where the modality is absent.
+
+    Returns
+    -------
+    str
+        SHA-256 of `<video>.npy`.
+    """
     _write_array(folder / f"{video}.times.npy", times_s.astype(np.float64))
     return _write_array(folder / f"{video}.npy", rows.astype(np.float16))
 
@@ -36,75 +53,97 @@ def _write_array(path: Path, array: np.ndarray) -> str:
 
 
 class FeatureStore:
-    """The features of one corpus and encoder; opened by their index, read a video at a time."""
+    """Features of one corpus and encoder, read video by video.
+
+    Parameters
+    ----------
+    path
+        index.parquet of the features.
+    index
+        Its rows: one per video, with the columns of `schemas.INDEX`.
+    """
 
     def __init__(self, path: Path, index: pd.DataFrame) -> None:
         self.path = path
         self.index = index.set_index("video")
-        self._whole: set[str] = set()  # videos whose files were found as the index says
+        self._checked: set[str] = set()  # videos whose files match the index
 
     @classmethod
     def open(cls, path: Path) -> "FeatureStore":
-        """The store behind `features/<corpus>/<encoder>/index.parquet`."""
+        """Open `features/<corpus>/<encoder>/index.parquet`.
+
+        Raises
+        ------
+        AvfError
+            If there is no such file, or it is not an index of features.
+        """
         if not path.is_file():
             raise AvfError(
                 f"{path}: no such index. Run `avf encode` and `avf index {path.parent} --shards 1`."
             )
         index = read_table(path)
-        lacking = [column for column in INDEX if column not in index.columns]
-        if lacking:
+        missing = [column for column in INDEX if column not in index.columns]
+        if missing:
             raise AvfError(
-                f"{path}: not an index of features; it lacks {', '.join(lacking)}. "
+                f"{path}: not an index of features; it lacks {', '.join(missing)}. "
                 f"Remove {path.parent} and run `avf encode` again."
             )
         return cls(path, index)
 
     @property
     def videos(self) -> list[str]:
-        """Videos that have features, sorted; the failed ones are in `index` with their reason."""
+        """Videos that have features, sorted; `index` gives the reason for the failed ones."""
         return sorted(self.index.index[self.index["status"] == "ok"])
 
     @property
     def dim(self) -> int:
-        """D, the same for all videos."""
+        """Width D of the features, the same for all videos."""
         widths = sorted(set(self.index.loc[self.videos, "dim"].astype(int)))
         if len(widths) != 1:
-            found = f"widths {widths}" if widths else "no video with features"
+            actual = f"widths {widths}" if widths else "no video with features"
             raise AvfError(
-                f"{self.path}: expected features of one width, found {found}. "
+                f"{self.path}: expected features of one width, found {actual}. "
                 f"Remove {self.path.parent} and run `avf encode` again."
             )
         return widths[0]
 
     def load(self, video: str) -> Features:
-        """Times (N,) and the memory-mapped rows (N, D) of one video; refuses a damaged file."""
+        """Return the times (N,) and the memory-mapped rows (N, D) of one video.
+
+        Raises
+        ------
+        AvfError
+            If the store has no features of the video.
+        DamagedError
+            If a file differs from the index.
+        """
         if video not in self.index.index:
-            raise AvfError(f"{self.path}: holds no video {video!r}. Run `avf encode` again.")
+            raise AvfError(f"{self.path}: no video {video!r}. Run `avf encode` again.")
         entry = self.index.loc[video]
         if entry["status"] != "ok":
             raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
         rows = self._array(f"{video}.npy", (int(entry["rows"]), int(entry["dim"])), np.float16)
         times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
-        if video not in self._whole:
+        if video not in self._checked:
             self._check(video, times_s, entry["sha256"])
         return Features(np.array(times_s), rows)
 
     def _check(self, video: str, times_s: np.ndarray, sha256: str) -> None:
-        """Once a video: the bytes are those of the index, and clips end every hop."""
-        found = {
+        """Check once per video that the bytes match the index and clips end every hop."""
+        good = {
             f"{video}.npy": file_digest(self.path.parent / f"{video}.npy").hex() == sha256,
             f"{video}.times.npy": np.array_equal(
                 times_s, np.arange(1, len(times_s) + 1) * times_s[:1]
             ),
         }
-        for name in (name for name, good in found.items() if not good):
+        for name in (name for name, equal in good.items() if not equal):
             raise self._refusal(name, "what `avf encode` wrote", "other bytes")
-        self._whole.add(video)
+        self._checked.add(video)
 
-    def _refusal(self, name: str, expected: str, found: str) -> DamagedError:
+    def _refusal(self, name: str, expected: str, actual: str) -> DamagedError:
         path = self.path.parent
         return DamagedError(
-            f"{path / name}: expected {expected}, found {found}. Remove it and run "
+            f"{path / name}: expected {expected}, found {actual}. Remove it and run "
             f"`avf encode {path.parent.name} {path.name}` and `avf index {path} --shards 1` again."
         )
 
@@ -112,9 +151,9 @@ class FeatureStore:
         path = self.path.parent / name
         try:
             array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
-            found = f"{array.dtype} {array.shape}"
+            actual = f"{array.dtype} {array.shape}"
         except (OSError, ValueError, EOFError) as error:
-            array, found = None, f"{type(error).__name__}: {error}"
+            array, actual = None, f"{type(error).__name__}: {error}"
         if array is None or array.shape != shape or array.dtype != dtype:
-            raise self._refusal(name, f"{np.dtype(dtype)} {shape} as the index says", found)
+            raise self._refusal(name, f"{np.dtype(dtype)} {shape} as the index says", actual)
         return array

@@ -1,11 +1,11 @@
-"""How time is cut: from feature rows on a grid to windows of clips, each row predicted once.
+"""Cut feature rows on a grid into windows of clips, so that each row is predicted once.
 
-Features lie at hop_s, 2 hop_s, …; row i describes the clip of clip_s that ends there. A window
-is L rows, clip_s apart, so its clips adjoin; windows that start on each of the clip_s / hop_s
-rows of a block cover that block's rows exactly once. With a hop of one frame this is the scheme
-of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), where every frame ends one clip. Where the last
-block would pass the end, it is moved back, and its rows that have a prediction already are not
-used again; a video shorter than a block is filled up with absent steps.
+Features are at hop_s, 2 hop_s, …; row i describes the clip of clip_s that ends there. A window is L
+rows, clip_s apart, so its clips adjoin. The windows that start on each of the clip_s / hop_s rows
+of a block cover the rows of that block exactly once. With a hop of one frame this is the scheme of
+Praveen et al., T-BIOM 2023 (arXiv:2209.09068), where a clip ends at every frame. If the last block
+would pass the end, it is moved back, and its rows that already have a prediction are not used
+again. A video shorter than a block is padded with absent steps.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from torch import Tensor
 from avfusion.training import device
 
 GAP = 1.5
-"""Ratings further apart than so many of a video's usual (median) intervals are not neighbours."""
+"""Ratings further apart than this many median intervals of a video are not interpolated."""
 
 
 class Batch(NamedTuple):
-    """Windows side by side: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K).
+    """A batch of windows: audio (B, T, Da), video (B, T, Dv), present (B, T), gold (B, T, K).
 
-    text (B, T, Dt) and its presence (B, T) are there for fusions that read text.
+    text (B, T, Dt) and its presence (B, T) are None for fusions that do not read text.
     """
 
     audio: Tensor
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What the model is called with, in its order."""
+        """The arguments of the model."""
         if self.text is None or self.text_present is None:
             return self[:4]
         return (*self[:4], self.text, self.text_present)
@@ -48,10 +48,18 @@ class Batch(NamedTuple):
 class Windows:
     """Feature rows of several videos, R in all, and the windows over them.
 
-    audio (R, Da), video (R, Dv), text (R, Dt) or None: NaN rows where absent; gold (R, K): NaN
-    where unrated.
-    rows (N, L): the row behind each step; inside (N, L): false where a step lies past the video's
-    end; used (N, L): true where the step's prediction is the one that counts for its row.
+    Attributes
+    ----------
+    audio, video, text
+        Features (R, Da), (R, Dv) and (R, Dt), NaN rows where absent; text may be None.
+    gold
+        Gold (R, K); NaN where unrated.
+    rows
+        Index of the row of each step (N, L).
+    inside
+        False where a step is past the end of the video (N, L).
+    used
+        True where the prediction of a step is used for its row (N, L).
     """
 
     audio: Tensor
@@ -66,12 +74,12 @@ class Windows:
         return len(self.rows)
 
     def rated(self) -> Tensor:
-        """Numbers of the windows with at least one rated step that counts."""
+        """Return the indices of the windows with at least one rated step that is used."""
         steps = ~self.gold.isnan().all(-1)[self.rows] & self.used  # (N, L)
         return steps.any(1).nonzero()[:, 0]
 
     def batch(self, which: Tensor) -> Batch:
-        """The windows numbered `which` (B,); gold is NaN where a step's prediction is not used."""
+        """Return the windows of index `which` (B,); gold is NaN where a step is not used."""
         rows, inside = self.rows[which], self.inside[which]  # (B, L)
         audio, video = self.audio[rows].float(), self.video[rows].float()
         heard, seen = ~audio.isnan().any(-1) & inside, ~video.isnan().any(-1) & inside
@@ -82,23 +90,37 @@ class Windows:
         return Batch(audio, video, heard, seen, gold, text, ~text.isnan().any(-1) & inside)
 
     def predict(self, model: Callable[..., Any], batch: int = 256) -> Tensor:
-        """The K targets of every row (R, K), each from the one window that counts."""
+        """Return the K targets of every row (R, K), each from the step that is used for it."""
         out = torch.full(tuple(self.gold.shape), torch.nan)
         with torch.no_grad():
             for which in torch.arange(len(self)).split(batch):
-                given = device.moved(self.batch(which).inputs, device.of(model))
-                prediction, _ = model(*given)  # (B, L, K)
+                inputs = device.moved(self.batch(which).inputs, device.of(model))
+                prediction, _ = model(*inputs)  # (B, L, K)
                 used = self.used[which]
                 out[self.rows[which][used]] = prediction.cpu()[used]
         return out
 
 
 def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windows over one video's `rows`: rows (N, clips), inside, used, as in `Windows`.
+    """Cut one video into windows.
 
-    `stride` rows lie between clips (clip_s / hop_s).
+    Parameters
+    ----------
+    rows
+        Number of rows of the video.
+    clips
+        Clips in a window, L.
+    stride
+        Rows from one clip of a window to the next: clip_s / hop_s.
 
-    >>> cut(rows=5, clips=2, stride=2)[0].tolist()  # the block 0-3, then its like moved back
+    Returns
+    -------
+    tuple
+        `rows`, `inside` and `used` as in `Windows`, each (N, L).
+
+    Examples
+    --------
+    >>> cut(rows=5, clips=2, stride=2)[0].tolist()  # the block 0-3, then the last block moved back
     [[0, 2], [1, 3], [2, 4]]
     >>> cut(rows=5, clips=2, stride=2)[2].tolist()
     [[True, True], [True, True], [False, True]]
@@ -115,8 +137,10 @@ def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def join(videos: Iterator[tuple[np.ndarray, ...]], clips: int, stride: int) -> Windows:
-    """Windows over several videos, each given as audio (R, Da), video (R, Dv), gold (R, K) and,
-    for fusions that read it, text (R, Dt)."""
+    """Cut several videos into windows.
+
+    videos: audio (R, Da), video (R, Dv), gold (R, K) and, if it is read, text (R, Dt) of each.
+    """
     parts: list[list[np.ndarray]] = []
     first = 0
     for audio, video, gold, *text in videos:
@@ -129,31 +153,44 @@ def join(videos: Iterator[tuple[np.ndarray, ...]], clips: int, stride: int) -> W
 def targets(
     time_s: np.ndarray, rated_s: np.ndarray, ratings: np.ndarray, delay_s: dict[str, float]
 ) -> np.ndarray:
-    """Ratings of what happens at time_s (R,): gold at time_s + delay, as (R, K) float32.
+    """Interpolate ratings at given times, corrected for the annotation delay.
 
-    rated_s (G,) ascending, ratings (G, K). Linear between two rated neighbours; NaN where one of
-    them is unrated, where they lie further apart than GAP usual intervals (rows are missing there)
-    and outside the ratings. Raters answer late: delay_s is how late, target by target in the
-    order of the columns.
+    Parameters
+    ----------
+    time_s
+        Times (R,) of what was rated, in seconds.
+    rated_s
+        Times (G,) of the ratings, ascending.
+    ratings
+        Ratings (G, K).
+    delay_s
+        Target -> annotation delay in seconds, in the order of the columns.
+
+    Returns
+    -------
+    numpy.ndarray
+        Gold at `time_s` + delay (R, K), float32, linear between two rated neighbours. NaN outside
+        the ratings, where a neighbour is unrated, and where neighbours are further apart than GAP
+        median intervals (rows are missing there).
     """
     columns = []
     for column, late_s in enumerate(delay_s.values()):
-        asked = np.round(time_s + late_s, 6)
+        times = np.round(time_s + late_s, 6)
         if len(rated_s) == 0:
-            columns.append(np.full(len(asked), np.nan))
+            columns.append(np.full(len(times), np.nan))
             continue
         known = np.round(rated_s, 6), ratings[:, column]
-        found = np.interp(asked, *known, left=np.nan, right=np.nan)
-        columns.append(np.where(_in_gap(asked, known[0]), np.nan, found))
+        values = np.interp(times, *known, left=np.nan, right=np.nan)
+        columns.append(np.where(_in_gap(times, known[0]), np.nan, values))
     return np.stack(columns, axis=-1).astype(np.float32)
 
 
-def _in_gap(asked: np.ndarray, rated_s: np.ndarray) -> np.ndarray:
-    """Which of the instants (R,) lie between two ratings, at neither, that are no neighbours."""
+def _in_gap(times: np.ndarray, rated_s: np.ndarray) -> np.ndarray:
+    """Return which of the times (R,) are strictly between two ratings that are too far apart."""
     steps = np.diff(rated_s)
     if len(steps) == 0:
-        return np.zeros(len(asked), bool)
-    left = np.searchsorted(rated_s, asked, side="right") - 1
+        return np.zeros(len(times), bool)
+    left = np.searchsorted(rated_s, times, side="right") - 1
     at = np.clip(left, 0, len(steps) - 1)
-    inside = (left >= 0) & (left < len(steps)) & (asked > rated_s[at])
+    inside = (left >= 0) & (left < len(steps)) & (times > rated_s[at])
     return inside & (steps[at] > GAP * np.median(steps))

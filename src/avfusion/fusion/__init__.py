@@ -1,1 +1,1 @@
-"""Fusions: one published idea a file, equations in its docstring."""
+"""Fusions: one published method per file, with its equations in the docstring."""

@@ -1,16 +1,18 @@
-"""What every fusion answers, and what those that attend share: the mask and a way to wrap them."""
+"""The interface of a fusion, and what fusions with attention share."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from avfusion.fusion.layers.lazy_maps import Maps
+
 
 class Fused(NamedTuple):
-    """A fusion's answer for a batch of windows.
+    """Output of a fusion for a batch of windows.
 
-    features: (B, T, out_dim), one row a clip, for the regression head.
+    features: (B, T, out_dim), one row per clip, for the head.
     maps: attention weights or correlations by name, for figures; empty if there are none.
     """
 
@@ -18,10 +20,87 @@ class Fused(NamedTuple):
     maps: Mapping[str, Tensor]
 
 
-def masked_softmax(scores: Tensor, present: Tensor, axis: int) -> Tensor:
-    """Softmax over `axis` among the present entries; where none is present, all weights are 0.
+class Fusion(nn.Module):
+    """Base of all fusions.
 
-    scores: (...); present: bool, broadcastable to scores.
+    A fusion is a class under `@fusions.add("name")`. Keyword-only arguments of its constructor with
+    a default are its options in the config.
+
+    Parameters
+    ----------
+    audio_dim, video_dim
+        Widths of the features. A fusion that reads text has `text_dim` as the third.
+    steps
+        Clips in a window, T; keyword only.
+    outputs
+        Number of targets or classes, K; keyword only, passed if the constructor has it.
+
+    Attributes
+    ----------
+    out_dim
+        Width of the fused features.
+    modalities
+        Class attribute or option; only if the fusion reads anything but audio and video.
+
+    Notes
+    -----
+    `forward(audio, video, audio_present, video_present)` gets standardised features (B, T, Da) and
+    (B, T, Dv), zero in absent rows, and boolean masks (B, T). If the fusion reads text, text
+    (B, T, Dt) and its mask follow. It returns a `Fused`.
+    """
+
+    out_dim: int
+
+
+class PooledJoin(Protocol):
+    """Interface of a fusion with `joins_pooled = True`, used where a video has one label.
+
+    Each modality is averaged over time before the join.
+    """
+
+    attends: Mapping[str, tuple[str, str]]
+    """Attention -> (modality of the queries, modality of the keys)."""
+
+    def attend_all(
+        self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        """Return encoded modalities, attended features by attention (B, T, D), and maps."""
+        ...
+
+    def joined(self, y: Mapping[str, Tensor]) -> Tensor:
+        """Join attended features (..., D) by attention to (..., out_dim)."""
+        ...
+
+
+def by_modality(
+    audio: Tensor,
+    video: Tensor,
+    audio_present: Tensor,
+    video_present: Tensor,
+    text: Tensor | None = None,
+    text_present: Tensor | None = None,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the features and the masks that `forward` gets, by modality."""
+    inputs, masks = (
+        {"audio": audio, "video": video},
+        {"audio": audio_present, "video": video_present},
+    )
+    if text is not None and text_present is not None:
+        inputs["text"], masks["text"] = text, text_present
+    return inputs, masks
+
+
+def masked_softmax(scores: Tensor, present: Tensor, axis: int) -> Tensor:
+    """Return the softmax over present entries; if none is present, all weights are 0.
+
+    Parameters
+    ----------
+    scores
+        Any shape.
+    present
+        Boolean mask, broadcastable to `scores`.
+    axis
+        Axis of the softmax.
     """
     least = torch.finfo(scores.dtype).min
     return scores.masked_fill(~present, least).softmax(axis) * present
@@ -35,21 +114,23 @@ class Pair(NamedTuple):
 
 
 class Attended(NamedTuple):
-    """What entered an attention, what came out of it in the same widths, and its maps."""
+    """Input and output of an attention, of the same widths, and its maps."""
 
     before: Pair
     after: Pair
-    maps: Mapping[str, Tensor]
+    maps: Maps
 
 
-class Attention(nn.Module):
-    """A fusion that attends, then joins; another fusion can gate or repeat what it attended.
+class Attention(Fusion):
+    """Base of fusions that attend, then join; other fusions can gate or repeat the attention.
 
-    widths: (audio, video), the last axes of `before` and `after`.
+    Attributes
+    ----------
+    widths
+        Widths of audio and video in `before` and `after`.
     """
 
     widths: tuple[int, int]
-    out_dim: int
 
     def attend(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor

@@ -2,8 +2,8 @@
 
 Source   Praveen, Granger, Cardinal: "Cross Attentional Audio-Visual Fusion for Dimensional
          Emotion Recognition", FG 2021, arXiv:2111.05222.
-Idea     Each clip of one modality asks which clips of the *other's* window resemble it; every
-         modality is then summed over its own clips with those weights, and added to itself.
+Idea     The weights of a clip come from its affinity to the clips of the *other* modality. Each
+         modality is then summed over its own clips with these weights, and added to itself.
 
     Z   = X_a W X_v^T                                   (T, T)    audio clip i, video clip j
     A_a = softmax of Z over i                           (T, T)    each column sums to 1
@@ -15,12 +15,12 @@ Idea     Each clip of one modality asks which clips of the *other's* window rese
 Masks    An absent clip gets no weight; if all are absent, A_m^T X_m is 0.
 Init     W is Xavier-normal.
 Departs  W is (d_a, d_v), square only if both widths are equal. Their code scales features to unit
-         length; ours are standardised, so `unit_length` divides each clip by its length in Z alone
-         (Z is a weighted cosine). Without it Z grows with the widths and the softmax is nearly
+         length; ours are standardised, so `unit_length` divides each clip by its length only in Z
+         (Z is a weighted cosine). Without it, Z grows with the widths and the softmax is nearly
          one-hot from the start. `softmax_axis: row` normalises over the other modality's clips,
-         a reading found in some code: what it adds is no average of clips. `stages: 2`
-         attends again, with another W, to the Y_m of the first stage: our reading of the paper's
-         "2-stage" row, which it does not define.
+         as some code does; the sum is then not an average of clips. `stages: 2` attends to the
+         Y_m of the first stage with another W. The paper has a "2-stage" row without defining
+         it; this is our interpretation.
 """
 
 import torch
@@ -29,12 +29,13 @@ from torch.nn import functional as F
 
 from avfusion.errors import ConfigError
 from avfusion.fusion.base import Attended, Attention, Pair, masked_softmax
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 
 @fusions.add("ca")
 class CrossAttention(Attention):
-    """Weights over a modality's own clips come from their affinity to the other's clips."""
+    """Cross-attention: weights over a modality's clips from their affinity to the other's clips."""
 
     def __init__(
         self,
@@ -55,10 +56,15 @@ class CrossAttention(Attention):
         self.unit_length = unit_length
         self.affinity = nn.Parameter(torch.empty(audio_dim, video_dim))  # W
         nn.init.xavier_normal_(self.affinity)
-        self.second = None
+        self.second: CrossAttention | None = None
         if stages == 2:
-            own = {"softmax_axis": softmax_axis, "unit_length": unit_length}
-            self.second = CrossAttention(audio_dim, video_dim, steps=steps, **own)
+            self.second = CrossAttention(
+                audio_dim,
+                video_dim,
+                steps=steps,
+                softmax_axis=softmax_axis,
+                unit_length=unit_length,
+            )
         self.widths = audio_dim, video_dim
         self.out_dim = audio_dim + video_dim
 
@@ -73,7 +79,7 @@ class CrossAttention(Attention):
             audio=torch.tanh(audio + audio_map.mT @ audio),  # (B, T, Da)
             video=torch.tanh(video + video_map.mT @ video),  # (B, T, Dv)
         )
-        maps = {"audio": audio_map, "video": video_map}
+        maps = Maps(audio=audio_map, video=video_map)
         if self.second is not None:
             again = self.second.attend(*after, audio_present, video_present)
             after = again.after
@@ -83,8 +89,8 @@ class CrossAttention(Attention):
     def _direction(self, x: Tensor) -> Tensor:
         return F.normalize(x, dim=-1) if self.unit_length else x
 
-    def _weights(self, z: Tensor, own: Tensor, other: Tensor) -> Tensor:
-        """A_m (B, T own, T other) from affinities of the same shape; own, other (B, T) present."""
+    def _weights(self, z: Tensor, present: Tensor, other: Tensor) -> Tensor:
+        """A_m (B, T, T other) from affinities of that shape; present of m and the other (B, T)."""
         if self.column:
-            return masked_softmax(z, own[:, :, None], axis=1)
+            return masked_softmax(z, present[:, :, None], axis=1)
         return masked_softmax(z, other[:, None, :], axis=2)

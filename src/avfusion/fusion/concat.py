@@ -1,26 +1,26 @@
-"""Feature concatenation: the fusion without an idea, which attention has to beat.
+"""Feature concatenation, the baseline for attention-based fusion.
 
 Source   "Feature concatenation" of Praveen et al., FG 2021, arXiv:2111.05222.
 
     Y = [X_v ; X_a]                                     (T, d_v + d_a)
 
-Options  `modalities: [audio, video, text]` puts X_t behind; any one or more may be named.
+Options  `modalities: [audio, video, text]` appends X_t; any subset of the three is allowed.
 Departs  Their features are scaled to unit length; ours are standardised, as for every fusion.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from avfusion.config.modalities import ordered
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Fused, Fusion
 from avfusion.registry import fusions
 
 
 @fusions.add("concat")
-class Concatenation(nn.Module):
-    """The modalities side by side, clip by clip."""
+class Concatenation(Fusion):
+    """Concatenate the modalities, clip by clip."""
 
     def __init__(
         self,

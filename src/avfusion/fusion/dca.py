@@ -1,35 +1,36 @@
-"""Dynamic cross-attention (DCA): clip by clip, a gate takes attended or plain features.
+"""Dynamic cross-attention (DCA): a gate chooses attended or plain features for each clip.
 
 Source   Praveen, Alam: "Cross-Attention is Not Always Needed: Dynamic Cross-Attention for
          Audio-Visual Dimensional Emotion Recognition", ICME 2024, arXiv:2403.19554.
-Idea     Where audio and video do not complement each other, attention harms; so a gate that looks
-         at the attended features decides, nearly hard, whether to use them.
+Idea     Attention harms where audio and video do not complement each other. A gate on the
+         attended features therefore decides, almost as a hard choice, whether to use them.
 
     X_m, Y_m = what enters and leaves an attention      (T, d_m)  m in {a, v}
     G_m = softmax((Y_m W_m + b_m) / temperature)        (T, 2)    0: plain, 1: attended
     Z_m = relu(G_m0 X_m + G_m1 Y_m)                     (T, d_m)
     Y   = join([Z_v ; Z_a])                             as the wrapped fusion joins
 
-Options  `wraps` names the attention (_wrap.py), `inner` its options. `gate` replaces the learned
-         gate by a control (_gate.py); `relu: false` drops the ReLU, which alone sets about half of
-         zero-mean features to 0. The published form is `wraps: dense_joint, inner: {depth: 2}`.
+Options  `wraps` names the attention (wrap.py), `inner` its options. `gate` replaces the learned
+         gate by a control (layers/gate.py). `relu: false` drops the ReLU, which sets about half
+         of zero-mean features to 0. The published form is `wraps: dense_joint, inner: {depth: 2}`.
 Maps     gate_audio, gate_video (B, T): the weight of the attended features.
 Masks    Those of the wrapped attention; X_m of an absent clip is a row of zeros.
 """
 
+from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.base import Fused, Fusion, Pair
 from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.wrap import attention
 from avfusion.registry import fusions
 
 
 @fusions.add("dca")
-class DynamicCrossAttention(nn.Module):
-    """One gate a modality over the features before and after an attention."""
+class DynamicCrossAttention(Fusion):
+    """One gate per modality over the features before and after an attention."""
 
     def __init__(
         self,
@@ -46,10 +47,10 @@ class DynamicCrossAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.attention = attention("dca", wraps, inner, audio_dim, video_dim, steps)
-        own = {"kind": gate, "temperature": temperature, "relu": relu}
+        new_gate = partial(Gate, kind=gate, temperature=temperature, relu=relu)
         audio, video = self.attention.widths
-        self.gate_audio = Gate(audio, audio, seed=seed, **own)
-        self.gate_video = Gate(video, video, seed=seed + 1, **own)
+        self.gate_audio = new_gate(audio, audio, seed=seed)
+        self.gate_video = new_gate(video, video, seed=seed + 1)
         self.out_dim = self.attention.out_dim
 
     def forward(

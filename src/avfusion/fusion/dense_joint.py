@@ -3,21 +3,24 @@
 Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068; `blstm: joint`),
          ICASSP 2023 (arXiv:2304.07958; `blstm: both`) and ICME 2024 (arXiv:2403.19554; `depth: 2`,
          inside dca).
-Idea     The papers' equations are jca.py and rjca.py; what their numbers were made with is this.
+Idea     jca.py and rjca.py follow the papers' equations. Their results were computed with this.
 
     X_a = BLSTM_a(x_a / |x_a|)                          (T, k)    k = width
-    X_v = BLSTM_v(AG(x_v / |x_v|, X_a))                 (T, k)    AG: _guided.py, or nothing
-    X_a, X_v = DJC^(t)(X_a, X_v)                        (T, k)    t = 1 … depth: _dense.py
-    Y = BLSTM([X_v ; X_a])                              (T, k)    BLSTM: _bilstm.py
+    X_v = BLSTM_v(AG(x_v / |x_v|, X_a))                 (T, k)    AG: layers/audio_guided.py
+    X_a, X_v = DJC^(t)(X_a, X_v)                        (T, k)    t = 1 … depth: layers/dense.py
+    Y = BLSTM([X_v ; X_a])                              (T, k)    BLSTM: layers/bilstm.py
 
-Options  `guided: spatial` or `as_published` needs un-pooled 7x7 maps (a video width of 49 c); the
-         second has the layout of the published code, which mixes places and channels up.
+Options  `guided: none` leaves out AG. `spatial` and `as_published` need un-pooled 7x7 maps (a
+         video width of 49 c); the latter has the layout of the published code, which confuses
+         places and channels.
 Cost     At the published width of 512 a step of training takes about 25 times the processor time
          of jca.py with `encode: 128` (T = 16); benchmarks/epoch.py measures both.
 Masks    A clip that is absent is a row of zeros before each DJC; the published code has no masks.
 Departs  `unit_length: false` leaves x_m standardised; with it, standardised rows are divided by
          their length. One shared head in place of one for valence and one for arousal.
 """
+
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,7 +36,7 @@ from avfusion.registry import fusions
 
 @fusions.add("dense_joint")
 class DenseJoint(Attention):
-    """`depth` dense co-attention blocks between residual BiLSTMs."""
+    """Dense joint co-attention: `depth` blocks between residual BiLSTMs."""
 
     def __init__(
         self,
@@ -56,14 +59,14 @@ class DenseJoint(Attention):
         unimodal, joint = places("dense_joint", blstm)
         self.unit_length = unit_length
         audio = width if unimodal else audio_dim
-        self.guided = None
+        self.guided: AudioGuided | None = None
         if guided != "none":
             self.guided = AudioGuided(audio, video_dim, layout=guided)
             video_dim = self.guided.channels
         video = width if unimodal else video_dim
-        memory = {"layers": 2, "dropout": 0.1}
-        self.audio_memory = ResidualBiLSTM(audio_dim, audio, **memory) if unimodal else None
-        self.video_memory = ResidualBiLSTM(video_dim, video, **memory) if unimodal else None
+        memory = partial(ResidualBiLSTM, layers=2, dropout=0.1)
+        self.audio_memory = memory(audio_dim, audio) if unimodal else None
+        self.video_memory = memory(video_dim, video) if unimodal else None
         self.blocks = nn.ModuleList(
             DenseJointAttention(audio, video, steps, dropout) for _ in range(depth)
         )
@@ -88,6 +91,7 @@ class DenseJoint(Attention):
             video = self.video_memory(video)
         before = after = Pair(audio * heard, video * seen)
         for t, block in enumerate(self.blocks, start=1):
+            assert isinstance(block, DenseJointAttention)
             attended = block.attend(*after, audio_present, video_present)
             after = attended.after
             maps |= attended.maps.numbered(t)

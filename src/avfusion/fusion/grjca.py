@@ -1,32 +1,34 @@
-"""Gated recursive joint cross-attention (GRJCA): one gate over the input and every recursion.
+"""Gated recursive joint cross-attention (GRJCA): one gate over the input and all recursions.
 
 Source   Praveen, Alam, Charton: "United we stand, Divided we fall: Handling Weak Complementary
          Relationships for Audio-Visual Emotion Recognition in Valence-Arousal Space", 2025,
          arXiv:2503.12261. No code is published.
-Idea     How often to attend is chosen clip by clip: not at all, once, … n times.
+Idea     A gate chooses for each clip how often to attend: not at all, once, … n times.
 
     X_m^(0) … X_m^(n) = what RJCA passes through        (T, D)    m in {a, v}: rjca.py
-    G_m = softmax((X_m^(n) W_m + b_m) / temperature)    (T, n+1)  _gate.py
+    G_m = softmax((X_m^(n) W_m + b_m) / temperature)    (T, n+1)  layers/gate.py
     Z_m = relu(sum_t G_mt X_m^(t))                      (T, D)
     Y   = BLSTM([Z_v ; Z_a])                            (T, D)    (T, 2D) without this BLSTM
 
 Options  Those of rjca.py, and `gate`, `temperature`, `relu` of dca.py.
 Maps     gate_audio_t, gate_video_t (B, T): the weight of X_m^(t), t = 0 … n.
 Masks    Those of RJCA.
-Departs  A reconstruction from the abstract: n + 1 outputs, and a gate that looks at the last pass.
+Departs  A reconstruction from the abstract: n + 1 outputs, and a gate on the last pass.
 """
 
-from torch import Tensor, nn
+from functools import partial
 
-from avfusion.fusion.base import Fused, Pair
+from torch import Tensor
+
+from avfusion.fusion.base import Fused, Fusion, Pair
 from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.registry import fusions
 
 
 @fusions.add("grjca")
-class GatedRecursiveAttention(nn.Module):
-    """One gate a modality over all passes of a recursive joint cross-attention."""
+class GatedRecursiveAttention(Fusion):
+    """One gate per modality over all passes of a recursive joint cross-attention."""
 
     def __init__(
         self,
@@ -45,13 +47,22 @@ class GatedRecursiveAttention(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        inner = {"recursions": recursions, "share": share, "blstm": blstm}
-        sizes = {"steps": steps, "hidden": hidden, "encode": encode}
-        self.attention = RecursiveJointCrossAttention(audio_dim, video_dim, **inner, **sizes)
+        self.attention = RecursiveJointCrossAttention(
+            audio_dim,
+            video_dim,
+            steps=steps,
+            recursions=recursions,
+            share=share,
+            blstm=blstm,
+            hidden=hidden,
+            encode=encode,
+        )
         audio, video = self.attention.widths
-        own = {"kind": gate, "temperature": temperature, "relu": relu, "choices": recursions + 1}
-        self.gate_audio = Gate(audio, audio, seed=seed, **own)
-        self.gate_video = Gate(video, video, seed=seed + 1, **own)
+        new_gate = partial(
+            Gate, choices=recursions + 1, kind=gate, temperature=temperature, relu=relu
+        )
+        self.gate_audio = new_gate(audio, audio, seed=seed)
+        self.gate_video = new_gate(video, video, seed=seed + 1)
         self.out_dim = self.attention.out_dim
 
     def forward(

@@ -1,38 +1,40 @@
-"""Hierarchical GRJCA: a gate at every recursion, then one over the gated recursions.
+"""Hierarchical GRJCA: one gate per recursion, then one over the gated recursions.
 
 Source   Praveen, Alam, Charton: "United we stand, Divided we fall: Handling Weak Complementary
          Relationships for Audio-Visual Emotion Recognition in Valence-Arousal Space", 2025,
          arXiv:2503.12261. No code is published.
-Idea     Each pass may be refused by itself; a high-level gate then weighs what the passes gave.
+Idea     A low gate accepts or rejects each pass; a high-level gate then weighs the results.
 
     X_m^(0) … X_m^(n) = what RJCA passes through        (T, D)    m in {a, v}: rjca.py
     Z_m^(t) = gate_m^(t)(X_m^(t-1), X_m^(t)),
-              looking at X_m^(t)                        (T, D)    t = 1 … n: _gate.py, with relu
+              looking at X_m^(t)                        (T, D)    t = 1 … n: layers/gate.py
     Z_m = gate_m(Z_m^(1), … Z_m^(n)),
               looking at Z_m^(n)                        (T, D)
     Y   = BLSTM([Z_v ; Z_a])                            (T, D)    (T, 2D) without this BLSTM
 
 Options  Those of rjca.py (recursions from 2), and `gate`, `temperature`, `relu` of dca.py; the
-         control none lets the mean of the passes go through the high-level gate.
+         control `none` passes the mean of the passes through the high-level gate.
 Maps     gate_audio_t, gate_video_t (B, T): the weight of pass t over pass t-1, t = 1 … n;
          high_audio_t, high_video_t (B, T): the weight of Z_m^(t).
 Masks    Those of RJCA.
-Departs  A reconstruction from the abstract: a pass is gated against what entered it, recursion goes
-         on from the ungated pass, and the high-level gate looks at the last gated pass.
+Departs  A reconstruction from the abstract: a pass is gated against its input, the recursion
+         continues from the ungated pass, and the high-level gate looks at the last gated pass.
 """
+
+from functools import partial
 
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.base import Fused, Fusion, Pair
 from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.rjca import RecursiveJointCrossAttention
 from avfusion.registry import fusions
 
 
 @fusions.add("hgrjca")
-class HierarchicalGatedAttention(nn.Module):
-    """n low gates and a high gate for each modality."""
+class HierarchicalGatedAttention(Fusion):
+    """n low gates and one high gate per modality."""
 
     def __init__(
         self,
@@ -53,13 +55,20 @@ class HierarchicalGatedAttention(nn.Module):
         super().__init__()
         if recursions < 2:
             raise ConfigError(f"hgrjca: recursions is {recursions}; set 2 or more, or use `dca`.")
-        inner = {"recursions": recursions, "share": share, "blstm": blstm}
-        sizes = {"steps": steps, "hidden": hidden, "encode": encode}
-        self.attention = RecursiveJointCrossAttention(audio_dim, video_dim, **inner, **sizes)
+        self.attention = RecursiveJointCrossAttention(
+            audio_dim,
+            video_dim,
+            steps=steps,
+            recursions=recursions,
+            share=share,
+            blstm=blstm,
+            hidden=hidden,
+            encode=encode,
+        )
         audio, video = self.attention.widths
-        own = {"kind": gate, "temperature": temperature, "relu": relu}
-        self.audio = _Levels(audio, recursions, seed, own)
-        self.video = _Levels(video, recursions, seed + recursions + 1, own)
+        levels = partial(_Levels, kind=gate, temperature=temperature, relu=relu)
+        self.audio = levels(audio, recursions, seed)
+        self.video = levels(video, recursions, seed + recursions + 1)
         self.out_dim = self.attention.out_dim
 
     def forward(
@@ -78,16 +87,23 @@ class HierarchicalGatedAttention(nn.Module):
 
 
 class _Levels(nn.Module):
-    """One modality's low gates and high gate."""
+    """Low gates and high gate of one modality."""
 
-    def __init__(self, width: int, recursions: int, seed: int, own: dict) -> None:
+    def __init__(
+        self,
+        width: int,
+        recursions: int,
+        seed: int,
+        *,
+        kind: str,
+        temperature: float,
+        relu: bool,
+    ) -> None:
         super().__init__()
-        self.low = nn.ModuleList(
-            Gate(width, width, seed=seed + t, **own) for t in range(recursions)
-        )
-        mean = [1 / recursions] * recursions if own["kind"] == "none" else None
-        last = {"choices": recursions, "seed": seed + recursions, "ungated": mean}
-        self.high = Gate(width, width, **last, **own)
+        new_gate = partial(Gate, width, width, kind=kind, temperature=temperature, relu=relu)
+        self.low = nn.ModuleList(new_gate(seed=seed + t) for t in range(recursions))
+        mean = [1 / recursions] * recursions if kind == "none" else None
+        self.high = new_gate(choices=recursions, seed=seed + recursions, ungated=mean)
 
     def forward(self, passes: list[Tensor]) -> tuple[Tensor, list[Tensor], Tensor]:
         """X^(0) … X^(n), (B, T, D) each -> Z (B, T, D), n low weights (B, T), high (B, T, n)."""

@@ -2,31 +2,32 @@
 
 Source   Praveen, Alam: "Inconsistency-Aware Cross-Attention for Audio-Visual Fusion in Dimensional
          Emotion Recognition", 2024, arXiv:2405.12853. No code is published.
-Idea     Where the modalities do not agree, each falls back on attending to itself; then the one
-         that is corrupted counts less.
+Idea     Where the modalities do not agree, each uses self-attention instead of cross-attention.
+         A last gate then gives a corrupted modality less weight.
 
     X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
     C_m, S_m = cross-attended, self-attended X_m        (T, D)    ca.py, self_attention.py
-    Z_m = gate_m(S_m, C_m), looking at C_m              (T, D)    _gate.py: softmax, sum, relu
+    Z_m = gate_m(S_m, C_m), looking at C_m              (T, D)    layers/gate.py, with relu
     Y   = gate(Z_a, Z_v), looking at [Z_a ; Z_v]        (T, D)    relu(G_0 Z_a + G_1 Z_v)
 
-Options  `stage2: concat` weighs side by side instead, Y = relu([G_1 Z_v ; G_0 Z_a]), then joins as
-         the wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py. In stage 1
-         relu_only lets C_m pass and none the mean of S_m and C_m; in stage 2 both let the mean
-         of the modalities pass.
+Options  `stage2: concat` weighs and concatenates, Y = relu([G_1 Z_v ; G_0 Z_a]), then joins as the
+         wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py. In stage 1,
+         `relu_only` passes C_m and `none` the mean of S_m and C_m; in stage 2, both pass the
+         mean of the modalities.
 Maps     gate_audio, gate_video (B, T): weight of C_m; gate_modality (B, T): weight of video.
 Masks    Those of the attentions; X_m of an absent clip is a row of zeros.
 Departs  A reconstruction: what a gate looks at, one temperature for both stages and the form of
-         stage 2 are ours. E_m is there because the sum needs equal widths; `encode: 0` drops it.
+         stage 2 are ours. E_m makes the widths equal, as the sum needs; `encode: 0` leaves it out.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused, Pair
+from avfusion.fusion.base import Fused, Fusion, Pair
 from avfusion.fusion.layers.gate import Gate
 from avfusion.fusion.self_attention import SelfAttention
 from avfusion.fusion.wrap import attention
@@ -34,7 +35,7 @@ from avfusion.registry import fusions
 
 
 @fusions.add("iaca")
-class InconsistencyAwareCrossAttention(nn.Module):
+class InconsistencyAwareCrossAttention(Fusion):
     """Two gates choose cross- or self-attended features, a third weighs the modalities."""
 
     def __init__(
@@ -59,14 +60,15 @@ class InconsistencyAwareCrossAttention(nn.Module):
         self.cross = attention("iaca", wraps, inner, *widths, steps)
         audio, video = self.cross.widths
         _check(stage2, audio, video, self.cross.out_dim)
-        self.own = SelfAttention(audio, video, steps=steps) if gate != "relu_only" else None
-        own = {"kind": gate, "temperature": temperature, "relu": relu}
+        needed = gate != "relu_only"
+        self.within = SelfAttention(audio, video, steps=steps) if needed else None
+        new_gate = partial(Gate, kind=gate, temperature=temperature, relu=relu)
         mean = [0.5, 0.5]
-        first = {"ungated": mean if gate == "none" else None}
-        self.gate_audio = Gate(audio, audio, seed=seed, **first, **own)
-        self.gate_video = Gate(video, video, seed=seed + 1, **first, **own)
+        ungated = mean if gate == "none" else None
+        self.gate_audio = new_gate(audio, audio, seed=seed, ungated=ungated)
+        self.gate_video = new_gate(video, video, seed=seed + 1, ungated=ungated)
         width = audio if stage2 == "sum" else audio + video
-        self.gate = Gate(audio + video, width, seed=seed + 2, ungated=mean, **own)
+        self.gate = new_gate(audio + video, width, seed=seed + 2, ungated=mean)
         self.sum = stage2 == "sum"
         self.out_dim = width if self.sum else self.cross.out_dim
 
@@ -78,13 +80,13 @@ class InconsistencyAwareCrossAttention(nn.Module):
         audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
         video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
         x, cross, maps = self.cross.attend(audio, video, *present)
-        own, own_maps = cross, {}
-        if self.own is not None:
-            _, own, own_maps = self.own.attend(*x, *present)
-        audio, chosen_audio = self.gate_audio(cross.audio, [own.audio, cross.audio])
-        video, chosen_video = self.gate_video(cross.video, [own.video, cross.video])
+        within = cross
+        if self.within is not None:
+            _, within, within_maps = self.within.attend(*x, *present)
+            maps |= {f"self_{name}": weights for name, weights in within_maps.items()}
+        audio, chosen_audio = self.gate_audio(cross.audio, [within.audio, cross.audio])
+        video, chosen_video = self.gate_video(cross.video, [within.video, cross.video])
         features, chosen = self._between(audio, video)
-        maps |= {f"self_{name}": weights for name, weights in own_maps.items()}
         maps |= {"gate_audio": chosen_audio[..., 1], "gate_video": chosen_video[..., 1]}
         return Fused(features, maps | {"gate_modality": chosen[..., 1]})
 

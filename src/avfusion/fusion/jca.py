@@ -3,8 +3,8 @@
 Source   Praveen et al.: "A Joint Cross-Attention Model for Audio-Visual Fusion in Dimensional
          Emotion Recognition", CVPR Workshops 2022, arXiv:2203.14779; extended in T-BIOM 2023,
          arXiv:2209.09068.
-Idea     Each modality is compared with the audio-visual concatenation J, not with the other
-         modality alone, so relations within and between modalities are weighed together.
+Idea     Each modality is compared with the audio-visual concatenation J instead of only the other
+         modality, so relations within and between modalities are weighed together.
 
     X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
     J   = [X_a ; X_v]                                   (T, 2D)
@@ -16,8 +16,8 @@ Idea     Each modality is compared with the audio-visual concatenation J, not wi
 Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m and J, so it adds nothing to C_m or H_m.
 Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + d_v. The
-         published code regresses from [x_v ; Y_v], so the attended audio is never used; the
-         paper, and we, from [Y_v ; Y_a]. `raw_video: true` is the form it was trained in.
+         published code regresses from [x_v ; Y_v] and never uses the attended audio. The paper
+         and we regress from [Y_v ; Y_a]; `raw_video: true` gives the published form.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from avfusion.registry import fusions
 
 @fusions.add("jca")
 class JointCrossAttention(Attention):
-    """Both modalities attend through their correlation with the joint representation."""
+    """Joint cross-attention: attention by correlation with the joint features."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class JointCrossAttention(Attention):
 
 
 class JointAttend(nn.Module):
-    """One modality's C, H and Y; the maps have no bias, as in the paper."""
+    """C, H and Y of one modality; the linear maps have no bias, as in the paper."""
 
     def __init__(self, joint: int, steps: int, hidden: int) -> None:
         super().__init__()

@@ -1,28 +1,28 @@
-"""LSTM fusion: memory over the clips of a window, without attention.
+"""LSTM fusion over the clips of a window, without attention.
 
 Source   "LSTM" of Praveen et al., FG 2021, arXiv:2111.05222, with the sizes that its code declares;
-         `form: residual` is the block of T-BIOM 2023, arXiv:2209.09068 (see _bilstm.py).
+         `form: residual` is the block of T-BIOM 2023, arXiv:2209.09068 (layers/bilstm.py).
 
     Y = LSTM([X_a ; X_v])                               (T, k)    k = hidden
     Y = [LSTM_v(X_v) ; LSTM_a(X_a)]                     (T, 2k)   with per_modality
 
-Masks    An absent clip is a row of zeros at the input; the memory goes on over it.
-Departs  No published code runs this fusion, so dropout (between layers) and sizes are all that is
-         known of it. `form: residual` is bidirectional, adds the input and scales to unit length.
+Masks    An absent clip is a row of zeros at the input; the LSTM continues over it.
+Departs  No published code runs this fusion. Only its dropout (between layers) and sizes are known.
+         `form: residual` is bidirectional, adds the input and scales to unit length.
 """
 
 import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Fused, Fusion
 from avfusion.fusion.layers.bilstm import ResidualBiLSTM
 from avfusion.registry import fusions
 
 
 @fusions.add("lstm")
-class LstmFusion(nn.Module):
-    """One LSTM over both modalities side by side, or one for each."""
+class LstmFusion(Fusion):
+    """One LSTM over the concatenated modalities, or one per modality."""
 
     def __init__(
         self,
@@ -39,10 +39,11 @@ class LstmFusion(nn.Module):
         super().__init__()
         if form not in ("plain", "residual"):
             raise ConfigError(f"lstm: form is {form!r}; set `plain` or `residual`.")
-        block = _Plain if form == "plain" else ResidualBiLSTM
+        kind: type[_Plain] | type[ResidualBiLSTM] = _Plain if form == "plain" else ResidualBiLSTM
         widths = [video_dim, audio_dim] if per_modality else [audio_dim + video_dim]
-        sizes = {"layers": layers, "dropout": dropout}
-        self.blocks = nn.ModuleList(block(width, hidden, **sizes) for width in widths)
+        self.blocks = nn.ModuleList(
+            kind(width, hidden, layers=layers, dropout=dropout) for width in widths
+        )
         self.per_modality = per_modality
         self.out_dim = hidden * len(widths)
 

@@ -1,9 +1,9 @@
-"""Multimodal bottleneck transformer (MBT): modalities meet only in a few tokens that both see.
+"""Multimodal bottleneck transformer (MBT): modalities interact only through shared tokens.
 
 Source   Nagrani et al.: "Attention Bottlenecks for Multimodal Fusion", NeurIPS 2021,
          arXiv:2107.00135, and its published code.
-Idea     Letting every clip look at every other is dear and redundant; a narrow passage makes each
-         modality condense what the other needs.
+Idea     Attention between all clips of both modalities is expensive and redundant. A few
+         bottleneck tokens force each modality to condense what the other needs.
 
     Z_m^0 = E_m x_m + e_m + P_m                         (T, D)    m in {a, v}, P_m: places in time
     Z_m^l = block_m^l(Z_m^(l-1))                        (T, D)    l = 1 … f, f = fuse_from
@@ -12,29 +12,29 @@ Idea     Letting every clip look at every other is dear and redundant; a narrow 
     Y     = [norm(Z_v) ; norm(Z_a)]                     (T, 2D)   after the last block
 
          block(X) = U + MLP(norm U), U = X + MHA(norm X asks norm X); MLP: 4D wide, GELU.
-         MHA: _multihead.py. A B^l that heard the other modality is first read in block f+2, so one
-         block after f fuses nothing and is refused.
-Fixes T  P_m holds a row a clip of a window of `steps`.
+         MHA: layers/multihead.py. Information from the other modality in B^l is first read in
+         block f+2, so a single block after f would fuse nothing and is refused.
+Fixes T  P_m has one row per clip of a window of `steps`.
 Maps     audio, video (B, T, T+n): the last block's weights over m's clips, then the bottlenecks.
-Masks    An absent clip enters as its place alone and is never asked, but asks; bottlenecks are
-         always there.
+Masks    An absent clip enters only as its position; it is masked as a key but not as a query.
+         Bottlenecks are always present.
 Departs  12 blocks of 768, fused from the 9th and pre-trained on images, became 4 of 64, fused from
-         the 3rd; a token is a clip and not a patch, and keeps its own row where the paper averages.
-         `dropout` stands for its stochastic depth.
+         the 3rd. A token is a clip instead of a patch, and keeps its own row where the paper
+         averages. `dropout` replaces its stochastic depth.
 """
 
 import torch
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Fused, Fusion
 from avfusion.fusion.layers.multihead import MultiHead, check_heads
 from avfusion.registry import fusions
 
 
 @fusions.add("mbt")
-class BottleneckTransformer(nn.Module):
-    """Two transformers that share n tokens from a middle layer on."""
+class BottleneckTransformer(Fusion):
+    """Two transformers that share n bottleneck tokens from a middle layer on."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class BottleneckTransformer(nn.Module):
 
 
 class _Stream(nn.Module):
-    """One modality's way in and its blocks."""
+    """Input projection and blocks of one modality."""
 
     def __init__(
         self, inputs: int, steps: int, width: int, heads: int, layers: int, dropout: float
@@ -98,7 +98,7 @@ class _Stream(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block over a modality's clips and, if any, the shared tokens."""
+    """A pre-norm transformer block over a modality's clips and the shared tokens."""
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -112,9 +112,9 @@ class Block(nn.Module):
         """z (B, T, D), shared (B, n, D), present (B, T) -> both, and weights (B, T, T+n)."""
         steps = z.shape[1]
         x = torch.cat([z, shared], dim=1)  # (B, T+n, D)
-        there = torch.cat([present, present.new_ones(shared.shape[:2])], dim=1)  # (B, T+n)
+        mask = torch.cat([present, present.new_ones(shared.shape[:2])], dim=1)  # (B, T+n)
         scaled = self.norm(x)
-        attended, weights = self.attention(scaled, scaled, there)
+        attended, weights = self.attention(scaled, scaled, mask)
         x = x + attended
         x = x + self.mlp(self.norm_mlp(x))
         return x[:, :steps], x[:, steps:], weights[:, :steps]

@@ -1,9 +1,9 @@
-"""Feedback masking (MMLatch): what one modality was understood to say masks the other's input.
+"""Feedback masking (MMLatch): the encoding of one modality masks the input of the other.
 
 Source   Paraskevopoulos, Georgiou, Potamianos: "MMLatch: Bottom-up Top-down Fusion for Multimodal
          Sentiment Analysis", ICASSP 2022, arXiv:2201.09828, and its published code.
-Idea     Perception goes up and down: a first pass through the encoders says what to attend to, a
-         second pass through the same encoders reads inputs that are dimmed accordingly.
+Idea     Perception is bottom-up and top-down: a first pass through the encoders computes masks,
+         and a second pass through the same encoders reads the masked inputs.
 
     X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}, D = encode
     h_m = enc_m(X_m) = ask_m(BLSTM_m(X_m))              (T, k)    directions summed
@@ -14,28 +14,29 @@ Idea     Perception goes up and down: a first pass through the encoders says wha
 
          ask(X, Z) = softmax(X W_q (Z W_k)^T / sqrt(k)) Z W_v, ask(X) = ask(X, X); each ask has
          its own weights, without bias, residual or heads. An LSTM gives numbers in (-1, 1), so M_m
-         lies in (0.27, 0.73): it dims a feature, it cannot shut it out.
-Options  `feedback: false` reads once, as the published code also can: the control of the idea.
+         is in (0.27, 0.73): it can weaken a feature but not remove it.
+Options  `feedback: false` leaves out the second pass, as the published code also can: a control.
 Maps     audio, video (B, T, T): the weights within F; mask_audio, mask_video (B, T, D): M_m.
-Masks    An absent clip is never asked; memories go on over it, a row of zeros; M_m is 1 where o is
-         absent and so has said nothing.
-Departs  The paper has text: M_m is then the mean of two masks, F of three pairs, and text is asked
-         once more. It weighs the rows of Y by one more ask and sums them for one label; we keep
-         every row. E_m, as our features are wider than its 35 to 300; `encode: 0` leaves it out.
-         The dropout on M_m (0.2) is on in its code even at test time; ours only in training.
+Masks    An absent clip is masked as a key; LSTMs continue over it, a row of zeros. M_m is 1 where
+         o is absent.
+Departs  The paper also has text: M_m is then the mean of two masks, F covers three pairs, and text
+         is attended once more. It weighs the rows of Y by one more ask and sums them for one
+         label; we keep every row. We add E_m, because our features are wider than its 35 to 300;
+         `encode: 0` leaves it out. Its code applies the dropout on M_m (0.2) at test time too;
+         ours only in training.
 """
 
 import torch
 from torch import Tensor, nn
 
-from avfusion.fusion.base import Fused, masked_softmax
+from avfusion.fusion.base import Fused, Fusion, masked_softmax
 from avfusion.fusion.layers.init import xavier_linear
 from avfusion.registry import fusions
 
 
 @fusions.add("mmlatch")
-class FeedbackMasking(nn.Module):
-    """Two passes through one pair of encoders, masks between, attention after."""
+class FeedbackMasking(Fusion):
+    """Two passes through one pair of encoders with masks in between, then attention."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class FeedbackMasking(nn.Module):
         video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
         heard, seen = self.audio(audio, audio_present), self.video(video, video_present)
         maps = {}
-        if self.mask_audio is not None:
+        if self.mask_audio is not None and self.mask_video is not None:
             maps["mask_audio"] = _mask(self.mask_audio, seen, video_present)  # (B, T, D)
             maps["mask_video"] = _mask(self.mask_video, heard, audio_present)  # (B, T, D)
             heard = self.audio(audio * self.dropout(maps["mask_audio"]), audio_present)
@@ -99,15 +100,16 @@ class _Encoder(nn.Module):
 
 
 class _Ask(nn.Module):
-    """asks (B, T, k), source (B, S, k), present (B, S) -> (B, T, k), weights (B, T, S)."""
+    """Attention: queries (B, T, k), source (B, S, k), present (B, S) -> (B, T, k), (B, T, S)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        linear = {"bias": False}
-        self.query, self.key, self.value = (xavier_linear(width, width, **linear) for _ in range(3))
+        self.query, self.key, self.value = (
+            xavier_linear(width, width, bias=False) for _ in range(3)
+        )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, asks: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        scores = self.query(asks) @ self.key(source).mT / asks.shape[-1] ** 0.5
+    def forward(self, queries: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.query(queries) @ self.key(source).mT / queries.shape[-1] ** 0.5
         weights = masked_softmax(scores, present[:, None], axis=-1)
         return self.dropout(weights) @ self.value(source), weights

@@ -1,21 +1,23 @@
-"""Recursive joint cross-attention (RJCA): JCA again and again, with memory before and after.
+"""Recursive joint cross-attention (RJCA): repeated JCA with BLSTMs before and after.
 
 Source   Praveen, Granger, Cardinal: "Recursive Joint Attention for Audio-Visual Fusion in
          Regression based Emotion Recognition", ICASSP 2023, arXiv:2304.07958.
-Idea     What was attended is compared again with the joint of what was attended, so that each
-         pass refines the last.
+Idea     The attended features are compared again with their joint representation, so that each
+         pass refines the previous one.
 
     X_m^(0) = BLSTM_m(E_m x_m + e_m)                    (T, D)    m in {a, v}, D = encode
     X_a^(t), X_v^(t) = JCA^(t)(X_a^(t-1), X_v^(t-1))    (T, D)    t = 1 … n, n = recursions
     Y = BLSTM([X_v^(n) ; X_a^(n)])                      (T, D)    (T, 2D) without this BLSTM
 
-         JCA is that of jca.py without its encoder; BLSTM is the block of _bilstm.py.
+         JCA is that of jca.py without its encoder; BLSTM: layers/bilstm.py.
 Options  `share` uses one JCA for all t; the paper's superscripts give each t its own weights.
          `blstm` is `unimodal`, `joint`, `both` or `none`.
 Masks    As in JCA, and the row of an absent clip is zero again before each JCA.
 Departs  E_m, so that one recursion without BLSTM is our JCA; `encode: 0` leaves it out. The
          published code runs another operator once: see dense_joint.py.
 """
+
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -29,7 +31,7 @@ from avfusion.registry import fusions
 
 @fusions.add("rjca")
 class RecursiveJointCrossAttention(Attention):
-    """n joint cross-attentions in a row."""
+    """Recursive joint cross-attention: n joint cross-attentions in a row."""
 
     def __init__(
         self,
@@ -50,12 +52,13 @@ class RecursiveJointCrossAttention(Attention):
         self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
         self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
         self.widths = audio, video = (encode, encode) if encode else (audio_dim, video_dim)
-        memory = {"layers": 2, "dropout": 0.1}
-        self.audio_memory = ResidualBiLSTM(audio, audio, **memory) if unimodal else nn.Identity()
-        self.video_memory = ResidualBiLSTM(video, video, **memory) if unimodal else nn.Identity()
-        blocks = 1 if share else recursions
-        own = {"steps": steps, "hidden": hidden, "encode": 0}
-        self.blocks = nn.ModuleList(JointCrossAttention(audio, video, **own) for _ in range(blocks))
+        memory = partial(ResidualBiLSTM, layers=2, dropout=0.1)
+        self.audio_memory = memory(audio, audio) if unimodal else nn.Identity()
+        self.video_memory = memory(video, video) if unimodal else nn.Identity()
+        self.blocks = nn.ModuleList(
+            JointCrossAttention(audio, video, steps=steps, hidden=hidden, encode=0)
+            for _ in range(1 if share else recursions)
+        )
         self.recursions = recursions
         self.out_dim = encode or video if joint else audio + video
         self.memory = ResidualBiLSTM(audio + video, self.out_dim) if joint else nn.Identity()
@@ -70,6 +73,7 @@ class RecursiveJointCrossAttention(Attention):
         pairs, maps = [Pair(audio, video)], Maps()
         for t in range(self.recursions):
             block = self.blocks[t % len(self.blocks)]
+            assert isinstance(block, JointCrossAttention)
             attended = block.attend(*pairs[-1], audio_present, video_present)
             pairs.append(attended.after)
             maps |= attended.maps.numbered(t + 1)

@@ -2,8 +2,8 @@
 
 Source   Praveen, Alam: "Recursive Joint Cross-Modal Attention for Multimodal Fusion in Dimensional
          Emotion Recognition", CVPR Workshops 2024, arXiv:2403.13659.
-Idea     RJCA with a third modality: each is compared with the joint of all three, and what was
-         attended is attended again.
+Idea     RJCA with a third modality: each is compared with the joint of all three, and the
+         attended features are attended again.
 
     X_m^(0) = BLSTM_m(E_m x_m + e_m)                    (T, D)    m in {a, v, t}, D = encode
     J   = F^(n) [X_a ; X_v ; X_t]^(n-1) + f^(n)         (T, 3D)   the paper's FC on the joint
@@ -12,16 +12,17 @@ Idea     RJCA with a third modality: each is compared with the joint of all thre
     X_m^(n) = (H_m W_hm^T)^T + X_m^(n-1)                (T, D)    n = 1 … recursions
     Y   = BLSTM([X_v ; X_a ; X_t])                      (T, D)    (T, 3D) without this BLSTM
 
-Options  `modalities` takes two or three, so that what text adds is measured with all else alike.
-         `share` uses one F, W_j, W, W_c, W_h for all n. `project: false` leaves out F, as the
-         published code does. `blstm` is `none`, `unimodal`, `joint` or `both`, as in rjca.py.
+Options  `modalities` takes two or three. `share` uses one F, W_j, W, W_c, W_h for all n.
+         `project: false` leaves out F, as the published code does. `blstm` is `none`, `unimodal`,
+         `joint` or `both`, as in rjca.py.
 Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m before each pass; where all are absent, J is 0.
-Departs  The paper puts temporal convolutional networks before the attention: here `blstm`, none by
-         default, and E_m (`encode: 0` leaves it out). The published code runs the dense operator
-         of _dense.py over three modalities, and computes F without using it.
+Departs  The paper has temporal convolutional networks before the attention; here `blstm` and E_m
+         (`encode: 0` leaves it out). The published code runs layers/dense.py over three
+         modalities, and computes F without using it.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 
 from avfusion.config.modalities import ordered
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Fused, Fusion, by_modality
 from avfusion.fusion.jca import JointAttend
 from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
 from avfusion.fusion.layers.lazy_maps import Maps
@@ -37,8 +38,8 @@ from avfusion.registry import fusions
 
 
 @fusions.add("rjcma")
-class RecursiveJointCrossModalAttention(nn.Module):
-    """`recursions` joint attentions in a row over two or three modalities."""
+class RecursiveJointCrossModalAttention(Fusion):
+    """Recursive joint attention over two or three modalities."""
 
     def __init__(
         self,
@@ -62,14 +63,15 @@ class RecursiveJointCrossModalAttention(nn.Module):
         names = self.modalities = ordered("rjcma", modalities, least=2)
         dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         widths = [encode or dims[m] for m in names]
-        total, memory = sum(widths), {"layers": 2, "dropout": 0.1}
+        total, memory = sum(widths), partial(ResidualBiLSTM, layers=2, dropout=0.1)
         self.encode = nn.ModuleDict(
             {m: nn.Linear(dims[m], encode) if encode else nn.Identity() for m in names}
         )
         self.memories = nn.ModuleDict(
-            {m: ResidualBiLSTM(w, w, **memory) for m, w in zip(names, widths, strict=True)}
-            if unimodal
-            else {m: nn.Identity() for m in names}
+            {
+                m: memory(w, w) if unimodal else nn.Identity()
+                for m, w in zip(names, widths, strict=True)
+            }
         )
         blocks = range(1 if share else recursions)
         self.blocks = nn.ModuleList(_Block(names, total, steps, hidden, project) for _ in blocks)
@@ -87,15 +89,14 @@ class RecursiveJointCrossModalAttention(nn.Module):
         text_present: Tensor | None = None,
     ) -> Fused:
         """audio (B, T, Da), video (B, T, Dv), text (B, T, Dt), present (B, T) -> (B, T, out)."""
-        given = {"audio": audio, "video": video, "text": text}
-        there = {"audio": audio_present, "video": video_present, "text": text_present}
-        here = {m: there[m][..., None] for m in self.modalities}  # (B, T, 1)
-        x = {m: self.encode[m](given[m]) * here[m] for m in self.modalities}
-        x = {m: self.memories[m](x[m]) * here[m] for m in self.modalities}
+        inputs, masks = by_modality(audio, video, audio_present, video_present, text, text_present)
+        present = {m: masks[m][..., None] for m in self.modalities}  # (B, T, 1)
+        x = {m: self.encode[m](inputs[m]) * present[m] for m in self.modalities}
+        x = {m: self.memories[m](x[m]) * present[m] for m in self.modalities}
         maps = Maps()
         for n in range(self.recursions):
-            x, found = self.blocks[n % len(self.blocks)](x, here)
-            maps |= found.numbered(n + 1)
+            x, correlations = self.blocks[n % len(self.blocks)](x, present)
+            maps |= correlations.numbered(n + 1)
         order = sorted(x, key=("video", "audio", "text").index)
         return Fused(self.memory(torch.cat([x[m] for m in order], dim=-1)), maps)
 
@@ -109,12 +110,12 @@ class _Block(nn.Module):
         self.attend = nn.ModuleDict({m: JointAttend(total, steps, hidden) for m in names})
 
     def forward(
-        self, x: dict[str, Tensor], here: dict[str, Tensor]
+        self, x: dict[str, Tensor], present: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], Maps]:
-        """x: each (B, T, D), here: each (B, T, 1) -> attended, each (B, T, D), and maps."""
-        x = {m: part * here[m] for m, part in x.items()}
-        some = torch.stack(list(here.values())).any(0)  # (B, T, 1)
+        """x: each (B, T, D), present: each (B, T, 1) -> attended, each (B, T, D), and maps."""
+        x = {m: part * present[m] for m, part in x.items()}
+        some = torch.stack(list(present.values())).any(0)  # (B, T, 1)
         joint = self.project(torch.cat(list(x.values()), dim=-1)) * some
-        found = {m: self.attend[m](part, joint) for m, part in x.items()}
-        maps = Maps({m: seen for m, (_, seen) in found.items()})
-        return {m: after for m, (after, _) in found.items()}, maps
+        results = {m: self.attend[m](part, joint) for m, part in x.items()}
+        maps = Maps({m: correlation for m, (_, correlation) in results.items()})
+        return {m: after for m, (after, _) in results.items()}, maps

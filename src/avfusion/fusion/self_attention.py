@@ -1,4 +1,4 @@
-"""Self-attention: CA's equations with the other modality replaced by the modality itself.
+"""Self-attention: the equations of CA, with each modality in place of the other.
 
 Source   "Self-attention" row of Praveen et al., FG 2021, arXiv:2111.05222, which gives no
          equations; these are CA's (see ca.py).
@@ -10,7 +10,7 @@ Source   "Self-attention" row of Praveen et al., FG 2021, arXiv:2111.05222, whic
 
 Masks    An absent clip gets no weight; if all are absent, A_m^T X_m is 0.
 Init     W_m is Xavier-normal.
-Departs  `unit_length` divides each clip by its length in Z_m alone, as in CA.
+Departs  `unit_length` divides each clip by its length only in Z_m, as in CA.
 """
 
 import torch
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avfusion.fusion.base import Attended, Attention, Pair, masked_softmax
+from avfusion.fusion.layers.lazy_maps import Maps
 from avfusion.registry import fusions
 
 
 @fusions.add("self_attention")
 class SelfAttention(Attention):
-    """Weights over a modality's clips come from their affinity to one another."""
+    """Self-attention: weights over a modality's clips from their affinity to each other."""
 
     def __init__(
         self, audio_dim: int, video_dim: int, *, steps: int, unit_length: bool = True
@@ -40,7 +41,7 @@ class SelfAttention(Attention):
         """audio (B, T, Da), video (B, T, Dv), present (B, T) -> the same, before and after."""
         after_audio, audio_map = self.audio(audio, audio_present)
         after_video, video_map = self.video(video, video_present)
-        maps = {"audio": audio_map, "video": video_map}
+        maps = Maps(audio=audio_map, video=video_map)
         return Attended(Pair(audio, video), Pair(after_audio, after_video), maps)
 
 

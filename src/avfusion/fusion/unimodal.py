@@ -1,21 +1,21 @@
-"""Text alone: what the words say, without how they are said or the face that says them.
+"""Unimodal baselines: text only, audio only, video only.
 
 Source   The unimodal text row of Rajan et al., ICASSP 2022, arXiv:2202.09263.
 
-    Y = X_t                                             (T, d_t)
+    Y = X_t                                             (T, d_t)    X_a and X_v likewise
 
-Masks    A clip without a word is a row of zeros, as in every fusion.
+Masks    A clip without a word, sound or face is a row of zeros, as in every fusion.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from avfusion.fusion.base import Fused
+from avfusion.fusion.base import Fused, Fusion
 from avfusion.registry import fusions
 
 
 @fusions.add("text")
-class TextOnly(nn.Module):
-    """The text features as they are; audio and video are not looked at."""
+class TextOnly(Fusion):
+    """Text-only baseline: the text features, unchanged."""
 
     modalities = ("audio", "video", "text")
 
@@ -37,8 +37,8 @@ class TextOnly(nn.Module):
 
 
 @fusions.add("audio")
-class AudioOnly(nn.Module):
-    """The audio features as they are; video is not looked at."""
+class AudioOnly(Fusion):
+    """Audio-only baseline: the audio features, unchanged."""
 
     def __init__(self, audio_dim: int, video_dim: int, *, steps: int) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class AudioOnly(nn.Module):
 
 
 @fusions.add("video")
-class VideoOnly(nn.Module):
-    """The video features as they are; audio is not looked at."""
+class VideoOnly(Fusion):
+    """Video-only baseline: the video features, unchanged."""
 
     def __init__(self, audio_dim: int, video_dim: int, *, steps: int) -> None:
         super().__init__()

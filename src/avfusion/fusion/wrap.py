@@ -1,7 +1,6 @@
-"""A fusion that wraps an attention takes it by name, with its options.
+"""Build the attention that another fusion wraps, from its name and options.
 
-The attentions are imported here, not looked up, so that editing one re-trains what wraps it. A new
-one needs an `attend` (see `base.Attention`) and a line in `ABLE`.
+A new attention that can be wrapped is a `base.Attention` and an entry of `ABLE`.
 """
 
 from typing import Any
@@ -36,7 +35,13 @@ def attention(
     video_dim: int,
     steps: int,
 ) -> Attention:
-    """The attention named `wraps`, built with the options `inner`; refuses what it cannot wrap."""
+    """Return the attention `wraps` with the options `inner`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such attention or option, or the options give nothing to gate.
+    """
     inner = inner or {}
     if wraps not in ABLE:
         raise ConfigError(f"{wrapper}: cannot wrap {wraps!r}; it wraps one of {', '.join(ABLE)}.")
@@ -47,11 +52,11 @@ def attention(
             raise ConfigError(f"{wrapper}: {wraps} has no option {key!r}. Its options: {listed}.")
     if sorted(used(wraps, inner)) != sorted(USUAL):
         raise ConfigError(
-            f"{wrapper}: gates audio and video alone. Remove `modalities` from `inner`."
+            f"{wrapper}: gates only audio and video. Remove `modalities` from `inner`."
         )
     if inner.get("raw_video"):
         raise ConfigError(
-            f"{wrapper}: `raw_video` leaves the attended audio out, so nothing of it can be "
-            f"gated. Remove it from `inner`."
+            f"{wrapper}: `raw_video` leaves out the attended audio, so it cannot be gated. "
+            f"Remove it from `inner`."
         )
     return ABLE[wraps](audio_dim, video_dim, steps=steps, **inner)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under another name, forced to disk, then renamed."""
+"""Write files atomically: under another name, flushed to disk, then renamed."""
 
 import fcntl
 import hashlib
@@ -13,10 +13,10 @@ from avfusion.errors import AvfError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a name to write under; at the end it becomes `path`, unless the block failed.
+    """Yield a temporary path that is renamed to `path` if the block succeeds.
 
-    A job killed at any moment leaves the previous file intact. The name carries the process, so
-    two writers cannot mix, and begins with a dot, so that no pattern of ours finds it.
+    A job killed at any moment leaves the previous file intact. The temporary name contains the
+    process ID, so two writers cannot mix. It begins with a dot, so that no pattern matches it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.stem}.half{os.getpid()}{path.suffix}")
@@ -30,44 +30,47 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def file_digest(path: Path) -> bytes:
-    """SHA-256 over a file's content, read in pieces."""
+    """Return the SHA-256 of a file, read in pieces."""
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 @contextmanager
-def alone(folder: Path, part: str = "") -> Iterator[None]:
-    """One writer at a time of a folder, or a named part of it; the lock ends with the process."""
+def locked(folder: Path, part: str = "") -> Iterator[None]:
+    """Lock a folder, or a named part of it, for one writer; the lock ends with the process.
+
+    Raises
+    ------
+    AvfError
+        If another process holds the lock.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / (f".{part}.lock" if part else ".lock")).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AvfError(
-                f"{folder / part}: another process is writing it. Wait for it, or stop it and give "
+                f"{folder / part}: another process is writing it. Wait for it, or stop it and run "
                 f"the same command again."
             ) from None
-        except OSError:  # a file system without locks: as good as no lock
+        except OSError:  # a file system without locks
             pass
         yield
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write all or nothing."""
+    """Write a file atomically."""
     with replacing(path) as half:
         half.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write all or nothing, as UTF-8."""
+    """Write a UTF-8 file atomically."""
     write_bytes(path, text.encode())
 
 
-def second_name(file: Path, name: Path) -> None:
-    """`name` becomes the same file, or a copy where the file system has no links (or is another).
-
-    Whole or absent, as all that is written.
-    """
+def link_or_copy(file: Path, name: Path) -> None:
+    """Make `name` a hard link to `file`, or a copy where links are impossible, atomically."""
     half = name.with_name(f".{name.stem}.half{os.getpid()}{name.suffix}")
     half.unlink(missing_ok=True)
     try:

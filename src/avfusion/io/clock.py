@@ -1,18 +1,18 @@
-"""Files dated after now, as a clock that jumped leaves them; Snakemake takes dates for order."""
+"""Find files dated in the future, after a jump of the clock; Snakemake orders jobs by dates."""
 
 import os
 import time
 from pathlib import Path
 
 SLACK_S = 120.0
-"""The clocks of one cluster's nodes differ by less."""
+"""Tolerance for differences between the clocks of a cluster."""
 
 
 REDATE = "find {} -newermt '2 minutes' -exec touch {{}} +"
 
 
 def dated_ahead(folder: Path, limit_s: float = 10.0) -> Path | None:
-    """A file below `folder` that is dated after now, or None; it looks for `limit_s` seconds."""
+    """Return a file below `folder` that is dated in the future, or None; search for `limit_s`."""
     until = time.monotonic() + limit_s
     for where, _, names in os.walk(folder):
         for name in names:
@@ -25,7 +25,7 @@ def dated_ahead(folder: Path, limit_s: float = 10.0) -> Path | None:
 
 
 def explained(folder: Path) -> str:
-    """What to do about files dated after now; empty where there are none."""
+    """Return a message about files dated in the future; empty if there are none."""
     path = dated_ahead(folder)
     if path is None:
         return ""

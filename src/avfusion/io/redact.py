@@ -1,4 +1,4 @@
-"""What keeps a machine's own folders out of a page that is handed around."""
+"""Remove the folders of a machine from text that is shared."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ _FOLDER = re.compile(r"(?<![\w.~:/-])(?:[A-Za-z]:[\\/]|~/|/)(?:[^\s/\\`'\"<>|,;:
 
 
 def without_paths(text: str) -> str:
-    """The text with the folder of every absolute path replaced by an ellipsis; names stay.
+    """Replace the folder of each absolute path by an ellipsis; file names stay.
 
     >>> without_paths("see /home/ann/study/a.mp4 and runs/jca/seed0, at a rate of 25/s")
     'see …/a.mp4 and runs/jca/seed0, at a rate of 25/s'
@@ -17,7 +17,7 @@ def without_paths(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The same for every text inside lists and mappings."""
+    """Apply `without_paths` to every text in lists and mappings."""
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def below(root: str | Path, text: str) -> str:
-    """The text with paths from a corpus' folder on; a folder that is relative tells nothing.
+    """Strip the absolute root of a corpus from a message.
 
     >>> below("/disks/ann/recola", "/disks/ann/recola/video/a.mp4: no frame can be decoded.")
     'video/a.mp4: no frame can be decoded.'

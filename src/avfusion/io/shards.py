@@ -1,4 +1,4 @@
-"""Videos are dealt out to jobs by row number; each writes a shard table, joined at the end."""
+"""Split videos into shards by row number; each job writes one shard table, joined at the end."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,30 +8,36 @@ import pandas as pd
 import pyarrow as pa
 
 from avfusion.errors import AvfError, DamagedError
-from avfusion.io.atomic import alone, replacing
+from avfusion.io.atomic import locked, replacing
 
 
 def deal(manifest: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
-    """Rows of shard (i, n): the i-th of every n, in the manifest's order."""
+    """Return the rows of shard (i, n): every n-th, beginning with the i-th."""
     index, count = shard
     return manifest.iloc[index::count]
 
 
 def shard_path(folder: Path, shard: tuple[int, int]) -> Path:
-    """Table of shard (i, n) below a media or feature folder."""
+    """Return the path of the table of shard (i, n) in a media or feature folder."""
     return folder / f"shard-{shard[0]}-of-{shard[1]}.parquet"
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write Parquet whole or not at all, with a checksum on every page."""
+    """Write Parquet atomically, with a checksum on each page."""
     with replacing(path) as half:
         table.to_parquet(half, index=False, write_page_checksum=True)
 
 
-def read_table(path: Path, **how: Any) -> pd.DataFrame:
-    """Read Parquet (`how` as in pandas.read_parquet); refuses a damaged file by its name."""
+def read_table(path: Path, **options: Any) -> pd.DataFrame:
+    """Read Parquet; `options` are those of pandas.read_parquet.
+
+    Raises
+    ------
+    DamagedError
+        If the file is damaged.
+    """
     try:
-        return pd.read_parquet(path, page_checksum_verification=True, **how)
+        return pd.read_parquet(path, page_checksum_verification=True, **options)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -42,27 +48,42 @@ def read_table(path: Path, **how: Any) -> pd.DataFrame:
 
 
 def claimed(folder: Path, shard: tuple[int, int]) -> AbstractContextManager[None]:
-    """A block in which no other process writes this shard; refused while one does."""
-    return alone(folder, shard_path(folder, shard).stem)
+    """Lock a shard for one process; raise AvfError while another one writes it."""
+    return locked(folder, shard_path(folder, shard).stem)
 
 
 def join(folder: Path, count: int | None = None) -> pd.DataFrame:
-    """Join the shards, `count` of them, into index.parquet, sorted by video.
+    """Join shard tables into index.parquet, sorted by video.
 
-    Without a count there must be one complete set, or several that say the same. Refuses shards
-    that were dealt from different lists of videos, and a table in which every video failed.
+    Parameters
+    ----------
+    folder
+        Folder of the shard tables.
+    count
+        Number of shards; by default there must be one complete set, or several equal ones.
+
+    Returns
+    -------
+    DataFrame
+        The joined table.
+
+    Raises
+    ------
+    AvfError
+        If there is no complete set, sets differ, the shards are of different lists of videos, or
+        all videos failed.
     """
     sets = _sets(folder)
-    whole = {n: paths for n, paths in sets.items() if len(paths) == n and count in (None, n)}
-    if not whole:
+    complete = {n: paths for n, paths in sets.items() if len(paths) == n and count in (None, n)}
+    if not complete:
         raise AvfError(f"{folder}: {_lacking(sets, count)} Run `snakemake all` to make them.")
-    tables = {n: _joined(folder, paths) for n, paths in whole.items()}
+    tables = {n: _joined(folder, paths) for n, paths in complete.items()}
     table = tables[max(tables)]
     if not all(other.equals(table) for other in tables.values()):
-        said = " and ".join(f"of {n}" for n in sorted(tables))
+        sizes = " and ".join(f"of {n}" for n in sorted(tables))
         raise AvfError(
-            f"{folder}: complete sets of shards {said} say different things; one is stale. Name "
-            f"the one you mean: `avf index {folder} --shards {max(tables)}`, or remove the other: "
+            f"{folder}: the complete sets of shards {sizes} differ; one is outdated. Choose one: "
+            f"`avf index {folder} --shards {max(tables)}`, or remove the other: "
             f"`rm {folder}/shard-*-of-{min(tables)}.parquet`."
         )
     if len(table) and not (table["status"] == "ok").any():
@@ -72,7 +93,7 @@ def join(folder: Path, count: int | None = None) -> pd.DataFrame:
 
 
 def _sets(folder: Path) -> dict[int, list[Path]]:
-    """Shard tables by the number of shards they are of; each list in the order of shards."""
+    """Return number of shards -> the shard tables of that set, in order."""
     sets: dict[int, list[Path]] = {}
     for path in folder.glob("shard-*-of-*.parquet"):
         sets.setdefault(_numbers(path)[1], []).append(path)
@@ -85,22 +106,22 @@ def _numbers(path: Path) -> tuple[int, int]:
 
 
 def _lacking(sets: dict[int, list[Path]], count: int | None) -> str:
-    found = ", ".join(f"{len(paths)} of {n}" for n, paths in sorted(sets.items())) or "none"
-    asked = "no complete set of shards" if count is None else f"not all of {count} shards"
-    return f"{asked}; there are {found}."
+    listed = ", ".join(f"{len(paths)} of {n}" for n, paths in sorted(sets.items())) or "none"
+    problem = "no complete set of shards" if count is None else f"not all of {count} shards"
+    return f"{problem}; there are {listed}."
 
 
 def _joined(folder: Path, paths: list[Path]) -> pd.DataFrame:
-    """One set's table; refuses parts that one list of videos cannot have been dealt to."""
+    """Join one set; raise AvfError if its shards cannot be of one list of videos."""
     parts = [read_table(path) for path in paths]
     table = pd.concat(parts, ignore_index=True).sort_values("video", ignore_index=True)
     dealt = [len(range(number, len(table), len(parts))) for number in range(len(parts))]
     twice = table.loc[table["video"].duplicated(), "video"]
     if len(twice) or [len(part) for part in parts] != dealt:
-        what = f"{twice.iloc[0]} is in two of them" if len(twice) else "their sizes do not fit"
+        what = f"{twice.iloc[0]} is in two of them" if len(twice) else "their sizes do not match"
         raise AvfError(
             f"{folder}: its {len(parts)} shards are of different lists of videos ({what}). Remove "
-            f"them: `rm {folder}/shard-*-of-{len(parts)}.parquet`, and run `snakemake all`: what "
-            f"was read or encoded is kept."
+            f"them: `rm {folder}/shard-*-of-{len(parts)}.parquet`, and run `snakemake all`; videos "
+            f"that were read or encoded are kept."
         )
     return table

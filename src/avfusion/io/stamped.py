@@ -1,14 +1,13 @@
-"""Records and tables that say what they were made from, and show when they were changed since."""
+"""Write and read records and tables with their origin and a checksum of their content."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from torch import Tensor
 
 from avfusion.errors import DamagedError
 from avfusion.io.atomic import replacing, write_text
@@ -20,7 +19,7 @@ _KEY = b"avfusion"
 
 
 def digest(record: Any) -> str:
-    """SHA-256 of a JSON-ready value; spaces and the order of keys do not count.
+    """Return the SHA-256 of a JSON-ready value; the order of keys does not matter.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
@@ -29,38 +28,48 @@ def digest(record: Any) -> str:
 
 
 def listing_digest(listed: dict[str, str]) -> str:
-    """SHA-256 of names and what stands beside each, such as videos and their features' digests.
-
-    Their order counts.
-    """
+    """Return the SHA-256 of a mapping in its order, such as video -> digest of its features."""
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def write_sealed(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as JSON with a seal over its content."""
+    """Write a record as JSON with a checksum of its content."""
     record = {name: value for name, value in record.items() if name != SEAL}
     write_text(path, json.dumps(record | {SEAL: digest(record)}, indent=2) + "\n")
 
 
 def read_sealed(path: Path, mend: str) -> dict[str, Any]:
-    """The record that `write_sealed` wrote; refuses one edited since, saying how to `mend` it."""
+    """Read a record of `write_sealed`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mend
+        What to do if the file is damaged, for the error message.
+
+    Raises
+    ------
+    DamagedError
+        If the file is missing, damaged, or was edited.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         seal = record.pop(SEAL, None)
     except FileNotFoundError:
-        raise DamagedError(f"{path}: no such file, so nobody knows what it said. {mend}") from None
+        raise DamagedError(f"{path}: file not found. {mend}") from None
     except (ValueError, AttributeError) as error:
-        raise DamagedError(f"{path}: damaged, not JSON any more ({error}). {mend}") from None
+        raise DamagedError(f"{path}: damaged, not JSON ({error}). {mend}") from None
     if seal != digest(record):
         raise DamagedError(
-            f"{path}: edited or damaged since it was written: its seal does not fit. Settings are "
-            f"changed in the config, not here. {mend}"
+            f"{path}: edited or damaged since it was written: its seal does not match. Change "
+            f"settings in the config, not here. {mend}"
         )
     return record
 
 
 def write_stamped(table: pd.DataFrame, path: Path, origin: dict[str, Any]) -> None:
-    """Write Parquet that carries what it was made from and a digest of its content."""
+    """Write Parquet with its origin and a checksum of its content in the metadata."""
     made = pa.Table.from_pandas(table, preserve_index=False)
     stamp = {"origin": origin, "content": _content(made.to_pandas())}
     made = made.replace_schema_metadata({**(made.schema.metadata or {}), _KEY: json.dumps(stamp)})
@@ -69,49 +78,83 @@ def write_stamped(table: pd.DataFrame, path: Path, origin: dict[str, Any]) -> No
 
 
 def read_stamped(path: Path, mend: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table and its origin; refuses one that was edited, damaged or written by others."""
+    """Read a table of `write_stamped`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mend
+        What to do if the file is damaged, for the error message.
+
+    Returns
+    -------
+    table : DataFrame
+    origin : dict
+        As given to `write_stamped`.
+
+    Raises
+    ------
+    DamagedError
+        If the file is missing, damaged, was edited, or has no stamp.
+    """
     try:
         made = pq.read_table(path)
         stamp = json.loads((made.schema.metadata or {})[_KEY])
         table = made.to_pandas()
         if _content(table) == stamp["content"]:
             return table, stamp["origin"]
-        found = "its content is not what its digest says"
+        problem = "its content does not match its checksum"
     except KeyError:
-        found = "it carries no stamp of what made it"
+        problem = "it has no stamp of its origin"
     except (OSError, ValueError, pa.ArrowException) as error:
-        found = f"{type(error).__name__}: {error}"
-    raise DamagedError(f"{path}: edited or damaged since it was written: {found}. {mend}")
+        problem = f"{type(error).__name__}: {error}"
+    raise DamagedError(f"{path}: edited or damaged since it was written: {problem}. {mend}")
 
 
 def weights_digest(path: Path) -> str:
-    """The checksum that `checkpoint.save_weights` put in the header; the tensors stay unread."""
+    """Return the checksum of the weights from the file's header, without reading the tensors.
+
+    Raises
+    ------
+    DamagedError
+        If the file was not written by `checkpoint.save_weights`, or is damaged.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(min(length, path.stat().st_size)))
             return json.loads(header["__metadata__"]["avfusion"])["sha256"]
         except (ValueError, KeyError, TypeError):
-            raise DamagedError(f"{path}: damaged or not ours; its header says nothing.") from None
+            raise DamagedError(f"{path}: damaged, or not weights that avfusion wrote.") from None
 
 
 def _content(table: pd.DataFrame) -> str:
-    """SHA-256 over names, types and values, whatever the file's layout."""
+    """Return the SHA-256 of names, types and values, independent of the file's layout."""
     head = json.dumps([[str(name), str(table[name].dtype)] for name in table])
     rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()
     return hashlib.sha256(head.encode() + rows).hexdigest()
 
 
+@runtime_checkable
+class _Tensor(Protocol):
+    """What `content_hash` needs of a torch tensor, so that torch need not be imported."""
+
+    def cpu(self) -> Any: ...
+
+    def numpy(self) -> Any: ...
+
+
 def content_hash(*parts: Any) -> str:
-    """SHA-256 over tensors and JSON-ready values."""
+    """Return the SHA-256 of tensors and JSON-ready values, in their order."""
     digest = hashlib.sha256()
     for part in parts:
-        tensor = isinstance(part, Tensor)
-        digest.update(part.cpu().numpy().tobytes() if tensor else json.dumps(part).encode())
+        is_tensor = isinstance(part, _Tensor)
+        digest.update(part.cpu().numpy().tobytes() if is_tensor else json.dumps(part).encode())
     return digest.hexdigest()
 
 
 def content_key(*parts: bytes) -> str:
-    """A name for content: equal for equal parts, whatever their dates."""
+    """Return a hash of the parts, 16 hexadecimal digits."""
     lengths = b"".join(len(part).to_bytes(8, "big") for part in parts)
     return hashlib.sha256(lengths + b"".join(parts)).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""Which files a number follows from."""
+"""Trace a number in a table back to the files and commands that it comes from."""

@@ -1,9 +1,10 @@
-"""What the tables were made from: tables/provenance.json, and whether disk still holds the same."""
+"""Record in tables/provenance.json what the tables were made from, and compare it with the disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
+from avfusion.config.study import Study
 from avfusion.io.atomic import file_digest
 from avfusion.io.redact import plain
 from avfusion.io.stamped import read_sealed, write_sealed
@@ -12,51 +13,81 @@ from avfusion.provenance import code_state, machine_state
 from avfusion.runs.files import predictions
 
 FILE = "provenance.json"
-
-
-MEND = "Run `avf report --only tables` (or `snakemake all`); it is written with the tables."
-
-
+REMEDY = "Run `avf report --only tables` (or `snakemake all`), which writes it with the tables."
 RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv")
 
 
-def write_origins(study: dict[str, Any], layout: Layout) -> None:
-    """Write provenance.json: the study, the code, and a SHA-256 of every source and every table.
+class Origins(TypedDict):
+    """Content of provenance.json; paths of sources are relative to the results folder."""
 
-    study: `Study.model_dump()`. Paths are relative to the results folder; where a corpus lies on
-    this machine is left out, for tables are handed around.
+    study: dict[str, Any]
+    made: dict[str, Any]
+    tables: dict[str, str]
+    sources: dict[str, str]
+
+
+def write_origins(study: Study, layout: Layout) -> None:
+    """Write provenance.json: study, code, machine, and a SHA-256 of every source and table.
+
+    Folders of this machine are left out, because tables are shared.
     """
     sources = {_name(path, layout): file_digest(path).hex() for path in _sources(study, layout)}
     tables = {path.name: file_digest(path).hex() for path in sorted(layout.tables.glob("*.csv"))}
-    made = {"machine": machine_state(), **code_state()}
-    record = {"study": plain(study), "made": made, "tables": tables, "sources": sources}
-    write_sealed(layout.tables / FILE, record)
+    origins = Origins(
+        study=plain(study.model_dump(mode="json")),
+        made={"machine": machine_state(), **code_state()},
+        tables=tables,
+        sources=sources,
+    )
+    write_sealed(layout.tables / FILE, dict(origins))
 
 
-def read_origins(layout: Layout) -> dict[str, Any]:
-    """What `write_origins` wrote; refuses an edited file."""
-    return read_sealed(layout.tables / FILE, MEND)
+def read_origins(layout: Layout) -> Origins:
+    """Read provenance.json.
+
+    Raises
+    ------
+    DamagedError
+        If the file is missing or was edited.
+    """
+    return cast(Origins, read_sealed(layout.tables / FILE, REMEDY))
 
 
 def state(path: Path, recorded: dict[str, str], layout: Layout) -> str:
-    """`as recorded`, `STALE` where the content differs by now, `gone`, or `not recorded`."""
-    known = recorded.get(_name(path, layout))
+    """Compare a file with its recorded SHA-256.
+
+    Parameters
+    ----------
+    path
+        The file.
+    recorded
+        Path relative to the results folder -> SHA-256.
+    layout
+        Paths of the study.
+
+    Returns
+    -------
+    str
+        `as recorded`; `STALE` if the content differs; `gone` if the file was deleted; `absent` if
+        it never existed; `not recorded` if it is new.
+    """
+    expected = recorded.get(_name(path, layout))
     if not path.is_file():
-        return "gone" if known else "absent"
-    if known is None:
+        return "gone" if expected else "absent"
+    if expected is None:
         return "not recorded"
-    return "as recorded" if file_digest(path).hex() == known else "STALE"
+    return "as recorded" if file_digest(path).hex() == expected else "STALE"
 
 
 def run_sources(folder: Path) -> list[Path]:
-    """The files of a run that its numbers follow from."""
+    """Return the files of a run that its numbers depend on."""
     return [predictions(folder), *(folder / name for name in RUN_FILES)]
 
 
-def corpus_sources(corpus: str, study: dict[str, Any], layout: Layout) -> list[Path]:
-    """The files of a corpus that every run and score of it follows from."""
-    names = dict.fromkeys(name for part in study["features"].values() for name in part)
-    robust = [layout.robustness(corpus) / "sums.parquet"] if study.get("robustness") else []
+def corpus_sources(corpus: str, study: Study, layout: Layout) -> list[Path]:
+    """Return the files of a corpus that all its runs and scores depend on."""
+    names = dict.fromkeys(study.features.encoders)
+    robust = [layout.robustness(corpus) / "sums.parquet"] if study.robustness else []
     return [
         *(layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)),
         *(layout.features(corpus, name) / "index.parquet" for name in names),
@@ -65,11 +96,11 @@ def corpus_sources(corpus: str, study: dict[str, Any], layout: Layout) -> list[P
     ]
 
 
-def _sources(study: dict[str, Any], layout: Layout) -> Iterator[Path]:
-    for corpus in study["corpora"]:
+def _sources(study: Study, layout: Layout) -> Iterator[Path]:
+    for corpus in study.corpora:
         yield from filter(Path.is_file, corpus_sources(corpus, study, layout))
-        for fusion in study["fusions"]:
-            for seed in study["seeds"]:
+        for fusion in study.fusions:
+            for seed in study.seeds:
                 folder = layout.run(corpus, fusion, seed)
                 yield from filter(Path.is_file, run_sources(folder))
 

@@ -1,31 +1,73 @@
-"""From a row of a table to the runs behind it, their files, and the commands that make them."""
+"""Trace a row of a table back to its runs, their files, and the commands that make them."""
 
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 
 from avfusion.config import match
+from avfusion.config.jobs import JobSettings, RunSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 from avfusion.io.shards import read_table
-from avfusion.io.stamped import digest, weights_digest
+from avfusion.io.stamped import weights_digest
 from avfusion.layout import Layout
-from avfusion.lineage.tables import corpus_sources, read_origins, run_sources, state
+from avfusion.lineage.tables import Origins, corpus_sources, read_origins, run_sources, state
 from avfusion.literature import claims
 from avfusion.registry import corpora, encoders
 from avfusion.runs.files import read_settings, train_command
 
-SPOKEN = ("commit", "dirty", "data_hash", "machine")
+
+class TracedRun(TypedDict):
+    """One run: its folder, the state of its files, and what made it."""
+
+    folder: str
+    files: dict[str, str]
+    train: str
+    note: NotRequired[str]
+    settings_hash: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
+    commit: NotRequired[str | None]
+    dirty: NotRequired[bool | None]
+    data_hash: NotRequired[str]
+    machine: NotRequired[dict[str, Any]]
+    features: NotRequired[dict[str, str]]
+    weights_sha256: NotRequired[str]
+    weights_checksum: NotRequired[str]
 
 
-def trace(path: Path, row: int, column: str | None = None) -> dict[str, Any]:
-    """Everything behind row `row` (1 is the first below the heading) of a CSV in tables/.
+class Trace(TypedDict):
+    """Everything behind a row of a table, ready for JSON."""
 
-    column: a cell of that row. Answers table, row, cell, made, runs, files, commands; JSON-ready.
+    table: dict[str, Any]
+    row: dict[str, Any]
+    cell: dict[str, Any] | None
+    seeds: list[dict[str, Any]]
+    made: dict[str, Any]
+    runs: list[TracedRun]
+    files: dict[str, str]
+    commands: list[str]
+
+
+def trace(path: Path, row: int, column: str | None = None) -> Trace:
+    """Return everything behind a row of a CSV in tables/.
+
+    Parameters
+    ----------
+    path
+        The table.
+    row
+        Number of the row; 1 is the first below the heading.
+    column
+        A cell of that row.
+
+    Raises
+    ------
+    AvfError
+        If there is no such table, row or column.
     """
     layout = Layout(path.absolute().parent.parent)
     table = _read(path, layout)
@@ -33,81 +75,86 @@ def trace(path: Path, row: int, column: str | None = None) -> dict[str, Any]:
         raise AvfError(f"{path}: has rows 1 to {len(table)}, not {row}. Try `--row 1`.")
     if column is not None and column not in table:
         raise AvfError(f"{path}: no column {column!r}. It has: {', '.join(table)}.")
-    said = read_origins(layout)
-    study, known = said["study"], said["sources"]
+    origins = read_origins(layout)
+    study, recorded = Study.model_validate(origins["study"]), origins["sources"]
     cells = {str(k): v for k, v in table.iloc[row - 1].dropna().items()}
-    corpus = cells.get("corpus", "")
-    runs = [_run(folder, known, layout) for folder in _folders(cells, corpus, study, layout)]
-    own = corpus_sources(corpus, study, layout) if corpus in study["corpora"] else []
+    corpus = str(cells.get("corpus", ""))
+    runs = [_run(folder, recorded, layout) for folder in _folders(cells, corpus, study, layout)]
+    listed = corpus in study.corpora
+    sources = corpus_sources(corpus, study, layout) if listed else []
     return {
-        "table": {"path": str(path), "row": row, "state": _table_state(path, said)},
-        "row": {name: getattr(value, "item", lambda v=value: v)() for name, value in cells.items()},
+        "table": {"path": str(path), "row": row, "state": _table_state(path, origins)},
+        "row": {name: _as_python(value) for name, value in cells.items()},
         "cell": None if column is None else {"column": column, "value": cells.get(column)},
         "seeds": _seeds(cells, layout),
-        "made": said["made"],
+        "made": origins["made"],
         "runs": runs,
-        "files": {str(p): state(p, known, layout) for p in own},
-        "commands": _commands(corpus, runs, Study.model_validate(study), layout) if own else [],
+        "files": {str(source): state(source, recorded, layout) for source in sources},
+        "commands": _commands(corpus, runs, study, layout) if listed else [],
     }
+
+
+def _as_python(value: Any) -> Any:
+    """Return a number of NumPy as one of Python."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _read(path: Path, layout: Layout) -> pd.DataFrame:
     if path.suffix == ".csv" and path.is_file():
         return pd.read_csv(path)
-    there = ", ".join(sorted(p.name for p in layout.tables.glob("*.csv"))) or "none"
+    names = ", ".join(sorted(p.name for p in layout.tables.glob("*.csv"))) or "none"
     raise AvfError(
-        f"{path}: not a CSV table of a study. Tables in {layout.tables}: {there}. "
-        f"`avf report` writes them."
+        f"{path}: not a CSV table of a study. Tables in {layout.tables}: {names}. Run: avf report"
     )
 
 
-def _table_state(path: Path, said: dict[str, Any]) -> str:
-    known = said["tables"].get(path.name)
-    if known is None:
+def _table_state(path: Path, origins: Origins) -> str:
+    expected = origins["tables"].get(path.name)
+    if expected is None:
         return "not recorded"
-    return "as recorded" if file_digest(path).hex() == known else "STALE: edited since"
+    return "as recorded" if file_digest(path).hex() == expected else "STALE: edited since"
 
 
-def _folders(
-    cells: dict[str, Any], corpus: str, study: dict[str, Any], layout: Layout
-) -> list[Path]:
-    """The run folders that a row is about: its fusions and, unless it names one, all seeds."""
-    if corpus not in study["corpora"]:
+def _folders(cells: dict[str, Any], corpus: str, study: Study, layout: Layout) -> list[Path]:
+    """Return the folders of the runs behind a row: its fusions, with its seed or all seeds."""
+    if corpus not in study.corpora:
         return []
-    names = [cells[key] for key in ("fusion", "other") if cells.get(key) in study["fusions"]]
+    names = [cells[key] for key in ("fusion", "other") if cells.get(key) in study.fusions]
     if "claim" in cells:
         known = claims.load()
-        wanted = [claim for claim in known.claims if claim.name == cells["claim"]]
-        found = [match.find(known.form(n), study) for claim in wanted for n in claim.fusions()]
-        names += [name for name in found if name]
-    seeds = [int(cells["seed"])] if "seed" in cells else study["seeds"]
+        chosen = [claim for claim in known.claims if claim.name == cells["claim"]]
+        entries = [match.find(known.form(n), study) for claim in chosen for n in claim.fusions()]
+        names += [name for name in entries if name]
+    seeds = [int(cells["seed"])] if "seed" in cells else study.seeds
     return [layout.run(corpus, name, seed) for name in dict.fromkeys(names) for seed in seeds]
 
 
-def _run(folder: Path, known: dict[str, str], layout: Layout) -> dict[str, Any]:
-    """One run: where it lies, what made it, and the state of each of its files."""
-    files = {p.name: state(p, known, layout) for p in run_sources(folder)}
-    found: dict[str, Any] = {"folder": str(folder), "files": files, "train": train_command(folder)}
-    if not (folder / "settings.json").is_file():
-        return found | {"note": "not run"}
-    own = read_settings(folder)
-    said = {name: own[name] for name in SPOKEN if name in own}
-    weights = folder / "best.safetensors"
-    asked = {
-        k: v
-        for k, v in own.items()
-        if k not in (*SPOKEN, "inputs", "missing", "run", "chosen", "parameters")
+def _run(folder: Path, recorded: dict[str, str], layout: Layout) -> TracedRun:
+    """Return one run with the settings, code and machine that made it."""
+    run: TracedRun = {
+        "folder": str(folder),
+        "files": {path.name: state(path, recorded, layout) for path in run_sources(folder)},
+        "train": train_command(folder),
     }
-    found |= {"settings_hash": own.get("run", digest(own)), "settings": asked, **said}
-    found["features"] = own.get("inputs", {}).get("features", {})
+    if not (folder / "settings.json").is_file():
+        run["note"] = "not run"
+        return run
+    record = read_settings(folder)
+    asked = set(RunSettings.model_fields)
+    run["settings_hash"] = record.run
+    run["settings"] = record.model_dump(mode="json", include=asked)
+    run["commit"], run["dirty"] = record.commit, record.dirty
+    run["data_hash"], run["machine"] = record.data_hash, record.machine
+    run["features"] = record.inputs.get("features", {})
+    weights = folder / "best.safetensors"
     if weights.is_file():
-        found["weights_sha256"] = file_digest(weights).hex()
-        found["weights_checksum"] = weights_digest(weights)
-    return found
+        run["weights_sha256"] = file_digest(weights).hex()
+        run["weights_checksum"] = weights_digest(weights)
+    return run
 
 
 def _seeds(cells: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """The score of each seed behind a mean, from scores.parquet."""
+    """Return the score of each seed behind a mean, from scores.parquet."""
     keys = [k for k in ("fusion", "protocol", "partition", "target", "seed") if k in cells]
     path = layout.scores(str(cells.get("corpus", ""))) / "scores.parquet"
     if not path.is_file() or not {"fusion", "protocol", "target"} <= set(keys):
@@ -118,26 +165,26 @@ def _seeds(cells: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
     return json.loads(rows.to_json(orient="records"))
 
 
-def _commands(corpus: str, runs: list[dict[str, Any]], study: Study, layout: Layout) -> list[str]:
-    """Every command from the videos to the tables, each with the settings it was given."""
+def _commands(corpus: str, runs: list[TracedRun], study: Study, layout: Layout) -> list[str]:
+    """Return all commands from the videos to the tables, for bash, each with its settings."""
     known = not study.results.startswith("…")
     place = shlex.quote(study.results if known else str(layout.results))
 
-    def line(words: str, settings: Any, results: bool = True) -> str:
+    def line(words: str, settings: dict[str, Any] | JobSettings, results: bool = True) -> str:
+        document = settings.document() if isinstance(settings, JobSettings) else settings
+        text = shlex.quote(json.dumps(document, sort_keys=True, ensure_ascii=False))
         where = f" --results {place}" if results else ""
-        given = json.dumps(settings, sort_keys=True, ensure_ascii=False)
-        return f"avf {words}{where} --settings {shlex.quote(given)}"
+        return f"avf {words}{where} --settings /dev/stdin <<< {text}"
 
-    own = study.corpus_settings(corpus)
-    kind = study.corpus_class(corpus)
-    made = corpora.known(kind) and corpora.defines(kind, "make")
-    lines = [line(f"make-corpus {corpus}", own, results=False)] if made else []
-    media = {"root": study.corpora[corpus].root, **study.media.model_dump()}
-    lines += [line(f"verify {corpus}", own), line(f"media {corpus}", media)]
+    entry = study.corpus_settings(corpus)
+    made = corpora.known(entry.class_) and corpora.defines(entry.class_, "make")
+    lines = [line(f"make-corpus {corpus}", entry, results=False)] if made else []
+    lines.append(line(f"verify {corpus}", entry))
+    lines.append(line(f"media {corpus}", study.media_settings(corpus)))
     lines.append(f"avf index {shlex.quote(f'{study.results}/media/{corpus}')} --shards 1")
-    for name in dict.fromkeys(study.encoder_names()):
+    for name in dict.fromkeys(study.features.encoders):
         encoder = study.encoder_settings(name, corpus)
-        if encoders.constant(name, "fitted"):
+        if encoders.constant(encoder.class_, "fitted"):
             lines.append(line(f"fit-encoder {corpus} {name}", encoder))
         lines.append(line(f"encode {corpus} {name}", encoder))
         folder = shlex.quote(f"{study.results}/features/{corpus}/{name}")
@@ -148,9 +195,9 @@ def _commands(corpus: str, runs: list[dict[str, Any]], study: Study, layout: Lay
         if "settings" in run
     ]
     lines.append(line(f"score {corpus}", study.score_settings(corpus)))
-    if study.robustness and study.corpora[corpus].task == "ratings":
-        for name, level, encoder in study.signal_cases():
-            settings = study.signal_settings(corpus, encoder)
-            lines.append(line(f"corrupt {corpus} {name} {level} {encoder}", settings))
+    if study.robustness and study.task(corpus) == "ratings":
+        for name, level, encoder_name in study.signal_cases():
+            settings = study.signal_settings(corpus, encoder_name)
+            lines.append(line(f"corrupt {corpus} {name} {level} {encoder_name}", settings))
         lines.append(line(f"robust {corpus}", study.robust_settings()))
-    return [*lines, line("report --only tables", study.model_dump())]
+    return [*lines, line("report --only tables", study.model_dump(mode="json"))]

@@ -1,7 +1,7 @@
-"""Claims against the scores of a study: each becomes a row with one of four verdicts.
+"""Check claims against the scores of a study: a row per claim with one of four verdicts.
 
-`supported` and `contradicted` need the corrected p and the interval to agree; anything less is
-`cannot be told`; where a run is absent it is `not run`, and the row says which.
+`supported` and `contradicted` require that the corrected p and the interval agree. Otherwise the
+verdict is `cannot be told`, or `not run` if a run is missing, with its name in the row.
 """
 
 from dataclasses import asdict
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config import match
+from avfusion.config.study import Study
 from avfusion.evaluation import inference, units
-from avfusion.evaluation.paired import How
+from avfusion.evaluation.paired import Resampling
 from avfusion.literature.claims import Better, Claim, Claims, Robust, Trend
 from avfusion.literature.findings import Finding, better, equivalent, rising, robust
 
@@ -21,14 +22,28 @@ if TYPE_CHECKING:
 
 
 def check_claims(
-    scored: "Scored", study: dict[str, Any], claims: Claims, areas: pd.DataFrame
+    scored: "Scored", study: Study, claims: Claims, areas: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row a claim on one corpus; Holm's family is all claims with a p on it.
+    """Check all claims on one corpus.
 
-    scored: sums under the headline protocol. areas: paired differences of areas under robustness
-    curves, `corpus, corruption, target, fusion, other, difference, low, high, p`; may be empty.
+    Parameters
+    ----------
+    scored
+        Sums under the headline protocol.
+    study
+        Its fusions and statistics are read.
+    claims
+        The claims.
+    areas
+        Paired differences of areas under robustness curves, `corpus, corruption, target, fusion,
+        other, difference, low, high, p`; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        A row per claim. Holm's family is all claims with a p on this corpus.
     """
-    found = [_finding(claim, scored, study, claims, areas) for claim in claims.claims]
+    findings = [_finding(claim, scored, study, claims, areas) for claim in claims.claims]
     place = {
         "corpus": scored.corpus,
         "protocol": scored.rule.name,
@@ -37,18 +52,18 @@ def check_claims(
         "videos": len(scored.videos),
         "units": scored.units,
     }
-    return _table(claims, found, place, study["statistics"]["alpha"])
+    return _table(claims, findings, place, study.statistics.alpha)
 
 
-def not_run(corpus: str, study: dict[str, Any], claims: Claims, why: str = "") -> pd.DataFrame:
-    """The rows of a corpus that was never scored, and why."""
-    found = [Finding(missing=why or f"no scores of {corpus}")] * len(claims.claims)
-    place = {"corpus": corpus, "protocol": study["headline"], "leaks": False}
-    return _table(claims, found, {**place, "partition": "", "videos": 0, "units": 0}, 0.0)
+def not_run(corpus: str, study: Study, claims: Claims, why: str = "") -> pd.DataFrame:
+    """Return the rows of a corpus that was never scored, with the reason."""
+    findings = [Finding(missing=why or f"no scores of {corpus}")] * len(claims.claims)
+    place = {"corpus": corpus, "protocol": study.headline, "leaks": False}
+    return _table(claims, findings, {**place, "partition": "", "videos": 0, "units": 0}, 0.0)
 
 
 def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
-    """`supported`, `contradicted`, `cannot be told` or `not run`."""
+    """Return `supported`, `contradicted`, `cannot be told` or `not run`."""
     if finding.missing:
         return "not run"
     if p_holm <= alpha and finding.sure_for:
@@ -59,11 +74,11 @@ def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
 
 
 def _table(
-    claims: Claims, found: list[Finding], place: dict[str, Any], alpha: float
+    claims: Claims, findings: list[Finding], place: dict[str, Any], alpha: float
 ) -> pd.DataFrame:
-    corrected = inference.holm(np.array([finding.p for finding in found]))
+    corrected = inference.holm(np.array([finding.p for finding in findings]))
     rows = []
-    for claim, finding, p_holm in zip(claims.claims, found, corrected, strict=True):
+    for claim, finding, p_holm in zip(claims.claims, findings, corrected, strict=True):
         words = claim.model_dump(include={"name", "kind", "says", "source"})
         rows.append(
             {
@@ -79,42 +94,44 @@ def _table(
     return pd.DataFrame(rows).drop(columns=["sure_for", "sure_against"])
 
 
-def _lost(names: list[str], scored: "Scored") -> str:
-    """That fusions have no scored run, and that their runs failed where they did."""
+def _unscored(names: list[str], scored: "Scored") -> str:
+    """Name fusions without a scored run, with the number of failed runs."""
     notes = {name: [n for (f, _), n in scored.notes.items() if f == name] for name in names}
-    said = [
+    listed = [
         f"{name} ({len(failed)} failed)"
         if (failed := [n for n in notes[name] if n.startswith("failed")])
         else name
         for name in names
     ]
-    return f"no scored run of {', '.join(said)}"
+    return f"no scored run of {', '.join(listed)}"
 
 
 def _finding(
-    claim: Claim, scored: "Scored", study: dict[str, Any], claims: Claims, areas: pd.DataFrame
+    claim: Claim, scored: "Scored", study: Study, claims: Claims, areas: pd.DataFrame
 ) -> Finding:
     wanted = [claims.form(name) for name in claim.fusions()]
-    lacking = [said for form in wanted if (said := match.lacking(form, study))]
+    lacking = [reason for form in wanted if (reason := match.lacking(form, study))]
     if lacking:
         return Finding(missing="; ".join(dict.fromkeys(lacking)))
     names = [str(match.find(form, study)) for form in wanted]
     unscored = [name for name in dict.fromkeys(names) if not scored.sums.get(name)]
     if unscored:
-        return Finding(missing=_lost(unscored, scored))
+        return Finding(missing=_unscored(unscored, scored))
     if isinstance(claim, Robust):
         return robust(names, scored.corpus, claim.corruption, areas)
     seeds = sorted(set.intersection(*(set(scored.sums[name]) for name in names)))
     if not seeds:
         return Finding(missing=f"no seed with a score of each of {', '.join(names)}")
     if scored.units < 2:
-        said = units.word(study["statistics"])
-        return Finding(missing=f"{scored.units} {said}s scored by all runs; 2 are needed")
+        word = units.word(study.statistics)
+        return Finding(missing=f"{scored.units} {word}s scored by all runs; 2 are needed")
     sums = {name: scored.stack(name, seeds) for name in names}
-    own = {key: study["statistics"][key] for key in ("draws", "alpha", "seed")}
-    how = How(pooling=scored.rule.pooling, unit=scored.unit, **own)
+    statistics, pooling = study.statistics, scored.rule.pooling
+    resampling = Resampling(
+        pooling, statistics.draws, statistics.alpha, statistics.seed, scored.unit
+    )
     if isinstance(claim, Better):
-        return better(names, sums, how)
+        return better(names, sums, resampling)
     if isinstance(claim, Trend):
-        return rising(names, sums, how)
-    return equivalent(names, sums, how, claim.margin or claims.margin)
+        return rising(names, sums, resampling)
+    return equivalent(names, sums, resampling, claim.margin or claims.margin)

@@ -1,7 +1,7 @@
-"""What the papers claim, as data: config/claims.yaml, read and checked for form.
+"""Read the claims of papers from config/claims.yaml and check their form.
 
-A claim names fusions by their forms, so it meets any study that has them, whatever their entries
-are called there. How a claim is checked is in claim_checks.py.
+A claim names fusions by their forms, so it applies to any study that has these forms, under any
+names. check_claims.py tests claims.
 """
 
 from pathlib import Path
@@ -15,10 +15,7 @@ from avfusion.registry import fusions, near
 
 FILE = Path("config/claims.yaml")
 
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-
-
 Form = dict[str, Any]
 
 
@@ -41,7 +38,7 @@ class Better(_Claim):
     worse: Annotated[list[Name], Field(min_length=1)]
 
     def fusions(self) -> list[str]:
-        """Names of the forms that the claim is about."""
+        """Return the names of the forms that the claim compares."""
         return [self.better, *self.worse]
 
 
@@ -53,18 +50,18 @@ class Equivalent(_Claim):
     margin: Annotated[float, Field(gt=0)] | None = Field(None, description="CCC; else the file's.")
 
     def fusions(self) -> list[str]:
-        """Names of the forms that the claim is about."""
+        """Return the names of the forms that the claim compares."""
         return list(self.pair)
 
 
 class Trend(_Claim):
-    """The score rises along a row of fusions."""
+    """The score rises along a sequence of fusions."""
 
     kind: Literal["trend"]
     along: Annotated[list[Name], Field(min_length=3)]
 
     def fusions(self) -> list[str]:
-        """Names of the forms that the claim is about."""
+        """Return the names of the forms that the claim compares."""
         return self.along
 
 
@@ -77,7 +74,7 @@ class Robust(_Claim):
     corruption: Name
 
     def fusions(self) -> list[str]:
-        """Names of the forms that the claim is about."""
+        """Return the names of the forms that the claim compares."""
         return [self.better, self.worse]
 
 
@@ -85,56 +82,64 @@ Claim = Better | Equivalent | Trend | Robust
 
 
 class Claims(_Data):
-    """The whole file."""
+    """The content of the file."""
 
     margin: Annotated[float, Field(gt=0)] = Field(description="CCC within which two are equal.")
     forms: dict[Name, Form] = Field({}, description="Name -> {is: class, and its options}.")
     claims: list[Annotated[Claim, Field(discriminator="kind")]]
 
     def form(self, name: str) -> Form:
-        """The form behind a name; a fusion's own name means its defaults."""
+        """Return the form of a name; the name of a fusion stands for its defaults."""
         return self.forms.get(name, {"is": name})
 
 
 def load(path: Path = FILE) -> Claims:
-    """The claims of a file; refuses with every fault in a sentence."""
+    """Read the claims of a file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not valid; the message has a line per fault.
+    """
     try:
-        read = Claims.model_validate(read_mapping(path))
+        claims = Claims.model_validate(read_mapping(path))
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {_sentence(f)}" for f in error.errors())) from None
-    found = _faults(read)
-    if found:
-        raise ConfigError("\n".join(f"{path}: {fault}" for fault in found))
-    return read
+    faults = _faults(claims)
+    if faults:
+        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    return claims
 
 
-def _faults(read: Claims) -> list[str]:
-    """What types cannot say: names are known, once each, and forms have the options they set."""
-    found = []
-    for name, form in read.forms.items():
+def _faults(claims: Claims) -> list[str]:
+    """Check what types cannot: names are known and unique, and forms have the options they set."""
+    faults = []
+    for name, form in claims.forms.items():
         if "is" not in form:
-            found.append(f"forms.{name} says no class. Add `is: …`.")
+            faults.append(f"forms.{name} has no class. Add `is: …`.")
         elif fusions.known(form["is"]):
-            known = fusions.options(form["is"])
-            for key in sorted(form.keys() - known.keys() - {"is"}):
-                listed = ", ".join(known) or "none"
-                found.append(f"forms.{name}: {form['is']} has no option {key!r}. It has: {listed}.")
-    known = [*read.forms, *fusions.names()]
-    for claim in read.claims:
+            options = fusions.options(form["is"])
+            for key in sorted(form.keys() - options.keys() - {"is"}):
+                listed = ", ".join(options) or "none"
+                faults.append(
+                    f"forms.{name}: {form['is']} has no option {key!r}. It has: {listed}."
+                )
+    known = [*claims.forms, *fusions.names()]
+    for claim in claims.claims:
         for name in claim.fusions():
             if name not in known:
-                found.append(
+                faults.append(
                     f"{claim.name}: no form or fusion named {name!r}.{near(name, known)} "
                     f"Add it under forms."
                 )
-    names = [claim.name for claim in read.claims]
-    found += [f"two claims are named {n!r}." for n in sorted(set(names)) if names.count(n) > 1]
-    return found
+    names = [claim.name for claim in claims.claims]
+    faults += [f"two claims are named {n!r}." for n in sorted(set(names)) if names.count(n) > 1]
+    return faults
 
 
 def _sentence(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "the file"
-    said = fault["msg"][0].lower() + fault["msg"][1:]
+    message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] in ("missing", "union_tag_not_found"):
-        return f"{where}: {said}."
-    return f"{where}: {said}; found {fault['input']!r}."
+        return f"{where}: {message}."
+    return f"{where}: {message}; found {fault['input']!r}."

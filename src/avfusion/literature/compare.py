@@ -1,4 +1,4 @@
-"""Published numbers beside ours: like meets like, and what has no counterpart says why."""
+"""Compare published scores with ours and explain missing matches."""
 
 import math
 import re
@@ -8,35 +8,53 @@ import pandas as pd
 
 from avfusion.config import match
 from avfusion.config.match import meant
+from avfusion.config.study import Study
 from avfusion.literature.published import CLASS_MEASURES, COMPARED, Published
 
+Place = tuple[Any, ...]
+"""Corpus, entry, partition, protocol, target, corruption, level and measure of a score."""
 
-def beside(
+
+def compare(
     scores: pd.DataFrame,
     published: list[Published],
-    study: dict[str, Any],
+    study: Study,
     away: dict[str, str] | None = None,
 ) -> pd.DataFrame:
-    """A row a published number: theirs, ours with its interval, and which of three it is.
+    """Compare each published number with ours.
 
-    scores: `corpus, fusion, partition, protocol, target, mean, low, high, seeds`, a row each; the
-    corpus of folds taken together is their names with `+` between; for corrupted input also
-    `corruption, level`; on classes `measure` (wa, ua) and no target. away: entry of `corpora` ->
-    why it is not here. verdict: `inside interval` if theirs lies in ours, `outside`, or `not run`,
-    and `why` says what there is none of. Ours is given in their unit.
+    Parameters
+    ----------
+    scores
+        `corpus, fusion, partition, protocol, target, mean, low, high, seeds`. The corpus of folds
+        that are pooled is their names joined by `+`. Rows of corrupted input also have
+        `corruption, level`; rows of classes have `measure` (wa, ua) and no target.
+    published
+        The published numbers.
+    study
+        Its corpora, fusions and protocols are matched.
+    away
+        Entry of `corpora` -> why it is not here.
+
+    Returns
+    -------
+    DataFrame
+        A row per published number with ours and its interval, in the unit of the paper. `verdict`
+        is `inside interval` if the published number lies in our interval, else `outside`, or
+        `not run`, for which `why` holds the reason.
     """
     ours = _by_place(scores)
-    return pd.DataFrame([_beside(row, ours, study, away or {}) for row in published])
+    return pd.DataFrame([_compare(row, ours, study, away or {}) for row in published])
 
 
-def _beside(
-    row: Published, ours: dict[tuple, dict], study: dict[str, Any], away: dict[str, str]
+def _compare(
+    row: Published, ours: dict[Place, dict[str, Any]], study: Study, away: dict[str, str]
 ) -> dict[str, Any]:
-    """One published number with ours, or with what there is none of."""
-    found = row.model_dump(include={"paper", "corpus", "partition", "method", "metric", "unit"})
-    found |= row.model_dump(include={"target", "kind", "source", "note", "corruption"})
+    """Return one published number with ours, or with the reason why there is none."""
+    fields = row.model_dump(include={"paper", "corpus", "partition", "method", "metric", "unit"})
+    fields |= row.model_dump(include={"target", "kind", "source", "note", "corruption"})
     measure = CLASS_MEASURES.get(row.metric, "")
-    protocol = "classes" if measure else row.protocol or study["headline"]
+    protocol = "classes" if measure else row.protocol or study.headline
     entry = match.find({"is": row.fusion, **row.options}, study) if row.fusion else None
     task = "classes" if measure else "ratings"
     entries, lost = meant(row.corpus, task, row.corpus_options, study)
@@ -46,9 +64,9 @@ def _beside(
     ran = bool(mine) and math.isfinite(mine["mean"])
     unit = 100.0 if measure and row.unit == "%" else 1.0
     mean, low, high = (unit * mine[key] if ran else math.nan for key in ("mean", "low", "high"))
-    gone = next((f"{row.corpus}: {away[name]}" for name in entries if name in away), lost)
+    absent = next((f"{row.corpus}: {away[name]}" for name in entries if name in away), lost)
     return {
-        **found,
+        **fields,
         "fusion": entry or row.fusion,
         "protocol": protocol,
         "protocol_known": bool(row.protocol or measure),
@@ -60,7 +78,7 @@ def _beside(
         "high": high,
         "difference": mean - row.value,
         "verdict": _verdict(row.value, low, high) if ran else "not run",
-        "why": _beside_what(row, entries) if ran else _why(row, protocol, study, gone),
+        "why": _description(row, entries) if ran else _why(row, protocol, study, absent),
         "ours_on": ", ".join(entries) if ran else "",
     }
 
@@ -69,50 +87,48 @@ def _verdict(theirs: float, low: float, high: float) -> str:
     return "inside interval" if low <= theirs <= high else "outside"
 
 
-def _beside_what(row: Published, entries: list[str]) -> str:
-    """What ours is, where that is not plain: a measure that a paper names otherwise, and folds.
-
-    Of a CCC of one entry there is nothing to say.
-    """
-    said = []
+def _description(row: Published, entries: list[str]) -> str:
+    """Describe our measure if a paper names it otherwise, and how many folds it is of."""
+    parts = []
     if row.metric in CLASS_MEASURES:
         measure = CLASS_MEASURES[row.metric].upper()
         theirs = re.search(r"printed as (\w+ accuracy)", row.note)
         swapped = {"UA": "weighted accuracy", "WA": "unweighted accuracy"}[measure]
         if theirs and theirs[1] == swapped:
-            said.append(f"ours is {measure}, which the paper calls {theirs[1]}")
+            parts.append(f"ours is {measure}, which the paper calls {theirs[1]}")
         else:
-            said.append(f"ours is {measure}")
+            parts.append(f"ours is {measure}")
     if len(entries) > 1:
-        said.append(f"over the videos of {len(entries)} folds at once")
-    return ", ".join(said)
+        parts.append(f"over the videos of {len(entries)} folds at once")
+    return ", ".join(parts)
 
 
-def _why(row: Published, protocol: str, study: dict[str, Any], gone: str) -> str:
-    """The first thing that has to be there before the number can be met."""
+def _why(row: Published, protocol: str, study: Study, absent: str) -> str:
+    """Return the first thing that is missing for a comparison."""
     if row.metric not in COMPARED:
         return f"{row.metric} of {row.target}: only CCC, accuracy and its balance are compared here"
     if not row.fusion:
         return "not a fusion of this project"
-    if gone:
-        return gone
+    if absent:
+        return absent
     lacking = match.lacking({"is": row.fusion, **row.options}, study)
     if lacking:
         return lacking
-    if protocol not in (*study["protocols"], "classes"):
+    if protocol not in (*study.protocols, "classes"):
         return f"protocol {protocol} is not in the study"
     if row.corruption:
         return f"no score with {row.corruption} at {row.level:g}"
     return f"no score on {row.partition} of {row.corpus}"
 
 
-def _by_place(scores: pd.DataFrame) -> dict[tuple, dict]:
-    """Our scores by corpus, entry, partition, protocol, target, corruption, level and measure."""
-    found = {}
+def _by_place(scores: pd.DataFrame) -> dict[Place, dict[str, Any]]:
+    """Index our scores by place."""
+    ours: dict[Place, dict[str, Any]] = {}
     for row in scores.to_dict("records"):
         level, measure = row.get("level", math.nan), row.get("measure")
-        whole = not isinstance(row.get("corruption"), str) or math.isnan(level)
+        clean = not isinstance(row.get("corruption"), str) or math.isnan(level)
         key = tuple(row[name] for name in ("corpus", "fusion", "partition", "protocol", "target"))
-        end = ("", None) if whole else (row["corruption"], level)
-        found[(*key, *end, measure if isinstance(measure, str) else "")] = row
-    return found
+        end = ("", None) if clean else (row["corruption"], level)
+        values = {str(name): value for name, value in row.items()}
+        ours[(*key, *end, measure if isinstance(measure, str) else "")] = values
+    return ours

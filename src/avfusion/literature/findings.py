@@ -1,6 +1,7 @@
-"""What scores say of each kind of claim: a quantity, its interval, and p for the side it fell on.
+"""Tests of each kind of claim: a quantity, its interval, and p for the side on which it lies.
 
-Shapes: V videos, S seeds; sums are (S, K, V, 6), one array an entry, all of the same seeds.
+Shapes: V videos, S seeds, K targets. Sums are (S, K, V, 6), one array per fusion, with the same
+seeds.
 """
 
 import itertools
@@ -10,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from avfusion.evaluation import inference
-from avfusion.evaluation.paired import Effect, How, difference, margin_p, trend
+from avfusion.evaluation.paired import Effect, Resampling, difference, margin_p, trend
 
 Sums = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim's quantity, or what is missing for it.
+    """The quantity of a claim, or what is missing for it.
 
-    `sure_for`, `sure_against`: whether intervals alone are for or against the claim.
+    `sure_for` and `sure_against` tell whether the intervals support or contradict the claim.
     """
 
     quantity: str = ""
@@ -34,13 +35,14 @@ class Finding:
     seeds: int = 0
 
 
-def better(names: list[str], sums: Sums, how: How) -> Finding:
-    """names[0] minus each other; the smallest difference speaks for all.
+def better(names: list[str], sums: Sums, resampling: Resampling) -> Finding:
+    """Test names[0] minus each other fusion; the quantity is the smallest difference.
 
-    Every difference has to be positive, so p is the largest of theirs (intersection-union); where
-    one is negative, p is the smallest times their number, for the claim then fails at any of them.
+    The claim requires that all differences are positive, so p is their largest p
+    (intersection-union test). If a difference is negative, the claim fails with any of them, so p
+    is the smallest p of the negative ones times the number of differences.
     """
-    gaps = {other: difference(sums[names[0]], sums[other], how) for other in names[1:]}
+    gaps = {other: difference(sums[names[0]], sums[other], resampling) for other in names[1:]}
     smallest = min(gaps, key=lambda other: gaps[other].value)
     effect = gaps[smallest]
     p = max(gap.p for gap in gaps.values())
@@ -49,7 +51,9 @@ def better(names: list[str], sums: Sums, how: How) -> Finding:
     listed = "; ".join(f"{names[0]} − {other}: {_text(gap)}" for other, gap in gaps.items())
     return Finding(
         quantity=f"{names[0]} − {smallest}",
-        **_ends(effect),
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
         p=p,
         sure_for=all(gap.low > 0 for gap in gaps.values()),
         sure_against=any(gap.high < 0 for gap in gaps.values()),
@@ -58,13 +62,15 @@ def better(names: list[str], sums: Sums, how: How) -> Finding:
     )
 
 
-def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding:
-    """names[0] minus names[1] against ±margin: equal within it, or different beyond it."""
-    effect = difference(sums[names[0]], sums[names[1]], how)
-    p = margin_p(effect.samples, effect.value, how.units(sums[names[0]]), margin)
+def equivalent(names: list[str], sums: Sums, resampling: Resampling, margin: float) -> Finding:
+    """Test names[0] minus names[1] against ±margin: equal within it, different beyond it."""
+    effect = difference(sums[names[0]], sums[names[1]], resampling)
+    p = margin_p(effect.samples, effect.value, resampling.units(sums[names[0]]), margin)
     return Finding(
         quantity=f"{names[0]} − {names[1]}, within ±{margin:g}",
-        **_ends(effect),
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
         p=p,
         sure_for=abs(effect.value) < margin,
         sure_against=effect.low > margin or effect.high < -margin,
@@ -73,19 +79,20 @@ def equivalent(names: list[str], sums: Sums, how: How, margin: float) -> Finding
     )
 
 
-def rising(names: list[str], sums: Sums, how: How) -> Finding:
-    """Slope of the score along `names`, and each step with Holm's correction over the steps.
+def rising(names: list[str], sums: Sums, resampling: Resampling) -> Finding:
+    """Test the slope of the score along `names`, and each step with Holm's correction over steps.
 
-    A row that surely falls at a step does not rise along `names`, whatever its slope.
+    The claim is not supported if a step falls significantly, whatever the slope.
     """
-    effect = trend([sums[name] for name in names], how)
-    steps = [difference(sums[b], sums[a], how) for a, b in itertools.pairwise(names)]
+    effect = trend([sums[name] for name in names], resampling)
+    steps = [difference(sums[b], sums[a], resampling) for a, b in itertools.pairwise(names)]
     p = inference.holm(np.array([step.p for step in steps]))
     sure = [
-        inference.told_apart(s.low, s.high, q, how.alpha) for s, q in zip(steps, p, strict=True)
+        inference.significant(s.low, s.high, q, resampling.alpha)
+        for s, q in zip(steps, p, strict=True)
     ]
-    gains = [told and step.value > 0 for told, step in zip(sure, steps, strict=True)]
-    falls = [told and step.value < 0 for told, step in zip(sure, steps, strict=True)]
+    gains = [clear and step.value > 0 for clear, step in zip(sure, steps, strict=True)]
+    falls = [clear and step.value < 0 for clear, step in zip(sure, steps, strict=True)]
     helps = gains.index(False) if False in gains else len(gains)
     listed = [
         f"{a} to {b}: {_text(step)}, {inference.p_text(q)}"
@@ -94,7 +101,9 @@ def rising(names: list[str], sums: Sums, how: How) -> Finding:
     stop = f"each step adds up to {names[helps]}" if helps else "no first step that surely adds"
     return Finding(
         quantity=f"slope per step, {names[0]} to {names[-1]}",
-        **_ends(effect),
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
         p=effect.p,
         sure_for=effect.low > 0 and not any(falls),
         sure_against=effect.high < 0,
@@ -104,9 +113,10 @@ def rising(names: list[str], sums: Sums, how: How) -> Finding:
 
 
 def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) -> Finding:
-    """What names[1] loses more than names[0] as corruption grows, from the robustness tables.
+    """Read the loss of names[1] minus that of names[0] under corruption from the areas.
 
-    The areas lie between a curve and its own start, so a positive difference is a smaller loss.
+    An area lies between a curve and its start, so a positive difference is a smaller loss of
+    names[0].
     """
     absent = Finding(missing=f"no area of {names[0]} and {names[1]} under {corruption}")
     if not len(areas):
@@ -117,9 +127,9 @@ def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) 
         & (areas["target"] == "mean")
     ]
     for pair, sign in ((names, 1), (names[::-1], -1)):
-        own = rows[(rows["fusion"] == pair[0]) & (rows["other"] == pair[1])]
-        if len(own):
-            row = own.iloc[0]
+        matches = rows[(rows["fusion"] == pair[0]) & (rows["other"] == pair[1])]
+        if len(matches):
+            row = matches.iloc[0]
             low, high = sorted((sign * row["low"], sign * row["high"]))
             return Finding(
                 quantity=f"loss of {names[1]} − loss of {names[0]}",
@@ -133,11 +143,7 @@ def robust(names: list[str], corpus: str, corruption: str, areas: pd.DataFrame) 
     return absent
 
 
-def _ends(effect: Effect) -> dict[str, float]:
-    return {"effect": effect.value, "low": effect.low, "high": effect.high}
-
-
 def _text(effect: Effect) -> str:
-    """`0.040 [0.010, 0.070]`, with true minus signs."""
+    """Return `0.040 [0.010, 0.070]`, with true minus signs."""
     text = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
     return text.replace("-", "−")

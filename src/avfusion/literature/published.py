@@ -1,8 +1,8 @@
-"""Published numbers: config/published.csv, checked row by row and put beside this study's.
+"""Read published numbers from config/published.csv and check them row by row.
 
-No number of the file was measured here and none of ours is in it. A number of a paper and one of
-ours are compared only where corpus, partition, fusion, target and scoring rule are the same.
-Accuracy on classes (WA) and balanced accuracy (UA) are met by the measures of those names.
+The file holds only numbers of papers. A number of a paper is compared with one of a study only if
+corpus, partition, fusion, target and scoring rule are the same. Accuracy on classes is compared
+with WA, and balanced accuracy with UA.
 """
 
 import json
@@ -17,23 +17,21 @@ from avfusion.errors import ConfigError
 
 FILE = Path("config/published.csv")
 
-
-KEY = ["paper", "corpus", "partition", "method", "corruption", "level", "metric", "unit"]
-
-
-KEY += ["target", "note"]
-
+KEY = [
+    *("paper", "corpus", "partition", "method", "corruption", "level", "metric", "unit"),
+    *("target", "note"),
+]
+"""Columns that identify a row."""
 
 CLASS_MEASURES = {"accuracy": "wa", "balanced_accuracy": "ua"}
 """Metric of the file -> measure of tables/classes.csv."""
 
 
 COMPARED = ("ccc", *CLASS_MEASURES)
-
+"""Metrics that are compared."""
 
 RANGES = {"ccc": (-1, 1), "pearson": (-1, 1), "mae": (0, math.inf), "min_dcf": (0, 1)}
-"""Least and greatest value of a metric that is no share; a share lies in [0, 1] or [0, 100]."""
-
+"""Range of each metric; other metrics are shares, in [0, 1] or [0, 100]."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
@@ -55,7 +53,7 @@ class Published(BaseModel):
     )
     options: dict[str, Any] = Field({}, description="Options that make it the paper's form, JSON.")
     corruption: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = Field(
-        "", description="What was done to the input; empty for whole input."
+        "", description="What was done to the input; empty for clean input."
     )
     level: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="How much of it.")
     metric: Name
@@ -90,37 +88,43 @@ class Published(BaseModel):
 
 
 def load(path: Path = FILE) -> list[Published]:
-    """Every published number; refuses with a sentence for each wrong row and each twin."""
+    """Read all published numbers.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or lacks a column, or a row is wrong or occurs twice; the message
+        has a line per row.
+    """
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file. Run from the project's root.")
+        raise ConfigError(f"File not found: {path}. Run from the root folder of the project.")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     absent = [name for name in Published.model_fields if name not in table]
     if absent:
         raise ConfigError(f"{path}: no column {', '.join(absent)}. Add it to the first line.")
-    rows, found = [], []
+    rows, faults = [], []
     for number, raw in enumerate(table.to_dict("records"), start=2):
         try:
             rows.append(Published.model_validate(_typed(raw)))
         except (ValidationError, json.JSONDecodeError) as error:
-            found += [f"{path}: row {number}: {said}." for said in _sentences(error)]
-    twins = table[table.duplicated(KEY, keep="first")]
-    for i, row in twins.iterrows():
-        first = table.index[(table[KEY] == row[KEY]).all(axis=1)][0] + 2
-        found.append(f"{path}: row {i + 2}: says again what row {first} says. Remove one of them.")
-    if found:
-        raise ConfigError("\n".join(found))
+            faults += [f"{path}: row {number}: {fault}." for fault in _sentences(error)]
+    for place in table.index[table.duplicated(KEY, keep="first")]:
+        first = table.index[(table[KEY] == table.loc[place, KEY]).all(axis=1)][0] + 2
+        faults.append(f"{path}: row {place + 2}: repeats row {first}. Remove one of them.")
+    if faults:
+        raise ConfigError("\n".join(faults))
     return rows
 
 
 def schema() -> str:
-    """The JSON schema of the file's rows, as workflow/schemas/published.schema.json holds it."""
+    """Return the JSON schema of the rows, as in workflow/schemas/published.schema.json."""
     rows = TypeAdapter(list[Published]).json_schema()
     return json.dumps({"title": "Rows of config/published.csv", **rows}, indent=2) + "\n"
 
 
 def _typed(raw: dict[str, str]) -> dict[str, Any]:
-    """Empty cells are absent; options are JSON."""
-    given = {key: value for key, value in raw.items() if value != ""}
+    """Leave out empty cells and parse the JSON of options."""
+    given: dict[str, Any] = {key: value for key, value in raw.items() if value != ""}
     for name in ("options", "corpus_options"):
         if name in given:
             given[name] = json.loads(given[name])
@@ -129,11 +133,11 @@ def _typed(raw: dict[str, str]) -> dict[str, Any]:
 
 def _sentences(error: ValidationError | json.JSONDecodeError) -> list[str]:
     if isinstance(error, json.JSONDecodeError):
-        return [f'options are no JSON ({error.msg.lower()}); write them like {{"stages": 2}}']
-    found = []
+        return [f'options are not JSON ({error.msg.lower()}); write them like {{"stages": 2}}']
+    sentences = []
     for fault in error.errors():
         where = "".join(f"{part}: " for part in fault["loc"])
-        said = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ")
         value = "" if fault["type"] in ("value_error", "missing") else f"; found {fault['input']!r}"
-        found.append(f"{where}{said[0].lower()}{said[1:]}{value}")
-    return found
+        sentences.append(f"{where}{message[0].lower()}{message[1:]}{value}")
+    return sentences

@@ -1,1 +1,1 @@
-"""Media: the only place that imports decord, PyAV and OpenCV for reading videos."""
+"""Read videos; only this package uses decord, PyAV and OpenCV to decode them."""

@@ -1,8 +1,8 @@
-"""A ZIP of stored members whose directory grows on disk, so that memory does not grow with it.
+"""Write a ZIP of stored members in constant memory.
 
-zipfile keeps an object a member until it closes: 40 MB for an hour of faces. Here each directory
-entry goes to a temporary file at once and is copied behind the members at the end.
-Format: PKWARE APPNOTE 6.3, stored members, ZIP64 where counts or offsets ask for it.
+zipfile keeps one object per member until it closes, which is 40 MB for an hour of faces. Here each
+directory entry is written to a temporary file at once and copied after the members at the end.
+Format: PKWARE APPNOTE 6.3, stored members, ZIP64 where counts or offsets require it.
 """
 
 import shutil
@@ -20,7 +20,7 @@ _LIMIT_16, _LIMIT_32 = 0xFFFF, 0xFFFFFFFF
 
 
 class StoredZip:
-    """Writes members one after another; the file is a valid ZIP after `close`."""
+    """Writer of stored members; the file is a valid ZIP after `close`."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
@@ -29,7 +29,7 @@ class StoredZip:
         self._offset = 0
 
     def add(self, name: str, content: bytes) -> None:
-        """Append one member; names must not repeat, content stays below 4 GB."""
+        """Append one member; names must be unique and the content smaller than 4 GB."""
         raw, size = name.encode("ascii"), len(content)
         extra = b"" if self._offset < _LIMIT_32 else struct.pack("<HHQ", 1, 8, self._offset)
         version = 45 if extra else 20

@@ -1,4 +1,4 @@
-"""A video that is a row of shared arrays: its record is its length and digest, nothing else."""
+"""Media records of videos that are rows of shared arrays: only their length and digest."""
 
 import hashlib
 import json
@@ -11,25 +11,38 @@ from avfusion.io.atomic import write_text
 from avfusion.media.arrays import Utterance
 
 ROWS = "arrays"
-"""The `reader` of such a record."""
+"""Value of `reader` in such a record."""
 
 
 def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
-    """Write meta.json into `folder`, and its row of the media index.
+    """Write meta.json into `folder` and return the row of the media index.
 
-    video: a manifest row with `row`, `path` (the split's labels) and `end_s`, its length. The key
-    names all that can be read of it, so that folds share what is made of one utterance.
+    The key hashes all arrays of the utterance, so folds share the features of one utterance.
+
+    Parameters
+    ----------
+    root
+        Folder of the corpus.
+    video
+        Row of the manifest with `row`, `path` (the labels of the split) and `end_s`, the length.
+    folder
+        Folder of the record.
+
+    Returns
+    -------
+    dict
+        Row of the index; `status` is "failed" if the arrays cannot be read.
     """
-    found = Utterance(root, video.path, int(video.row), float(video.end_s))
+    utterance = Utterance(root, video.path, int(video.row), float(video.end_s))
     try:
-        pictures, steps, digest = len(found.pictures), len(found.mfcc), found.digest()
+        pictures, steps, digest = len(utterance.pictures), len(utterance.mfcc), utterance.digest()
     except (CorpusError, IndexError) as error:
         return {"video": video.video, "status": "failed", "reason": f"{error} Run `avf verify`."}
-    text = json.dumps([fingerprint("avfusion.media.arrays"), digest, found.duration_s])
+    text = json.dumps([fingerprint("avfusion.media.arrays"), digest, utterance.duration_s])
     meta = {
         "frames": pictures,
-        "duration_s": found.duration_s,
-        "rate_hz": pictures / found.duration_s if found.duration_s else 0.0,
+        "duration_s": utterance.duration_s,
+        "rate_hz": pictures / utterance.duration_s if utterance.duration_s else 0.0,
         "audio": steps > 0,
         "face_share": float(pictures > 0),
         "faces_max": int(pictures > 0),
@@ -37,6 +50,6 @@ def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
         "audio_offset_s": 0.0,
         "key": hashlib.sha256(text.encode()).hexdigest(),
     }
-    said = {**meta, "path": video.path, "row": found.row, "warnings": []}
-    write_text(folder / "meta.json", json.dumps(said, indent=1) + "\n")
+    record = {**meta, "path": video.path, "row": utterance.row, "warnings": []}
+    write_text(folder / "meta.json", json.dumps(record, indent=1) + "\n")
     return {**meta, "video": video.video, "status": "ok", "reason": "", "warnings": ""}

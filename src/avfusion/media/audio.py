@@ -1,4 +1,4 @@
-"""A file's sound as mono samples on the video's timeline, streamed."""
+"""Stream a file's sound as mono samples on the timeline of the video."""
 
 from collections.abc import Iterator
 
@@ -16,19 +16,29 @@ Piece = tuple[int, np.ndarray]  # first sample on the video's timeline, mono sam
 
 
 class Sound:
-    """Iterates over a file's sound in pieces; `start_s` and `warnings` tell how it went."""
+    """Iterable over the pieces of a file's sound.
+
+    Attributes
+    ----------
+    start_s, end_s
+        First and last instant in seconds of the video's time, NaN without sound; valid after the
+        iteration.
+    warnings
+        What was odd about the sound; complete after the iteration.
+    """
 
     def __init__(self, probe: Probe, rate_hz: int) -> None:
         self.probe = probe
         self.rate_hz = rate_hz
-        self.start_s = float("nan")  # of the first sample, on the video's timeline
-        self.end_s = float("nan")  # of the last one, once all is read
+        self.start_s = float("nan")
+        self.end_s = float("nan")
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Piece]:
-        """Pieces in order, without overlap; a gap in time is a gap between two pieces."""
-        end, gaps = None, 0
-        for start, samples in self._within():
+        """Yield pieces in order, without overlap; a gap in time is a gap between two pieces."""
+        end: int | None = None
+        gaps = 0
+        for start, samples in self._inside():
             if end is None:
                 self.start_s = start / self.rate_hz
             else:
@@ -42,13 +52,13 @@ class Sound:
         if gaps:
             self.warnings.append(f"gaps in the sound: {gaps}")
         if self.probe.audio and end is None:
-            self.warnings.append("the sound track holds no sound that can be decoded")
+            self.warnings.append("the sound track cannot be decoded")
 
-    def _within(self) -> Iterator[Piece]:
-        """The runs, or what of them lies in a cut."""
+    def _inside(self) -> Iterator[Piece]:
+        """Yield the runs, limited to the cut if there is one."""
         end = round(self.probe.duration_s * self.rate_hz)
         for start, samples in self._runs():
-            if self.probe.whole:
+            if self.probe.complete:
                 yield start, samples
             elif start >= end:
                 return
@@ -57,10 +67,11 @@ class Sound:
                 yield start + early, samples[early : end - start]
 
     def _runs(self) -> Iterator[Piece]:
-        """Runs of unbroken timestamps, each resampled by itself."""
+        """Yield runs of continuous timestamps, each resampled separately."""
         if not self.probe.audio:
             return
-        decoded, run = Decoded(self.probe.path, "audio"), None
+        decoded = Decoded(self.probe.path, av.AudioFrame)
+        run: _Run | None = None
         for time_s, frame in decoded:
             if run is None or not run.continues(time_s, frame):
                 if run is not None:
@@ -74,7 +85,7 @@ class Sound:
 
 
 class _Run:
-    """Resamples frames that follow one another without a jump."""
+    """Resampler of frames without a jump in time."""
 
     def __init__(self, start_s: float, probe: Probe, rate_hz: int, frame: av.AudioFrame) -> None:
         self._start_s, self._origin_s = start_s, probe.origin_s
@@ -98,7 +109,7 @@ class _Run:
 
     def _placed(self, frames: list[av.AudioFrame]) -> Iterator[Piece]:
         for frame in frames:
-            # The mean of the channels: a mono recording stored as stereo keeps its loudness.
+            # Average the channels, so that mono stored as stereo keeps its loudness.
             samples = frame.to_ndarray().mean(axis=0, dtype=np.float32)
             yield self._next, samples
             self._next += len(samples)

@@ -1,4 +1,4 @@
-"""The grid of clips: where clips end, which frames they span, and means over them."""
+"""The grid of clips: their ends, the frames in them, and means over them."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from avfusion.schemas import SLACK_S
 
 
 def clip_ends(duration_s: float, hop_s: float) -> np.ndarray:
-    """Ends of the clips of a video, the grid that all encoders share: float64 (N,).
+    """Return the ends of a video's clips in seconds, float64 (N,), the same for all encoders.
 
     >>> clip_ends(0.5, 0.16).tolist()
     [0.16, 0.32, 0.48]
@@ -17,7 +17,7 @@ def clip_ends(duration_s: float, hop_s: float) -> np.ndarray:
 def clip_spans(
     times_s: np.ndarray, ends_s: np.ndarray, clip_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First index and one past the last of the ascending `times_s` that lie in (end - clip, end].
+    """Return first index and last + 1 of the ascending `times_s` in each (end - clip, end].
 
     >>> [i.tolist() for i in clip_spans(np.array([0., .1, .2, .3]), np.array([.1, .3]), .2)]
     [[0, 2], [2, 4]]
@@ -29,7 +29,7 @@ def clip_spans(
 def pool_clips(
     times_s: np.ndarray, values: np.ndarray, ends_s: np.ndarray, clip_s: float
 ) -> np.ndarray:
-    """Mean of the values (M, D) at ascending times (M,) in each clip: float32 (N, D), or NaN."""
+    """Average values (M, D) at ascending times (M,) per clip: float32 (N, D), NaN if empty."""
     first, last = clip_spans(times_s, ends_s, clip_s)
     out = np.full((len(ends_s), values.shape[1]), np.nan, np.float32)
     for row, (begin, end) in enumerate(zip(first, last, strict=True)):

@@ -1,4 +1,4 @@
-"""One video read in a process of its own, because a native reader can hang or crash on a file."""
+"""Read one video in a separate process, because a native reader can hang or crash on a file."""
 
 import logging
 import multiprocessing
@@ -9,26 +9,51 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
 from avfusion.media.person import Person
 
-_SPEAK_EVERY_S = 10.0
+_REPORT_EVERY_S = 10.0
 
 
 log = logging.getLogger(__name__)
 
 
 def read_apart(
-    path: Path, folder: Path, settings: dict[str, Any], key: str, person: Person
+    path: Path, folder: Path, settings: MediaSettings, key: str, person: Person
 ) -> tuple[dict[str, Any], str]:
-    """The record's meta, or {} and the reason why there is none.
+    """Read one video in a separate process, which is killed after `settings.time_limit_s`.
 
-    The process is killed past `time_limit_s`. If it hangs or crashes, PyAV gets a try of its own,
-    unless it was PyAV that did.
+    If the process hangs or crashes while decord reads, the video is read again without decord.
+
+    Parameters
+    ----------
+    path
+        The video file.
+    folder
+        Folder of the record to write.
+    settings
+        Settings of the media stage.
+    key
+        Hash of content, settings and code.
+    person
+        The person and span to read.
+
+    Returns
+    -------
+    meta : dict
+        Meta of the record; empty on failure.
+    reason : str
+        Why there is no record; empty on success.
+
+    Raises
+    ------
+    ConfigError
+        If the settings or the disk, and not the video, are at fault.
     """
     for use_decord in (True, False):
         job = (str(path), folder, settings, key, use_decord, person)
-        state = _attempt(job, settings["time_limit_s"])
+        state = _attempt(job, settings.time_limit_s)
         if "meta" in state or "reason" in state:
             break
         state["reason"] = f"{path}: {state['end']}"
@@ -39,7 +64,7 @@ def read_apart(
 
 
 def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
-    """Run `_work` in a fresh process; what it said, or under `end` how it ended without a word."""
+    """Run `_work` in a new process; return its messages, or under `end` how it died."""
     context = multiprocessing.get_context("forkserver")
     # The server imports these once; a video then costs a fork, not an import of torch.
     context.set_forkserver_preload(["avfusion.cli", "avfusion.media.read", "decord"])
@@ -48,7 +73,7 @@ def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
     process.start()
     theirs.close()
     try:
-        return _listen(ours, process, limit_s)
+        return _receive(ours, process, limit_s)
     finally:
         if process.is_alive():
             process.kill()
@@ -56,25 +81,25 @@ def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
         ours.close()
 
 
-def _listen(
+def _receive(
     ours: Connection, process: multiprocessing.process.BaseProcess, limit_s: float
 ) -> dict[str, Any]:
     state: dict[str, Any] = {}
     until = time.monotonic() + limit_s
     while ours.poll(max(0.0, until - time.monotonic())):
         try:
-            said = ours.recv()
+            message = ours.recv()
         except EOFError:
             process.join(10)
             return {**state, "end": f"{_death(process.exitcode)} Copy or download the file again."}
-        state.update(said)
+        state.update(message)
         if "refused" in state:
             raise ConfigError(state["refused"])
         if "meta" in state or "reason" in state:
             return state
-        log.info("  frame %d of %d", *said["at"])
-    ended = f"not read within {limit_s:g} s. Raise media.time_limit_s, or look at the file."
-    return {**state, "end": ended}
+        log.info("  frame %d of %d", *message["at"])
+    end = f"not read within {limit_s:g} s. Raise media.time_limit_s, or check the file."
+    return {**state, "end": end}
 
 
 def _death(code: int | None) -> str:
@@ -87,43 +112,44 @@ def _work(
     pipe: Connection,
     path: str,
     folder: Path,
-    settings: dict[str, Any],
+    settings: MediaSettings,
     key: str,
     decord: bool,
     person: Person,
 ) -> None:
-    """In the child: read one video and say what came of it."""
+    """Read one video in the child process and send the result."""
     import cv2
     import torch
 
     from avfusion.media.read import read_video
 
-    cv2.setNumThreads(1)  # a video is one core's work; shards are what runs side by side
+    cv2.setNumThreads(1)  # one core per video; shards run in parallel
     torch.set_num_threads(1)
     try:
-        meta = read_video(Path(path), folder, settings, key, decord, _teller(pipe), person)
+        meta = read_video(Path(path), folder, settings, key, decord, _progress(pipe), person)
         pipe.send({"meta": meta})
     except ConfigError as error:
         pipe.send({"refused": str(error)})
     except AvfError as error:
         pipe.send({"reason": str(error)})
     except OSError as error:
-        said = f"{path}: {type(error).__name__}: {error}."
-        place = f"{said} Make room, or make the folder writable, and give the same command again."
-        pipe.send(
-            {"refused": place} if of_place(error) else {"reason": f"{said} Look at the file."}
-        )
-    except Exception as error:  # one video's surprise must not cost the others their row
-        pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Look at the file."})
+        message = f"{path}: {type(error).__name__}: {error}."
+        if of_place(error):
+            advice = "Free disk space, or make the folder writable, and run the command again."
+            pipe.send({"refused": f"{message} {advice}"})
+        else:
+            pipe.send({"reason": f"{message} Check the file."})
+    except Exception as error:  # an unforeseen error in one video must not stop the others
+        pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Check the file."})
 
 
-def _teller(pipe: Connection) -> Callable[[int, int, str], None]:
+def _progress(pipe: Connection) -> Callable[[int, int, str], None]:
     last_s = time.monotonic()
 
-    def tell(done: int, total: int, reader: str) -> None:
+    def report(done: int, total: int, reader: str) -> None:
         nonlocal last_s
-        if time.monotonic() - last_s >= _SPEAK_EVERY_S:
+        if time.monotonic() - last_s >= _REPORT_EVERY_S:
             last_s = time.monotonic()
             pipe.send({"at": (done, total), "reader": reader})
 
-    return tell
+    return report

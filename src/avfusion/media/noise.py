@@ -1,6 +1,6 @@
-"""A video's sound with noise added or time moved, and the log-mel that an encoder then hears.
+"""Add noise to a video's sound or delay it, and compute the log-mel of the result.
 
-Sound is streamed as the media stage streams it, so that memory does not grow with a video.
+Sound is streamed as in the media stage, so memory does not grow with the length of a video.
 """
 
 import hashlib
@@ -8,54 +8,64 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media.audio import Piece, Sound
 from avfusion.media.mel import MelShape, log_mel
 from avfusion.media.person import span_s
 from avfusion.media.probe import cut, probe
-from avfusion.media.read import heard
+from avfusion.media.read import sound_source
 
 SPEAKERS, HEARD_S = 6, 60.0
-"""How many voices make babble, and how much of each is used, round and round."""
+"""Number of voices in babble, and the part of each that is repeated."""
 
 
-_TOLD = ("path", "sha256", "sound", "sound_sha256", "start_s", "end_s", "subject", "voice")
-"""What of a manifest's row says which voice is heard, and whose it is."""
+_VOICE_COLUMNS = ("path", "sha256", "sound", "sound_sha256", "start_s", "end_s", "subject", "voice")
+"""Columns of the manifest that determine a voice and its speaker."""
 
 
 Noise = Callable[[], Callable[[int, int], np.ndarray]]
-"""Begins anew with each call; then (first sample, count) to noise float32 (count,), in order."""
+"""Each call restarts the noise and returns (first sample, count) -> float32 (count,), in order."""
 
 
 def sound_of(
     path: Path,
-    settings: dict[str, Any],
-    beside: Path | None = None,
+    settings: SignalSettings,
+    recording: Path | None = None,
     cut_s: tuple[float, float] | None = None,
 ) -> Sound:
-    """A video's sound, or the recording `beside` it, at the media stage's rate; often iterable.
+    """Open a video's sound at the rate of the media stage; it can be iterated several times.
 
-    cut_s: start and end of what is meant of the video; the recording beside is of that alone.
+    Parameters
+    ----------
+    path
+        The video file.
+    settings
+        Settings of the signal.
+    recording
+        A separate sound recording of the span, used instead of the video's sound.
+    cut_s
+        Start and end of the span of the video in seconds.
     """
-    return Sound(heard(cut(probe(path), cut_s), beside), settings["sample_rate_hz"])
+    return Sound(sound_source(cut(probe(path), cut_s), recording), settings.sample_rate_hz)
 
 
-def mel_of(pieces: Iterable[Piece], duration_s: float, settings: dict[str, Any]) -> np.ndarray:
-    """Log-mel float16 (N, bands) of `pieces` on a video's timeline, as the media stage makes it."""
+def mel_of(pieces: Iterable[Piece], duration_s: float, settings: SignalSettings) -> np.ndarray:
+    """Compute the log-mel float16 (N, bands) of `pieces` on a video's timeline."""
     shape = MelShape.of(settings)
     blocks = log_mel(pieces, shape.rows(duration_s), shape)
     return np.concatenate([block.astype(np.float16) for block in blocks])
 
 
 def noisy(sound: Iterable[Piece], noise: Noise, snr_db: float) -> Iterator[Piece]:
-    """Sound plus noise: power of all sound over power of all noise is `snr_db`, over the video.
+    """Add noise at a signal-to-noise ratio over the complete video.
 
-    Two passes over the sound: the first measures both. Digital silence stays silent.
+    The sound is iterated twice; the first pass measures its power and that of the noise. Digital
+    silence stays silent.
     """
     if math.isinf(snr_db):
         yield from sound
@@ -71,13 +81,13 @@ def noisy(sound: Iterable[Piece], noise: Noise, snr_db: float) -> Iterator[Piece
 
 
 def late(sound: Iterable[Piece], samples: int) -> Iterator[Piece]:
-    """Sound that begins so many samples later."""
+    """Delay the sound by a number of samples."""
     for start, piece in sound:
         yield start + samples, piece
 
 
 def white(generator: Callable[[], np.random.Generator]) -> Noise:
-    """Gaussian noise, alike at all frequencies; `generator` gives the same draws each time."""
+    """Return white Gaussian noise; `generator` must return the same draws on each call."""
 
     def begin() -> Callable[[int, int], np.ndarray]:
         draws = generator()
@@ -87,7 +97,7 @@ def white(generator: Callable[[], np.random.Generator]) -> Noise:
 
 
 def babble(voices: list[np.ndarray], generator: Callable[[], np.random.Generator]) -> Noise:
-    """Voices (n,) of equal power at once, each from a drawn place on and round and round."""
+    """Mix voices (n,) of equal power, each repeated from a random position."""
     level = [voice / math.sqrt(_energy(voice) / len(voice)) for voice in voices]
 
     def begin() -> Callable[[int, int], np.ndarray]:
@@ -97,7 +107,7 @@ def babble(voices: list[np.ndarray], generator: Callable[[], np.random.Generator
         def draw(start: int, count: int) -> np.ndarray:
             at = np.arange(start, start + count)
             spoken = [v[(at + b) % len(v)] for v, b in zip(level, begins, strict=True)]
-            return np.sum(spoken, axis=0, dtype=np.float32)
+            return np.asarray(np.sum(spoken, axis=0, dtype=np.float32))
 
         return draw
 
@@ -105,50 +115,67 @@ def babble(voices: list[np.ndarray], generator: Callable[[], np.random.Generator
 
 
 class Voices:
-    """The voices of a corpus, of which some speak at once; lately heard ones are kept.
+    """The voices of a corpus, for babble; the last ones used are cached.
 
-    `named` is a hash of them all: babble over one video follows from every other's sound.
+    Parameters
+    ----------
+    videos
+        Manifest indexed by video: `path` below the root, and `subject` and `voice` if known.
+    root
+        Folder of the corpus.
+    settings
+        Settings of the signal.
+
+    Attributes
+    ----------
+    digest
+        Hash of all voices, because the babble of one video depends on all others.
     """
 
-    def __init__(self, videos: pd.DataFrame, root: Path, settings: dict[str, Any]) -> None:
-        """videos: `path` below root, and `subject`, `voice` where known, by video."""
+    def __init__(self, videos: pd.DataFrame, root: Path, settings: SignalSettings) -> None:
         self._videos, self._root, self._settings = videos, root, settings
-        self._heard = lru_cache(maxsize=32)(self._hear)
-        told = videos.filter(items=_TOLD).sort_index().to_csv()
-        self.named = hashlib.sha256(told.encode()).hexdigest()
+        self._cached = lru_cache(maxsize=32)(self._read)
+        listed = videos.filter(items=_VOICE_COLUMNS).sort_index().to_csv()
+        self.digest = hashlib.sha256(listed.encode()).hexdigest()
 
-    def besides(self, video: str, draws: np.random.Generator) -> list[np.ndarray]:
-        """Voices (n,) of up to `SPEAKERS` other videos, of other people where there are any."""
-        own, table = self._videos.loc[video], self._videos.drop(index=video)
-        for who in ("subject", "voice"):
-            known = who in table and pd.notna(own[who])
-            others = table[table[who] != own[who]] if known else table
+    def others(self, video: str, draws: np.random.Generator) -> list[np.ndarray]:
+        """Return voices (n,) of up to `SPEAKERS` other videos, if possible of other people.
+
+        Raises
+        ------
+        MediaError
+            If no other video has sound.
+        """
+        row, table = self._videos.loc[video], self._videos.drop(index=video)
+        for column in ("subject", "voice"):
+            known = column in table and pd.notna(row[column])
+            others = table[table[column] != row[column]] if known else table
             table = others if len(others) else table
-        found: list[np.ndarray] = []
+        voices: list[np.ndarray] = []
         for other in draws.permutation(sorted(table.index)):
-            heard = self._heard(str(other)) if len(found) < SPEAKERS else found[0][:0]
-            found += [heard] if len(heard) else []
-        if not found:
-            raise MediaError(f"{self._root}: no video besides {video!r} has a voice for babble.")
-        return found
+            voice = self._cached(str(other)) if len(voices) < SPEAKERS else voices[0][:0]
+            voices += [voice] if len(voice) else []
+        if not voices:
+            raise MediaError(f"{self._root}: no video other than {video!r} has sound for babble.")
+        return voices
 
     def sound(self, video: str) -> Sound:
-        """What is heard of a video: its own sound, or the recording beside it."""
+        """Open a video's own sound, or its separate recording."""
         row = self._videos.loc[video]
-        beside = row.get("sound")
-        beside = self._root / beside if isinstance(beside, str) else None
+        name = row.get("sound")
+        recording = self._root / name if isinstance(name, str) else None
         cut_s = span_s(row.get("start_s"), row.get("end_s"))
-        return sound_of(self._root / row["path"], self._settings, beside, cut_s)
+        return sound_of(self._root / row["path"], self._settings, recording, cut_s)
 
-    def _hear(self, video: str) -> np.ndarray:
-        """The first `HEARD_S` of a video's recorded sound: float32 (n,), empty if it is silent."""
-        wanted, held = round(HEARD_S * self._settings["sample_rate_hz"]), [np.zeros(0, np.float32)]
+    def _read(self, video: str) -> np.ndarray:
+        """Read the first `HEARD_S` of a video's sound: float32 (n,), empty if it is silent."""
+        wanted, held = round(HEARD_S * self._settings.sample_rate_hz), [np.zeros(0, np.float32)]
         for _, samples in self.sound(video):
             held.append(samples)
             if sum(map(len, held)) >= wanted:
                 break
-        found = np.concatenate(held)[:wanted]
-        return found if _energy(found) > 0 else found[:0]
+        sound = np.concatenate(held)[:wanted]
+        return sound if _energy(sound) > 0 else sound[:0]
 
 
 def _energy(samples: np.ndarray) -> float:

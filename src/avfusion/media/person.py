@@ -1,4 +1,4 @@
-"""What of a video is meant: whose face, which half and span; faces that a corpus brings along."""
+"""The person, half and span of a video to read, and face crops that come with a corpus."""
 
 import math
 import re
@@ -15,21 +15,30 @@ _NAME = re.compile(r"\d{5}\.jpg")
 
 @dataclass(frozen=True)
 class Person:
-    """`side` follows the left or right one of two; `crops` are folders of aligned faces.
+    """The part of a video file that belongs to one manifest row.
 
-    `sound` is a recording of its own, which begins with the first picture; `cut_s`, start and end
-    in the file, is all that is meant of it, and its start is time 0; `half` of a picture that
-    shows two rooms side by side.
+    Attributes
+    ----------
+    side
+        Track the left or right one of two people.
+    crops
+        Folders of aligned faces; if given, even as an empty tuple, no face is detected.
+    sound
+        A separate recording, which begins with the first picture; it replaces the video's sound.
+    cut_s
+        Start and end of the span in the file, in seconds; its start is time 0.
+    half
+        The half of a picture that shows two rooms next to each other.
     """
 
     side: Literal["left", "right"] | None = None
-    crops: tuple[Path, ...] | None = None  # not None: no face is looked for, even if it is empty
-    sound: Path | None = None  # not None: the video's own sound is not used
+    crops: tuple[Path, ...] | None = None
+    sound: Path | None = None
     cut_s: tuple[float, float] | None = None
     half: Literal["left", "right"] | None = None
 
     def seen(self, image: np.ndarray) -> np.ndarray:
-        """The picture (H, W, 3), or its half (H, W // 2, 3)."""
+        """Return the picture (H, W, 3), or its half (H, W // 2, 3)."""
         if self.half is None:
             return image
         middle = image.shape[1] // 2
@@ -38,7 +47,7 @@ class Person:
 
 
 def span_s(start_s: float | None, end_s: float | None) -> tuple[float, float] | None:
-    """The cut that a manifest's row asks for, if it asks for one.
+    """Return the span of a manifest row, or None if it has none.
 
     >>> span_s(1.0, 2.5), span_s(None, None), span_s(float("nan"), float("nan"))
     ((1.0, 2.5), None, None)
@@ -48,7 +57,7 @@ def span_s(start_s: float | None, end_s: float | None) -> tuple[float, float] | 
 
 
 def frame_number(name: str) -> int | None:
-    """The frame, counted from 1, that an image belongs to; None if it is not named so.
+    """Return the frame number, from 1, in the name of an image; None for another name.
 
     >>> frame_number("00012.jpg"), frame_number("12.jpg"), frame_number("._00012.jpg")
     (12, None, None)
@@ -57,12 +66,12 @@ def frame_number(name: str) -> int | None:
 
 
 class Crops:
-    """Faces by frame; of an image in two folders the first folder's counts."""
+    """Aligned faces by frame; the first folder has precedence for an image in two folders."""
 
     def __init__(self, folders: Sequence[Path], face_px: int) -> None:
         self._face_px = face_px
         self._paths: dict[int, Path] = {}
-        self.broken = 0  # images that are none
+        self.broken = 0  # images that cannot be decoded
         for folder in folders:
             for path in sorted(folder.iterdir()):
                 number = frame_number(path.name)
@@ -70,7 +79,7 @@ class Crops:
                     self._paths.setdefault(number, path)
 
     def get(self, frame: int) -> bytes | None:
-        """JPEG of frame `frame` (0-based), face_px wide and high; as it lies there if it fits."""
+        """Return the JPEG of a frame (0-based), face_px square; unchanged if it has that size."""
         path = self._paths.get(frame + 1)
         if path is None:
             return None

@@ -1,6 +1,6 @@
-"""What a video file holds, and when each frame is shown: the referee that every reader answers to.
+"""Read what a video file contains and when each frame is shown; readers are checked against it.
 
-Times come from the container's packets, without decoding: presentation timestamps, without the
+Times are the presentation timestamps of the container's packets, without decoding and without the
 packets that an edit list hides. Time 0 is the first displayed frame.
 """
 
@@ -22,27 +22,60 @@ _SLACK_S = 1e-6
 
 @dataclass(frozen=True)
 class Probe:
-    """One file as its container describes it."""
+    """One file, or a span of it, as described by its container.
+
+    Attributes
+    ----------
+    path
+        The file.
+    times_s
+        Times of the displayed frames in seconds, float64 (F,), ascending; the first is 0.
+    duration_s
+        End of the last displayed frame in seconds.
+    origin_s
+        Container time of time 0 in seconds.
+    rotation
+        Degrees counter-clockwise that turn a decoded frame upright: 0, 90, 180 or 270.
+    timed_by_order
+        Whether the container stores no presentation times (AVI): frame i is shown at times_s[i].
+    promised_frames
+        Number of frames in the container's header; more than F if the file was cut off.
+    audio
+        Whether there is a sound track.
+    warnings
+        What is odd about the file.
+    skipped
+        Number of the file's frames before the span.
+    complete
+        Whether it is the complete file and not a span of it.
+    """
 
     path: Path
-    times_s: np.ndarray  # (F,) float64, ascending, 0 first
-    duration_s: float  # to the end of the last displayed frame
-    origin_s: float  # container time of time 0
-    rotation: int  # degrees counter-clockwise that make a decoded frame upright: 0, 90, 180, 270
-    timed_by_order: bool  # AVI stores no presentation time: frame i is shown at times_s[i]
-    promised_frames: int  # what the container's header says; more than F if the file was cut off
+    times_s: np.ndarray
+    duration_s: float
+    origin_s: float
+    rotation: int
+    timed_by_order: bool
+    promised_frames: int
     audio: bool
     warnings: tuple[str, ...]
-    skipped: int = 0  # frames of the file before the first of times_s: those before a cut
-    whole: bool = True  # False: a cut
+    skipped: int = 0
+    complete: bool = True
 
 
 def cut(file: Probe, cut_s: tuple[float, float] | None) -> Probe:
-    """The span [start, end) of a file, its start being time 0; refuses one without a picture.
+    """Limit a file to the span [start, end), whose start becomes time 0.
 
+    Raises
+    ------
+    MediaError
+        If the span has no picture.
+
+    Examples
+    --------
     >>> from pathlib import Path
-    >>> whole = Probe(Path("x"), np.arange(5) / 10, 0.5, 0.0, 0, False, 5, True, ())
-    >>> part = cut(whole, (0.15, 0.4))
+    >>> file = Probe(Path("x"), np.arange(5) / 10, 0.5, 0.0, 0, False, 5, True, ())
+    >>> part = cut(file, (0.15, 0.4))
     >>> part.skipped, part.times_s.round(3).tolist(), round(part.duration_s, 3), part.origin_s
     (2, [0.05, 0.15], 0.25, 0.15)
     """
@@ -53,24 +86,31 @@ def cut(file: Probe, cut_s: tuple[float, float] | None) -> Probe:
     if first >= last:
         raise MediaError(
             f"{file.path}: no picture within {start_s:.3f} … {end_s:.3f} s; the file has "
-            f"{len(file.times_s)} in {file.duration_s:.3f} s. Copy it again, or mend the times."
+            f"{len(file.times_s)} in {file.duration_s:.3f} s. Copy it again, or correct the times."
         )
     early_s = end_s - file.duration_s
-    said = (f"the pictures end {early_s:.2f} s before the cut",) if early_s > _EARLY_END_S else ()
+    early = early_s > _EARLY_END_S
+    warnings = (f"the pictures end {early_s:.2f} s before the cut",) if early else ()
     return replace(
         file,
         times_s=np.maximum(file.times_s[first:last] - start_s, 0.0),
         duration_s=min(end_s, file.duration_s) - start_s,
         origin_s=file.origin_s + start_s,
         promised_frames=int(last - first),
-        warnings=said,
+        warnings=warnings,
         skipped=int(first),
-        whole=False,
+        complete=False,
     )
 
 
 def probe(path: Path) -> Probe:
-    """Read the packets of `path`; refuses, saying why, what cannot give a single frame."""
+    """Read the packets of `path`.
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, empty, damaged, or no frame of it can be decoded.
+    """
     if not path.is_file():
         raise MediaError(f"{path}: no such file. Copy or download it again.")
     if path.stat().st_size == 0:
@@ -81,27 +121,29 @@ def probe(path: Path) -> Probe:
             return _probe(path, container)
     except av.FFmpegError as error:
         raise MediaError(
-            f"{path}: cannot be opened as a video ({_said(error)}): cut off before "
-            f"its index, or not a media file. Copy or download it again."
+            f"{path}: cannot be opened as a video ({type(error).__name__}: {error.strerror}): cut "
+            f"off before its index, or not a media file. Copy or download it again."
         ) from None
 
 
 def picture_px(path: Path) -> tuple[int, int]:
-    """Width and height of the pictures, as the container states them."""
+    """Return the width and height of the pictures according to the container."""
     with av.open(str(path)) as container:
         video = container.streams.best("video")
+        assert isinstance(video, av.VideoStream), path
         return video.width, video.height
 
 
 def _probe(path: Path, container: av.container.InputContainer) -> Probe:
     video = container.streams.best("video")
-    if video is None:
+    if not isinstance(video, av.VideoStream):
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
         raise MediaError(f"{path}: no picture track (tracks found: {kinds}). Use another file.")
     by_order = container.format.name == "avi"
     ticks, hidden, ends_s, last_ticks = _walk(container, video, by_order)
     if not ticks:
         raise MediaError(f"{path}: a picture track without a frame. Copy or download it again.")
+    assert video.time_base is not None, path
     base = float(video.time_base)
     pts = np.sort(np.frombuffer(ticks, np.int64))
     times_s = (pts - pts[0]) * base
@@ -125,7 +167,7 @@ def _probe(path: Path, container: av.container.InputContainer) -> Probe:
 def _walk(
     container: av.container.InputContainer, video: av.VideoStream, by_order: bool
 ) -> tuple[array, int, float, int]:
-    """Ticks of the displayed frames, how many are hidden, the file's end, the last's length."""
+    """Return ticks of displayed frames, number of hidden ones, the file's end, the last length."""
     ticks, hidden, ends_s, last, length = array("q"), 0, 0.0, None, 0
     try:
         for packet in container.demux():
@@ -142,7 +184,7 @@ def _walk(
             if last is None or at >= last:
                 last, length = at, packet.duration or 0
     except av.FFmpegError:
-        pass  # a damaged tail: what was found before it counts, and the reader will say what it got
+        pass  # a damaged tail: frames before it count, and the reader reports how many it read
     return ticks, hidden, ends_s, length
 
 
@@ -156,11 +198,7 @@ def _early_end(container: av.container.InputContainer, ends_s: float) -> tuple[s
 
 
 def _rotation(path: Path) -> int:
-    """From the first frame that decodes; a frame carries its track's display matrix."""
-    for _, frame in Decoded(path, "video"):
+    """Read the rotation from the first frame that can be decoded."""
+    for _, frame in Decoded(path, av.VideoFrame):
         return round(frame.rotation / 90) * 90 % 360
     raise MediaError(f"{path}: no frame can be decoded. Copy or download it again.")
-
-
-def _said(error: av.FFmpegError) -> str:
-    return f"{type(error).__name__}: {error.strerror}"

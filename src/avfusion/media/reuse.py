@@ -1,8 +1,8 @@
-"""What instances of one corpus have alike is made once: the second has a hard link to the first's.
+"""Share identical media records between corpus entries with hard links.
 
-Equal keys name equal content, settings and code, so whatever lies under an equal key is what would
-be made. Nothing of ours changes a file in place: who makes its own anew leaves the other's alone,
-and who removes its own leaves the other's there.
+Equal keys mean equal content, settings and code, so a record with an equal key is identical to the
+one that would be made. avfusion never changes a file in place, so making or removing the files of
+one entry does not affect those of another.
 """
 
 import contextlib
@@ -16,42 +16,42 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.errors import MediaError
-from avfusion.io.atomic import second_name
+from avfusion.io.atomic import link_or_copy
 from avfusion.media.store import MediaRecord, take_name
 
-_GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)
-"""The other may go, change or be damaged meanwhile; then there is nothing to share."""
+GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)
+"""Errors when the other files are removed, changed or damaged meanwhile; nothing is shared."""
 
 
 def share_record(folder: Path, key: str) -> dict[str, Any] | None:
-    """Make media record `folder` of another corpus' with this key; its meta, None without any."""
-    for stamp in _others(folder.parent, f"{escape(folder.name)}/meta.json"):
+    """Link another entry's record with this key to `folder`; return its meta, or None."""
+    for stamp in entries_of_others(folder.parent, f"{escape(folder.name)}/meta.json"):
         half = folder.with_name(f"{folder.name}.half{os.getpid()}")
-        with contextlib.suppress(*_GONE):
+        with contextlib.suppress(*GONE):
             if json.loads(stamp.read_text()).get("key") != key:
                 continue
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True)
             files = [file for file in stamp.parent.iterdir() if file != stamp]
-            for file in [*files, stamp]:  # the stamp last: it speaks for all that came before it
-                second_name(file, half / file.name)
+            for file in [*files, stamp]:  # the stamp last, because it marks the record as complete
+                link_or_copy(file, half / file.name)
             record = MediaRecord.open(half)
-            if record.meta.get("key") == key and _sound(record):
+            if record.meta.get("key") == key and _intact(record):
                 take_name(half, folder)
                 return record.meta
         shutil.rmtree(half, ignore_errors=True)
     return None
 
 
-def _sound(record: MediaRecord) -> bool:
-    """Whether its files can be read to their ends: damage must not spread, it is read anew."""
+def _intact(record: MediaRecord) -> bool:
+    """Return whether all files can be read, so that damage is not shared."""
     rows, mel = len(record.frames), record.logmel
     with zipfile.ZipFile(record.folder / "faces.zip") as faces:
         return faces.testzip() is None and bool(rows) and mel.ndim == 2
 
 
-def _others(corpus: Path, pattern: str) -> Iterator[Path]:
-    """Files of that pattern below the corpora that stand beside this one."""
-    for found in sorted(corpus.parent.glob(f"*/{pattern}")):
-        if corpus not in found.parents:
-            yield found
+def entries_of_others(corpus: Path, pattern: str) -> Iterator[Path]:
+    """Yield the files of that pattern below the other corpus entries of the study."""
+    for path in sorted(corpus.parent.glob(f"*/{pattern}")):
+        if corpus not in path.parents:
+            yield path

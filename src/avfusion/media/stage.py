@@ -1,4 +1,4 @@
-"""The media stage: every video of a shard read in a process of its own, every video a row."""
+"""The media stage: read each video of a shard in a separate process and write its index row."""
 
 import hashlib
 import json
@@ -6,10 +6,12 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import pandas as pd
 
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import SignalSettings
 from avfusion.fingerprint import fingerprint
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
@@ -42,14 +44,24 @@ log = logging.getLogger(__name__)
 
 
 def run_shard(
-    corpus: str, root: Path, shard: tuple[int, int], settings: dict[str, Any], layout: Layout
+    corpus: str, shard: tuple[int, int], settings: MediaJobSettings, layout: Layout
 ) -> None:
-    """Read the shard's videos below `root` into layout.media(corpus), and write its table.
+    """Read the videos of a shard into `layout.media(corpus)` and write the shard's table.
 
-    A video that was read before with the same content, settings and code is left as it is, and
-    one that another corpus of the study read so is shared with it. One that cannot be read fails
-    alone, with its reason in its row. Records of videos that are no
-    longer in the manifest are removed: whoever withdraws leaves no face behind.
+    A record with the same content, settings and code is kept, or shared with another corpus entry.
+    The row of a video that cannot be read has the reason. Records of videos that are no longer in
+    the manifest are removed, so that no face of a withdrawn participant remains.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus entry.
+    shard
+        (i, n): every n-th video, beginning with the i-th.
+    settings
+        Folder of the corpus and settings of the media.
+    layout
+        Paths of the study.
     """
     manifest = pd.read_parquet(layout.manifest(corpus))
     videos = list(deal(manifest, shard).itertuples(index=False))
@@ -58,30 +70,39 @@ def run_shard(
         _remove_withdrawn(folder, set(manifest["video"]))
     rows, began = [], time.monotonic()
     for done, video in enumerate(videos, start=1):
-        row = _row(corpus, root, video, folder / video.video, settings)
+        row = _row(corpus, video, folder / video.video, settings)
         rows.append(row)
         left_s = (time.monotonic() - began) / done * (len(videos) - done)
         where = f"shard {shard[0]}/{shard[1]}, {done} of {len(videos)}"
-        log.info("%s: %s; %.0f s left", where, _told(row), left_s)
+        log.info("%s: %s; %.0f s left", where, _summary(row), left_s)
     table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
     write_table(table, shard_path(folder, shard))
 
 
-def video_key(sha256: str, settings: dict[str, Any], *person: str | None) -> str:
-    """What a record depends on: content, settings, code; whose face, and faces that lie ready."""
-    own = {name: value for name, value in settings.items() if name != "time_limit_s"}
-    whose = person if any(said is not None for said in person) else ()
-    text = json.dumps([fingerprint("avfusion.media.read"), sha256, own, *whose], sort_keys=True)
+def video_key(sha256: str, settings: SignalSettings, *person: str | None) -> str:
+    """Hash what a record depends on: content, settings, code and `person`.
+
+    Parameters
+    ----------
+    sha256
+        SHA-256 of the video file.
+    settings
+        Settings of the media; the time limit is not part of the key.
+    person
+        The second result of `person_of`.
+    """
+    signal = settings.model_dump(mode="json", include=set(SignalSettings.model_fields))
+    named = person if any(part is not None for part in person) else ()
+    text = json.dumps([fingerprint("avfusion.media.read"), sha256, signal, *named], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _row(
-    corpus: str, root: Path, video: Any, folder: Path, settings: dict[str, Any]
-) -> dict[str, Any]:
+def _row(corpus: str, video: Any, folder: Path, settings: MediaJobSettings) -> dict[str, Any]:
+    root = settings.root
     if hasattr(video, "row"):
         return dict.fromkeys(_INDEX) | row_record(root, video, folder)
-    person, whose = _person(root, video)
-    key = video_key(video.sha256, settings, *whose)
+    person, identity = person_of(root, video)
+    key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
@@ -89,10 +110,10 @@ def _row(
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
-        meta, reason = read_apart(root / video.path, folder, settings, key, person)
+        meta, reason = read_apart(root / video.path, folder, settings.media, key, person)
         meta["seconds"] = time.monotonic() - began
     if reason:
-        shutil.rmtree(folder, ignore_errors=True)  # an older record would pass for this one
+        shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,
@@ -103,18 +124,20 @@ def _row(
     }
 
 
-def _person(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
-    """Who is meant, and what of it the record depends on; most corpora leave it open."""
-    said = {name: getattr(video, name, None) for name in EXTRA}
-    own = {name: text if isinstance(text, str) else None for name, text in said.items()}
-    crops, sound, half = own["crops"], own["sound"], own["half"]
+def person_of(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
+    """Return the person of a manifest row, and what of it the record depends on."""
+    values = {name: getattr(video, name, None) for name in EXTRA}
+    texts = {name: text if isinstance(text, str) else None for name, text in values.items()}
+    crops, sound = texts["crops"], texts["sound"]
+    side = cast(Literal["left", "right"] | None, texts["side"])
+    half = cast(Literal["left", "right"] | None, texts["half"])
     folders = None if crops is None else tuple(root / part for part in crops.split("|") if part)
-    beside = None if sound is None else root / sound
-    cut_s = span_s(said["start_s"], said["end_s"])
-    person = Person(own["side"], folders, beside, cut_s, half)
-    heard = () if sound is None else (own["sound_sha256"],)
-    part = () if cut_s is None and half is None else (json.dumps([cut_s, half]),)
-    return person, (own["side"], crops, own["crops_sha256"], *heard, *part)
+    recording = None if sound is None else root / sound
+    cut_s = span_s(values["start_s"], values["end_s"])
+    person = Person(side, folders, recording, cut_s, half)
+    sound_part = () if sound is None else (texts["sound_sha256"],)
+    span_part = () if cut_s is None and half is None else (json.dumps([cut_s, half]),)
+    return person, (side, crops, texts["crops_sha256"], *sound_part, *span_part)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
@@ -125,19 +148,19 @@ def _finished(folder: Path, key: str) -> dict[str, Any] | None:
     return meta if meta.get("key") == key else None
 
 
-def _told(row: dict[str, Any]) -> str:
+def _summary(row: dict[str, Any]) -> str:
     if row["status"] == "failed":
         return f"{row['video']}: failed: {row['reason']}"
     if row["reader"] == ROWS:
         return f"{row['video']}: {row['duration_s']:.2f} s of arrays"
-    speed = f"{row['frames'] / row['seconds']:.0f} frames/s" if "seconds" in row else "done before"
+    speed = f"{row['frames'] / row['seconds']:.0f} frames/s" if "seconds" in row else "kept"
     share = f"face in {100 * row['face_share']:.0f} %"
-    noted = f"; {row['warnings']}" if row["warnings"] else ""
-    return f"{row['video']}: {row['frames']} frames, {speed}, {share}{noted}"
+    warnings = f"; {row['warnings']}" if row["warnings"] else ""
+    return f"{row['video']}: {row['frames']} frames, {speed}, {share}{warnings}"
 
 
 def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
     for record in folder.glob("*/meta.json"):
         if record.parent.name not in videos:
-            log.warning("%s is not in the manifest any more: removed", record.parent)
+            log.warning("%s is no longer in the manifest; removed", record.parent)
             shutil.rmtree(record.parent)

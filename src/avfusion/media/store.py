@@ -1,6 +1,6 @@
-"""One video's media on disk: frames.parquet, faces.zip, logmel.npy and meta.json, read and written.
+"""Read and write one video's media: frames.parquet, faces.zip, logmel.npy and meta.json.
 
-A folder appears under its final name only when it is whole; `meta.json` is what says so.
+A folder gets its final name only when it is complete; `meta.json` is written last.
 """
 
 import json
@@ -23,7 +23,7 @@ from avfusion.media.writer import FRAME_COLUMNS, RecordWriter
 
 
 class MediaRecord:
-    """What the media stage found in one video; opened by its folder, read when asked."""
+    """The media of one video; files are read on access."""
 
     def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
         self.folder = folder
@@ -32,7 +32,13 @@ class MediaRecord:
 
     @classmethod
     def open(cls, folder: Path) -> "MediaRecord":
-        """The record in `folder`; refuses a folder that the media stage did not finish."""
+        """Open the record in `folder`.
+
+        Raises
+        ------
+        MediaError
+            If the media stage did not complete the folder.
+        """
         path = folder / "meta.json"
         try:
             return cls(folder, json.loads(path.read_text()))
@@ -41,17 +47,17 @@ class MediaRecord:
 
     @property
     def duration_s(self) -> float:
-        """From the first displayed frame to the end of the last."""
+        """Seconds from the first displayed frame to the end of the last."""
         return float(self.meta["duration_s"])
 
     @property
     def mel_hop_s(self) -> float:
-        """Row i of `logmel` is centred on `i * mel_hop_s`."""
+        """Hop of `logmel` in seconds; row i is centred on `i * mel_hop_s`."""
         return float(self.meta["mel_hop_s"])
 
     @cached_property
     def frames(self) -> pd.DataFrame:
-        """One row a displayed frame, see FRAME_COLUMNS; pixels, upright; NaN = no face."""
+        """One row per displayed frame, see FRAME_COLUMNS; upright pixels; NaN without a face."""
         path = self.folder / "frames.parquet"
         try:
             return pd.read_parquet(path)
@@ -64,9 +70,22 @@ class MediaRecord:
         return np.flatnonzero(self.frames["score"].notna().to_numpy())
 
     def crops(self, frame_indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Aligned faces of these frames, RGB uint8 (n, face_px, face_px, 3), in the order asked.
+        """Read the aligned faces of some frames.
 
-        Ask only for frames in `with_face`: a frame without a face has no crop.
+        Parameters
+        ----------
+        frame_indices
+            Indices of frames (n,) out of `with_face`, in any order.
+
+        Returns
+        -------
+        ndarray
+            RGB uint8 (n, face_px, face_px, 3), in the order of `frame_indices`.
+
+        Raises
+        ------
+        MediaError
+            If a frame has no face, or the file is damaged.
         """
         import cv2
 
@@ -78,7 +97,7 @@ class MediaRecord:
                 raw = self._faces.read(f"{int(frame):07d}.jpg")
             except KeyError:
                 raise MediaError(
-                    f"{path}: frame {int(frame)} has no face. Ask for frames in `with_face` only."
+                    f"{path}: frame {int(frame)} has no face. Read only frames in `with_face`."
                 ) from None
             except (OSError, zipfile.BadZipFile) as error:
                 raise _unreadable(path, error) from None
@@ -90,7 +109,7 @@ class MediaRecord:
 
     @cached_property
     def logmel(self) -> np.ndarray:
-        """Natural log of (mel power + 1e-6), float16 (N, bands), memory-mapped; NaN = no audio."""
+        """Natural logarithm of (mel power + 1e-6), float16 (N, bands); NaN without audio."""
         path = self.folder / "logmel.npy"
         try:
             mel = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -102,7 +121,7 @@ class MediaRecord:
 
     @property
     def _faces(self) -> zipfile.ZipFile:
-        # Opened anew in each process: a forked child would share its parent's file position.
+        # Opened again in each process: a forked child would share its parent's file position.
         if self._archive is None or self._archive[0] != os.getpid():
             path = self.folder / "faces.zip"
             try:
@@ -114,7 +133,7 @@ class MediaRecord:
 
 @contextmanager
 def new_record(folder: Path) -> Iterator[RecordWriter]:
-    """A writer on a temporary neighbour that takes the name `folder` when the block succeeds."""
+    """Yield a writer of a temporary folder, which is renamed to `folder` if the block succeeds."""
     half = folder.with_name(f"{folder.name}.half{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -126,7 +145,7 @@ def new_record(folder: Path) -> Iterator[RecordWriter]:
 
 
 def take_name(half: Path, folder: Path) -> None:
-    """`half` becomes `folder`; where another process was faster with the same, its record stays."""
+    """Rename `half` to `folder`; an identical record that another process wrote first stays."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
         os.replace(half, folder)
@@ -136,7 +155,7 @@ def take_name(half: Path, folder: Path) -> None:
 
 
 def remove_halves(folder: Path) -> None:
-    """Remove what killed processes left of a record; a live one's stays."""
+    """Remove incomplete folders of a record, except those of running processes."""
     for half in folder.parent.glob(f"{escape(folder.name)}.half*"):
         number = half.name.rpartition(".half")[2]
         if not (number.isdigit() and _alive(int(number))):
@@ -167,10 +186,20 @@ def write_record(
     logmel: np.ndarray,
     meta: dict[str, Any],
 ) -> MediaRecord:
-    """A whole record from arrays, for records small enough to hold (fixtures, imports).
+    """Write a record from arrays in memory.
 
-    `frames` needs time_s, faces and score; other columns are NaN where not given. `crops` maps the
-    index of each frame that has a score to its face.
+    Parameters
+    ----------
+    folder
+        Folder of the record.
+    frames
+        One row per frame with `time_s`, `faces` and `score`; other columns are optional.
+    crops
+        Index of each frame with a score -> its face, RGB uint8 (face_px, face_px, 3).
+    logmel
+        (N, bands).
+    meta
+        At least face_px, mel_hop_s and duration_s.
     """
     table = frames.reindex(columns=FRAME_COLUMNS)
     with new_record(folder) as writer:

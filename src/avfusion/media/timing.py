@@ -1,7 +1,7 @@
-"""When each frame of a video is shown and where its sound begins, without decoding: many at once.
+"""Read the times of frames and sound of many videos, without decoding.
 
-What was read is kept by the video's SHA-256 and the code that read it, so that a second look at a
-corpus takes seconds.
+Results are cached by the video's SHA-256 and the code, so that verifying a corpus again takes
+seconds.
 """
 
 import logging
@@ -28,20 +28,20 @@ _NONE = np.empty(0)
 
 @dataclass(frozen=True)
 class Timing:
-    """One video's clock; all in seconds from its first displayed frame."""
+    """Times of one video, in seconds from its first displayed frame."""
 
     times_s: np.ndarray  # float64 (F,), ascending
     end_s: float  # of the last frame
-    sound_s: tuple[float, float]  # first and last instant of the sound; NaN where there is none
-    reason: str = ""  # why there is nothing
+    sound_s: tuple[float, float]  # first and last instant of the sound; NaN without sound
+    reason: str = ""  # why it could not be read
 
     @property
     def has_sound(self) -> bool:
-        """Whether there is a sound track with a place in time."""
+        """Whether there is a sound track with timestamps."""
         return not np.isnan(self.sound_s[0])
 
     def at(self, rows: int) -> np.ndarray:
-        """Times of `rows` frames (rows,): cut, or gone on with by the last interval."""
+        """Return the times of `rows` frames (rows,), truncated or extended by the last interval."""
         have = self.times_s
         if rows <= len(have):
             return have[:rows]
@@ -50,29 +50,44 @@ class Timing:
 
 
 def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, Timing]:
-    """Name -> timing of (name, path, SHA-256); a video that cannot be read has a `reason`."""
-    found, left, code = {}, {}, fingerprint(__name__)
+    """Read the timing of videos.
+
+    Parameters
+    ----------
+    videos
+        (name, path, SHA-256) of each video.
+    cache
+        Folder of earlier results.
+
+    Returns
+    -------
+    dict
+        Name -> timing; that of a video that cannot be read has a `reason`.
+    """
+    results: dict[str, Timing] = {}
+    left: dict[str, tuple[Path, Path]] = {}
+    code = fingerprint(__name__)
     for name, path, sha256 in videos:
         kept = cache / code / f"{sha256}.npz"
         if kept.is_file():
-            found[name] = _load(kept)
+            results[name] = _load(kept)
         else:
             left[name] = path, kept
-    began = said = time.monotonic()
+    began = logged = time.monotonic()
     done = 0
     for name, timing in _read_all({name: path for name, (path, _) in left.items()}):
-        found[name], done = timing, done + 1
+        results[name], done = timing, done + 1
         if not timing.reason:
             _store(timing, left[name][1])
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            to_go_s = (said - began) / done * (len(left) - done)
+        if time.monotonic() - logged > 5:
+            logged = time.monotonic()
+            to_go_s = (logged - began) / done * (len(left) - done)
             log.info("reading times: %d of %d videos, about %.0f s left", done, len(left), to_go_s)
-    return found
+    return results
 
 
 def _read_all(paths: dict[str, Path]) -> Iterable[tuple[str, Timing]]:
-    """In threads: packets are followed, nothing is decoded but each video's first frame."""
+    """Read in threads; only the first frame of each video is decoded."""
     with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:
         jobs = {pool.submit(read_timing, path): name for name, path in paths.items()}
         for job in as_completed(jobs):
@@ -80,7 +95,7 @@ def _read_all(paths: dict[str, Path]) -> Iterable[tuple[str, Timing]]:
 
 
 def read_timing(path: Path) -> Timing:
-    """One video's timing, from its packets."""
+    """Read one video's timing from its packets."""
     try:
         file = probe(path)
         sound_s = _sound(path, file.origin_s) if file.audio else (np.nan, np.nan)

@@ -1,7 +1,7 @@
-"""Transcripts in forms that corpora bring along: lines of a dialog, and word alignments of Sphinx.
+"""Read the transcripts of corpora: text of dialogs and word alignments of Sphinx.
 
-What is said stays in the corpus folder: no fault quotes it. A line that cannot be read is a fault
-that begins `file:line:`, never left out in silence.
+Words must stay in the corpus folder, so no fault quotes them. Each line that cannot be read is a
+fault that begins with `file:line:`.
 """
 
 import math
@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-FRAME_S = 0.01  # Sphinx counts in these
+FRAME_S = 0.01  # unit of time in Sphinx
 
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -39,8 +39,8 @@ _FORM = re.compile(r"\(\d+\)$", flags=re.ASCII)  # which pronunciation it is
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 
 
-class Said(NamedTuple):
-    """One turn: seconds in the dialog, and its words as they are written."""
+class Turn(NamedTuple):
+    """One turn: seconds in the dialog, and its words as written."""
 
     start_s: float
     end_s: float
@@ -48,7 +48,7 @@ class Said(NamedTuple):
 
 
 class Word(NamedTuple):
-    """One word: seconds from the beginning of its turn."""
+    """One word, in seconds from the beginning of its turn."""
 
     word: str
     start_s: float
@@ -57,57 +57,58 @@ class Word(NamedTuple):
 
 @dataclass
 class Dialog:
-    """Turns by name; `asides` counts lines of what nobody has rated."""
+    """Turns by name; `asides` is the number of lines without ratings."""
 
-    said: dict[str, Said] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
     asides: int = 0
     faults: list[str] = field(default_factory=list)
 
 
 def read_dialog(raw: bytes, name: str) -> Dialog:
-    """Lines `turn [start-end]: words`; `M: words` and turns numbered XX are asides.
+    """Read lines `turn [start-end]: words`; `M: words` and turns numbered XX are asides.
 
-    >>> read_dialog(b"Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.", "x.txt").said
-    {'Ses01F_impro01_F000': Said(start_s=6.2901, end_s=8.2357, text='Excuse me.')}
+    >>> read_dialog(b"Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.", "x.txt").turns
+    {'Ses01F_impro01_F000': Turn(start_s=6.2901, end_s=8.2357, text='Excuse me.')}
     """
-    found = Dialog()
+    dialog = Dialog()
     for at, line in enumerate(lines(raw), start=1):
         if not line.strip():
             continue
         if _ASIDE.match(line.strip()):
-            found.asides += 1
+            dialog.asides += 1
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            found.faults.append(f"{name}:{at}: not 'turn [start-end]: words'")
+            dialog.faults.append(f"{name}:{at}: not 'turn [start-end]: words'")
             continue
         turn, start_s, end_s = match[1], float(match[2]), float(match[3])
-        if turn in found.said:
-            found.faults.append(f"{name}:{at}: {turn} stands here again")
+        if turn in dialog.turns:
+            dialog.faults.append(f"{name}:{at}: {turn} again")
         elif not (start_s < end_s and math.isfinite(end_s)):
-            found.faults.append(f"{name}:{at}: {turn} ends before it starts")
+            dialog.faults.append(f"{name}:{at}: {turn} ends before it starts")
         else:
-            found.said[turn] = Said(start_s, end_s, match[4].strip())
-    return found
+            dialog.turns[turn] = Turn(start_s, end_s, match[4].strip())
+    return dialog
 
 
-def spread(said: Said) -> list[Word]:
-    """The words of a turn, each as long as the others; noises in brackets are no words.
+def spread(turn: Turn) -> list[Word]:
+    """Return the words of a turn, all of equal length, without noises in brackets.
 
-    >>> spread(Said(2.0, 4.0, "Excuse [LAUGHTER] me."))
+    >>> spread(Turn(2.0, 4.0, "Excuse [LAUGHTER] me."))
     [Word(word='Excuse', start_s=0.0, end_s=1.0), Word(word='me.', start_s=1.0, end_s=2.0)]
     """
-    words = _BRACKETS.sub(" ", said.text).split()
-    step_s = (said.end_s - said.start_s) / max(1, len(words))
+    words = _BRACKETS.sub(" ", turn.text).split()
+    step_s = (turn.end_s - turn.start_s) / max(1, len(words))
     return [Word(word, i * step_s, (i + 1) * step_s) for i, word in enumerate(words)]
 
 
 def read_alignment(raw: bytes, name: str) -> tuple[list[Word], list[str]]:
-    """Words of a `.wdseg` table `SFrm EFrm SegAScr Word` in frames of 10 ms, and its faults.
+    """Return words and faults of a `.wdseg` table `SFrm EFrm SegAScr Word` in frames of 10 ms.
 
-    Silence `<sil>` and noises `++LAUGHTER++` are no words; `WORD(2)` is `WORD`.
+    Silence `<sil>` and noises such as `++LAUGHTER++` are left out; `WORD(2)` is `WORD`.
     """
-    words, faults = [], []
+    words: list[Word] = []
+    faults: list[str] = []
     for at, line in enumerate(lines(raw), start=1):
         if not line.strip() or _HEAD.fullmatch(line) or _TOTAL.fullmatch(line):
             continue
@@ -124,5 +125,5 @@ def read_alignment(raw: bytes, name: str) -> tuple[list[Word], list[str]]:
 
 
 def lines(raw: bytes) -> list[str]:
-    """Lines of a Latin-1 text; only line feeds end one."""
+    """Split a Latin-1 text at line feeds only."""
     return raw.decode("latin-1").replace("\r\n", "\n").split("\n")

@@ -1,29 +1,39 @@
-"""Frames of a video in display order with their times, upright, one at a time.
+"""Read the frames of a video in display order with their times, upright, one at a time.
 
-decord reads; PyAV takes over where decord cannot be trusted: its frame count or times differ from
-the packets' own, the picture is flagged as turned, or it fails, before or in the middle.
+decord reads first. PyAV takes over if decord's frame count or times differ from the packets', if
+the picture is rotated, or if decord fails, at the start or later.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
+import av
 import numpy as np
 
 from avfusion.media.decode import Decoded
 from avfusion.media.probe import Probe
 
-# Container times are kept to 1 ms (Matroska) and decord's are float32, good to 1 ms for four hours.
+# Matroska stores times to 1 ms; decord's are float32, precise to 1 ms for four hours.
 _TOLERANCE_S = 1e-3
 
 
 class Frames:
-    """Iterates over (index, time_s, RGB uint8 (H, W, 3)); `reader` and `warnings` say how."""
+    """Iterable over (index, time_s, RGB uint8 (H, W, 3)).
+
+    Attributes
+    ----------
+    reader
+        The current reader, "decord" or "pyav".
+    warnings
+        What was odd; complete after the iteration.
+    """
 
     def __init__(self, probe: Probe, use_decord: bool = True) -> None:
         self.probe = probe
         self.reader = "pyav"
         self.warnings: list[str] = [] if use_decord else ["read without decord"]
-        # Reading in order would make an image of every frame before a cut; PyAV only decodes it.
-        self._decord = _open_decord(probe) if use_decord and probe.whole else None
+        # decord would convert every frame before a cut to an image; PyAV only decodes it.
+        self._decord: Any = _open_decord(probe) if use_decord and probe.complete else None
 
     def __iter__(self) -> Iterator[tuple[int, float, np.ndarray]]:
         done = 0
@@ -42,17 +52,17 @@ class Frames:
             self.warnings.append(f"{done} of {self.probe.promised_frames} frames could be read")
 
     def _from_decord(self) -> Iterator[tuple[int, float, np.ndarray]]:
-        """Sequential reading: no seek, one frame held."""
+        """Read sequentially, without seeking; one frame is in memory."""
         for index, time_s in enumerate(self.probe.times_s):
             try:
                 image = self._decord.next().asnumpy()
-            except Exception as error:  # decord's errors share no base; any of them means: not here
+            except Exception as error:  # decord's errors have no common base
                 self.warnings.append(f"decord gave up at frame {index} ({type(error).__name__})")
                 return
             yield index, float(time_s), image
 
     def _from_pyav(self, skip: int) -> Iterator[tuple[int, float, np.ndarray]]:
-        decoded, index = Decoded(self.probe.path, "video"), 0
+        decoded, index = Decoded(self.probe.path, av.VideoFrame), 0
         for order, (container_s, frame) in enumerate(decoded, start=-self.probe.skipped):
             time_s = self._time_s(order, container_s)
             if self._beyond(order, time_s):
@@ -67,25 +77,25 @@ class Frames:
             self.warnings.append(f"damaged pictures in the stream: {decoded.damaged}")
 
     def _time_s(self, order: int, container_s: float | None) -> float | None:
-        """None for a frame that cannot be placed: no timestamp, and more frames than packets."""
+        """Return a frame's time; None without a timestamp and beyond the known packets."""
         if self.probe.timed_by_order or container_s is None:
             times_s = self.probe.times_s
             return float(times_s[order]) if 0 <= order < len(times_s) else None
         return container_s - self.probe.origin_s
 
     def _beyond(self, order: int, time_s: float | None) -> bool:
-        if self.probe.whole:
+        if self.probe.complete:
             return False
         if time_s is None:
             return order >= len(self.probe.times_s)
         return time_s > self.probe.times_s[-1] + _TOLERANCE_S
 
     def _before(self, time_s: float) -> bool:
-        return not self.probe.whole and time_s < self.probe.times_s[0] - _TOLERANCE_S
+        return not self.probe.complete and time_s < self.probe.times_s[0] - _TOLERANCE_S
 
 
-def _open_decord(probe: Probe) -> "object | None":
-    """A reader that agrees with the probe on every frame's time, or None."""
+def _open_decord(probe: Probe) -> Any:
+    """Return a decord reader if it agrees with the probe on the time of every frame, else None."""
     if probe.rotation or probe.timed_by_order or probe.promised_frames != len(probe.times_s):
         return None
     try:

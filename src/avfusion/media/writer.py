@@ -1,4 +1,4 @@
-"""Appends one video's frames, faces and log-mel rows to disk, in memory that stays constant."""
+"""Write one video's frames, faces and log-mel to disk in constant memory."""
 
 import json
 import math
@@ -27,11 +27,11 @@ _SCHEMA = pa.schema(
 _SCORE = FRAME_COLUMNS.index("score")
 
 
-_ROWS_A_GROUP = 2048
+_GROUP_ROWS = 2048
 
 
 class RecordWriter:
-    """Writes frames.parquet, faces.zip, logmel.npy and, last, meta.json into an existing folder."""
+    """Writer of frames.parquet, faces.zip, logmel.npy and, last, meta.json."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,17 +41,17 @@ class RecordWriter:
         self._count = 0
 
     def add_frame(self, row: Sequence[float], crop: np.ndarray | bytes | None) -> None:
-        """One frame: values in FRAME_COLUMNS' order, its crop (RGB uint8 or a JPEG) or None."""
+        """Append a frame: values in the order of FRAME_COLUMNS, and its crop or None."""
         if (crop is None) != math.isnan(row[_SCORE]):
             raise ValueError(
-                f"{self.folder}: frame {self._count}: a score needs a crop, and no score none."
+                f"{self.folder}: frame {self._count} must have both a score and a crop, or neither."
             )
         if crop is not None:
             raw = crop if isinstance(crop, bytes) else _jpeg(crop)
             self._zip.add(f"{self._count:07d}.jpg", raw)
         self._rows.append(row)
         self._count += 1
-        if len(self._rows) == _ROWS_A_GROUP:
+        if len(self._rows) == _GROUP_ROWS:
             self._flush()
 
     def add_logmel(self, blocks: Iterable[np.ndarray], rows: int, bands: int) -> None:
@@ -64,10 +64,10 @@ class RecordWriter:
                 file.write(np.ascontiguousarray(block, "<f2").tobytes())
                 written += len(block)
         if written != rows:
-            raise ValueError(f"{self.folder}: {written} log-mel rows for {rows} promised.")
+            raise ValueError(f"{self.folder}: {written} log-mel rows, but {rows} were promised.")
 
     def close(self, meta: dict[str, Any]) -> None:
-        """Finish the files; `meta` needs at least face_px, mel_hop_s, duration_s."""
+        """Complete the files; `meta` must have face_px, mel_hop_s and duration_s."""
         self._flush()
         self._table.close()
         self._zip.close()

@@ -1,1 +1,1 @@
-"""The concordance correlation coefficient and the sums per video behind it."""
+"""The concordance correlation coefficient, class scores, and the sums per video behind them."""

@@ -1,16 +1,33 @@
-"""Lin's concordance correlation coefficient (CCC), the number every table here is made of."""
+"""Lin's concordance correlation coefficient (CCC), the score of valence and arousal."""
 
 from torch import Tensor
 
 
 def ccc(prediction: Tensor, gold: Tensor) -> Tensor:
-    """Concordance over the last axis, population moments (Lin, Biometrics 1989, eq. 3).
+    """Compute the concordance over the last axis, with population moments.
 
         CCC = 2 cov(p, g) / (var p + var g + (mean p - mean g)^2)
 
-    prediction, gold: (..., N), same unit, no NaN (mask first). Returns (...,) in [-1, 1]:
-    0 where one side is constant, NaN where N = 0 or both sides are the same constant.
+    Parameters
+    ----------
+    prediction
+        Predictions, (..., N), without NaN.
+    gold
+        Gold in the same unit, (..., N), without NaN.
 
+    Returns
+    -------
+    Tensor
+        CCC in [-1, 1], (...,). It is 0 where one side is constant, and NaN where N = 0 or both
+        sides are the same constant.
+
+    References
+    ----------
+    Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 1989,
+    eq. 3.
+
+    Examples
+    --------
     >>> import torch
     >>> round(ccc(torch.tensor([0., 1., 1.]), torch.tensor([0., 1., 2.])).item(), 6)
     0.666667
@@ -26,9 +43,9 @@ def ccc(prediction: Tensor, gold: Tensor) -> Tensor:
 
 
 def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Deviations from the mean (..., N) and the mean (...,).
+    """Return deviations from the mean (..., N) and the mean (...,).
 
-    The first value is taken off before averaging, so a constant deviates by exactly 0.
+    The first value is subtracted before averaging, so that a constant deviates by exactly 0.
     """
     shifted = x - x[..., :1]
     mean = shifted.mean(-1)

@@ -1,32 +1,58 @@
-"""Sums per video from which any pooled score follows, for scoring and the bootstrap."""
+"""Sums per video from which pooled scores are computed, for scoring and the bootstrap.
+
+Axes: S seeds, K targets or classes, V videos, N resamplings.
+"""
 
 import numpy as np
 
 MEAN = "mean"
-"""The name of the last score, the mean over targets; rankings and claims are in it."""
+"""The name of the last score, the mean over targets; rankings and claims use it."""
 
 
 SUMS = ("n", "p", "g", "pp", "gg", "pg")
+"""Sums of one video: count, prediction, gold, their squares and their product."""
 
 
 CLASS_SUMS = ("n", "hit", "told")
-"""Of a class and video: is it of the class, was that told, was the class told of it (0 or 1)."""
+"""Columns of a class and video: is it of the class, correctly predicted, predicted (0 or 1)."""
 
 
 def class_sums(label: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """What the scores of classes are functions of: (K, V, 3) from numbers of classes (V,).
+    """Count labels, correct predictions and predictions per class and video.
 
-    1 where the video is of the class, where it is and was told so, and where it was told so.
+    Parameters
+    ----------
+    label
+        Index of each video's class, (V,).
+    predicted
+        Index of each video's predicted class, (V,).
+    classes
+        K, the number of classes.
+
+    Returns
+    -------
+    ndarray
+        `CLASS_SUMS`, 0 or 1, float64 (K, V, 3).
     """
     truth = label == np.arange(classes)[:, None]  # (K, V)
-    told = predicted == np.arange(classes)[:, None]
-    return np.stack([truth, truth & told, told], axis=-1).astype(float)
+    chosen = predicted == np.arange(classes)[:, None]
+    return np.stack([truth, truth & chosen, chosen], axis=-1).astype(float)
 
 
 def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """The six sums (6,) of one video's pairs (N,) that pooled CCC is a function of.
+    """Compute the six sums of one video that determine pooled CCC.
 
-    A pair with NaN on the gold side is unrated and left out.
+    Parameters
+    ----------
+    prediction
+        Predictions, (N,).
+    gold
+        Gold, (N,); pairs with NaN are unrated and left out.
+
+    Returns
+    -------
+    ndarray
+        `SUMS`, float64 (6,).
     """
     rated = ~np.isnan(gold)
     p, g = prediction[rated], gold[rated]
@@ -34,14 +60,22 @@ def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
 
 def absolute_error(prediction: np.ndarray, gold: np.ndarray) -> float:
-    """The sum of one video's absolute errors over its rated pairs (N,)."""
+    """Return the sum of one video's absolute errors over its rated pairs (N,)."""
     return float(np.nansum(np.abs(prediction - gold)))
 
 
 def errors(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute and root mean square error over all frames behind sums (K, V, 7).
+    """Compute mean absolute and root mean square error over all frames.
 
-    (K + 1,) each, the last being the mean over targets. Unit: the gold's.
+    Parameters
+    ----------
+    sums
+        `SUMS` and the sum of absolute errors, (K, V, 7).
+
+    Returns
+    -------
+    mae, rmse : ndarray
+        (K + 1,) each, in the unit of the gold; the last is the mean over targets.
     """
     n, _, _, pp, gg, pg, error = sums.sum(axis=1).T  # (K,)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -51,10 +85,20 @@ def errors(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pooled_ccc(sums: np.ndarray) -> np.ndarray:
-    """Concordance over all frames behind `sums` (..., 6), population moments (Lin 1989); (...,).
+    """Compute CCC over all frames from their sums, with population moments (Lin 1989).
 
-    NaN where there are no frames, or where both sides are the same constant.
+    Parameters
+    ----------
+    sums
+        `SUMS`, (..., 6).
 
+    Returns
+    -------
+    ndarray
+        CCC, (...,). It is NaN without frames, and where both sides are the same constant.
+
+    Examples
+    --------
     >>> round(float(pooled_ccc(video_sums(np.array([0, 1, 1.]), np.array([0, 1, 2.])))), 6)
     0.666667
     """
@@ -66,34 +110,58 @@ def pooled_ccc(sums: np.ndarray) -> np.ndarray:
 
 
 def class_scores(sums: np.ndarray) -> np.ndarray:
-    """WA, UA and macro F1, (3, ...), of sums (..., K, 3) over videos: `CLASS_SUMS` of each class.
+    """Compute weighted accuracy, unweighted accuracy and macro F1.
 
-    WA (weighted accuracy): the share of videos told right. UA (unweighted): the mean recall of the
-    classes that occur. F1: the mean over classes that occur or were told. These are the usual
-    names; SelfCrossAttn (arXiv:2202.09263) uses WA and UA the other way round.
+    WA (weighted accuracy) is the share of correctly predicted videos. UA (unweighted) is the mean
+    recall of the classes that occur. F1 is the mean over the classes that occur or were predicted.
+    These are the usual names; SelfCrossAttn (arXiv:2202.09263) exchanges WA and UA.
 
+    Parameters
+    ----------
+    sums
+        `CLASS_SUMS` of each class, summed over videos, (..., K, 3).
+
+    Returns
+    -------
+    ndarray
+        WA, UA and F1, (3, ...).
+
+    Examples
+    --------
     >>> class_scores(np.array([[8.0, 8, 10], [2, 0, 0]])).round(3).tolist()
     [0.8, 0.5, 0.444]
     """
-    n, hit, told = np.moveaxis(np.asarray(sums, float), -1, 0)  # (..., K)
+    n, hit, chosen = np.moveaxis(np.asarray(sums, float), -1, 0)  # (..., K)
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall, f1 = hit / n, 2 * hit / (n + told)
+        recall, f1 = hit / n, 2 * hit / (n + chosen)
         wa = hit.sum(-1) / n.sum(-1)
-    return np.stack([wa, _mean_there(recall), _mean_there(f1)])
+    return np.stack([wa, _nan_mean(recall), _nan_mean(f1)])
 
 
-def _mean_there(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Mean over what is not NaN; NaN where nothing is."""
-    there = ~np.isnan(x)
+def _nan_mean(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Average the values that are not NaN; NaN without any."""
+    present = ~np.isnan(x)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(there, x, 0).sum(axis) / there.sum(axis)
+        return np.where(present, x, 0).sum(axis) / present.sum(axis)
 
 
 def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
-    """CCC (..., N) of the corpora in which video v of `sums` (..., V, 6) occurs weight[:, v] times.
+    """Compute the scores of resampled corpora, in which each video occurs `weight` times.
 
-    weight: (N, V). `pooled` adds the sums first; `per_video_mean` averages the videos' own CCCs
-    and leaves out videos without one. `recall` takes `CLASS_SUMS` (..., V, 3) instead.
+    Parameters
+    ----------
+    sums
+        `SUMS` of each video, (..., V, 6); for "recall" `CLASS_SUMS`, (..., V, 3).
+    weight
+        How often each video occurs in each resampling, (N, V).
+    pooling
+        "pooled" adds the sums over videos first. "per_video_mean" averages the CCC of the videos
+        and leaves out videos without one. "recall" computes the recall of a class.
+
+    Returns
+    -------
+    ndarray
+        CCC or recall, (..., N).
     """
     if pooling == "recall":
         n, hit, _ = np.moveaxis(weight @ sums, -1, 0)  # (..., N)
@@ -101,19 +169,48 @@ def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.nda
             return hit / n
     if pooling == "pooled":
         return pooled_ccc(weight @ sums)
-    own = pooled_ccc(sums)[..., None]  # (..., V, 1)
-    has = np.isfinite(own)
+    per_video = pooled_ccc(sums)[..., None]  # (..., V, 1)
+    finite = np.isfinite(per_video)
     with np.errstate(invalid="ignore"):
-        return ((weight @ np.where(has, own, 0.0)) / (weight @ has.astype(float)))[..., 0]
+        total = weight @ np.where(finite, per_video, 0.0)
+        return (total / (weight @ finite.astype(float)))[..., 0]
 
 
 def target_scores(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.ndarray:
-    """CCC of each target and their mean (S, K + 1, N) of sums (S, K, V, 6), weight (N, V)."""
-    both = weighted_score(sums, weight, pooling)  # (S, K, N)
-    mean = _mean_there(both, 1) if pooling == "recall" else both.mean(axis=1)
-    return np.concatenate([both, mean[:, None]], axis=1)
+    """Compute the scores of each target, and their mean, of resampled corpora.
+
+    Parameters
+    ----------
+    sums
+        Sums of each seed, target and video, (S, K, V, 6), or (S, K, V, 3) for "recall".
+    weight
+        How often each video occurs in each resampling, (N, V).
+    pooling
+        See `weighted_score`.
+
+    Returns
+    -------
+    ndarray
+        (S, K + 1, N); the last target is the mean.
+    """
+    scores = weighted_score(sums, weight, pooling)  # (S, K, N)
+    mean = _nan_mean(scores, 1) if pooling == "recall" else scores.mean(axis=1)
+    return np.concatenate([scores, mean[:, None]], axis=1)
 
 
 def point(sums: np.ndarray, pooling: str) -> np.ndarray:
-    """CCC of each target and their mean (S, K + 1) of each seed on the videos as they are."""
+    """Compute the scores of each target, and their mean, without resampling.
+
+    Parameters
+    ----------
+    sums
+        As in `target_scores`.
+    pooling
+        See `weighted_score`.
+
+    Returns
+    -------
+    ndarray
+        (S, K + 1); the last target is the mean.
+    """
     return target_scores(sums, np.ones((1, sums.shape[-2])), pooling)[..., 0]

@@ -1,1 +1,1 @@
-"""The whole model: standardisation, fusion and head."""
+"""Model of a run: standardisation, fusion and head."""

@@ -11,7 +11,7 @@ from avfusion.rating import DIMENSIONS
 
 
 class CaHead(nn.Sequential):
-    """CA's head for one target (FG 2021): three layers with tanh, dropout before."""
+    """CA's head for one target (FG 2021): dropout, then three layers with tanh."""
 
     def __init__(self, width: int, dropout: float = 0.5) -> None:
         layers = [nn.Linear(width, 512), nn.Linear(512, 256), nn.Linear(256, 1)]
@@ -26,14 +26,14 @@ class JcaHead(nn.Sequential):
 
 
 class SelfCrossHead(nn.Sequential):
-    """SelfCrossAttn's head (ICASSP 2022): two layers with nothing in between, 60 and K wide."""
+    """SelfCrossAttn's head (ICASSP 2022): two linear layers, 60 and K wide, without activation."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__(nn.Linear(width, 60), nn.Linear(60, outputs))
 
 
 class Apart(nn.Module):
-    """One-target heads side by side, each under its target's name."""
+    """One head per target, side by side, each under its target's name."""
 
     def __init__(self, heads: dict[str, nn.Module]) -> None:
         super().__init__()
@@ -49,7 +49,29 @@ class Apart(nn.Module):
 def build_head(
     kind: str, width: int, hidden: int, dropout: float, names: Sequence[str] = DIMENSIONS
 ) -> nn.Module:
-    """The head named by `train.head`: `regressor`, or one with its paper's sizes."""
+    """Return a new head.
+
+    Parameters
+    ----------
+    kind
+        `train.head`: `"regressor"`, or `"ca"`, `"jca"` or `"selfcross"` with the paper's sizes.
+    width
+        Width of the fusion's features.
+    hidden, dropout
+        Hidden width and dropout of the regressor; the other heads have their own.
+    names
+        What is predicted: targets or classes, K names.
+
+    Returns
+    -------
+    torch.nn.Module
+        Maps (..., width) to (..., K).
+
+    Raises
+    ------
+    ConfigError
+        If there is no such head.
+    """
     if kind == "regressor":
         return Regressor(width, hidden, dropout, len(names))
     if kind == "selfcross":

@@ -1,21 +1,31 @@
-"""Report: tables, figures and the page, each drawn from files that earlier stages wrote."""
+"""Report of a study: tables, figures and one HTML page."""
 
-from typing import Any
-
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 
 
-def write(study: dict[str, Any], layout: Layout, only: str | None = None) -> None:
-    """Write all three, or `only` one of "tables", "figures", "page"; imports what it needs."""
+def write(study: Study, layout: Layout, only: str | None = None) -> None:
+    """Write the report from files of earlier stages.
+
+    Parameters
+    ----------
+    study
+        The settings of the study.
+    layout
+        Paths of the results folder.
+    only
+        `"tables"`, `"figures"` or `"page"`; None writes all three. Each part imports only what it
+        needs.
+    """
     if only in (None, "tables"):
-        from avfusion.report.tables import write_tables
+        from avfusion.report.tables.write import write_tables
 
         write_tables(study, layout)
     if only in (None, "figures"):
-        from avfusion.report.figures import write_figures
+        from avfusion.report.figures.write import write_figures
 
         write_figures(study, layout)
     if only in (None, "page"):
-        from avfusion.report.page import write_page
+        from avfusion.report.page.write import write_page
 
         write_page(study, layout)

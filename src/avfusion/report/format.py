@@ -1,4 +1,4 @@
-"""How a table is written: numbers, Markdown, LaTeX and files, whole or not at all."""
+"""Format numbers and tables as text, Markdown and LaTeX, and write them as files."""
 
 import json
 import re
@@ -15,7 +15,7 @@ Cells = Sequence[Sequence[str]]
 
 
 def number(value: float) -> str:
-    """Three decimals with a true minus sign, or `n/a`.
+    """Return three decimals with a true minus sign, or `n/a`.
 
     >>> number(-0.51249), number(float("nan"))
     ('−0.512', 'n/a')
@@ -24,12 +24,12 @@ def number(value: float) -> str:
 
 
 def ends(low: float, high: float) -> str:
-    """An interval in brackets; empty where there is none."""
+    """Return an interval in brackets; empty if there is none."""
     return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
 
 
 def estimate(mean: float, low: float = np.nan, high: float = np.nan, sd: float = np.nan) -> str:
-    """Mean, spread over seeds where there are several, interval over videos where there are.
+    """Return the mean, with its spread over seeds and its interval if they are finite.
 
     >>> estimate(0.5, 0.4, 0.6, 0.01), estimate(0.5)
     ('0.500 ± 0.010 [0.400, 0.600]', '0.500')
@@ -39,7 +39,7 @@ def estimate(mean: float, low: float = np.nan, high: float = np.nan, sd: float =
 
 
 def markdown(head: Sequence[str], rows: Cells) -> str:
-    """A table whose columns line up as text; the first column is left-aligned."""
+    """Return a Markdown table with padded columns; the first column is left-aligned."""
     lines = [[_pipe(cell) for cell in row] for row in (head, *rows)]
     widths = [max(3, *(len(row[i]) for row in lines)) for i in range(len(head))]
     rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
@@ -55,7 +55,7 @@ def markdown(head: Sequence[str], rows: Cells) -> str:
 
 
 def latex(head: Sequence[str], rows: Cells, caption: str, label: str) -> str:
-    r"""A floating table for `\input`; its only needs are `\usepackage{booktabs}` and UTF-8."""
+    r"""Return a floating table for `\input`; it needs `\usepackage{booktabs}` and UTF-8."""
     body = [" & ".join(tex(cell) for cell in row) + r" \\" for row in rows]
     lines = [
         r"\begin{table}",
@@ -87,7 +87,7 @@ _TEX = {c: rf"\{c}" for c in "&%$#_{}"} | {
 
 
 def tex(text: str) -> str:
-    """Text safe for LaTeX; `**bold**` becomes bold.
+    """Escape text for LaTeX; `**bold**` becomes bold and backquotes become typewriter.
 
     >>> tex("**my_fusion** −0.100 ± 5%")
     '\\\\textbf{my\\\\_fusion} $-$0.100 $\\\\pm$ 5\\\\%'
@@ -97,18 +97,24 @@ def tex(text: str) -> str:
 
 
 def write_page(path: Path, title: str, blocks: list[str]) -> None:
-    """A Markdown page of blocks set apart by blank lines."""
+    """Write a Markdown page of blocks, with blank lines between them."""
     write_text(path, "\n\n".join([f"# {title}", *(b.rstrip("\n") for b in blocks)]) + "\n")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Six decimals: enough to compute with, few enough to compare two files by eye."""
+    """Write a table as CSV with six decimals."""
     write_text(path, table.to_csv(index=False, float_format="%.6f"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Plain JSON; a number that is not finite becomes null."""
+    """Write JSON; a number that is not finite becomes null."""
     write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def join(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate the tables that have rows; return an empty table if there are none."""
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def _plain(x: Any) -> Any:

@@ -1,20 +1,22 @@
-"""Attention of finished runs on one video: which clips of a window each clip draws on.
+"""Export the attention of trained runs on one video.
 
-Only maps of clips by clips are kept; those of features by features (JCA's correlations) have no
-time axis. Of the windows of a block one is kept, and of its clips those whose prediction counts,
-so that time is told once.
+Only maps of clips by clips are exported; maps of features by features (JCA's correlations) have no
+time axis. One window per block is kept, and of its clips those whose prediction is used, so that no
+time occurs twice.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from avfusion.config.jobs import RobustSettings
+from avfusion.evaluation.partitions import reported_in_corpus
 from avfusion.features.windows import Windows
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.robustness.stage import reported_partition
 from avfusion.runs.files import predicts
 from avfusion.runs.predictor import Trained
 from avfusion.training import device
@@ -23,40 +25,60 @@ from avfusion.training.loop import deterministic
 COLUMNS = ["video", "map", "window", "time_s", "attended_s", "weight"]
 
 
-def write_attention(corpus: str, study: dict[str, Any], layout: Layout) -> None:
+def write_attention(corpus: str, settings: RobustSettings, layout: Layout) -> None:
     """Write attention.parquet into the first finished run of each fusion that attends over time.
 
-    `video, map, window, time_s, attended_s, weight`: a row a pair of clips of a window of the
-    reported video with the most planted spans (then by name), as the figures show it.
+    The columns are `video, map, window, time_s, attended_s, weight`, with a row per pair of clips
+    of a window. The video is the one of the reported partition with the most planted spans (then
+    by name), as in the figures.
     """
-    partition = reported_partition(corpus, layout)
-    for fusion in study["fusions"]:
-        folders = [layout.run(corpus, fusion, seed) for seed in study["seeds"]]
+    partition = reported_in_corpus(corpus, layout)
+    for fusion in settings.fusions:
+        folders = [layout.run(corpus, fusion, seed) for seed in settings.seeds]
         for folder in folders:
             (folder / "attention.parquet").unlink(missing_ok=True)
-        found = next((folder for folder in folders if predicts(folder)), None)
-        if found is None:
+        finished = next((folder for folder in folders if predicts(folder)), None)
+        if finished is None:
             continue
-        trained = Trained.open(found, layout)
+        trained = Trained.open(finished, layout)
         rows = trained.rows(partition)
         video = shown_video(rows["video"], layout.truth(corpus))
-        with deterministic(trained.own["seed"]):
+        with deterministic(trained.settings.seed):
             table = pairs(trained.model, trained.data.windows(partition), rows, video)
         if len(table):
-            write_table(table, found / "attention.parquet")
+            write_table(table, finished / "attention.parquet")
 
 
-def shown_video(videos: pd.Series, truth: Any) -> str:
-    """The video with the most planted spans, then the first by name."""
-    spans = pd.read_parquet(truth)["video"].value_counts() if truth.is_file() else {}
+def shown_video(videos: pd.Series, truth: Path) -> str:
+    """Return the video with the most planted spans, then the first by name."""
+    spans: Mapping[str, int] = {}
+    if truth.is_file():
+        spans = pd.read_parquet(truth)["video"].value_counts().to_dict()
     return min(videos.unique(), key=lambda video: (-spans.get(video, 0), video))
 
 
 def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: str) -> pd.DataFrame:
-    """Every weight of one video's maps; rows: `video, time_s`, as the windows count them."""
-    own = np.flatnonzero((rows["video"] == video).to_numpy())
+    """Return the attention weights of one video.
+
+    Parameters
+    ----------
+    model
+        Returns predictions and maps by name; (B, T, T) or, with heads, (B, H, T, T).
+    windows
+        Windows of a partition.
+    rows
+        `video, time_s` of each row of the windows.
+    video
+        The video.
+
+    Returns
+    -------
+    DataFrame
+        `video, map, window, time_s, attended_s, weight`; `weight` sums to 1 over `attended_s`.
+    """
+    places = np.flatnonzero((rows["video"] == video).to_numpy())
     time_s, tables = rows["time_s"].to_numpy(), [pd.DataFrame(columns=COLUMNS)]
-    which = torch.tensor(_blocks(windows.rows[:, 0].numpy(), own))
+    which = torch.tensor(_blocks(windows.rows[:, 0].numpy(), places))
     with torch.no_grad():
         maps = model(*device.moved(windows.batch(which).inputs, device.of(model)))[1]
     steps = windows.rows.shape[1]
@@ -76,8 +98,8 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _blocks(first: np.ndarray, own: np.ndarray) -> list[int]:
-    """One window a block of the video's rows `own`: windows of a block begin on adjoining rows."""
-    numbers = np.flatnonzero(np.isin(first, own))
+def _blocks(first: np.ndarray, places: np.ndarray) -> list[int]:
+    """Return one window per block that starts in `places`; its windows start on adjacent rows."""
+    numbers = np.flatnonzero(np.isin(first, places))
     begins = np.diff(first[numbers], prepend=-2) != 1
     return [int(number) for number in numbers[begins]]

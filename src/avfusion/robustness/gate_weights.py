@@ -1,45 +1,67 @@
-"""Read and write the gate weights of a trained run."""
+"""Write the gate weights of trained runs."""
 
-from typing import Any
+import logging
 
+import numpy as np
 import torch
 
+from avfusion.config.jobs import RobustSettings
+from avfusion.evaluation.partitions import reported_in_corpus
 from avfusion.features.windows import Windows
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.robustness.gates import KINDS, log
-from avfusion.robustness.stage import reported_partition
+from avfusion.robustness.gates import KINDS
 from avfusion.runs.files import predicts
 from avfusion.runs.predictor import Trained
 from avfusion.training import device
 from avfusion.training.loop import deterministic
 
+log = logging.getLogger(__name__)
 
-def write_gates(corpus: str, study: dict[str, Any], layout: Layout) -> None:
-    """Write gates.parquet into each finished run that has gates: `video, time_s, gate_…, high_…`.
 
-    A weight a clip of the reported partition, on whole input; no gold is read.
+def write_gates(corpus: str, settings: RobustSettings, layout: Layout) -> None:
+    """Write gates.parquet into each finished run that has gates.
+
+    The columns are `video, time_s, gate_…, high_…`, with a row per clip of the reported partition
+    on clean input. No gold is read.
     """
-    partition = reported_partition(corpus, layout)
-    runs = [layout.run(corpus, f, s) for f in study["fusions"] for s in study["seeds"]]
+    partition = reported_in_corpus(corpus, layout)
+    runs = [layout.run(corpus, f, s) for f in settings.fusions for s in settings.seeds]
     for folder in (folder for folder in runs if predicts(folder)):
         trained = Trained.open(folder, layout)
-        with deterministic(trained.own["seed"]):
+        with deterministic(trained.settings.seed):
             weights = gate_weights(trained.model, trained.data.windows(partition))
         if weights:
             write_table(trained.rows(partition).assign(**weights), folder / "gates.parquet")
             log.info("%s: %d gates", folder, len(weights))
 
 
-def gate_weights(model: torch.nn.Module, windows: Windows, batch: int = 256) -> dict[str, Any]:
-    """Every gate's map (B, T) as a weight for each row (R,); empty if there are none."""
-    found: dict[str, torch.Tensor] = {}
+def gate_weights(
+    model: torch.nn.Module, windows: Windows, batch: int = 256
+) -> dict[str, np.ndarray]:
+    """Return the gate weights of all rows.
+
+    Parameters
+    ----------
+    model
+        Returns predictions and maps by name; gates are (B, T).
+    windows
+        Windows of a partition with R rows.
+    batch
+        Windows per batch.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (R,)
+        Gate -> weights; empty if the model has no gates.
+    """
+    gates: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for which in torch.arange(len(windows)).split(batch):
-            given = device.moved(windows.batch(which).inputs, device.of(model))
-            maps = model(*given)[1]
+            inputs = device.moved(windows.batch(which).inputs, device.of(model))
+            maps = model(*inputs)[1]
             used = windows.used[which]
             for name in (name for name in maps if name.startswith(KINDS)):
-                rows = found.setdefault(name, torch.full((len(windows.audio),), torch.nan))
+                rows = gates.setdefault(name, torch.full((len(windows.audio),), torch.nan))
                 rows[windows.rows[which][used]] = maps[name].cpu()[used]
-    return {name: rows.numpy() for name, rows in found.items()}
+    return {name: rows.numpy() for name, rows in gates.items()}

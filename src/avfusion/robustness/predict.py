@@ -1,7 +1,7 @@
-"""What finished runs predict on corrupted input: every corruption at every level, on disk.
+"""Write the predictions of trained runs on corrupted input, for all corruptions and levels.
 
-All code that these numbers follow from is here and in what is imported here: its fingerprint
-(`Study.robust_settings`) decides whether predictions on disk are kept. No gold is read.
+These numbers depend only on this module and its imports. Its fingerprint (`Study.robust_settings`)
+decides whether predictions on disk are kept. No gold is read.
 """
 
 import json
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.config.corruptions import WHOLE, Case, cases, find
+from avfusion.config.corruptions import CLEAN, Case, cases, find
+from avfusion.config.jobs import RobustSettings, RunSettings
 from avfusion.encoders.corrupt import open_store
 from avfusion.errors import TrainError
 from avfusion.features.corrupt import corrupted, spread
@@ -23,49 +24,72 @@ from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
-from avfusion.rating import Rating
 from avfusion.runs.files import read_settings, read_traces
 from avfusion.runs.predictor import Trained
 
 CLOSE = 1e-4
-
+"""Largest difference on clean input between the opened run and its traces."""
 
 MOST_MB = 500
+"""Memory for the predictions of runs that are taken together."""
 
 
 def predict(
     corpus: str,
     runs: Iterable[tuple[str, int]],
     partition: str,
-    study: dict[str, Any],
+    settings: RobustSettings,
     layout: Layout,
 ) -> Iterator[int]:
-    """Write the runs' traces under every case, where they are not there of these settings.
+    """Write the traces of runs under every case, unless they exist for these settings.
 
-    Runs that read the same are taken together, so that a case's input is made once for all of
-    them; as many as their predictions fill MOST_MB. Yields how many runs are whole by then.
+    Runs with the same input are taken together, as many as their predictions fit into MOST_MB, so
+    that the input of a case is made once for all of them.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus.
+    runs
+        Fusion and seed of each run.
+    partition
+        Partition to predict.
+    settings
+        Corruptions and the seed of their draws.
+    layout
+        Paths of the results.
+
+    Yields
+    ------
+    int
+        Number of runs that are complete so far.
+
+    Raises
+    ------
+    TrainError
+        If a run's features have changed, or it predicts otherwise than its traces on clean input.
     """
     waiting: dict[str, list[_Run]] = {}
     spreads: dict[str, np.ndarray] = {}
-    whole = 0
-    for number in runs:
-        run = _Run.open(corpus, number, partition, study, layout)
-        if run.is_whole():
-            yield (whole := whole + 1)
+    done = 0
+    for name in runs:
+        run = _Run.open(corpus, name, partition, settings, layout)
+        if run.is_complete():
+            yield (done := done + 1)
             continue
-        alike = waiting.setdefault(run.reads, [])
-        alike.append(run)
-        if len(alike) >= _at_once(run, study):
-            _write(waiting.pop(run.reads), spreads, study, layout)
-            yield (whole := whole + len(alike))
-    for alike in waiting.values():
-        _write(alike, spreads, study, layout)
-        yield (whole := whole + len(alike))
+        group = waiting.setdefault(run.reads, [])
+        group.append(run)
+        if len(group) >= _at_once(run, settings):
+            _write(waiting.pop(run.reads), spreads, settings, layout)
+            yield (done := done + len(group))
+    for group in waiting.values():
+        _write(group, spreads, settings, layout)
+        yield (done := done + len(group))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A run whose traces are asked for: opened, where they lie, what they must be made of."""
+    """An opened run with the folder of its traces, and what these must be made of."""
 
     trained: Trained
     partition: str
@@ -79,17 +103,22 @@ class _Run:
         corpus: str,
         run: tuple[str, int],
         partition: str,
-        study: dict[str, Any],
+        settings: RobustSettings,
         layout: Layout,
     ) -> "_Run":
         source = layout.run(corpus, *run)
         trained = Trained.open(source, layout)
-        made_of = {key: study[key] for key in ("robustness", "draw", "code")}
-        made_of |= {"partition": partition, "inputs": trained.own["inputs"]}
-        made_of["weights"] = content_hash(*trained.model.state_dict().values())
+        made_of: dict[str, Any] = {
+            "robustness": settings.robustness,
+            "draw": settings.draw,
+            "code": settings.code,
+            "partition": partition,
+            "inputs": trained.settings.inputs,
+            "weights": content_hash(*trained.model.state_dict().values()),
+        }
         made_of["signals"] = {
             f"{name} {level:g}": [content_hash(s.index["sha256"].to_dict()) for s in stores]
-            for name, level in cases(study)
+            for name, level in cases(settings)
             if (stores := _signals(trained, (name, level), layout).values())
         }
         folder = layout.robustness(corpus) / run[0] / f"seed{run[1]}"
@@ -97,36 +126,37 @@ class _Run:
 
     @property
     def reads(self) -> str:
-        """What its input follows from: runs of which this is equal are given the same."""
-        own = self.trained.own
-        named = [own[key] for key in ("features", "windows", "inputs")]
-        return json.dumps([*named, own["train"]["baseline"], self.made_of["signals"]])
+        """What the input of the run depends on; runs with the same value get the same input."""
+        settings = self.trained.settings
+        features, windows = settings.features.model_dump(), settings.windows.model_dump()
+        baseline = settings.train.baseline
+        return json.dumps([features, windows, settings.inputs, baseline, self.made_of["signals"]])
 
-    def is_whole(self) -> bool:
-        said = self.folder / "settings.json"
-        there = (self.folder / "traces.parquet").is_file() and said.is_file()
-        return there and json.loads(said.read_text()) == self.made_of
+    def is_complete(self) -> bool:
+        path = self.folder / "settings.json"
+        exists = (self.folder / "traces.parquet").is_file() and path.is_file()
+        return exists and json.loads(path.read_text()) == self.made_of
 
-    def write(self, said: list[dict[str, np.ndarray]], labels: list[dict[str, Any]]) -> None:
+    def write(self, predicted: list[dict[str, np.ndarray]], labels: list[dict[str, Any]]) -> None:
         rows = self.trained.rows(self.partition)
-        parts = [rows.assign(**a, **b) for a, b in zip(labels, said, strict=True)]
-        _refuse_other_numbers(parts[0], self.source, self.trained.own)
+        parts = [rows.assign(**a, **b) for a, b in zip(labels, predicted, strict=True)]
+        _refuse_other_numbers(parts[0], self.source, self.trained.settings)
         table = pd.concat(parts, ignore_index=True).astype({"corruption": "category"})
         write_table(table, self.folder / "traces.parquet")
         write_text(self.folder / "settings.json", json.dumps(self.made_of, indent=2) + "\n")
 
 
-def _at_once(run: _Run, study: dict[str, Any]) -> int:
-    """How many runs' predictions, in float64, fill MOST_MB."""
-    width = len(Rating.of(run.trained.own).names)
-    size = len(run.trained.rows(run.partition)) * len(cases(study)) * width * 8
+def _at_once(run: _Run, settings: RobustSettings) -> int:
+    """Return how many runs' predictions, in float64, fit into MOST_MB."""
+    width = len(run.trained.settings.rating.names)
+    size = len(run.trained.rows(run.partition)) * len(cases(settings)) * width * 8
     return max(1, MOST_MB * 10**6 // size)
 
 
 def _write(
-    runs: list[_Run], spreads: dict[str, np.ndarray], study: dict[str, Any], layout: Layout
+    runs: list[_Run], spreads: dict[str, np.ndarray], settings: RobustSettings, layout: Layout
 ) -> None:
-    """Traces of runs that read the same, under every case."""
+    """Write the traces of runs with the same input, under every case."""
     first, partition = runs[0].trained, runs[0].partition
     for run in runs:
         (run.folder / "settings.json").unlink(missing_ok=True)
@@ -135,14 +165,14 @@ def _write(
             videos = first.data.videos
             spreads[name] = spread(store, list(videos["video"][videos["partition"] == "train"]))
     labels = []
-    said: list[list[dict[str, np.ndarray]]] = [[] for _ in runs]
-    for case in cases(study):
+    predicted: list[list[dict[str, np.ndarray]]] = [[] for _ in runs]
+    for case in cases(settings):
         signals = _signals(first, case, layout)
-        windows = corrupt_windows(first, case, partition, spreads, study["draw"], signals)
+        windows = corrupt_windows(first, case, partition, spreads, settings.draw, signals)
         labels.append({"corruption": case[0], "level": case[1], **present(windows)})
-        for run, parts in zip(runs, said, strict=True):
+        for run, parts in zip(runs, predicted, strict=True):
             parts.append(run.trained.predict(windows))
-    for run, parts in zip(runs, said, strict=True):
+    for run, parts in zip(runs, predicted, strict=True):
         run.write(parts, labels)
 
 
@@ -154,41 +184,60 @@ def corrupt_windows(
     seed: int,
     signals: dict[str, FeatureStore],
 ) -> Windows:
-    """A partition's windows with the run's features corrupted; gold is unrated throughout.
+    """Return the windows of a partition with corrupted features and without gold.
 
-    signals: by encoder, the features of corrupted sound or pictures where the case is of these.
+    Parameters
+    ----------
+    trained
+        The run; its encoders are read.
+    case
+        Corruption and level.
+    partition
+        The partition.
+    spreads
+        Encoder -> standard deviation (D,) of its features on the training partition.
+    seed
+        Seed of the draws.
+    signals
+        Encoder -> features of corrupted audio or video, if the case corrupts the signal.
     """
-    if case == WHOLE:
+    if case == CLEAN:
         return trained.data.windows(partition)
-    stores, own = trained.data.stores, trained.own
+    stores = trained.data.stores
     if not signals:
-        used = {name: stores[name] for name in own["features"][find(case[0])[0]]}
-        signals = corrupted(used, *case, own["windows"], spreads, seed)
+        used = {name: stores[name] for name in _encoders(trained, case)}
+        signals = corrupted(used, *case, trained.settings.windows, spreads, seed)
     return replace(trained.data, stores=stores | signals).windows(partition)
 
 
 def _signals(trained: Trained, case: Case, layout: Layout) -> dict[str, FeatureStore]:
-    """Features of corrupted sound or pictures, an encoder of the run's each; else none."""
-    if case == WHOLE or not find(case[0])[1].signal:
+    """Return encoder -> features of corrupted audio or video; empty for other cases."""
+    if case == CLEAN or not find(case[0])[1].signal:
         return {}
-    corpus, stores = trained.own["corpus"], trained.data.stores
-    names = trained.own["features"][find(case[0])[0]]
+    corpus, stores = trained.settings.corpus, trained.data.stores
+    names = _encoders(trained, case)
     return {name: open_store(corpus, case, name, stores[name], layout) for name in names}
 
 
+def _encoders(trained: Trained, case: Case) -> list[str]:
+    """Return the run's encoders of the modality that a case corrupts."""
+    return trained.settings.features.by_modality.get(find(case[0])[0], [])
+
+
 def present(windows: Windows) -> dict[str, np.ndarray]:
-    """Whether each row (R,) has audio and has video."""
+    """Return which rows (R,) have audio and video."""
     rows = {"has_audio": windows.audio, "has_video": windows.video}
     return {name: ~part.isnan().any(-1).numpy() for name, part in rows.items()}
 
 
-def _refuse_other_numbers(whole: pd.DataFrame, folder: Path, own: dict[str, Any]) -> None:
-    """On whole input the opened run must say what its traces say, or it is not that run."""
+def _refuse_other_numbers(clean: pd.DataFrame, folder: Path, settings: RunSettings) -> None:
+    """Check that the opened run predicts on clean input what its traces hold."""
     traces = read_traces(folder, read_settings(folder))
-    both = whole.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
-    gap = max((both[d] - both[f"{d}_before"]).abs().max() for d in Rating.of(own).names)
-    if len(both) != len(whole) or not gap <= CLOSE:
+    both = clean.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
+    names = settings.rating.names
+    gap = max((both[name] - both[f"{name}_before"]).abs().max() for name in names)
+    if len(both) != len(clean) or not gap <= CLOSE:
         raise TrainError(
-            f"{folder}: on whole input it now predicts otherwise than in traces.parquet (by "
-            f"{gap:.2g}). Write the traces again: `avf infer {folder}`, then `avf score`."
+            f"{folder}: predictions on clean input differ from traces.parquet by {gap:.2g}. "
+            f"Write the traces again: `avf infer {folder}`, then `avf score`."
         )

@@ -1,1 +1,1 @@
-"""Training runs: inputs, training, predictions and their files."""
+"""Training runs: their inputs, training, predictions and files."""

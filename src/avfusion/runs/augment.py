@@ -1,9 +1,9 @@
-"""Corruption while training: part of each window goes or gets noisy, drawn anew each epoch.
+"""Corrupt training windows: drop steps of a modality or add noise, drawn again each epoch.
 
-`train.corrupt: {audio_missing: 0.5}` draws, for every window of every epoch, how much: a level
-even in [0, 0.5]. What a level means is what it means at test time (avfusion.features.corrupt). Clips of a
-window adjoin, so a step is a stretch. Draws come from the epoch's own generator, which depends on
-seed and epoch alone: a fit that is resumed meets the same.
+`train.corrupt: {audio_missing: 0.5}` draws a level from U(0, 0.5) for every window of every epoch.
+Levels mean the same as at test time (avfusion.features.corrupt). The clips of a window adjoin, so
+one step is one stretch. The draws come from the generator of the epoch, which depends only on seed
+and epoch: a resumed fit draws the same.
 """
 
 import numpy as np
@@ -15,54 +15,53 @@ from avfusion.features.windows import Batch
 from avfusion.runs.inputs import Inputs
 
 Spreads = dict[str, Tensor]
-"""Deviation (D,) of each feature of a modality within a video of the train partition."""
+"""Modality -> within-video deviation of each feature over the train partition (D,)."""
 
 
-def spreads_of(data: Inputs, asked: dict[str, float]) -> Spreads:
-    """The spreads that `asked` (corruption -> greatest level) needs; none without noise."""
+def spreads_of(data: Inputs, levels: dict[str, float]) -> Spreads:
+    """Return the spreads that feature noise needs; `levels` maps corruption to greatest level."""
     videos = list(data.videos["video"][data.videos["partition"] == "train"])
-    noisy = {name.partition("_")[0] for name in asked if name.endswith("_feature_noise")}
+    noisy = {name.partition("_")[0] for name in levels if name.endswith("_feature_noise")}
+    encoders = data.features.by_modality
     return {
         modality: torch.from_numpy(
-            np.concatenate(
-                [spread(data.stores[name], videos) for name in data.own["features"][modality]]
-            )
+            np.concatenate([spread(data.stores[name], videos) for name in encoders[modality]])
         ).float()
         for modality in sorted(noisy)
     }
 
 
 def corrupted_batch(
-    batch: Batch, asked: dict[str, float], spreads: Spreads, generator: torch.Generator
+    batch: Batch, levels: dict[str, float], spreads: Spreads, generator: torch.Generator
 ) -> Batch:
-    """A batch of which every window has lost as much of a modality as is drawn for it."""
-    for name, greatest in asked.items():
+    """Return the batch with each window corrupted at a level that is drawn for it."""
+    for name, greatest in levels.items():
         modality, _, kind = name.partition("_")
-        there = getattr(batch, f"{modality}_present")  # (B, T)
-        level = greatest * torch.rand(len(there), 1, generator=generator)  # (B, 1)
+        present = getattr(batch, f"{modality}_present")  # (B, T)
+        level = greatest * torch.rand(len(present), 1, generator=generator)  # (B, 1)
         if kind == "feature_noise":
             rows = getattr(batch, modality)
             white = torch.randn(rows.shape, generator=generator)
-            loud = (level / (1 - level)).sqrt()[..., None]
-            batch = batch._replace(**{modality: rows + white * loud * spreads[modality]})
+            amplitude = (level / (1 - level)).sqrt()[..., None]
+            batch = batch._replace(**{modality: rows + white * amplitude * spreads[modality]})
         else:
-            gone = _GONE[kind](level, there.shape[1], generator)
-            batch = batch._replace(**{f"{modality}_present": there & ~gone})
+            dropped = _DROPPED[kind](level, present.shape[1], generator)
+            batch = batch._replace(**{f"{modality}_present": present & ~dropped})
     return batch
 
 
 def _scattered(level: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-    """Steps (B, T) that go, anywhere; round(level * T) of each window."""
+    """Return round(level * T) dropped steps anywhere in each window, a mask (B, T)."""
     order = torch.rand(len(level), steps, generator=generator).argsort(1).argsort(1)
     return order < (level * steps).round()
 
 
 def _adjoining(level: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-    """Steps (B, T) that go, in one run."""
+    """Return the dropped steps of one block in each window, a mask (B, T)."""
     count = (level * steps).round()
     start = (torch.rand(len(level), 1, generator=generator) * (steps - count + 1)).floor()
     step = torch.arange(steps)
     return (step >= start) & (step < start + count)
 
 
-_GONE = {"missing": _scattered, "missing_block": _adjoining}
+_DROPPED = {"missing": _scattered, "missing_block": _adjoining}

@@ -1,13 +1,14 @@
-"""What a training run reads: features of all partitions, gold of train and validation alone."""
+"""Read what a training run needs: features of all partitions, gold of train and validation."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from avfusion.config.modalities import MODALITIES
+from avfusion.config.jobs import RunSettings
+from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.store import FeatureStore
 from avfusion.features.windows import Windows, join, targets
@@ -22,27 +23,85 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The features behind a run: its videos (manifest rows), and one store an encoder."""
+    """The videos of a run and their features.
 
-    own: dict[str, Any]
+    Attributes
+    ----------
+    corpus
+        Name of the corpus.
+    features
+        Encoders per modality.
+    baseline
+        `"video"` subtracts each video's mean from its features.
+    videos
+        Columns `video` and `partition`, one row per video that has features.
+    stores
+        Encoder -> its features.
+    missing
+        Videos without features of every encoder; they are left out.
+    cuts
+        Clips and windows.
+    rating
+        Targets and their scale.
+    """
+
+    corpus: str
+    features: FeatureSettings
+    baseline: Literal["none", "video"]
     videos: pd.DataFrame
     stores: dict[str, FeatureStore]
     missing: list[str]
+    cuts: WindowSettings = field(default_factory=WindowSettings)
+    rating: Rating = field(default_factory=Rating)
 
     @classmethod
-    def read(cls, own: dict[str, Any], layout: Layout) -> "Inputs":
-        """Videos that every encoder has features of; the others are logged and listed."""
-        corpus, features = own["corpus"], own["features"]
+    def read(cls, settings: RunSettings, layout: Layout) -> "Inputs":
+        """Open the features that a run is trained on."""
+        train, point = settings.train, settings.point
+        inputs = cls.of(settings.corpus, settings.features, train.baseline, layout, point)
+        return replace(inputs, cuts=settings.windows, rating=settings.rating)
+
+    @classmethod
+    def of(
+        cls,
+        corpus: str,
+        features: FeatureSettings,
+        baseline: Literal["none", "video"],
+        layout: Layout,
+        point: str | None = None,
+    ) -> "Inputs":
+        """Open the features of a corpus; videos without them are logged and listed.
+
+        Parameters
+        ----------
+        corpus
+            Name of the corpus.
+        features
+            Encoders per modality.
+        baseline
+            `"video"` subtracts each video's mean from its features.
+        layout
+            Paths of the study.
+        point
+            Grid point. If given, videos of the test partition are left out: the choice of a
+            point must not depend on them.
+
+        Raises
+        ------
+        TrainError
+            If there is no encoder of audio or of video.
+        AvfError
+            If an encoder has no index of features.
+        """
         for modality in ("audio", "video"):
-            if not features[modality]:
+            if modality not in features.by_modality:
                 raise TrainError(f"features.{modality} names no encoder; add one to the config.")
-        names = [name for given in features.values() for name in given]
         stores = {
             name: FeatureStore.open(layout.features(corpus, name) / "index.parquet")
-            for name in names
+            for name in features.encoders
         }
         table = read_table(layout.manifest(corpus), columns=["video", "partition"])
-        if "point" in own:  # what chooses must not know test
+        if point is not None:
             table = table[table["partition"].isin(SEES)]
         table = table.sort_values("video", ignore_index=True)
         have = set.intersection(*(set(store.videos) for store in stores.values()))
@@ -50,65 +109,83 @@ class Inputs:
         missing = table["video"][~kept].tolist()
         if missing:
             log.warning("%s: no features for %s; left out", corpus, ", ".join(missing))
-        return cls(own, table[kept], stores, missing)
+        return cls(corpus, features, baseline, table[kept], stores, missing)
 
     def windows(self, partition: str, gold: dict[str, np.ndarray] | None = None) -> Windows:
-        """All windows of a partition; without gold, every row counts as unrated."""
-        cuts, features = self.own["windows"], self.own["features"]
+        """Return all windows of a partition; without gold, every row counts as unrated."""
         videos = self.videos["video"][self.videos["partition"] == partition]
         if videos.empty:
             raise TrainError(
-                f"{self.own['corpus']}: no {partition} video with features. Run `avf index` on "
-                f"the features' folders and look at `reason` in index.parquet."
+                f"{self.corpus}: no {partition} video with features. Run `avf index` on the "
+                f"features' folders and look at `reason` in index.parquet."
             )
-        width = len(Rating.of(self.own).names)
+        width = len(self.rating.names)
         blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
         golds = (gold[v] for v in videos) if gold is not None else blank
-        text = [features["text"]] if features.get("text") else []
+        text = [self.features.text] if self.features.text else []
         parts = (
             (
-                self._rows(v, features["audio"]),
-                self._rows(v, features["video"]),
+                self._rows(v, self.features.audio),
+                self._rows(v, self.features.video),
                 g,
                 *(self._rows(v, names) for names in text),
             )
             for v, g in zip(videos, golds, strict=True)
         )
-        return join(parts, cuts["clips"], round(cuts["clip_s"] / cuts["hop_s"]))
+        return join(parts, self.cuts.clips, self.cuts.step)
 
     def gold(
         self, partition: str, layout: Layout, delay_s: dict[str, float]
     ) -> dict[str, np.ndarray]:
-        """Ratings (R, K) at each video's grid, in [-1, 1], delay taken off; refuses test."""
+        """Return the ratings of each video on its grid, in [-1, 1], corrected for the delay.
+
+        Parameters
+        ----------
+        partition
+            `"train"` or `"validation"`.
+        layout
+            Paths of the study.
+        delay_s
+            Target -> annotation delay in seconds.
+
+        Returns
+        -------
+        dict
+            Video -> array (R, K), NaN where unrated.
+
+        Raises
+        ------
+        TrainError
+            If the partition is `"test"`, or no video of it is rated.
+        """
         if partition == "test":
             raise TrainError("Gold of the test partition is for scoring; training must not see it.")
         videos = self.videos["video"][self.videos["partition"] == partition].tolist()
-        path = layout.gold(self.own["corpus"])
+        path = layout.gold(self.corpus)
         table = read_table(path, filters=[("video", "in", videos)])
-        rating = Rating.of(self.own)
-        late_s = {name: delay_s.get(name, 0.0) for name in rating.names}
+        late_s = {name: delay_s.get(name, 0.0) for name in self.rating.names}
         rated = dict(list(table.groupby("video")))
         none = table.iloc[:0]
-        found = {}
+        golds = {}
         for video in videos:
-            own = rated.get(video, none).sort_values("time_s")
-            ratings = rating.inward(own[list(rating.names)].to_numpy(float))
-            found[video] = targets(self.times(video), own["time_s"].to_numpy(), ratings, late_s)
-        if not any(np.isfinite(g).any() for g in found.values()):
+            rows = rated.get(video, none).sort_values("time_s")
+            ratings = self.rating.inward(rows[list(self.rating.names)].to_numpy(float))
+            golds[video] = targets(self.times(video), rows["time_s"].to_numpy(), ratings, late_s)
+        if not any(np.isfinite(g).any() for g in golds.values()):
             raise TrainError(f"{path}: no rating for any of {len(videos)} {partition} videos.")
-        return found
+        return golds
 
     def dims(self) -> list[int]:
-        """Widths of audio and video, and of text where it is read."""
-        given = [self.own["features"].get(modality, []) for modality in MODALITIES]
-        return [sum(self.stores[name].dim for name in names) for names in given if names]
+        """Return the widths of audio and video, and of text if it is read."""
+        encoders = self.features.by_modality.values()
+        return [sum(self.stores[name].dim for name in names) for names in encoders]
 
     def times(self, video: str) -> np.ndarray:
-        """Clip ends (R,) of the grid that all encoders share."""
+        """Return the clip ends (R,) of the grid that all encoders share, in seconds."""
         return next(iter(self.stores.values())).load(video).times_s
 
     def _rows(self, video: str, encoders: list[str]) -> np.ndarray:
-        """Features of several encoders side by side (R, D); refuses different grids."""
+        """Return the features of several encoders side by side (R, D); refuses unequal grids."""
         loaded = [self.stores[name].load(video) for name in encoders]
         for name, part in zip(encoders, loaded, strict=True):
             if not np.array_equal(part.times_s, self.times(video)):
@@ -117,24 +194,35 @@ class Inputs:
                     f"encoders' ({len(part.times_s)}). Encode all with the same `windows`."
                 )
         rows = np.concatenate([part.rows for part in loaded], axis=1)
-        return off_baseline(rows) if self.own["train"]["baseline"] == "video" else rows
+        return off_baseline(rows) if self.baseline == "video" else rows
 
     def hashes(self) -> dict[str, Any]:
-        """What the run's numbers depend on besides its settings, as hashes."""
+        """Return hashes of the features and of the split."""
         hashes = {name: store.index["sha256"].to_dict() for name, store in self.stores.items()}
         split = dict(zip(self.videos["video"], self.videos["partition"], strict=True))
-        named = {name: {v: found[v] for v in split} for name, found in hashes.items()}
+        kept = {name: {v: of_video[v] for v in split} for name, of_video in hashes.items()}
         return {
-            "features": {name: listing_digest(found) for name, found in named.items()},
+            "features": {name: listing_digest(of_video) for name, of_video in kept.items()},
             "partitions": listing_digest(split),
         }
 
 
 def off_baseline(rows: np.ndarray) -> np.ndarray:
-    """Rows (R, D) float32 less their mean over the video's present rows; NaN rows stay NaN.
+    """Subtract the mean over a video's present rows; NaN rows stay NaN.
 
-    Faces and voices differ at rest more than one of them changes; AVEC's baselines standardise
-    per recording for the same reason. Uses the whole video, so not for a live stream.
+    Faces and voices at rest differ between people more than one of them changes over time; AVEC's
+    baselines standardise per recording for the same reason. The mean covers the whole video, so
+    this cannot be used on a live stream.
+
+    Parameters
+    ----------
+    rows
+        Features of one video (R, D).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (R, D), float32.
     """
     rows = rows.astype(np.float32)
     present = ~np.isnan(rows).any(axis=1)

@@ -1,47 +1,59 @@
-"""The model card of one run: what it is, what it reached, whose ratings, and what it cannot do."""
+"""The model card of one run: settings, scores, origin of the ratings, and limits."""
 
 import ast
 from typing import Any
 
+from avfusion.config.jobs import RunRecord
 from avfusion.evaluation.run_scores import Run
 from avfusion.metrics.sums import MEAN
-from avfusion.rating import Rating
 from avfusion.registry import fusions
 
 LIMITS = (
-    "Valence and arousal are ratings of what raters saw and heard, never a reading of what "
-    "somebody feels.",
-    "It was fitted on the train partition of one corpus, and its epoch was chosen on the "
-    "validation partition, whose scores are therefore too good; elsewhere it may be worthless.",
+    "Valence and arousal are ratings of what raters saw and heard. They do not measure what a "
+    "person feels.",
+    "The model was fitted on the training partition of one corpus. Its epoch was chosen on the "
+    "validation partition, so validation scores are too high. It may fail on other data.",
     "It takes features of exactly these encoders with exactly these windows. An encoder that was "
-    "fitted on the corpus is part of the model; its weights lie with the study.",
-    "Intervals speak of other videos of this corpus, not of other people, cameras or trainings.",
+    "fitted on the corpus is part of the model; its weights are stored with the study.",
+    "Intervals cover other videos of this corpus, not other people, cameras or trainings.",
 )
 
 
 def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str:
-    """Markdown. corpus: its corpus.json; final: `Run.final`."""
-    own = run.settings
-    kind = own.get("class", own["fusion"])
+    """Return the card in Markdown.
+
+    Parameters
+    ----------
+    run
+        The run.
+    corpus
+        Card of its corpus (corpus.json).
+    final
+        Scores from `Run.final`.
+    """
+    record = run.settings
     about = {
-        "fusion": f"{own['fusion']}: {_title(kind)}",
-        "class and options": f"`{kind}` {_listed(own.get('options', {}))}",
-        "seed": own["seed"],
-        "corpus": corpus.get("name", own["corpus"]),
+        "fusion": f"{record.fusion}: {_title(record.class_)}",
+        "class and options": f"`{record.class_}` {_listed(record.options)}",
+        "code outside avfusion": _listed(record.outside),
+        "seed": record.seed,
+        "corpus": corpus.get("name", record.corpus),
         "licence of the corpus": corpus.get("licence", "not stated"),
-        "data hash": own.get("data_hash", ""),
-        **{name: _listed(own.get(name, {})) for name in ("features", "windows", "train")},
-        "parameters": own.get("parameters", ""),
-        "videos without features": len(own.get("missing", [])),
-        "commit": f"{own.get('commit')}{' with local changes' if own.get('dirty') else ''}",
+        "data hash": record.data_hash,
+        "features": _listed(record.features.by_modality),
+        "windows": _listed(record.windows.model_dump()),
+        "train": _listed(record.train.model_dump()),
+        "parameters": record.parameters,
+        "videos without features": len(record.missing),
+        "commit": _commit(record),
     }
-    lines = [f"# {own['corpus']}: {run.name}", "", "| | |", "|---|---|"]
+    lines = [f"# {record.corpus}: {run.name}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in about.items() if value != ""]
     lines += [
         "",
         "## Scores",
         "",
-        *_scores(final, (*(own.get("classes") or Rating.of(own).names), MEAN)),
+        *_scores(final, (*record.outputs, MEAN)),
         "",
         "## Limits",
         "",
@@ -50,7 +62,7 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
 
 
 def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:
-    """A row a partition and protocol; each score with its interval over videos."""
+    """Return a table with a row per partition and protocol, scores with their intervals."""
     if not final:
         return ["Not scored."]
     rows = dict.fromkeys(name.rpartition("/")[0] for name in final)
@@ -73,12 +85,20 @@ def _cell(final: dict[str, float], name: str) -> str:
     return f"{value} [{final[f'{name}_low']:.3f}, {final[f'{name}_high']:.3f}]"
 
 
+def _commit(record: RunRecord) -> str:
+    return f"{record.commit}{' with local changes' if record.dirty else ''}"
+
+
 def _listed(values: dict[str, Any]) -> str:
-    shown = {n: ", ".join(v) if isinstance(v, list) else v for n, v in values.items()}
+    shown = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in values.items()
+        if value != {}
+    }
     return "; ".join(f"{name}: {value}" for name, value in shown.items())
 
 
 def _title(kind: str) -> str:
-    """First paragraph of the fusion's file."""
+    """Return the first paragraph of the fusion's file."""
     words = ast.get_docstring(ast.parse(fusions.source(kind).read_text())) or kind
     return words.split("\n\n")[0].replace("\n", " ").rstrip(".")

@@ -1,11 +1,13 @@
-"""The best checkpoint of a corpus as a registered model that MLflow serves; no class is pickled.
+"""Register the best run of a corpus as a model that MLflow serves, without pickle.
 
-Best is said by the validation partition under the headline protocol; test scores choose nothing.
-A version holds weights (safetensors), settings, the modules of avfusion that the model needs, as
-source, and its card, so it loads where avfusion is not installed.
+The best run has the highest validation score under the headline protocol; test scores are not used.
+A version holds weights (safetensors), settings, a card, and the source of the modules that the
+model needs, those of avfusion and of the package of an outside fusion. It loads where neither is
+installed.
 """
 
 import importlib.metadata
+import re
 import shutil
 import tempfile
 import warnings
@@ -14,51 +16,64 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.evaluation.run_scores import Run
-from avfusion.fingerprint import PACKAGE, imported, module_file
+from avfusion.fingerprint import PACKAGE, TOP, imported, module_file
 from avfusion.io.stamped import content_key
 from avfusion.registry import fusions
 from avfusion.tracking.store import Store, Tags, texts
 
 ALIAS = "best"
+NEEDS = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic", "safetensors", "torch")
+"""Packages that the copied modules of avfusion import."""
 
-
-NEEDS = ("mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
-
-
+SERVE = "avfusion.runs.serve"
 FOLDER = "model"
-
-
 DESCRIPTION = 5000  # characters; MLflow's limit
 
 
 def register_best(
     store: Store, runs: list[Run], headline: str, card: Callable[[Run], str]
 ) -> str | None:
-    """Give the best run's model the alias `best`; its version, or None where nothing is scored.
+    """Register the model of the best run and give it the alias `best`.
 
-    A version that is there already is not made again. Of two studies of the same data in one
-    store, the one with the higher validation score keeps the alias.
+    An existing version is not made again. Of two studies of the same data in one store, the one
+    with the higher validation score keeps the alias.
+
+    Parameters
+    ----------
+    store
+        The records of the study.
+    runs
+        Runs to choose from.
+    headline
+        Protocol of the validation score.
+    card
+        Returns the model card of a run.
+
+    Returns
+    -------
+    str or None
+        URI of the version; None if no run is scored, or another study has the better model.
     """
-    found = [(validation_score(run, headline), run) for run in runs]
-    scored = [(score, run) for score, run in found if score is not None]
+    each = [(validation_score(run, headline), run) for run in runs]
+    scored = [(score, run) for score, run in each if score is not None]
     if not scored:
         return None
     score, run = max(scored, key=lambda pair: pair[0])
     name, key = f"avfusion-{store.corpus}", content_key(*_content(run))
     about = {"key": key, "study_id": store.study, "run": run.name, "protocol": headline}
-    about |= {"data_hash": run.settings.get("data_hash"), "validation_ccc": f"{score:.6f}"}
+    about |= {"data_hash": run.settings.data_hash, "validation_ccc": f"{score:.6f}"}
     versions = _versions(store, name)
-    have = [v for v, tags in versions.items() if tags.get("key") == key]
-    if not have and _held_by_better(store, name, versions, about):
+    same = [v for v, tags in versions.items() if tags.get("key") == key]
+    if not same and _held_by_better(store, name, versions, about):
         return None
-    version = have[0] if have else _add(store, name, run, about, card(run))
+    version = same[0] if same else _add(store, name, run, about, card(run))
     if _holder(store, name) != version:
         store.client.set_registered_model_alias(name, ALIAS, version)
     return f"models:/{name}/{version}"
 
 
 def validation_score(run: Run, protocol: str) -> float | None:
-    """Mean CCC on the validation partition under the protocol; none of a run on classes."""
+    """Return the mean CCC on the validation partition; None without a score, or on classes."""
     table = run.scores
     if "ccc" not in table:
         return None
@@ -68,7 +83,7 @@ def validation_score(run: Run, protocol: str) -> float | None:
 
 
 def _add(store: Store, name: str, run: Run, about: dict[str, Any], card: str) -> str:
-    """Upload the run's model and register it; its version's key is written last."""
+    """Upload the model of a run and register it; the key of the version is written last."""
     (ident,) = [i for i, t in store.of_kind("run").items() if _shows(t, run)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / FOLDER
@@ -88,18 +103,17 @@ def save(run: Path, folder: Path) -> None:
     """Write a run's weights as an MLflow model that `mlflow.pyfunc.load_model` opens."""
     import mlflow
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
     from avfusion.runs.serve import Served
 
     served = Served.open(run / "best.safetensors")
-    wide = [column for own in served.columns().values() for column in own]
-    inputs = [ColSpec("string", "video"), ColSpec("double", "time_s")]
-    inputs += [ColSpec("double", column) for column in wide]
+    features = [column for columns in served.columns().values() for column in columns]
+    inputs: list[ColSpec | TensorSpec] = [ColSpec("string", "video"), ColSpec("double", "time_s")]
+    inputs += [ColSpec("double", column) for column in features]
     with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # asks for an example of the input, which is people's data
-        code = Path(temporary) / "avfusion"
-        _copy_code(served.own["class"], code)
+        warnings.simplefilter("ignore")  # asks for an example of the input, which is personal data
+        copied = copy_code(served.settings.class_, Path(temporary))
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(PACKAGE / "tracking/served.py"),
@@ -107,51 +121,111 @@ def save(run: Path, folder: Path) -> None:
                 "weights": str(run / "best.safetensors"),
                 "settings": str(run / "settings.json"),
             },
-            code_paths=[str(code)],
+            code_paths=[str(path) for path in copied],
             signature=ModelSignature(
                 Schema(inputs), Schema([ColSpec("double", name) for name in served.targets])
             ),
-            pip_requirements=[f"{n}=={importlib.metadata.version(n)}" for n in NEEDS],
+            pip_requirements=_requirements(served.settings.class_),
         )
     _without_folder(folder / "MLmodel")
 
 
 def _without_folder(path: Path) -> None:
-    """MLmodel names where its code was on this machine; MLflow reads the file's name of it."""
+    """Remove the folder of the code on this machine from MLmodel; MLflow needs only its name."""
     text = path.read_text()
     path.write_text(text.replace(f"{PACKAGE}/", ""))
 
 
-def _copy_code(kind: str, folder: Path) -> None:
-    """The modules behind `serve` and one fusion, as a package of their own."""
-    for path in _code(kind):
-        target = folder / path.relative_to(PACKAGE)
+def copy_code(kind: str, folder: Path) -> list[Path]:
+    """Copy the modules that serve a fusion, so that `folder` can be put on the Python path.
+
+    Parameters
+    ----------
+    kind
+        Registry name of the fusion, or `package.module:Class`.
+    folder
+        Where the packages are copied to.
+
+    Returns
+    -------
+    list of Path
+        avfusion, and for a fusion from outside its package and the metadata with its entry point.
+    """
+    for name, source in _code(kind).items():
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        shutil.copyfile(source, target)
+    entry = fusions.entry(kind)
+    if entry.outside:
+        top, version = entry.module.partition(".")[0], "0"
+        info = folder / f"{top}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {top}\nVersion: {version}\n")
+        if ":" not in kind:  # the registry finds the name by its entry point
+            point = f"[{fusions.group}]\n{kind} = {entry.path}\n"
+            (info / "entry_points.txt").write_text(point)
+    return sorted(folder.iterdir())
 
 
-def _code(kind: str) -> list[Path]:
-    names = imported("avfusion.runs.serve", fusions.module(kind))
-    files = {path for path in map(module_file, names) if path}
-    folders = {PACKAGE, *(file.parent for file in files)}
-    return sorted(files | {folder / "__init__.py" for folder in folders})
+def _code(kind: str) -> dict[str, Path]:
+    """Return path on the Python path -> file, of the modules behind `serve` and one fusion."""
+    entry = fusions.entry(kind)
+    outside = _outside(entry.module) if entry.outside else {}
+    names = (name.removesuffix(".py").removesuffix("/__init__") for name in outside)
+    modules = imported(SERVE, entry.module, *(name.replace("/", ".") for name in names))
+    files = {PACKAGE / "__init__.py"}
+    for module in modules:
+        if module.partition(".")[0] == TOP and (path := module_file(module)):
+            files |= {path, path.parent / "__init__.py"}
+    return {path.relative_to(PACKAGE.parent).as_posix(): path for path in sorted(files)} | outside
+
+
+def _outside(module: str) -> dict[str, Path]:
+    """Return path -> file of all modules of the package of a module outside avfusion."""
+    top = module.partition(".")[0]
+    path = module_file(top)
+    assert path is not None, module
+    if path.name != "__init__.py":
+        return {path.name: path}
+    folder = path.parent
+    return {f"{top}/{p.relative_to(folder).as_posix()}": p for p in sorted(folder.rglob("*.py"))}
+
+
+def _requirements(kind: str) -> list[str]:
+    """Return the packages that the model needs, with the requirements of an outside fusion's."""
+    needed = [f"{name}=={importlib.metadata.version(name)}" for name in NEEDS]
+    entry = fusions.entry(kind)
+    if not entry.outside:
+        return needed
+    try:
+        stated = importlib.metadata.requires(entry.module.partition(".")[0]) or []
+    except importlib.metadata.PackageNotFoundError:
+        return needed
+    names = {*NEEDS, TOP}
+    return needed + [r for r in stated if "extra ==" not in r and _package(r) not in names]
+
+
+def _package(requirement: str) -> str:
+    """Return the name of the package of a requirement such as `scipy>=1.10`."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return match[0].lower() if match else ""
 
 
 def _content(run: Run) -> list[bytes]:
-    """What a version is made of."""
-    code = [path.read_bytes() for path in _code(run.settings["class"])]
+    """Return what a version is made of."""
+    code = [path.read_bytes() for path in _code(run.settings.class_).values()]
     served = (PACKAGE / "tracking/served.py").read_bytes()
     return [(run.folder / "best.safetensors").read_bytes(), served, *code]
 
 
 def _versions(store: Store, name: str) -> dict[str, Tags]:
-    """Version -> its tags, newest first."""
-    found = store.client.search_model_versions(f"name = '{name}'", max_results=1000)
-    return {str(v.version): dict(v.tags) for v in found}
+    """Return version -> tags, newest first."""
+    models = store.client.search_model_versions(f"name = '{name}'", max_results=1000)
+    return {str(v.version): dict(v.tags) for v in models}
 
 
 def _holder(store: Store, name: str) -> str | None:
-    """The version that has the alias."""
+    """Return the version that has the alias."""
     aliases = store.client.get_registered_model(name).aliases
     return str(aliases[ALIAS]) if ALIAS in aliases else None
 
@@ -159,7 +233,7 @@ def _holder(store: Store, name: str) -> str | None:
 def _held_by_better(
     store: Store, name: str, versions: dict[str, Tags], about: dict[str, Any]
 ) -> bool:
-    """Whether another study of the same data and protocol holds the alias with a better score."""
+    """Return whether another study of the same data holds the alias with a better score."""
     held = versions.get(_holder(store, name) or "", {}) if versions else {}
     same = all(held.get(tag) == str(about[tag]) for tag in ("data_hash", "protocol"))
     foreign = held.get("study_id") != about["study_id"]

@@ -1,9 +1,8 @@
-"""Shows finished runs in MLflow, from the files they wrote; nothing in a study waits for it.
+"""Record finished runs in MLflow from their files; no other job depends on it.
 
-Nothing that trains imports MLflow. One process at a time writes; a store that is down is told, and
-the same command, or the next study, records later. record_study.py says what is shown, and
-record_store.py how it stays whole. Settings, numbers, tables, figures and weights are recorded; no
-frame and no face ever is.
+Training does not import MLflow. One process at a time writes. If the store is down, a warning names
+the command that records later. Settings, numbers, tables, figures and weights are recorded; video
+frames and face crops never are. See study.py for the content and store.py for its consistency.
 """
 
 import fcntl
@@ -17,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from avfusion.config.jobs import RecordSettings
 from avfusion.config.load import study_id
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
@@ -25,9 +25,8 @@ from avfusion.tracking.study import record_study
 
 log = logging.getLogger(__name__)
 
-
 PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # by default, a dead server holds a call for 4 minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # by default, a call to a dead server takes 4 minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -38,27 +37,39 @@ PATIENCE = {
 
 
 def record_corpus(
-    corpus: str, layout: Layout, store: str | None, study: dict[str, Any] | None = None
+    corpus: str, settings: RecordSettings | None, layout: Layout, store: str | None = None
 ) -> int:
-    """Record the corpus' runs in `store`, else $MLFLOW_TRACKING_URI, else results/mlflow.db.
+    """Record the runs of a corpus, and write the result to results/mlflow.<corpus>.json.
 
-    study: `Study.record_settings`; its fusions and seeds are current, without it every run is.
-    Always 0: a study does not fail because nobody looks on. What became of it is written to
-    results/mlflow.<corpus>.json.
+    Parameters
+    ----------
+    corpus
+        Name of the corpus.
+    settings
+        Runs of its fusions and seeds are current; None if all runs are.
+    layout
+        Paths of the results.
+    store
+        Tracking URI; by default $MLFLOW_TRACKING_URI, else results/mlflow.db.
+
+    Returns
+    -------
+    int
+        Always 0, because a study must not fail if its records do.
     """
     local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
     shown = f"sqlite:///{layout.results / 'mlflow.db'}" if uri == local else _without_password(uri)
-    said: dict[str, Any] = {"corpus": corpus, "store": shown}
+    result: dict[str, Any] = {"corpus": corpus, "store": shown}
     try:
-        with _quiet(), _alone(layout.results / "mlflow.lock"):
-            _answers(uri)
+        with _quiet(), _locked(layout.results / "mlflow.lock"):
+            _check_sqlite(uri)
             records = Store(uri, corpus, study_id(layout), layout)
-            said |= {"recorded": True, **record_study(records, study, layout)}
-        log.info("%s: %d runs in %s, %d of them new", corpus, said["runs"], shown, said["new"])
-    except Exception as error:  # whatever the store's own code raises, the study is whole
+            result |= {"recorded": True, **record_study(records, settings, layout)}
+        log.info("%s: %d runs in %s, %d of them new", corpus, result["runs"], shown, result["new"])
+    except Exception as error:  # MLflow raises many kinds, and the study is complete without it
         reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
-        said |= {"recorded": False, "reason": reason}
+        result |= {"recorded": False, "reason": reason}
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
@@ -66,13 +77,15 @@ def record_corpus(
             *(corpus, shown, reason, corpus, layout.results),
             f" --store {shown}" if store else "",
         )
-    write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(said) + "\n")
+    write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")
     return 0
 
 
 def _count(path: Path) -> None:
-    """One more attempt that failed: the workflow tries again where there is one that it has not
-    seen. A file of its own, for Snakemake removes the other before it tries."""
+    """Count failed attempts; the workflow tries again if the count has changed.
+
+    The count has its own file, because Snakemake removes the other one before it tries.
+    """
     before = int(path.read_text()) if path.is_file() else 0
     write_text(path, f"{before + 1}\n")
 
@@ -81,16 +94,16 @@ def _without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", text)
 
 
-def _answers(uri: str) -> None:
-    """Fails at once where SQLite cannot open its file; MLflow would try for 100 s."""
+def _check_sqlite(uri: str) -> None:
+    """Fail at once if SQLite cannot open its file; MLflow would try for 100 s."""
     if uri.startswith("sqlite:///"):
         with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:
             base.execute("PRAGMA schema_version")
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One writer at a time; the lock goes with the process, however that ends."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process, so that one process at a time writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -99,7 +112,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Short retries and no telemetry unless the user's environment says otherwise."""
+    """Set short retries and no telemetry, unless the environment sets them."""
     added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
     os.environ.update(added)
     for name in ("alembic", "urllib3"):

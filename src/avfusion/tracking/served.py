@@ -1,4 +1,4 @@
-"""What `mlflow.pyfunc.load_model` runs: this file as text, beside weights; nothing is unpickled."""
+"""Code that `mlflow.pyfunc.load_model` runs: this file as text, next to weights, no pickle."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from mlflow.pyfunc import PythonModel
 
 
 class ServedModel(PythonModel):
-    """MLflow's side of `avfusion.runs.serve.Served`."""
+    """MLflow's interface to `avfusion.runs.serve.Served`."""
 
     def load_context(self, context: Any) -> None:
         """Open the weights that were logged with this file."""
@@ -20,7 +20,7 @@ class ServedModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """A column a target for every row; `avfusion.runs.serve.Served.predict` says what it expects."""
+        """Return a column per target, with a row per row of the input (see `Served.predict`)."""
         return self.served.predict(model_input)
 
 

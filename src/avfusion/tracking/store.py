@@ -1,8 +1,8 @@
-"""One study's records of one corpus in an MLflow store: each whole, or replaced.
+"""One study's records of one corpus in an MLflow store.
 
-A record is whole once it has its `key`, which is written last. One with the key that is asked for
-is left as it is; one without, cut short by a kill, goes. What was trained otherwise stays, marked
-`current` False, so that two trainings can be compared.
+The `key` of a record is written last, so a record with a key is complete. A record with the
+requested key is kept; one without a key, from a job that was stopped, is deleted. The record of
+another training is kept with `current` False, so that two trainings can be compared.
 """
 
 import logging
@@ -14,26 +14,35 @@ from avfusion.layout import Layout
 
 log = logging.getLogger(__name__)
 
-
 Tags = dict[str, str]
-
-
 PARAMS, METRICS = 100, 800  # MLflow's limits for one call: 100, and 1000 in all
 
 
 class Store:
-    """The experiment called as the corpus; records of other studies in it are left alone."""
+    """The MLflow experiment of a corpus, and the records of one study in it.
+
+    Parameters
+    ----------
+    uri
+        Tracking URI of the store.
+    corpus
+        Name of the corpus and of the experiment.
+    study
+        ID of the study; records of other studies are not changed.
+    layout
+        Paths of the results.
+    """
 
     def __init__(self, uri: str, corpus: str, study: str, layout: Layout) -> None:
         from mlflow import MlflowClient
 
         self.corpus, self.study = corpus, study
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        found = self.client.get_experiment_by_name(corpus)
+        experiment = self.client.get_experiment_by_name(corpus)
         place = (layout.results / "mlartifacts" / corpus).resolve().as_uri()
         self.experiment = (
-            found.experiment_id
-            if found
+            experiment.experiment_id
+            if experiment
             else self.client.create_experiment(corpus, None if uri.startswith("http") else place)
         )
         self.known: dict[str, Tags] = {}  # run id -> its tags
@@ -48,7 +57,7 @@ class Store:
     def start(
         self, name: str, key: str, trained: str, tags: Tags, began_ms: int | None = None
     ) -> tuple[str, bool]:
-        """The record called `name`, and whether it is to be filled."""
+        """Return the ID of the record called `name`, and whether it is new and must be filled."""
         same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
         for ident in same:
             if self.known[ident].get("key") == key:
@@ -68,7 +77,7 @@ class Store:
         return run.info.run_id, True
 
     def files(self, ident: str, paths: Iterable[Path]) -> None:
-        """Copy files, each into a folder called as its own."""
+        """Upload files, each into a folder with the name of its own folder."""
         for path in paths:
             self.client.log_artifact(ident, str(path), path.parent.name)
 
@@ -79,24 +88,24 @@ class Store:
         params: Mapping[str, str],
         metrics: Iterable[tuple[str, float, int]],
         ended_ms: int,
-        how: str = "FINISHED",
+        status: str = "FINISHED",
     ) -> None:
-        """Write parameters, and metrics as (name, value, step); then the record is whole.
+        """Write parameters, metrics as (name, value, step) and the key, and end the record.
 
-        A call takes long beside what it writes, so as much as may goes into each. MLflow writes a
-        call's tags after all else, so that the key comes last.
+        A call takes long compared with what it writes, so each holds as much as is allowed. MLflow
+        writes the tags of a call last, and so the key.
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        asked = [Param(name, value) for name, value in params.items()]
-        found = [Metric(name, value, ended_ms, step) for name, value, step in metrics]
-        calls = max(1, -(-len(asked) // PARAMS), -(-len(found) // METRICS))
-        self.client.set_terminated(ident, how, ended_ms)
+        all_params = [Param(name, value) for name, value in params.items()]
+        all_metrics = [Metric(name, value, ended_ms, step) for name, value, step in metrics]
+        calls = max(1, -(-len(all_params) // PARAMS), -(-len(all_metrics) // METRICS))
+        self.client.set_terminated(ident, status, ended_ms)
         for i in range(calls):
             self.client.log_batch(
                 ident,
-                found[i * METRICS : (i + 1) * METRICS],
-                asked[i * PARAMS : (i + 1) * PARAMS],
+                all_metrics[i * METRICS : (i + 1) * METRICS],
+                all_params[i * PARAMS : (i + 1) * PARAMS],
                 [RunTag("key", key)] if i == calls - 1 else [],
             )
         self.known[ident]["key"] = key
@@ -109,10 +118,10 @@ class Store:
                 self.known[ident][name] = value
 
     def of_kind(self, kind: str) -> dict[str, Tags]:
-        """Run id -> tags of the study's records of this kind."""
+        """Return run ID -> tags of the study's records of this kind."""
         return {ident: tags for ident, tags in self.known.items() if tags.get("kind") == kind}
 
 
 def texts(values: Mapping[str, Any]) -> Tags:
-    """Tags from values; what is None is left out."""
+    """Return values as tags, without those that are None."""
     return {name: str(value) for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A study in MLflow: one record for it, one below it for each fusion and seed, the best served."""
+"""Record a study in MLflow: a record of the study with one per run below, and the best model."""
 
 import json
 import logging
@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from avfusion.config.jobs import RecordSettings
+from avfusion.config.sections import StatisticsSettings
 from avfusion.evaluation.run_scores import Run, finished_runs
 from avfusion.io.stamped import content_key
 from avfusion.layout import Layout
@@ -18,83 +20,96 @@ from avfusion.tracking.store import Store, Tags, texts
 
 log = logging.getLogger(__name__)
 
-
 LOG_EVERY_S = 5.0
-
-
-FORM = b"2"
-"""Raise it when records are to be written anew because they hold something else."""
-
+FORM = b"3"
+"""Raised when the content of records changes, so that they are written again."""
 
 NOTE = 5000  # characters; MLflow's limit for a tag is 8000
 
 
-def record_study(store: Store, asked: dict[str, Any] | None, layout: Layout) -> dict[str, Any]:
-    """Record what is new or changed; returns what the stamp says.
+def record_study(store: Store, settings: RecordSettings | None, layout: Layout) -> dict[str, Any]:
+    """Record what is new or changed.
 
-    asked: `Study.record_settings`; of its fusions and seeds, runs are current.
+    Parameters
+    ----------
+    store
+        The records of the study.
+    settings
+        Runs of its fusions and seeds are current; None if all runs are.
+    layout
+        Paths of the results.
+
+    Returns
+    -------
+    dict
+        Number of runs, number of new records, and URI of the best model or None.
     """
-    asked = asked or {}
-    how = {"draws": 10_000, "alpha": 0.05, "seed": 0, **asked.get("statistics", {})}
-    runs = [run for run in finished_runs(store.corpus, layout) if _asked_for(run, asked)]
+    statistics = settings.statistics if settings else StatisticsSettings()
+    runs = [run for run in finished_runs(store.corpus, layout) if _is_current(run, settings)]
     pages = [*_files(layout.tables), *_files(layout.figures)]
-    drawn = json.dumps(how, sort_keys=True).encode()
+    drawn = json.dumps(statistics.model_dump(), sort_keys=True).encode()
     keys = [content_key(FORM, run.key().encode(), drawn).encode() for run in runs]
     key = content_key(FORM, *keys, *(page.read_bytes() for page in pages))
     study, changed = store.start("study", key, key, _study_tags(runs, layout))
     card = json.loads(layout.card(store.corpus).read_text())
-    new, said = 0, time.monotonic()
-    for count, (run, own) in enumerate(zip(runs, keys, strict=True), start=1):
-        new += _record(run, store, own.decode(), study, (card, how))
-        if time.monotonic() - said > LOG_EVERY_S:
+    new, logged = 0, time.monotonic()
+    for count, (run, run_key) in enumerate(zip(runs, keys, strict=True), start=1):
+        new += _record(run, store, run_key.decode(), study, card, statistics)
+        if time.monotonic() - logged > LOG_EVERY_S:
             log.info("%s: %d of %d runs recorded", store.corpus, count, len(runs))
-            said = time.monotonic()
+            logged = time.monotonic()
     _adopt(store, study, {run.name for run in runs})
     if changed:
         store.files(study, pages)
-    described = partial(_card, about=(card, how))
-    model = register_best(store, runs, asked.get("headline", "pooled"), described)
+    describe = partial(_card, card=card, statistics=statistics)
+    model = register_best(store, runs, settings.headline if settings else "pooled", describe)
     if changed:
         store.close(study, key, {}, _table(store.corpus, layout), int(time.time() * 1000))
     return {"runs": len(runs), "new": new, "model": model}
 
 
 def _record(
-    run: Run, store: Store, key: str, study: str, about: tuple[dict[str, Any], dict[str, Any]]
+    run: Run,
+    store: Store,
+    key: str,
+    study: str,
+    card: dict[str, Any],
+    statistics: StatisticsSettings,
 ) -> bool:
-    """Show one run; False if it was shown already."""
+    """Record one run below the study; return False if it was recorded already."""
     began, ended = (
         int((run.folder / name).stat().st_mtime * 1000)
         for name in ("settings.json", predictions(run.folder).name)
     )
-    commit = _commit(run.settings if "commit" in run.settings else code_state())
+    commit = _commit(run.settings.commit, run.settings.dirty)
     tags = texts({**run.tags(), **commit, "mlflow.parentRunId": study})
     ident, changed = store.start(run.name, key, run.trained(), tags, began)
     if not changed:
         return False
-    final, epochs = run.final(about[1]), list(run.epochs())
+    final, epochs = run.final(statistics), list(run.epochs())
     last = max((epoch for *_, epoch in epochs), default=0)
     scores = [(name, value, last) for name, value in final.items()]
-    store.client.log_text(ident, model_card(run, about[0], final), "model_card.md")
-    how = "FAILED" if run.failed else "FINISHED"
-    store.close(ident, key, run.params(), [*epochs, *scores], ended, how)
+    store.client.log_text(ident, model_card(run, card, final), "model_card.md")
+    status = "FAILED" if run.failed else "FINISHED"
+    store.close(ident, key, run.params(), [*epochs, *scores], ended, status)
     return True
 
 
-def _card(run: Run, about: tuple[dict[str, Any], dict[str, Any]]) -> str:
-    return model_card(run, about[0], run.final(about[1]))
+def _card(run: Run, card: dict[str, Any], statistics: StatisticsSettings) -> str:
+    return model_card(run, card, run.final(statistics))
 
 
 def _study_tags(runs: list[Run], layout: Layout) -> Tags:
     page = layout.tables / "scores.md"
     note = page.read_text()[:NOTE] if page.is_file() else None
-    held = sorted({str(run.settings.get("data_hash")) for run in runs})
-    about = {"kind": "study", "data_hash": ", ".join(held), "mlflow.note.content": note}
-    return texts({**about, **_commit(code_state())})
+    hashes = sorted({run.settings.data_hash for run in runs})
+    about = {"kind": "study", "data_hash": ", ".join(hashes), "mlflow.note.content": note}
+    state = code_state()
+    return texts({**about, **_commit(state["commit"], state.get("dirty"))})
 
 
 def _adopt(store: Store, study: str, names: set[str]) -> None:
-    """Every record of the study stands below it; those that are no longer asked for are marked."""
+    """Put all records of runs below the study, and mark those that are not in `names`."""
     for ident, tags in store.of_kind("run").items():
         store.tag(ident, {"mlflow.parentRunId": study})
         if tags["mlflow.runName"] not in names:
@@ -102,25 +117,21 @@ def _adopt(store: Store, study: str, names: set[str]) -> None:
 
 
 def _table(corpus: str, layout: Layout) -> list[tuple[str, float, int]]:
-    """The table's figures over all seeds: `jca/ccc_mean`, `jca/ccc_low`, …"""
+    """Return the values of the tables over all seeds: `jca/ccc_mean`, `jca/ccc_low`, …"""
     path = layout.metrics
-    found = json.loads(path.read_text()).get(corpus, {}) if path.is_file() else {}
-    rows = [(f"{f}/ccc_{name}", v) for f, values in found.items() for name, v in values.items()]
+    fusions = json.loads(path.read_text()).get(corpus, {}) if path.is_file() else {}
+    rows = [(f"{f}/ccc_{name}", v) for f, values in fusions.items() for name, v in values.items()]
     return [(name, float(value), 0) for name, value in rows if value is not None]
 
 
-def _asked_for(run: Run, asked: dict[str, Any]) -> bool:
-    own = run.settings
-    return own["fusion"] in asked.get("fusions", [own["fusion"]]) and own["seed"] in asked.get(
-        "seeds", [own["seed"]]
-    )
+def _is_current(run: Run, settings: RecordSettings | None) -> bool:
+    record = run.settings
+    return settings is None or (record.fusion in settings.fusions and record.seed in settings.seeds)
 
 
-def _commit(state: dict[str, Any]) -> dict[str, Any]:
-    """The commit that trained a run, else the one that records it, and whether files differed."""
-    if not state["commit"]:
-        return {}
-    return {"mlflow.source.git.commit": state["commit"], "dirty": state.get("dirty")}
+def _commit(commit: str | None, dirty: bool | None) -> dict[str, Any]:
+    """Return the tags of a commit and of local changes; empty without a commit."""
+    return {"mlflow.source.git.commit": commit, "dirty": dirty} if commit else {}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,1 +1,1 @@
-"""The training loop and what it needs: losses, checkpoints, devices, processes."""
+"""Training loop, losses, checkpoints, devices and processes."""

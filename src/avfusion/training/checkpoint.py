@@ -1,4 +1,7 @@
-"""State and weights on disk: whole or absent, checked when read, and reading runs no code."""
+"""Save and load training states and weights.
+
+Files are written whole or not at all and carry a checksum. Reading them runs no code.
+"""
 
 import hashlib
 import io
@@ -16,7 +19,7 @@ from avfusion.io.atomic import write_bytes, write_text
 
 
 def key(settings: dict[str, Any]) -> str:
-    """A name for settings: equal settings have equal keys, whatever their order.
+    """Return a hash of settings; equal settings have equal keys, in any order.
 
     >>> key({"lr": 0.1, "epochs": 3}) == key({"epochs": 3, "lr": 0.1})
     True
@@ -26,9 +29,9 @@ def key(settings: dict[str, Any]) -> str:
 
 
 def save_state(path: Path, state: dict[str, Any], settings_key: str) -> None:
-    """Write tensors, numbers, texts, lists and dicts to go on from, under the settings' key.
+    """Write a state to resume from: tensors, numbers, texts, lists and dicts.
 
-    The file is one line of JSON (key, checksum) followed by what torch.save wrote.
+    The file is one line of JSON (key, checksum) followed by the output of torch.save.
     """
     payload = io.BytesIO()
     torch.save(state, payload)
@@ -38,7 +41,15 @@ def save_state(path: Path, state: dict[str, Any], settings_key: str) -> None:
 
 
 def load_state(path: Path, settings_key: str) -> dict[str, Any]:
-    """The state that `save_state` wrote; refuses a damaged one and one of other settings."""
+    """Read a state that `save_state` wrote.
+
+    Raises
+    ------
+    DamagedError
+        If the file is damaged.
+    TrainError
+        If it was written under other settings.
+    """
     head, body = _split(path)
     if hashlib.sha256(body).hexdigest() != head["sha256"]:
         raise _damaged(path, f"its checksum does not fit its {len(body):,} bytes")
@@ -51,38 +62,46 @@ def load_state(path: Path, settings_key: str) -> dict[str, Any]:
 
 
 def state_key(path: Path) -> str:
-    """The key of the settings that a state was written under."""
+    """Return the key of the settings that a state was written under."""
     return _split(path)[0]["key"]
 
 
 def save_weights(path: Path, weights: dict[str, Tensor], settings: dict[str, Any]) -> None:
-    """Write named tensors as safetensors; settings and a checksum travel in the metadata."""
-    whole = {name: tensor.detach().contiguous().clone() for name, tensor in weights.items()}
-    stamp = {"settings": settings, "sha256": _checksum(whole, settings)}
-    write_bytes(path, save(whole, metadata={"avfusion": json.dumps(stamp, sort_keys=True)}))
+    """Write named tensors as safetensors with the settings and a checksum in the metadata."""
+    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in weights.items()}
+    stamp = {"settings": settings, "sha256": _checksum(tensors, settings)}
+    write_bytes(path, save(tensors, metadata={"avfusion": json.dumps(stamp, sort_keys=True)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Named tensors and the settings they were trained under; refuses a damaged file."""
+    """Read named tensors and the settings that they were trained under.
+
+    Raises
+    ------
+    TrainError
+        If there is no such file.
+    DamagedError
+        If it is damaged or not a file of avfusion.
+    """
     stamp, file = _stamp(path)
     try:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise _spoilt(path, f"not safetensors ({error})") from None
+        raise _damaged_weights(path, f"not safetensors ({error})") from None
     if _checksum(weights, stamp["settings"]) != stamp["sha256"]:
-        raise _spoilt(path, "its checksum does not fit")
+        raise _damaged_weights(path, "its checksum does not fit")
     return weights, stamp["settings"]
 
 
 def _stamp(path: Path) -> tuple[dict[str, Any], Any]:
     if not path.is_file():
-        raise TrainError(f"{path}: no such weights. Fit them first (`snakemake all`).")
+        raise TrainError(f"{path}: no such weights. Run `snakemake all` to fit them first.")
     try:
         file = safe_open(path, framework="pt")
         stamp = json.loads((file.metadata() or {})["avfusion"])
         return {"settings": stamp["settings"], "sha256": stamp["sha256"]}, file
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise _spoilt(path, f"not safetensors of ours ({error})") from None
+        raise _damaged_weights(path, f"not safetensors of ours ({error})") from None
 
 
 def _checksum(weights: dict[str, Tensor], settings: dict[str, Any]) -> str:
@@ -90,15 +109,15 @@ def _checksum(weights: dict[str, Tensor], settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode() + save(weights)).hexdigest()
 
 
-def _spoilt(path: Path, what: str) -> DamagedError:
+def _damaged_weights(path: Path, what: str) -> DamagedError:
     return DamagedError(
         f"{path}: damaged or not ours: {what}. Run `rm '{path}'`, then `snakemake all` or the "
-        f"`avf train` (`avf fit-encoder`) that made it: it writes it again from its state.pt."
+        f"`avf train` (`avf fit-encoder`) that made it; it is written again from state.pt."
     )
 
 
 def save_history(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write epochs.csv, a line an epoch; without any, its heading alone."""
+    """Write epochs.csv with one line per epoch; without epochs, only the heading."""
     lines = [",".join(rows[0] if rows else ("epoch", "loss", "score", "lr"))]
     lines += [",".join(str(value) for value in row.values()) for row in rows]
     write_text(path, "\n".join(lines) + "\n")

@@ -1,7 +1,8 @@
-"""Where models run: the GPU that the job was given, else the CPU.
+"""Choose the device of a process: the GPU that the job was given, else the CPU.
 
-A GPU adds in another order than a CPU, so its numbers differ in the last digits. Provenance
-therefore names the device (`gpu`); settings, and with them what runs again, do not.
+A GPU adds in another order than a CPU, so numbers differ in the last digits. The device is
+therefore part of the provenance of a run, but not of its settings: another device does not make it
+run again.
 """
 
 import logging
@@ -16,18 +17,21 @@ from avfusion.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-
 VARIABLE = "AVF_DEVICE"
-
-
 KINDS = ("auto", "cpu", "cuda")
 
 
 @cache
 def chosen() -> torch.device:
-    """The device of this process: `AVF_DEVICE` is auto (a visible GPU, else the CPU), cpu or cuda.
+    """Return the device of this process, as `AVF_DEVICE` asks for it.
 
-    Says in the log what it fell back from, where a scheduler gave a GPU that no driver answers for.
+    `auto` takes a visible GPU, else the CPU; the other values are `cpu` and `cuda`. If a scheduler
+    gave a GPU that PyTorch does not see, `auto` logs a warning and takes the CPU.
+
+    Raises
+    ------
+    ConfigError
+        If `AVF_DEVICE` has another value, or is `cuda` and PyTorch sees no GPU.
     """
     wanted = os.environ.get(VARIABLE) or "auto"
     if wanted not in KINDS:
@@ -50,38 +54,35 @@ def chosen() -> torch.device:
 
 
 def take(number: int) -> None:
-    """Make one of the visible GPUs this process' own: the `number`-th, counted round and round.
+    """Use visible GPU `number` modulo the number of GPUs; do nothing on the CPU.
 
-    Jobs of one machine that count their shards from 0 so spread over its GPUs.
+    Jobs of one machine that count their shards from 0 are spread over its GPUs in this way.
     """
     if chosen().type == "cuda":
         torch.cuda.set_device(number % torch.cuda.device_count())
 
 
 def be_deterministic() -> None:
-    """Same order of every sum on the same device; a GPU warns where PyTorch has no such form."""
+    """Make PyTorch deterministic; on a GPU, warn where it has no deterministic operation."""
     on_gpu = chosen().type == "cuda"
-    # As use_deterministic_algorithms, but without an import of Inductor, which nothing here uses.
+    # Like use_deterministic_algorithms, which would also import Inductor; nothing here uses it.
     torch.set_deterministic_debug_mode("warn" if on_gpu else "error")
     torch.backends.cudnn.allow_tf32 = not on_gpu and torch.backends.cudnn.allow_tf32
 
 
 def gpu() -> str | None:
-    """The GPU in use, as its driver names it; None on the CPU."""
+    """Return the driver's name of the GPU in use, or None on the CPU."""
     return torch.cuda.get_device_name() if chosen().type == "cuda" else None
 
 
 def of(model: Any) -> torch.device:
-    """Where a model's first parameter lies; the CPU for one without any, or a plain function."""
+    """Return the device of a model's first parameter; the CPU if it has none or is a function."""
     first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     return torch.device("cpu") if first is None else first.device
 
 
 def moved(batch: Any, device: torch.device) -> Any:
-    """A tensor, or a (named) tuple of tensors, on the device; the same object if it is there.
-
-    None, in the place of a tensor that a batch does not have, stays None.
-    """
+    """Move a tensor or a (named) tuple of tensors to a device; None stays None."""
     if batch is None:
         return None
     if isinstance(batch, Tensor):

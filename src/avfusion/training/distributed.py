@@ -1,14 +1,15 @@
-"""Several processes of one machine that fit one model together, each with a part of every batch.
+"""Fit one model with several processes of one machine, each with a part of every batch.
 
 Every process draws the whole batch and takes its part, so the order of examples and all noise are
-those of one process. Predictions are gathered before the loss, because concordance is a ratio of
-moments of the whole batch: the mean of the parts' losses is another number. Each process then has
-the whole loss; the gathering's gradient adds those of all processes up, and
+those of a single process. Predictions are gathered before the loss, because concordance is a ratio
+of moments of the whole batch: the mean of the losses of the parts is another number. Each process
+then has the whole loss. The gradient of the gathering adds up those of all processes, and
 `DistributedDataParallel` divides by their number, which leaves the gradient of one loss.
-In float64 every step is that of one process to 1e-9. In float32 the first ones agree to 1e-5: parts
-of a batch add up in another order than the whole, AdamW divides by the gradient's size and so makes
-much of what is nearly zero, and from the first activation that rounds to the other side of a ReLU's
-kink the two fits part, as two fits on different hardware do.
+
+In float64, every step equals that of one process to 1e-9. In float32, the first steps agree to
+1e-5. The parts of a batch add up in another order than the batch, and AdamW divides by the size of
+the gradient, so values near zero are amplified. From the first activation that rounds to the other
+side of a ReLU, the two fits diverge, as two fits on different hardware do.
 """
 
 import logging
@@ -31,9 +32,14 @@ log = logging.getLogger(__name__)
 
 
 def launch(words: list[str], processes: int) -> int:
-    """Run `avf WORDS` in so many processes, as torchrun does; the exit status of the first to fail.
+    """Run `avf WORDS` in several processes, as torchrun does.
 
-    A process that fails ends the others; a signal to this one reaches all.
+    A process that fails ends the others; a signal to this process reaches all of them.
+
+    Returns
+    -------
+    int
+        0, or the exit status of the first process that failed.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -53,15 +59,15 @@ def launch(words: list[str], processes: int) -> int:
 
 
 def started() -> bool:
-    """Whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return dist.is_torchelastic_launched()
 
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Join the processes that torchrun started beside this one; alone, do nothing.
+    """Join the processes that torchrun started with this one; do nothing without torchrun.
 
-    Over NCCL where there is a GPU for each, over Gloo on the CPU.
+    The backend is NCCL if there is a GPU for each process, Gloo on the CPU.
     """
     if not started():
         yield
@@ -76,7 +82,7 @@ def joined() -> Iterator[None]:
     device.take(here)
     dist.init_process_group("nccl" if on_gpu else "gloo")
     if not first():
-        logging.getLogger("avfusion").setLevel(logging.WARNING)  # one of them tells the rest
+        logging.getLogger("avfusion").setLevel(logging.WARNING)  # the first process logs for all
     try:
         yield
     finally:
@@ -84,45 +90,45 @@ def joined() -> Iterator[None]:
 
 
 def count() -> int:
-    """How many processes fit together; 1 where this one is alone."""
+    """Return the number of processes that fit together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this one is, from 0."""
+    """Return the index of this process among them."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def first() -> bool:
-    """Whether this process is the one that writes."""
+    """Return whether this process is the one that writes."""
     return rank() == 0
 
 
-def part(whole: int) -> slice:
-    """This process' part of so many examples: as `torch.tensor_split`, and empty if need be."""
-    size, more = divmod(whole, count())
+def part(length: int) -> slice:
+    """Return this process' part of `length` examples, as `torch.tensor_split` cuts them."""
+    size, more = divmod(length, count())
     begin = rank() * size + min(rank(), more)
     return slice(begin, begin + size + (rank() < more))
 
 
-def gathered(own: Tensor, whole: int) -> Tensor:
-    """The parts of all processes (own, ...) in their order (whole, ...), with gradient."""
+def gathered(local: Tensor, length: int) -> Tensor:
+    """Concatenate the parts (n, ...) of all processes to (length, ...), with gradient."""
     if count() == 1:
-        return own
-    most = -(-whole // count())
-    padded = F.pad(own, [0, 0] * (own.ndim - 1) + [0, most - len(own)])
-    found = joint.all_gather(padded)
-    size, more = divmod(whole, count())
-    return torch.cat([x[: size + (number < more)] for number, x in enumerate(found)])
+        return local
+    most = -(-length // count())
+    padded = F.pad(local, [0, 0] * (local.ndim - 1) + [0, most - len(local)])
+    parts = joint.all_gather(padded)
+    size, more = divmod(length, count())
+    return torch.cat([x[: size + (index < more)] for index, x in enumerate(parts)])
 
 
-def summed(own: Tensor) -> Tensor:
-    """The sum over all processes, with gradient."""
-    return own if count() == 1 else joint.all_reduce(own)
+def summed(local: Tensor) -> Tensor:
+    """Return the sum over all processes, with gradient."""
+    return local if count() == 1 else joint.all_reduce(local)
 
 
 def shared(model: nn.Module) -> nn.Module:
-    """The model, so that its gradients are those of the whole batch; called like the model."""
+    """Wrap the model so that its gradients are those of the whole batch."""
     if count() == 1:
         return model
     where = device.of(model)
@@ -132,36 +138,44 @@ def shared(model: nn.Module) -> nn.Module:
 
 
 def of_whole_batches(model: nn.Module) -> nn.Module:
-    """The model with layers that see the whole batch: normalisation by its moments, its dropout.
+    """Make batch normalisation and dropout use the whole batch of all processes.
 
-    Names of weights stay, and so does the model itself where this process is alone.
+    Names of weights stay. With one process, the model is returned unchanged.
     """
     if count() == 1:
         return model
     if device.chosen().type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    kinds = {nn.Dropout: _Dropout, nn.BatchNorm2d: _BatchNorm}
+    kinds: dict[type[nn.Module], type[nn.Module]] = {
+        nn.Dropout: _Dropout,
+        nn.BatchNorm2d: _BatchNorm,
+    }
     for layer in model.modules():
         layer.__class__ = kinds.get(type(layer), type(layer))
     return model
 
 
 class _Dropout(nn.Dropout):
-    """Draws the whole batch's mask and takes its part, so that the noise is that of one process."""
+    """Dropout that draws the mask of the whole batch and applies its part of it."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        whole = int(summed(torch.tensor(len(x), device=x.device)))
-        mask = F.dropout(x.new_ones(whole, *x.shape[1:]), self.p)
-        return x * mask[part(whole)]
+        length = int(summed(torch.tensor(len(x), device=x.device)))
+        mask = F.dropout(x.new_ones(length, *x.shape[1:]), self.p)
+        return x * mask[part(length)]
 
 
 class _BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation over all processes, for the CPU: `SyncBatchNorm` is for GPUs alone."""
+    """Batch normalisation over all processes on the CPU; `SyncBatchNorm` needs GPUs."""
+
+    num_batches_tracked: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, C, H, W); mean first, then deviations from it, as one process computes them."""
+        """x (B, C, H, W); first the mean, then deviations from it, as in a single process."""
         if not self.training:
             return super().forward(x)
         size = x.new_tensor([x.numel() // x.shape[1]])

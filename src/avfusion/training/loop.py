@@ -1,4 +1,4 @@
-"""The one training loop: deterministic, killable at any moment, resumed to the same bits."""
+"""The training loop: deterministic, and resumed to the same bits after a kill."""
 
 import logging
 import math
@@ -25,13 +25,12 @@ from avfusion.training.checkpoint import (
 
 log = logging.getLogger(__name__)
 
-
 LOG_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """Where the best weights lie, what they scored, in which epoch, of how many."""
+    """File of the best weights, their score and epoch, and the number of epochs."""
 
     best: Path
     score: float
@@ -41,7 +40,10 @@ class FitResult:
 
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
-    """Same seed, same numbers: one thread, so a machine's core count changes no sum's order."""
+    """Seed PyTorch and make it deterministic.
+
+    It uses one thread, because the number of threads changes the order of sums.
+    """
     threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
     device.be_deterministic()
@@ -68,21 +70,52 @@ def fit(
     seed: int,
     name: str,
 ) -> FitResult:
-    """Fit `model` with AdamW, keep its best epoch's weights, and load them into it.
+    """Fit a model with AdamW and load the weights of its best epoch into it.
 
-    batches(generator) gives one epoch's batches, loss(model, batch) a scalar, validate(model) a
-    row of numbers with the key "score" (higher is better; called in eval mode without gradients).
-    Build the model inside `deterministic(seed)` too. `folder` receives state.pt and epochs.csv
-    after each epoch and best.safetensors at the end. A killed fit goes on from its last whole
-    epoch; a finished one is not redone; a state of other settings is superseded. Of processes that
-    fit together (`avfusion.training.distributed`) all read the state, and the first writes.
+    A killed fit resumes after its last complete epoch, a finished one is not repeated, and a state
+    of other settings is replaced. If several processes fit together
+    (`avfusion.training.distributed`), all read the state and the first writes.
+
+    Parameters
+    ----------
+    model
+        Built inside `deterministic(seed)` too.
+    batches
+        Called with a generator; returns the batches of one epoch.
+    loss
+        Called with the model and a batch; returns a scalar.
+    validate
+        Called with the model in evaluation mode, without gradients; returns numbers for
+        epochs.csv, among them "score" (higher is better).
+    folder
+        Receives state.pt and epochs.csv after each epoch and best.safetensors at the end.
+    settings
+        JSON-ready settings that name the fit; best.safetensors carries them.
+    epochs, patience
+        Greatest number of epochs, and number of epochs without a better score before stopping.
+    lr, weight_decay
+        Of AdamW.
+    seed
+        Seed of all draws.
+    name
+        What is fitted, for log and messages.
+
+    Returns
+    -------
+    FitResult
+        The best weights and their score.
+
+    Raises
+    ------
+    RunError
+        If the fit diverges, or no epoch has a finite score.
     """
     rule = {"epochs": epochs, "lr": lr, "weight_decay": weight_decay, "patience": patience}
     settings_key = key({**settings, "fit": {**rule, "seed": seed, "name": name}})
     with deterministic(seed):
         run = _Run(model.to(device.chosen()), folder, settings_key, name, lr, weight_decay)
         run.resume()
-        run.write_history()  # none of other settings is left behind
+        run.write_history()  # replaces one of other settings
         run.learner = distributed.shared(run.model)
         while not run.finished(epochs, patience):
             generator = run.start_epoch(seed)
@@ -92,20 +125,25 @@ def fit(
 
 
 class _Run:
-    """What must survive a kill: model, optimiser, best weights and the history of epochs."""
+    """State of a fit that survives a kill: model, optimiser, best weights and history."""
 
     def __init__(
-        self, model: nn.Module, folder: Path, settings_key: str, name: str, *rule: float
+        self,
+        model: nn.Module,
+        folder: Path,
+        settings_key: str,
+        name: str,
+        lr: float,
+        weight_decay: float,
     ) -> None:
         self.model, self.folder, self.key, self.name = model, folder, settings_key, name
         self.learner = model
-        lr, weight_decay = rule
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
         self.best_score = -math.inf
-        self.said_at = time.monotonic()
+        self.logged_at = time.monotonic()
 
     @property
     def epoch(self) -> int:
@@ -123,7 +161,7 @@ class _Run:
                 log.warning("%s: %s is of other settings or inputs; starting over", self.name, path)
                 return
             state = load_state(path, self.key)
-        except DamagedError as error:  # same settings, same numbers: nothing but time is lost
+        except DamagedError as error:  # starting over gives the same numbers
             log.warning("%s: starting over. %s", self.name, str(error).partition(" Run `rm")[0])
             return
         self.model.load_state_dict(state["model"])
@@ -133,41 +171,41 @@ class _Run:
         log.info("%s: going on after epoch %d", self.name, self.epoch)
 
     def start_epoch(self, seed: int) -> torch.Generator:
-        """A generator that depends on seed and epoch alone, so resuming needs no random state."""
-        own = seed * 1_000_003 + self.epoch
-        torch.manual_seed(own)  # dropout draws from torch's own generator
+        """Return a generator that depends only on seed and epoch, so no random state is saved."""
+        epoch_seed = seed * 1_000_003 + self.epoch
+        torch.manual_seed(epoch_seed)  # dropout draws from torch's own generator
         self.model.train()
-        return torch.Generator().manual_seed(own)
+        return torch.Generator().manual_seed(epoch_seed)
 
     def end_epoch(self, loss: float, validate: Callable[[Any], dict[str, float]]) -> None:
         self.model.eval()
         with torch.no_grad():
-            found = {column: float(value) for column, value in validate(self.model).items()}
-        score = found.pop("score")
+            values = {column: float(value) for column, value in validate(self.model).items()}
+        score = values.pop("score")
         lr = self.optimiser.param_groups[0]["lr"]
-        row = {"epoch": self.epoch + 1, "loss": loss, "score": score, **found, "lr": lr}
+        row = {"epoch": self.epoch + 1, "loss": loss, "score": score, **values, "lr": lr}
         self.history.append(row)
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch
             self.best = {k: v.detach().clone().cpu() for k, v in self.model.state_dict().items()}
         self._save()
-        self.say("epoch %d: loss %.4f, score %.4f (best %.4f)", loss, score, self.best_score)
+        self.report("epoch %d: loss %.4f, score %.4f (best %.4f)", loss, score, self.best_score)
 
-    def say(self, text: str, *numbers: float) -> None:
-        """At most one line in a few seconds."""
-        if time.monotonic() - self.said_at >= LOG_EVERY_S:
+    def report(self, text: str, *numbers: float) -> None:
+        """Log at most one line every few seconds."""
+        if time.monotonic() - self.logged_at >= LOG_EVERY_S:
             log.info("%s: " + text, self.name, self.epoch, *numbers)
-            self.said_at = time.monotonic()
+            self.logged_at = time.monotonic()
 
     def diverged(self, what: str, where: str) -> RunError:
-        """The refusal of a fit that left the finite numbers."""
+        """Return the error for a loss or weights that are not finite."""
         rate = self.optimiser.param_groups[0]["lr"]
         reason = f"diverged: {what} in epoch {self.epoch + 1}, {where}."
         remedy = f"Lower `train.lr` (now {rate}), or look for infinite features."
         return RunError(self.name, reason, remedy)
 
     def close(self, settings: dict[str, Any]) -> FitResult:
-        """Write the best weights, load them into the model and say what was reached."""
+        """Write the best weights, load them into the model and return the result."""
         if not self.best:
             reason = "no epoch gave a finite validation score: predictions or gold are constant."
             raise RunError(self.name, reason, f"Look at {self.folder / 'epochs.csv'}.")
@@ -202,7 +240,7 @@ class _Run:
 def _epoch(
     run: _Run, batches: Iterable[Any], loss: Callable[[Any, Any], Tensor], epochs: int
 ) -> float:
-    """One pass over the batches; returns their mean loss."""
+    """Train on the batches once and return their mean loss."""
     total, count = 0.0, 0
     for count, batch in enumerate(batches, start=1):
         value = loss(run.learner, device.moved(batch, device.chosen()))
@@ -212,7 +250,7 @@ def _epoch(
         value.backward()
         run.optimiser.step()
         total += value.item()
-        run.say(f"%d of {epochs} epochs done, batch {count}, loss %.4f", value.item())
+        run.report(f"%d of {epochs} epochs done, batch {count}, loss %.4f", value.item())
     if not count:
         raise RunError(run.name, "no batches to train on.", "Are there rated train videos?")
     if not all(weight.isfinite().all() for weight in run.model.parameters()):

@@ -1,7 +1,18 @@
 """Training losses: one minus concordance, pooled over a batch or per window.
 
-A loss is a function under `@losses.add("name")`: it takes prediction and gold, both (B, T, K) with
-NaN = unrated in gold, and returns a scalar.
+A loss is a function under `@losses.add("name")`:
+
+Parameters
+----------
+prediction
+    Predictions (B, T, K), float32.
+gold
+    Gold (B, T, K); NaN where a target is unrated.
+
+Returns
+-------
+torch.Tensor
+    A scalar with gradient.
 """
 
 import torch
@@ -15,13 +26,24 @@ SAFE = 1e-8
 
 @losses.add("pooled")
 def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
-    """The sum over targets of 1 - CCC, each pooled over all of the batch.
+    """Return the sum over targets of 1 - CCC, each pooled over the batch.
 
-    prediction, gold: (..., K); a NaN in gold is an unrated instant of that target and leaves no
-    trace in value or gradient. A target with fewer than 2 rated instants adds 0.
-    Source: the sum of two pooled losses as in Praveen et al., T-BIOM 2023, arXiv:2209.09068;
-    moments are the population's, theirs mix in the unbiased deviation.
+    Source: the sum of two pooled losses as in Praveen et al., T-BIOM 2023, arXiv:2209.09068. We use
+    population moments; their code mixes in the unbiased deviation.
 
+    Parameters
+    ----------
+    prediction, gold
+        Shape (..., K). A NaN in gold is an unrated instant of that target; it affects neither
+        value nor gradient. A target with fewer than 2 rated instants adds 0.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar in [0, 2 K].
+
+    Examples
+    --------
     >>> gold = torch.tensor([[0., 1.], [1., float("nan")], [2., 0.]])
     >>> round(ccc_loss(torch.tensor([[0., 1.], [1., 9.], [2., 0.]]), gold).item(), 5)
     0.0
@@ -40,15 +62,15 @@ def ccc_loss(prediction: Tensor, gold: Tensor) -> Tensor:
 
 @losses.add("per_window")
 def ccc_loss_by_window(prediction: Tensor, gold: Tensor) -> Tensor:
-    """The mean over windows of each one's own loss; prediction, gold: (B, T, K).
+    """Return the mean over windows of each window's own `ccc_loss`; prediction, gold (B, T, K).
 
-    What tells windows apart counts for nothing here, and a window whose gold hardly moves counts
-    as much as any, which is why `ccc_loss` is the default.
+    Differences between windows do not count here, and a window whose gold hardly changes counts as
+    much as any other. For this reason `ccc_loss` is the default.
     """
     return torch.vmap(ccc_loss)(prediction, gold).mean()
 
 
 def _centred(x: Tensor, rated: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Deviations from the mean of the rated entries (N, K), zero elsewhere, and the mean (K,)."""
+    """Return deviations from the mean of rated entries (N, K), else zero, and the mean (K,)."""
     mean = x.where(rated, 0).sum(0) / count.clamp(min=1)
     return (x - mean).where(rated, 0), mean

@@ -1,13 +1,13 @@
-"""Small trees of exactly each licensed corpus' form, with every trap that is known of it.
+"""Small folders in the exact form of each licensed corpus, with its known difficulties.
 
-A miniature is a module here, named after its corpus, with
+A miniature is a module in this folder, named after its corpus, with
 
-    OPTIONS            options of the corpus' class that make its small counts the expected ones;
-    build(root)        writes the clean tree, traps and all: `avf verify` says nothing against it;
-    FAULTS             name -> `Fault`: one edit of that tree, and the check that must name it.
+    OPTIONS            options of the corpus' class that set its small counts as expected;
+    build(root)        writes the clean folder, in which every check of `avf verify` passes;
+    FAULTS             name -> `Fault`: an edit of the folder, and the check that must report it.
 
-Picture and tone show the rating of their instant, so that a shift by one frame is seen. Nothing in
-a miniature comes from the corpus itself. tests/test_miniatures.py plants every fault.
+Picture and tone encode the rating of their instant, so a shift by one frame is detected. Nothing in
+a miniature comes from the corpus itself. tests/unit/corpora/test_miniatures.py plants every fault.
 """
 
 from collections.abc import Callable
@@ -18,35 +18,37 @@ from pkgutil import iter_modules
 
 import pandas as pd
 
+from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora import verify as _verify
 from avfusion.layout import Layout
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a tree, and what `avf verify` must say of it."""
+    """One fault of a folder, and what `avf verify` must report."""
 
-    plant: Callable[[Path], object]  # edits a clean tree in place
-    check: str  # the check that must name it
-    says: str  # what stands in the check's `found`
+    plant: Callable[[Path], object]  # edits a clean folder in place
+    check: str  # the check that must report it
+    says: str  # part of the check's `found`
     verdict: str = "FAIL"
-    also: tuple[str, ...] = ()  # other checks that it rightly disturbs
-    options: tuple[tuple[str, object], ...] = ()  # of the corpus, besides the miniature's own
+    also: tuple[str, ...] = ()  # other checks that fail or warn as well
+    options: tuple[tuple[str, object], ...] = ()  # of the corpus, in addition to OPTIONS
 
 
 def miniatures() -> dict[str, object]:
-    """Corpus -> its module."""
+    """Return corpus -> its module."""
     names = [m.name for m in iter_modules(__path__) if not m.name.startswith("_")]
     return {name: import_module(f"{__name__}.{name}") for name in names}
 
 
 def verify(corpus: str, root: Path, options: dict, results: Path) -> tuple[int, pd.DataFrame]:
-    """Exit code of `avf verify`, and every check by name."""
+    """Return the exit code of `avf verify` and every check by name."""
     layout = Layout(results)
-    code = _verify.verify(corpus, {"root": root, **options}, layout)
+    settings = CorpusSettings(class_=corpus, root=root, options=options)
+    code = _verify.verify(corpus, settings, layout)
     return code, pd.read_csv(layout.checks(corpus), keep_default_na=False).set_index("name")
 
 
 def alarms(checks: pd.DataFrame) -> pd.DataFrame:
-    """The checks that are not PASS."""
+    """Return the checks that do not pass."""
     return checks[checks["verdict"] != "PASS"]

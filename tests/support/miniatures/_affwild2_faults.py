@@ -1,4 +1,4 @@
-"""What can be wrong with an Aff-Wild2 folder: one edit each, and the check that must name it."""
+"""Faults of an Aff-Wild2 folder: one edit each, and the check that must report it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ ROWS_OF = {"train": "rated rows of train", "validation": "rated rows of validati
 
 
 def each_image(folder: str, content: bytes | None) -> Callable[[Path], None]:
-    """Overwrite all images of a folder with `content`, or with smaller pictures."""
+    """Return an edit that overwrites all images of a folder, with smaller ones by default."""
     small = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
 
     def plant(root: Path) -> None:
@@ -29,12 +29,12 @@ def each_image(folder: str, content: bytes | None) -> Callable[[Path], None]:
 
 
 def silenced(*paths: str, keep_s: float = 0.0) -> Callable[[Path], None]:
-    """Take the sound, or all but its first seconds, out of raw videos."""
+    """Return an edit that removes the sound after `keep_s` seconds from raw videos."""
     return lambda root: [_film.without_sound(root / path, keep_s) for path in paths]
 
 
 def of_rows(says: str, text: str | None, also: tuple[str, ...] = ()) -> Fault:
-    """A fault in the 8th line of a validation file."""
+    """Return a fault in the 8th line of a validation file."""
     path = f"{VALIDATION}/10-60-640x240.txt"
     return Fault(
         line(path, 8, text), "annotation rows", f"10-60-640x240.txt:8: {says}", also=(
@@ -44,7 +44,7 @@ def of_rows(says: str, text: str | None, also: tuple[str, ...] = ()) -> Fault:
 
 
 def faults(frames: dict[str, int], expect: dict) -> dict[str, Fault]:
-    """All of them; `expect` and `frames` are what the clean miniature holds."""
+    """Return all faults; `expect` and `frames` are the counts of the clean miniature."""
     long, short = f"{TRAIN}/3-30-320x240.txt", f"{VALIDATION}/10-60-640x240.txt"
     other = {**expect, "frames": {**frames, "video4": 91}}
     beside = "cropped_aligned/10-60-640x240"
@@ -177,6 +177,7 @@ def faults(frames: dict[str, int], expect: dict) -> dict[str, Fault]:
         ),
         "no annotations": Fault(gone(TRACK), "tree", "found none"),
         "two test lists": Fault(
-            copied(TEST_LIST, f"old/{Path(TEST_LIST).name}"), "tree", "which is the test_list"
+            copied(TEST_LIST, f"old/{Path(TEST_LIST).name}"), "tree",
+            "2 candidates for the test_list",
         ),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Edits of a tree that plant a fault: each gives a function of the tree's root."""
+"""Edits that plant a fault; each returns a function of the root of the folder."""
 
 import shutil
 from collections.abc import Callable

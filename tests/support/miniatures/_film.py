@@ -1,7 +1,7 @@
-"""Films whose pictures and tone say, frame by frame, which rating belongs to them.
+"""Videos whose frames and tones encode the rating of their instant.
 
-Valence stands in the picture as black and white squares (thousandths above -1, in binary), arousal
-in the sound as one of 25 tones. Both are read back from what the media stage made.
+Valence is drawn as black and white squares (thousandths above -1, in binary); arousal is one of 25
+tones. Both are read back from the results of the media stage.
 """
 
 from fractions import Fraction
@@ -19,23 +19,23 @@ _MS = Fraction(1, 1000)
 
 
 def tone_value(level: np.ndarray | int) -> np.ndarray:
-    """Arousal of a tone: three decimals, as annotation files have them."""
+    """Return the arousal of a tone, with three decimals as in annotation files."""
     return np.round(-0.96 + 0.08 * np.asarray(level), 3)
 
 
 def tone_band(level: np.ndarray | int) -> np.ndarray:
-    """The one of 64 mel bands whose middle the tone has."""
+    """Return the index of the mel band, of 64, that the tone is in the middle of."""
     return 14 + 2 * np.asarray(level)
 
 
 def tone_hz(level: np.ndarray | int) -> np.ndarray:
-    """Middle of that band, HTK mel from 0 to 8000 Hz."""
+    """Return the middle of that band in Hz; HTK mel from 0 to 8000 Hz."""
     top = 2595 * np.log10(1 + 8000 / 700)
     return 700 * (10 ** ((tone_band(level) + 1) / 65 * top / 2595) - 1)
 
 
 def sound(levels: np.ndarray, times_s: np.ndarray, end_s: float, first_s: float) -> np.ndarray:
-    """Tones float32 from `first_s` to `end_s`; each begins with its frame, phase unbroken."""
+    """Return tones, float32, from `first_s` to `end_s`; each starts with its frame, in phase."""
     at_s = np.arange(round(first_s * AUDIO_HZ), round(end_s * AUDIO_HZ)) / AUDIO_HZ
     frame = np.searchsorted(times_s, at_s + 1e-9, side="right").clip(1) - 1
     phase = 2 * np.pi * np.cumsum(tone_hz(levels[frame])) / AUDIO_HZ
@@ -43,7 +43,7 @@ def sound(levels: np.ndarray, times_s: np.ndarray, end_s: float, first_s: float)
 
 
 def coded(image: np.ndarray, valence: float, left_px: int = 0) -> np.ndarray:
-    """The picture with the value written into its top rows, in place."""
+    """Write the value into the top rows of a picture, in place, and return the picture."""
     number = round(1000 * (valence + 1))
     for bit in range(BITS):
         area = slice(left_px + bit * SQUARE_PX, left_px + (bit + 1) * SQUARE_PX)
@@ -52,19 +52,19 @@ def coded(image: np.ndarray, valence: float, left_px: int = 0) -> np.ndarray:
 
 
 def decoded(image: np.ndarray, left_px: int = 0) -> float:
-    """The value that `coded` wrote."""
+    """Return the value that `coded` wrote."""
     middle = SQUARE_PX // 2
     spots = [image[3:7, left_px + b * SQUARE_PX + middle - 2 :][:, :4].mean() for b in range(BITS)]
     return round(sum((spot > 127) << bit for bit, spot in enumerate(spots)) / 1000 - 1, 3)
 
 
 def picture(persons: int) -> np.ndarray:
-    """One or two painted faces, RGB uint8 (240, 320 a person, 3)."""
+    """Return one or two painted faces, RGB uint8 (240, 320 per person, 3)."""
     return odd_videos.face() if persons == 1 else odd_videos.two_faces(1.0, 1.0)
 
 
 def crop(valence: float) -> np.ndarray:
-    """An aligned face as the organisers cut it, RGB uint8 (112, 112, 3)."""
+    """Return an aligned face as the organisers crop it, RGB uint8 (112, 112, 3)."""
     face = cv2.resize(odd_videos.face()[20:220, 60:260], (112, 112), interpolation=cv2.INTER_AREA)
     return coded(face, valence)
 
@@ -76,7 +76,7 @@ def write(
     tones: tuple[float, np.ndarray] | None,
     fps: int,
 ) -> None:
-    """MP4 (H.264, FLAC) or AVI (MPEG-4, PCM); `tones` is (start in the container_s, samples)."""
+    """Write MP4 (H.264, FLAC) or AVI (MPEG-4, PCM); `tones` is (start in s, samples)."""
     avi = path.suffix == ".avi"
     with av.open(str(path), "w", format="avi" if avi else "mp4") as file:
         codec, options = ("mpeg4", {"qscale": "2"}) if avi else ("libx264", {"crf": "16"})
@@ -99,9 +99,9 @@ def write(
 
 
 def _sound(file, stream, start_s: float, samples: np.ndarray) -> None:
-    whole = (samples * 32767).astype(np.int16)
-    for begin in range(0, len(whole), 1024):
-        frame = av.AudioFrame.from_ndarray(whole[None, begin : begin + 1024], "s16", "mono")
+    pcm = (samples * 32767).astype(np.int16)
+    for begin in range(0, len(pcm), 1024):
+        frame = av.AudioFrame.from_ndarray(pcm[None, begin : begin + 1024], "s16", "mono")
         frame.sample_rate, frame.time_base = AUDIO_HZ, Fraction(1, AUDIO_HZ)
         frame.pts = round(start_s * AUDIO_HZ) + begin
         file.mux(stream.encode(frame))
@@ -109,7 +109,7 @@ def _sound(file, stream, start_s: float, samples: np.ndarray) -> None:
 
 
 def without_sound(path: Path, keep_s: float = 0.0) -> None:
-    """Copy the file's packets over it, without its sound or with so many seconds of it."""
+    """Remove the sound of a file, except for its first `keep_s` seconds."""
     old_path = path.with_name(f"old{path.suffix}")
     path.rename(old_path)
     with av.open(str(old_path)) as old, av.open(str(path), "w") as new:

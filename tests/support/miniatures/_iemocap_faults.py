@@ -1,4 +1,4 @@
-"""What can be wrong with an IEMOCAP release: one edit each, and the check that must name it."""
+"""Faults of an IEMOCAP release: one edit each, and the check that must report it."""
 
 import shutil
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from support.miniatures import Fault
 from support.miniatures._edits import copied, cut, gone
 
 RATED = "Session2/dialog/EmoEvaluation/Ses02F_impro01.txt"
-SAID = "Session3/dialog/transcriptions/Ses03F_impro01.txt"
+WORDS = "Session3/dialog/transcriptions/Ses03F_impro01.txt"
 WAVS = "Session1/sentences/wav/Ses01M_script01_1b"
 WAV = f"{WAVS}/Ses01M_script01_1b_M000.wav"
 FILMS = "Session1/dialog/avi/DivX"
 FILM = f"{FILMS}/Ses01F_impro01.avi"
-LOST = ("turns", "classes")  # what a turn that cannot be read disturbs as well
+LOST = ("turns", "classes")  # other checks that fail with an unreadable turn
 
 
 def edited(path: str, turn: str, change: Callable[[str], str]) -> Callable[[Path], None]:
-    """Change the one line that speaks of a turn; nothing in its place removes it."""
+    """Return an edit of the line that describes a turn; an empty line is removed."""
 
     def plant(root: Path) -> None:
         lines = (root / path).read_bytes().decode("latin-1").split("\n")
@@ -29,12 +29,12 @@ def edited(path: str, turn: str, change: Callable[[str], str]) -> Callable[[Path
 
 
 def rated(change: Callable[[str], str]) -> Callable[[Path], None]:
-    """Change the summary line of Ses02F_impro01_F001, the third turn: an angry one."""
+    """Return an edit of the summary line of Ses02F_impro01_F001, the third turn, an angry one."""
     return edited(RATED, "Ses02F_impro01_F001", change)
 
 
 def faults() -> dict[str, Fault]:
-    """All of them."""
+    """Return all faults."""
     return {**_of_texts(), **_of_media()}
 
 
@@ -61,7 +61,7 @@ def _of_texts() -> dict[str, Fault]:
         ),
         "a class that is none": Fault(
             rated(lambda line: line.replace("\tang\t", "\tangry\t")), "evaluation lines",
-            "'angry' is no class", also=LOST,
+            "'angry' is not a class", also=LOST,
         ),
         "blanks for tabs": Fault(
             rated(lambda line: line.replace("\t", "    ")), "evaluation lines",
@@ -79,7 +79,7 @@ def _of_texts() -> dict[str, Fault]:
             "Ses03F_impro01_F001 is not a turn of Ses02F_impro01", also=LOST,
         ),
         "a turn twice": Fault(
-            rated(lambda line: f"{line}\n{line}"), "evaluation lines", "stands here again",
+            rated(lambda line: f"{line}\n{line}"), "evaluation lines", "is listed twice",
         ),
         "start and end exchanged": Fault(
             rated(lambda line: line.replace("[2.", "[9.", 1)), "evaluation lines",
@@ -95,13 +95,13 @@ def _of_texts() -> dict[str, Fault]:
             rated(lambda line: line.replace("[2.", "[2.3", 1)), "length of wavs", "F001", "WARN",
             also=("transcript times",),
         ),
-        "a transcript missing": Fault(gone(SAID), "turns in words", "Ses03F", "WARN"),
+        "a transcript missing": Fault(gone(WORDS), "turns in words", "Ses03F", "WARN"),
         "a transcript line without times": Fault(
-            edited(SAID, "impro01_M001", lambda line: line.replace("[", "")), "transcript lines",
+            edited(WORDS, "impro01_M001", lambda line: line.replace("[", "")), "transcript lines",
             "Ses03F_impro01.txt:6: not 'turn", "WARN", also=("turns in words",),
         ),
         "a transcript of other times": Fault(
-            edited(SAID, "impro01_M001", lambda line: line.replace("-00", "-10")),
+            edited(WORDS, "impro01_M001", lambda line: line.replace("-00", "-10")),
             "transcript times", "M001", "WARN",
         ),
         "an alignment broken": Fault(

@@ -1,4 +1,4 @@
-"""What can be wrong with a RECOLA folder: one edit each, and the check that must name it."""
+"""Faults of a RECOLA folder: one edit each, and the check that must report it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +10,23 @@ GOLD, RATERS = "ratings_gold_standard", "ratings_individual"
 
 
 def each_row(path: str, change: Callable[[str], str]) -> Callable[[Path], None]:
-    """Change every row below the header."""
+    """Return an edit that changes every row below the header."""
     return rows(path, lambda lines: [change(row) for row in lines])
 
 
 def stretched(row: str) -> str:
-    """The row a thousandth later than it should be."""
-    time, *said = row.split(";")
-    return ";".join([f"{float(time) * 1.001:.5f}", *said])
+    """Return the row with its time increased by a thousandth."""
+    time, *values = row.split(";")
+    return ";".join([f"{float(time) * 1.001:.5f}", *values])
 
 
 def constant(path: str) -> Callable[[Path], None]:
-    """The first rater never moves."""
+    """Return an edit that makes the first rater constant."""
     return each_row(path, lambda row: ";".join([row.split(";")[0], "0.10", *row.split(";")[2:]]))
 
 
 def faults() -> dict[str, Fault]:
-    """All of them."""
+    """Return all faults."""
     gold, raters = f"{GOLD}/valence/train_1.arff", f"{RATERS}/arousal/dev_1.csv"
     return {
         "a film missing": Fault(
@@ -71,7 +71,7 @@ def faults() -> dict[str, Fault]:
         ),
         "gold of another recording": Fault(
             copied(f"{GOLD}/valence/dev_1.arff", f"{GOLD}/valence/dev_2.arff"),
-            "names in files", "dev_2/valence says dev_1", also=("gold from raters",),
+            "names in files", "dev_2/valence names dev_1", also=("gold from raters",),
         ),
         "a word in the gold": Fault(
             line(gold, 20, "train_1,0.44,high"), "rating lines", "train_1.arff:20: not numbers"

@@ -1,4 +1,4 @@
-"""Aff-Wild2 in small: nine trials of eight raw videos, in ABAW 6's folders."""
+"""A miniature of Aff-Wild2: nine trials of eight raw videos, in ABAW 6's folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ PARTS = {"train": "Train_Set", "validation": "Validation_Set"}
 
 @dataclass(frozen=True)
 class Raw:
-    """One raw video; `late_s` is when its sound begins, None where it has none."""
+    """One raw video; `late_s` is when its sound starts, None without sound."""
 
     path: str
     frames: int
@@ -30,7 +30,7 @@ class Raw:
 
     @property
     def times_ms(self) -> list[int]:
-        """Of each frame, from the first; 33 and 67 ms in turn where uneven."""
+        """Times of the frames in ms; steps alternate between 33 and 67 ms if uneven."""
         if not self.uneven:
             return [round(1000 * i / self.fps) for i in range(self.frames)]
         return [0, *np.cumsum([67 if i % 2 else 33 for i in range(self.frames - 1)]).tolist()]
@@ -38,7 +38,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Trial:
-    """One annotated person: `gap` rows more than frames; images that are missing, by row."""
+    """One annotated person, with `gap` more rows than frames and the rows of missing images."""
 
     name: str
     raw: str
@@ -73,7 +73,7 @@ TRIALS = (
     Trial("451", "451", "test", 1, (range(50, 55),)),
 )
 RAW = {raw.name: raw for raw in RAWS}
-# Rows that are unrated, by 0-based row, and how they are spelt.
+# Unrated rows by 0-based index, as they are written.
 UNRATED = {
     "3-30-320x240": {5: "-5,-5", 6: "-5,-5", 300: "-5.000,-5.000"},
     "video4": {10: "-0.024,-5", 11: "-5.0,0.5"},
@@ -86,7 +86,7 @@ def rows_of(trial: Trial) -> int:
 
 
 def ratings(trial: Trial) -> np.ndarray:
-    """Valence and arousal of every row, three decimals, (N, 2); no two neighbours are alike."""
+    """Return valence and arousal of every row (N, 2), three decimals; neighbours differ."""
     raw = RAW[trial.raw]
     rng = np.random.default_rng([len(trial.name), *trial.name.encode()])
     steps = rng.integers(20, 120, rows_of(trial)) * rng.choice([-1, 1], rows_of(trial))
@@ -95,13 +95,13 @@ def ratings(trial: Trial) -> np.ndarray:
 
 
 def levels(raw: Raw) -> np.ndarray:
-    """The tone of every frame and of two more; the persons of a video share it."""
+    """Return the tone of every frame and of two more; both persons of a video share it."""
     rng = np.random.default_rng([raw.frames, *raw.name.encode()])
     return np.cumsum(rng.integers(2, _film.TONES - 2, raw.frames + 2)) % _film.TONES
 
 
 def images_of(trial: Trial) -> list[int]:
-    """Rows that have an aligned image."""
+    """Return the rows that have an aligned image."""
     gone = {row for part in trial.gone for row in part}
     return [row for row in range(1, rows_of(trial) + 1) if row not in gone]
 
@@ -128,7 +128,7 @@ FAULTS = faults(OPTIONS["expect"]["frames"], OPTIONS["expect"])
 
 
 def build(root: Path, style: str = "abaw6") -> None:
-    """The clean tree; `style` is the edition whose template is written."""
+    """Write the clean tree; `style` is the edition of the template."""
     for raw in RAWS:
         _write_raw(root, raw)
     for trial in TRIALS:
@@ -158,7 +158,7 @@ def _write_raw(root: Path, raw: Raw) -> None:
     for frame in range(raw.frames):
         image = base.copy()
         for person, valence in tracks.items():
-            # Where a trial has fewer rows than frames, the last frame says nothing.
+            # If a trial has fewer rows than frames, the last frame has no value.
             _film.coded(image, valence[frame] if frame < len(valence) else -1, 320 * person)
         images.append(image)
     times_ms, tones = np.array(raw.times_ms), None

@@ -1,4 +1,4 @@
-"""A fatigue manifest in small: four subjects, six films of 8 s, levels held over seconds."""
+"""A miniature of the fatigue corpus: four subjects, six films of 8 s, constant levels."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ MUTE = "s03_v1.avi"
 
 
 def level(video: str, time_s: np.ndarray) -> np.ndarray:
-    """What picture and tone show; 0 where nothing is rated."""
+    """Return the value of picture and tone; 0 where unrated."""
     shown = np.zeros(len(time_s))
     for start_s, end_s, value in SEGMENTS[video][1]:
         shown[(time_s >= start_s) & (time_s < end_s)] = value or 0
@@ -30,7 +30,7 @@ def level(video: str, time_s: np.ndarray) -> np.ndarray:
 
 
 def build(root: Path) -> None:
-    """The clean tree: a byte order mark, CRLF and a blank line in the manifest, one silent film."""
+    """Write the clean tree: byte order mark, CRLF and a blank line in the manifest."""
     rows = ["video,subject,start_s,end_s,level"]
     for video, (subject, segments) in SEGMENTS.items():
         _write_film(root / video, video)

@@ -1,7 +1,7 @@
-"""IEMOCAP in small: five sessions of two dialogs; the face shown is the speaker's, while he speaks.
+"""A miniature of IEMOCAP: five sessions of two dialogs; only the current speaker has a face.
 
-Frame i of a film has i written into its left half and 1000 + i into its right; the other actor is
-an empty room. A turn's own recording has a tone of its own, the film another.
+Frame i of a film has i written into its left half and 1000 + i into its right half. The half of the
+other actor is empty. The recording of each turn has a different tone, and the film another.
 """
 
 import wave
@@ -31,26 +31,26 @@ def dialogs(sessions=range(1, 6)) -> list[str]:
 
 
 def turns(dialog: str) -> list[tuple[str, float, float, str, tuple[float, ...]]]:
-    """Name, start_s, end_s, code and ratings of each turn; F and M in turn."""
+    """Return name, start_s, end_s, code and ratings of each turn; F and M alternate."""
     second, rng = dialog.endswith("b"), np.random.default_rng([3, *dialog.encode()])
-    found = []
+    rows = []
     for at in range(TURNS):
         start_s = round(FIRST_S + at * STEP_S + 0.0101, 4)
         code = CODES[(at + second * TURNS) % len(CODES)]
         vad = tuple(np.round(rng.integers(2, 11, 3) / 2, 1).tolist())
         vad = (5.5, *vad[1:]) if at == 2 else vad
         name = f"{dialog}_{'FM'[at % 2]}{at // 2:03d}"
-        found.append((name, start_s, round(start_s + LENGTH_S, 4), code, vad))
-    return found
+        rows.append((name, start_s, round(start_s + LENGTH_S, 4), code, vad))
+    return rows
 
 
 def tone(name: str) -> int:
-    """The tone of a turn's own recording."""
+    """Return the tone of the recording of a turn."""
     return 3 * int(name[-1]) + (name[-4] == "M")
 
 
 def options(sessions=range(1, 6)) -> dict:
-    """Those of a tree of these sessions, the first ones: what is to be found there."""
+    """Return the options for a tree of the first sessions, with its counts."""
     every = [turn for dialog in dialogs(sessions) for turn in turns(dialog)]
     expect = {
         "dialogs": [len(DIALOGS)] * len(sessions),
@@ -66,7 +66,7 @@ FAULTS = faults()
 
 
 def build(root: Path, sessions=range(1, 6)) -> None:
-    """The clean tree: junk of a desktop, blanks in votes, a comment in Latin-1, an XX0 turn."""
+    """Write the clean tree: desktop files, blanks in votes, a Latin-1 comment, an XX0 turn."""
     for dialog in dialogs(sessions):
         folder = root / f"Session{dialog[4]}"
         for part in ("EmoEvaluation", "transcriptions", "avi/DivX", "wav"):
@@ -82,22 +82,22 @@ def build(root: Path, sessions=range(1, 6)) -> None:
 
 def _texts(folder: Path, dialog: str) -> None:
     rated = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
-    said = []
+    lines = []
     for name, start_s, end_s, code, vad in turns(dialog):
         ratings = ", ".join(f"{x:.4f}" for x in vad)
         rated += [f"[{start_s:.4f} - {end_s:.4f}]\t{name}\t{code}\t[{ratings}]"]
         rated += ["C-E2:\tNeutral state;\t()", "C-E3:\tAnger; Other;\t(très fâché)"]
         rated += ["C-F1:\tNeutral;\t()", "A-E3:\tval 3; act 2; dom  2;\t()"]
         rated += ["A-E4:\tval ; act ; dom ;\t()", ""]
-        said += [f"{name} [{start_s:08.4f}-{end_s:08.4f}]: Excuse me. [LAUGHTER]"]
+        lines += [f"{name} [{start_s:08.4f}-{end_s:08.4f}]: Excuse me. [LAUGHTER]"]
         if name != UNALIGNED:
             path = folder / f"sentences/ForcedAlignment/{dialog}/{name}.wdseg"
             path.write_text(_alignment(int(name[-1])))
-    said.insert(1, f"{dialog}_MXX0 [000.1000-000.4000]: Hm.")
-    said.insert(2, "M: sorry")
+    lines.insert(1, f"{dialog}_MXX0 [000.1000-000.4000]: Hm.")
+    lines.insert(2, "M: sorry")
     path = folder / f"dialog/EmoEvaluation/{dialog}.txt"
     path.write_bytes("\n".join(rated).encode("latin-1"))
-    (folder / f"dialog/transcriptions/{dialog}.txt").write_text("\n".join(said) + "\n")
+    (folder / f"dialog/transcriptions/{dialog}.txt").write_text("\n".join(lines) + "\n")
 
 
 def _alignment(number: int) -> str:
@@ -118,7 +118,7 @@ def _sounds(folder: Path, dialog: str) -> None:
 
 
 def write_wav(path: Path, samples: np.ndarray, hz: int = HZ) -> None:
-    """16-bit wav of samples (N, channels) in [-1, 1]."""
+    """Write samples (N, channels) in [-1, 1] as a 16-bit wav file."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(samples.shape[1])
         file.setsampwidth(2)
@@ -127,7 +127,7 @@ def write_wav(path: Path, samples: np.ndarray, hz: int = HZ) -> None:
 
 
 def film(path: Path, dialog: str, halves: int = 2) -> None:
-    """Both actors side by side, or a film of the left one alone."""
+    """Write a film of both actors side by side, or of the left actor only."""
     rooms = {None: _rooms(None), "left": _rooms("left"), "right": _rooms("right")}
     count = int(END_S * RATE)
     images = []
@@ -145,7 +145,7 @@ def film(path: Path, dialog: str, halves: int = 2) -> None:
 
 
 def _rooms(half: str | None) -> np.ndarray:
-    """RGB uint8 (HEIGHT_PX, 2 HALF_PX, 3): a face in that half."""
+    """Return RGB uint8 (HEIGHT_PX, 2 HALF_PX, 3) with a face in one half."""
     image = np.full((HEIGHT_PX, 2 * HALF_PX, 3), 90, np.uint8)
     image[:, HALF_PX:] = (60, 90, 120)
     if half is not None:

@@ -1,7 +1,7 @@
-"""IEMOCAP's shared arrays in small: 300 utterances, parted into five folds by the published rule.
+"""A miniature of IEMOCAP's shared arrays: 300 utterances in five folds by the published rule.
 
 All arrays follow from the utterance, so that they are the same in each fold. A class is a direction
-of MFCC and of pictures, and one of the words.
+of the MFCCs and of the pictures, and one of the words.
 """
 
 import pickle
@@ -30,13 +30,13 @@ BARE = (3, 40)  # utterances without pictures
 
 
 def codes() -> list[str]:
-    """The class of every utterance, in the release's order."""
+    """Return the class of every utterance, in the order of the release."""
     every = [name for name, count in COUNTS.items() for _ in range(count)]
     return np.random.default_rng(5).permutation(every).tolist()
 
 
 def utterance(number: int, code: str) -> dict[str, np.ndarray]:
-    """Its arrays, filled up with zeros."""
+    """Return the arrays of an utterance, padded with zeros."""
     rng, label = np.random.default_rng([2, number]), NAMES.index(code)
     steps = int(rng.integers(60, DIMS["audio_mfcc"][0] + 1))  # of 10 ms
     pictures = 0 if number in BARE else max(1, round(steps * 0.01 * 3))
@@ -45,27 +45,27 @@ def utterance(number: int, code: str) -> dict[str, np.ndarray]:
     mfcc[:steps, label] += 2
     video[:pictures] = rng.normal(0, 1, (pictures, video.shape[1]))
     video[:pictures, label] += 2
-    said = np.zeros(DIMS["nlp_trans"], np.int64)
-    said[:3] = rng.integers(9, WORDS[0]), 2 + label, rng.integers(9, WORDS[0])
+    words = np.zeros(DIMS["nlp_trans"], np.int64)
+    words[:3] = rng.integers(9, WORDS[0]), 2 + label, rng.integers(9, WORDS[0])
     prosody = rng.normal(0, 1, DIMS["audio_prosody"]).astype(np.float32)
     return {
         "audio_mfcc": mfcc, "audio_seqN": np.array(steps), "audio_prosody": prosody,
-        "nlp_trans": said, "video": video, "video_seqN": np.array(pictures),
+        "nlp_trans": words, "video": video, "video_seqN": np.array(pictures),
         "label": np.array(label),
     }  # fmt: skip
 
 
 def build(root: Path, folds=range(1, 6)) -> None:
-    """The folder of folds, word vectors and words."""
+    """Write folds, word vectors and words."""
     every = [utterance(number, code) for number, code in enumerate(codes())]
     for number in folds:
         where = at_random(len(every), number)
         folder = root / "folds" / f"fold{number:02d}"
         folder.mkdir(parents=True)
         for split in SPLITS:
-            own = [one for one, part in zip(every, where, strict=True) if part == PARTS[split]]
+            rows = [one for one, part in zip(every, where, strict=True) if part == PARTS[split]]
             for name in every[0]:
-                np.save(folder / f"{split}_{name}.npy", np.stack([one[name] for one in own]))
+                np.save(folder / f"{split}_{name}.npy", np.stack([one[name] for one in rows]))
     vectors = np.eye(*WORDS, dtype=np.float32) + 0.1
     vectors[0] = 0
     np.save(root / "W_embedding.npy", vectors)
@@ -87,12 +87,12 @@ def _edit(name: str, change):
 
 
 def _swap(labels: np.ndarray) -> np.ndarray:
-    """Another order, as many of each."""
+    """Change the order but not the counts."""
     return np.roll(labels, 1)
 
 
 def _relabel(labels: np.ndarray) -> np.ndarray:
-    """One utterance is said to be of another class."""
+    """Give one utterance another class."""
     other = labels.copy()
     other[0] = (other[0] + 1) % len(COUNTS)
     return other

@@ -1,6 +1,6 @@
-"""A researcher's own clips in small: every form of ratings, in a manifest of one row a video.
+"""Your own recordings in small: every form of ratings, in a manifest with one row per video.
 
-A rater's valence is what the picture showed 3 frames before, his arousal the tone 5 frames before.
+Valence is the value of the picture 3 frames earlier, arousal that of the tone 5 frames earlier.
 """
 
 from pathlib import Path
@@ -28,20 +28,20 @@ ROWS = {
     "clips/eve.mp4": ("eve", "test", "ratings/eve.tsv", "", ""),
 }
 TIERS = {"valence": ((0, 1500, "0.5"), (1500, 4000, "-0.25")), "arousal": ((500, 3500, "0.08"),)}
-SPANS = "clips/cleo.avi"  # the one whose ratings hold over spans
+SPANS = "clips/cleo.avi"  # its ratings hold over spans
 MANIFEST = "manifest.csv"
 
 
 def rated(video: str) -> pd.DataFrame:
-    """Ratings of a video by instant, as its file has them."""
+    """Return the ratings of a video per instant, as in its file."""
     time_s, seen, heard = np.arange(FRAMES) / HZ, *stimulus(video)
     late = [np.arange(FRAMES) - LATE[target] for target in ("valence", "arousal")]
-    valence, arousal = seen[late[0]], _film.tone_value(heard[late[1]])  # the first ones wrap round
+    valence, arousal = seen[late[0]], _film.tone_value(heard[late[1]])  # the first ones wrap around
     return pd.DataFrame({"time_s": time_s, "valence": valence, "arousal": arousal})
 
 
 def stimulus(video: str) -> tuple[np.ndarray, np.ndarray]:
-    """What every frame shows (valence), and the number of its tone (arousal), (FRAMES,) each."""
+    """Return the valence and the number of the tone (arousal) of every frame, (FRAMES,) each."""
     rng = np.random.default_rng([11, *video.encode()])
     seen = np.round(np.clip(rng.normal(0, 0.3, FRAMES), -1, 1), 3)
     heard = np.cumsum(rng.integers(1, _film.TONES - 1, FRAMES)) % _film.TONES
@@ -53,7 +53,7 @@ def stimulus(video: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _held(target: str, time_s: np.ndarray) -> np.ndarray:
-    """What a tier says at each instant; 0 where it says nothing."""
+    """Return the value of a tier at each instant; 0 where it has none."""
     value = np.zeros(len(time_s))
     for start_ms, end_ms, text in TIERS[target]:
         value[(time_s >= start_ms / 1000) & (time_s < end_ms / 1000)] = float(text)
@@ -61,7 +61,7 @@ def _held(target: str, time_s: np.ndarray) -> np.ndarray:
 
 
 def build(root: Path) -> None:
-    """The clean tree: a `;` table with an unrated instant, and one parted by tabs."""
+    """Write the clean folder; one table has `;` and an unrated instant, one is tab-separated."""
     (root / "clips").mkdir(parents=True)
     (root / "ratings").mkdir()
     rows = ["video,subject,partition,ratings,ratings_valence,ratings_arousal"]
@@ -76,14 +76,15 @@ def build(root: Path) -> None:
     (root / "ratings/cleo.eaf").write_text(eaf(TIERS))
     rated("clips/eve.mp4").to_csv(root / "ratings/eve.tsv", index=False, sep="\t")
     for short, target in (("v", "valence"), ("a", "arousal")):
-        own = rated("clips/dan.mp4")
-        lines = [f"dan,{t:.2f},{x}" for t, x in zip(own["time_s"], own[target], strict=True)]
+        table = rated("clips/dan.mp4")
+        rows = zip(table["time_s"], table[target], strict=True)
+        lines = [f"dan,{t:.2f},{x}" for t, x in rows]
         head = ["@relation GOLDSTANDARD", "@attribute a string", "@DATA"]
         (root / f"ratings/dan_{short}.arff").write_text("\r\n".join([*head, *lines, ""]))
 
 
 def eaf(tiers: dict[str, tuple[tuple[int, int, str], ...]]) -> str:
-    """A document of ELAN with these tiers, and one that says what is spoken."""
+    """Return an ELAN document with these tiers, and one of spoken words."""
     slots, parts = [], []
     for name, spans in {**tiers, "words": ((0, 900, "good morning"),)}.items():
         parts.append(f'<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="{name}">')

@@ -9,6 +9,7 @@ import torch
 from avfusion.config import match, modalities
 from avfusion.config.load import load
 from avfusion.config.match import groups
+from avfusion.config.study import Study
 from avfusion.literature import claims, published
 from avfusion.registry import corpora, fusions
 
@@ -24,7 +25,7 @@ def at_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-def checkable(study: dict) -> set[str]:
+def checkable(study: Study) -> set[str]:
     """Names of the claims whose fusions the study has."""
     read = claims.load()
     return {
@@ -48,7 +49,7 @@ def test_it_can_check_the_claims_it_names(path):
     every = {claim.name for claim in claims.load().claims}
     wanted = every if named is None else set(re.findall(r"\w+_\w+", named[1])) & every
     assert wanted
-    assert wanted <= checkable(load(path).model_dump())
+    assert wanted <= checkable(load(path))
 
 
 @pytest.mark.parametrize("path", [*FILES, ARRAYS], ids=lambda path: path.stem)
@@ -57,7 +58,7 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
     study = load(path)
     steps = study.windows.clips
     for name, entry in study.fusions.items():
-        own = {k: v for k, v in entry.items() if k not in match.OWN}
+        own = study.fusion_options(name)
         text = modalities.with_text(study.fusion_class(name), own)
         built = fusions.get(study.fusion_class(name))(24, 40, *[9] * text, steps=steps, **own)
         present = torch.ones(2, steps, dtype=torch.bool)
@@ -65,7 +66,7 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
         out = built(*given, *[torch.randn(2, steps, 9), present][: 2 * text])
         assert out.features.shape == (2, steps, built.out_dim)
         if not {"train", "grid"} & entry.keys():
-            assert match.find({"is": study.fusion_class(name), **own}, study.model_dump()) == name
+            assert match.find({"is": study.fusion_class(name), **own}, study) == name
 
 
 def test_no_two_write_to_one_folder():
@@ -75,13 +76,13 @@ def test_no_two_write_to_one_folder():
 
 def test_the_study_can_check_every_claim():
     every = {claim.name for claim in claims.load().claims}
-    assert every == checkable(load(FOLDER / "study.yaml").model_dump())
+    assert every == checkable(load(FOLDER / "study.yaml"))
 
 
 def test_the_study_makes_no_run_of_the_default_config_again():
     study, default = load(FOLDER / "study.yaml"), load(Path("config/config.yaml"))
     assert study.results == default.results
-    for name in default.encoder_names():
+    for name in default.features.encoders:
         assert study.encoder_settings(name) == default.encoder_settings(name)
     for name in default.fusions:
         for seed in default.seeds:
@@ -134,7 +135,7 @@ def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
 
 def test_the_arrays_stand_on_their_five_folds_and_ask_what_the_paper_asks(tmp_path):
     study, recordings = load(ARRAYS), load(FOLDER / "icassp2022_selfcross.yaml")
-    assert groups(study.model_dump()) == {"iemocap_arrays": list(study.corpora)}
+    assert groups(study) == {"iemocap_arrays": list(study.corpora)}
     kind = corpora.get("iemocap_arrays")
     made = [kind(root=tmp_path, **own.options) for own in study.corpora.values()]
     assert [corpus.number for corpus in made] == [1, 2, 3, 4, 5]
@@ -147,14 +148,14 @@ def test_the_arrays_stand_on_their_five_folds_and_ask_what_the_paper_asks(tmp_pa
         {"is": row.fusion, **row.options} for row in asked if row.metric in published.CLASS_MEASURES
     ]
     assert len(asked) > 20
-    assert not [form for form in asked if match.lacking(form, study.model_dump())]
-    assert {"self_equals_cross", "self_equals_cross_text"} <= checkable(study.model_dump())
+    assert not [form for form in asked if match.lacking(form, study)]
+    assert {"self_equals_cross", "self_equals_cross_text"} <= checkable(study)
     assert ARRAYS.stem in (FOLDER / "README.md").read_text()
 
 
 def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_off(tmp_path):
     study = load(FOLDER / "icassp2022_selfcross.yaml")
-    both = groups(study.model_dump())
+    both = groups(study)
     assert {name: len(entries) for name, entries in both.items()} == {
         "iemocap_session": 5,
         "iemocap_random": 5,
@@ -165,5 +166,5 @@ def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_
         assert {f"iemocap_{corpus.folds}" for corpus in made} == {name}
         assert len(made[0].classes) == 7
         trained = [study.run_settings(entry, "concat", 0) for entry in entries]
-        assert {(own["train"]["baseline"], own["task"]) for own in trained} == {("none", "classes")}
-    assert study.run_settings("demo", "concat", 0)["train"]["baseline"] == "video"
+        assert {(own.train.baseline, own.task) for own in trained} == {("none", "classes")}
+    assert study.run_settings("demo", "concat", 0).train.baseline == "video"

@@ -67,7 +67,7 @@ def test_a_folder_of_hidden_files_holds_nothing(tmp_path):
 
 
 def test_a_corpus_that_was_verified_counts_as_here_while_its_folder_is_away(tmp_path):
-    own, layout = study({"demo": {"root": "no"}, **GONE}).model_dump(), Layout(tmp_path)
+    own, layout = study({"demo": {"root": "no"}, **GONE}), Layout(tmp_path)
     assert set(not_here(own, layout)) == set(GONE)
     layout.manifest("recola").parent.mkdir(parents=True)
     layout.manifest("recola").touch()
@@ -75,7 +75,7 @@ def test_a_corpus_that_was_verified_counts_as_here_while_its_folder_is_away(tmp_
 
 
 def test_entries_of_one_absent_folder_are_said_once(tmp_path):
-    own = study(GONE).model_dump()
+    own = study(GONE)
     found = absences(["recola", *FOLDS], own, Layout(tmp_path))
     assert [one.title for one in found] == ["recola", "fold1 … fold3"]
     assert found[1].why == "nothing at no/iemocap (`avf obtain iemocap`)"
@@ -88,10 +88,14 @@ def report(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         layout = Layout(tmp_path_factory.mktemp("report"))
-        own = write_results(layout, Plan(seconds=8)).model_dump()
-        own["corpora"] |= study(GONE).model_dump()["corpora"]
-        own["statistics"]["draws"] = 200
-        score_corpus("demo", own, layout)
+        own = write_results(layout, Plan(seconds=8))
+        own = own.model_copy(
+            update={
+                "corpora": own.corpora | study(GONE).corpora,
+                "statistics": own.statistics.model_copy(update={"draws": 200}),
+            }
+        )
+        score_corpus("demo", own.score_settings("demo"), layout)
         write_tables(own, layout)
         write_figures(own, layout)
         yield own, layout, render(own, layout)
@@ -139,8 +143,8 @@ def test_the_page_says_it_once_and_shows_no_empty_figure(report):
 
 def test_no_table_names_a_folder_of_this_machine(report, tmp_path):
     own, layout, _ = report
-    far = own["corpora"]["recola"] | {"root": "/secret/place/recola"}
-    own = own | {"corpora": own["corpora"] | {"recola": far}}
+    far = own.corpora["recola"].model_copy(update={"root": "/secret/place/recola"})
+    own = own.model_copy(update={"corpora": own.corpora | {"recola": far}})
     write_tables(own, layout)
     texts = {p.name: p.read_text() for p in layout.tables.iterdir() if p.suffix != ".json"}
     assert not [name for name, text in texts.items() if "/secret" in text]
@@ -152,17 +156,17 @@ def test_training_settings_of_a_corpus_hold_there_alone_and_a_fusions_own_come_f
     corpora = {"demo": {"root": "d"}, "recola": {"root": "r", "train": {"baseline": "none"}}}
     own = Study(corpora=corpora, fusions=base)
     plain = Study(corpora={"demo": {"root": "d"}, "recola": {"root": "r"}}, fusions=base)
-    assert own.run_settings("recola", "concat", 0)["train"]["baseline"] == "none"
+    assert own.run_settings("recola", "concat", 0).train.baseline == "none"
     assert own.run_settings("demo", "concat", 0) == plain.run_settings("demo", "concat", 0)
     both = own.model_copy(update={"corpora": own.corpora | {
         "recola": own.corpora["recola"].model_copy(update={"train": {"lr": 0.1}})}})  # fmt: skip
-    assert both.run_settings("recola", "lstm", 0)["train"]["lr"] == 0.5
-    assert both.run_settings("recola", "concat", 0)["train"]["lr"] == 0.1
+    assert both.run_settings("recola", "lstm", 0).train.lr == 0.5
+    assert both.run_settings("recola", "concat", 0).train.lr == 0.1
 
 
-def test_a_study_that_uses_neither_key_is_written_as_before():
+def test_all_keys_of_a_corpus_are_written():
     assert set(study({"demo": {"root": "d"}}).model_dump()["corpora"]["demo"]) == {
-        "is", "root", "task", "group", "shards", "options",
+        "is", "root", "task", "group", "shards", "if_present", "train", "options",
     }  # fmt: skip
 
 
@@ -187,7 +191,7 @@ def test_the_doctor_says_which_corpora_are_here(tmp_path):
     }))  # fmt: skip
     found = [f for f in machine.examine(file) if f.what == "corpus"]
     assert [f.verdict for f in found] == ["OK", "OK", "MISSING"]
-    assert "fatigue: at" in found[0].found
-    assert "recola: nothing at" in found[1].found
-    assert "left out; tables say not run" in found[1].found
-    assert found[2].mend.endswith(f"or set corpora.affwild2.root in {file}")
+    assert "fatigue: at" in found[0].text
+    assert "recola: nothing at" in found[1].text
+    assert "left out; tables say not run" in found[1].text
+    assert found[2].remedy.endswith(f"or set corpora.affwild2.root in {file}")

@@ -37,10 +37,10 @@ def refusal(path, value):
         ("train/lr", -1, "train.lr: input should be greater than 0; found -1"),
         ("train/epochs", 2.5, "train.epochs: "),
         ("seeds", [], "seeds: "),
-        ("seeds", [0, 1, 0], "seeds: 0 stands twice"),
+        ("seeds", [0, 1, 0], "seeds: 0 is listed twice"),
         ("seeds", [-1], "seeds: found -1; a seed is 0 or more"),
-        ("protocols", ["pooled", "pooled"], "protocols: 'pooled' stands twice"),
-        ("features/audio", ["mel_cnn", "mel_cnn"], "features.audio: 'mel_cnn' stands twice"),
+        ("protocols", ["pooled", "pooled"], "protocols: 'pooled' is listed twice"),
+        ("features/audio", ["mel_cnn", "mel_cnn"], "features.audio: 'mel_cnn' is listed twice"),
         ("features/video", [], "features.video names no encoder"),
         ("results", "", "results is empty"),
         ("results", "data/demo/results", "and results ("),
@@ -60,13 +60,13 @@ def refusal(path, value):
         (
             "fusions/dca",
             {"wraps": "jcaa"},
-            "fusions.dca.wraps: no fusion named 'jcaa'. Did you mean",
+            "fusions.dca.wraps: No fusion named 'jcaa'. Did you mean",
         ),
         ("fusions/dca", {"inner": 3}, "fusions.dca.inner: expected dict"),
         (
             "fusions/dca",
             {"wraps": "cross_transformer", "inner": {"modalities": ["audio", "text"]}},
-            "fusions.dca.inner: dca gates audio and video alone",
+            "fusions.dca.inner: dca gates only audio and video",
         ),
         (
             "fusions/dca",
@@ -83,14 +83,29 @@ def refusal(path, value):
         ("fusions/jca", {"grid": {"hidden": [3, "x"]}}, "fusions.jca.grid.hidden: expected int"),
         ("fusions/jca", {"grid": {"train.lr": [-1]}}, "fusions.jca.grid.lr: "),
         ("fusions/jca", {"grid": {"hidden": 3}}, "fusions.jca.grid: expected lists"),
-        ("fusions/jca", {"grid": {"hidden": [3, 3]}}, "two of its points are one"),
-        ("grid", {"hidden": [3]}, "holds `train.…` keys alone"),
+        ("fusions/jca", {"grid": {"hidden": [3, 3]}}, "two of its points are the same"),
+        ("grid", {"hidden": [3]}, "can only hold `train.…` keys"),
         ("grid", {"train.lr": ["1e-3"]}, "as text; write 0.001)"),
         ("fusions/a b", {}, "'fusions.a b' cannot be a name"),
         ("features/audio", ["mel_cn"], "No encoder named 'mel_cn'. Did you mean 'mel_cnn'?"),
         ("features/audio", ["face_cnn"], "lists 'face_cnn', which encodes video"),
         ("encoders/mel_cnn", {"dims": 3}, "encoders.mel_cnn has no option 'dims'"),
         ("windows/clip_s", 0.5, "windows.clip_s (0.5) must be a multiple of windows.hop_s (0.16)"),
+        ("features/audio", ["lab.sound:Ear"], "add `my_name: {is: package.module:Class}`"),
+        ("encoders/ear", {"is": "mel_cn"}, "encoders.ear: No encoder named 'mel_cn'. Did you"),
+        ("encoders/ear", {"is": 3}, "encoders.ear.is: expected a name or package.module:Class"),
+        ("fusions/wide", {"is": 3}, "fusions.wide.is: expected a name or package.module:Class"),
+        ("fusions/wide", {"is": "no.lab:Wide"}, "fusion 'no.lab:Wide': no module 'no.lab'"),
+        (
+            "corpora/lab",
+            {"root": "x", "is": "avfusion.cli:Lab"},
+            "corpora.lab: corpus 'avfusion.cli:Lab': ",
+        ),
+        ("train/loss", "poled", "train.loss: No loss named 'poled'. Did you mean 'pooled'?"),
+        ("corpora/demo/train", {"loss": "poled"}, "corpora.demo.train.loss: No loss named"),
+        ("fusions/jca", {"train": {"loss": "poled"}}, "fusions.jca.train.loss: No loss named"),
+        ("fusions/jca", {"grid": {"train.loss": ["poled"]}}, "fusions.jca.grid.loss: No loss"),
+        ("train/loss", "no.lab:loss", "train.loss: loss 'no.lab:loss': no module 'no.lab'"),
         ("headline", "pooed", "no protocol named 'pooed'"),
         ("headline", "gold_rescaled", "headline 'gold_rescaled' is not among protocols"),
     ],
@@ -143,7 +158,7 @@ def test_a_run_depends_on_its_own_options_and_seed_alone():
     other = load({**raw, "statistics": {"draws": 7}, "headline": "smoothed"})
     assert study.run_settings("demo", "concat", 1) == other.run_settings("demo", "concat", 1)
     assert study.run_settings("demo", "jca", 1) != other.run_settings("demo", "jca", 1)
-    assert other.run_settings("demo", "jca", 1)["train"]["lr"] == 0.01
+    assert other.run_settings("demo", "jca", 1).train.lr == 0.01
     assert study.run_settings("demo", "jca", 0) != study.run_settings("demo", "jca", 1)
     assert study.encoder_settings("mel_cnn") == other.encoder_settings("mel_cnn")
 
@@ -152,7 +167,7 @@ def test_a_second_form_of_a_fusion_has_its_class_and_its_own_name():
     raw = copy.deepcopy(GOOD)
     raw["fusions"]["wide"] = {"is": "jca", "hidden": 64}
     own = load(raw).run_settings("demo", "wide", 0)
-    assert (own["fusion"], own["class"], own["options"]) == ("wide", "jca", {"hidden": 64})
+    assert (own.fusion, own.class_, own.options) == ("wide", "jca", {"hidden": 64})
 
 
 def test_a_fusion_with_nothing_behind_its_name_has_default_options():
@@ -162,13 +177,13 @@ def test_a_fusion_with_nothing_behind_its_name_has_default_options():
 def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
     path = tmp_path / "twice.yaml"
     path.write_text("fusions:\n  jca: {}\n  ca: {}\n  jca: {hidden: 3}\n")
-    with pytest.raises(ConfigError, match=r"twice\.yaml: key 'jca' stands in line 2 and again in"):
+    with pytest.raises(ConfigError, match=r"twice\.yaml: key 'jca' is in line 2 and again in"):
         load(path)
 
 
 def test_an_override_given_as_text_reaches_training_as_a_number():
     study = load({**GOOD, "fusions": {"jca": {"train": {"lr": "1e-3"}}}})
-    assert study.run_settings("demo", "jca", 0)["train"]["lr"] == 0.001
+    assert study.run_settings("demo", "jca", 0).train.lr == 0.001
 
 
 def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
@@ -180,6 +195,8 @@ def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
         load(raw | {"fusions": own})
     with pytest.raises(ConfigError, match=r"train\.loss is not offered"):
         load(raw | {"train": {"loss": "per_window"}})
+    with pytest.raises(ConfigError, match=r"fusions\.jca\.train\.loss is not offered"):
+        load(raw | {"fusions": {"jca": {"train": {"loss": "avfusion.training.losses:ccc_loss"}}}})
     curves = {"robustness": {"audio_missing": [0.5]}}
     with pytest.raises(ConfigError, match=r"robustness is not offered"):
         load(raw | curves)
@@ -194,6 +211,39 @@ def test_two_entries_do_not_make_one_folder_by_different_options():
         load(GOOD | {"corpora": {"demo": one, "again": other}})
     load(GOOD | {"corpora": {"demo": one, "again": same}})
     load(GOOD | {"corpora": {"demo": one, "again": other | {"root": "data/again"}}})
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A module outside avfusion, in the working folder, with a fusion and a loss."""
+    (tmp_path / "lab_code.py").write_text(
+        "from avfusion.fusion.concat import Concat\n\n\n"
+        "class Wide(Concat):\n    pass\n\n\n"
+        "def loss(prediction, gold):\n    return (prediction - gold).square().mean()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_code_outside_the_package_is_named_in_the_settings_that_use_it(lab):
+    raw = {**GOOD, "fusions": {"mine": {"is": "lab_code:Wide"}, "concat": {}, "jca": {}}}
+    raw["fusions"]["jca"] = {"train": {"loss": "lab_code:loss"}}
+    study = load(raw)
+    assert set(study.outside()) == {"fusion mine", "loss lab_code:loss"}
+    assert set(study.run_settings("demo", "mine", 0).outside) == {"fusion mine"}
+    assert set(study.run_settings("demo", "jca", 0).outside) == {"loss lab_code:loss"}
+    assert study.run_settings("demo", "concat", 0).outside == {}
+    with pytest.raises(ConfigError, match=r"fusions\.mine has no option 'hiden'"):
+        load({**raw, "fusions": {"mine": {"is": "lab_code:Wide", "hiden": 3}}})
+
+
+def test_losses_of_a_grid_and_of_a_corpus_are_part_of_the_runs_code(lab):
+    grid = {**GOOD, "fusions": {"jca": {"grid": {"train.loss": ["pooled", "lab_code:loss"]}}}}
+    assert set(load(grid).run_settings("demo", "jca", 0).outside) == {"loss lab_code:loss"}
+    corpora = {"demo": {"root": "data/demo", "train": {"loss": "lab_code:loss"}}}
+    settings = load({**GOOD, "corpora": corpora}).run_settings("demo", "jca", 0)
+    assert set(settings.outside) == {"loss lab_code:loss"}
+    assert settings.code != load(GOOD).run_settings("demo", "jca", 0).code
 
 
 def test_every_encoder_of_the_corrupted_modality_is_run_anew_at_every_level():

@@ -1,4 +1,4 @@
-"""Aff-Wild2's rows meet their frames, faces and sound exactly; nothing malformed slips through."""
+"""Aff-Wild2's rows match their frames, faces and sound; malformed files are reported."""
 
 import json
 import shutil
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.corpora.affwild2.tree import raw_name, side
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
@@ -22,21 +23,22 @@ from avfusion.registry import corpora
 from support.miniatures import _film, verify
 from support.miniatures import affwild2 as mini
 
-SETTINGS = MediaSettings(time_limit_s=60).model_dump()
+SETTINGS = MediaSettings(time_limit_s=60)
 NAMES = [trial.name for trial in mini.TRIALS]
 TRIALS = {trial.name: trial for trial in mini.TRIALS}
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """The miniature verified and read once, with the organisers' faces."""
+    """Return the verified miniature with the organisers' faces, read once."""
     folder = tmp_path_factory.mktemp("affwild2")
     mini.build(folder / "tree")
     options = {**mini.OPTIONS, "faces": "official"}
     code, _ = verify("affwild2", folder / "tree", options, folder / "results")
     assert code == 0
     layout = Layout(folder / "results")
-    run_shard("affwild2", folder / "tree", (0, 1), SETTINGS, layout)
+    settings = MediaJobSettings(root=folder / "tree", media=SETTINGS)
+    run_shard("affwild2", (0, 1), settings, layout)
     index = pd.read_parquet(layout.media("affwild2") / "shard-0-of-1.parquet").set_index("video")
     assert (index["status"] == "ok").all(), index["reason"].tolist()
     gold = dict(list(pd.read_parquet(layout.gold("affwild2")).groupby("video")))
@@ -51,7 +53,7 @@ def record(study, name):
 
 
 def shown(study, name):
-    """What the pictures of a trial's raw video say, frame by frame, and their times."""
+    """Return time and coded value of each frame of a trial's raw video, (2, frames)."""
     path = study.root / study.manifest.loc[name, "path"]
     left = 320 * TRIALS[name].person
     frames = [(time_s, _film.decoded(image, left)) for _, time_s, image in Frames(probe(path))]
@@ -59,7 +61,7 @@ def shown(study, name):
 
 
 def rated(name):
-    """Rows that the annotation file rates, bool (rows,)."""
+    """Return which rows of the annotation file are rated, bool (rows,)."""
     keep = np.ones(mini.rows_of(TRIALS[name]), bool)
     keep[list(mini.UNRATED.get(name, {}))] = False
     return keep
@@ -73,10 +75,10 @@ def test_every_row_has_the_time_and_the_value_of_its_frame(study, name):
     assert len(gold) == mini.rows_of(TRIALS[name])
     np.testing.assert_allclose(gold["time_s"][:both], time_s[:both], atol=1e-3)
     keep = rated(name)[:both]
-    found = gold["valence"].to_numpy()
-    np.testing.assert_array_equal(found[:both][keep], value[:both][keep])
+    valence = gold["valence"].to_numpy()
+    np.testing.assert_array_equal(valence[:both][keep], value[:both][keep])
     assert np.isnan(gold[["valence", "arousal"]].to_numpy()[~rated(name)]).all()
-    shifted = found[1:both] == value[: both - 1]
+    shifted = valence[1:both] == value[: both - 1]
     assert shifted.mean() < 0.05  # so a shift by one frame would be seen
 
 
@@ -152,7 +154,8 @@ def test_a_changed_face_is_read_again_and_an_unchanged_one_is_not(study, tmp_pat
     stamps = {n: (layout.media("affwild2") / n / "meta.json").stat().st_mtime_ns for n in NAMES}
     options = {**mini.OPTIONS, "faces": "official"}
     assert verify("affwild2", tmp_path / "tree", options, tmp_path / "results")[0] == 0
-    run_shard("affwild2", tmp_path / "tree", (0, 1), SETTINGS, layout)
+    settings = MediaJobSettings(root=tmp_path / "tree", media=SETTINGS)
+    run_shard("affwild2", (0, 1), settings, layout)
     again = {n: (layout.media("affwild2") / n / "meta.json").stat().st_mtime_ns for n in NAMES}
     assert [name for name in NAMES if again[name] != stamps[name]] == ["video4"]
 
@@ -208,7 +211,7 @@ def test_only_a_final_left_or_right_names_a_person(trial, raw, whose):
 
 
 @pytest.mark.parametrize(
-    ("expect", "said"),
+    ("expect", "message"),
     [
         ({"valid_rows": 1005}, r"expect\.valid_rows: expected a number each"),
         ({"valid_rows": {"trian": 5}}, r"no partition 'trian'\. Did you mean 'train'"),
@@ -216,6 +219,6 @@ def test_only_a_final_left_or_right_names_a_person(trial, raw, whose):
         ({"frames": {"video30": "all"}}, r"expect\.frames: expected a number each"),
     ],
 )
-def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, said):
-    with pytest.raises(ConfigError, match=said):
+def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, message):
+    with pytest.raises(ConfigError, match=message):
         corpora.get("affwild2")(root=tmp_path, edition="abaw5", expect=expect)

@@ -1,4 +1,4 @@
-"""Aff-Wild2's annotation text: what is malformed is told with file and line, never lost."""
+"""Aff-Wild2's annotation text: every malformed row is reported with its file and line."""
 
 import numpy as np
 import pytest
@@ -12,10 +12,10 @@ from avfusion.corpora.affwild2.annotations import read_rows
 @pytest.mark.parametrize("where", ["{},{}", "0.1,{}", "{},0.1"])
 def test_every_spelling_of_minus_five_in_either_column_is_unrated(spelt, where):
     row = where.format(*[spelt] * where.count("{}"))
-    found = read_rows(f"valence,arousal\n0.5,0.5\n{row}\n0.25,-1\n".encode(), "x.txt")
-    assert found.faults == []
-    assert np.isnan(found.values[1]).all()
-    assert found.values[[0, 2]].tolist() == [[0.5, 0.5], [0.25, -1]]
+    result = read_rows(f"valence,arousal\n0.5,0.5\n{row}\n0.25,-1\n".encode(), "x.txt")
+    assert result.faults == []
+    assert np.isnan(result.values[1]).all()
+    assert result.values[[0, 2]].tolist() == [[0.5, 0.5], [0.25, -1]]
 
 
 CELL = st.one_of(
@@ -31,13 +31,13 @@ ROWS = st.lists(st.lists(CELL, min_size=0, max_size=4).map(",".join), max_size=1
 @given(head=st.sampled_from(["valence,arousal", "Valence , AROUSAL", "v,a", ""]), rows=ROWS)
 def test_a_malformed_row_is_told_with_file_and_line_and_never_dropped(head, rows):
     text = "\n".join([head, *rows])
-    found = read_rows(text.encode("utf-8", "surrogatepass"), "trial.txt")
+    result = read_rows(text.encode("utf-8", "surrogatepass"), "trial.txt")
     lines = text.split("\n")
     while lines and not lines[-1].removesuffix("\r").strip():
         lines.pop()
-    assert len(found.values) == max(0, len(lines) - 1)
-    told = {int(fault.split(":")[1]) for fault in found.faults}
-    assert all(fault.startswith("trial.txt:") for fault in found.faults)
+    assert len(result.values) == max(0, len(lines) - 1)
+    reported = {int(fault.split(":")[1]) for fault in result.faults}
+    assert all(fault.startswith("trial.txt:") for fault in result.faults)
     for number, line in enumerate(lines[1:], start=2):
         try:
             pair = [float(part) for part in line.removesuffix("\r").split(",")]
@@ -45,8 +45,8 @@ def test_a_malformed_row_is_told_with_file_and_line_and_never_dropped(head, rows
             pair = []
         plain = line.isascii() and "_" not in line
         good = plain and len(pair) == 2 and all(-1 <= x <= 1 or x == -5 for x in pair)
-        assert (number not in told) == good
-        values = found.values[number - 2]
+        assert (number not in reported) == good
+        values = result.values[number - 2]
         if good and -5 not in pair:
             assert values.tolist() == pair
         else:
@@ -55,6 +55,6 @@ def test_a_malformed_row_is_told_with_file_and_line_and_never_dropped(head, rows
 
 @given(st.binary(max_size=200))
 def test_any_bytes_at_all_are_read_or_told(raw):
-    found = read_rows(raw, "trial.txt")
-    assert found.values.shape[1] == 2
-    assert found.faults or raw.lstrip(b"\xef\xbb\xbf").lower().lstrip().startswith(b"valence")
+    result = read_rows(raw, "trial.txt")
+    assert result.values.shape[1] == 2
+    assert result.faults or raw.lstrip(b"\xef\xbb\xbf").lower().lstrip().startswith(b"valence")

@@ -1,4 +1,4 @@
-"""Aff-Wild2's transcripts: a folder of the lab's own, found by trial or raw video, and checked."""
+"""Aff-Wild2's transcripts: a folder of the laboratory, matched by trial or raw video."""
 
 import pandas as pd
 import pytest

@@ -1,8 +1,8 @@
-"""In every corpus, a rating meets the picture and the sound that it speaks of, to the frame.
+"""In every corpus, a rating matches the picture and sound that it describes, to the frame.
 
 The miniatures write ratings into pictures and tones. Both are read back through the media stage
-and held against the gold that `avf verify` wrote; then `avf delay`'s search must find what was
-planted from them.
+and compared with the gold that `avf verify` wrote. Then the search of `avf delay` must find the
+planted delay.
 """
 
 from dataclasses import dataclass, field
@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import DelaySettings
+from avfusion.config.sections import FeatureSettings
 from avfusion.evaluation.delays import best, search
 from avfusion.layout import Layout
 from support.miniatures import affwild2, fatigue, own, recola
-from support.miniatures._decode import Told, as_encoded, read, told
+from support.miniatures._decode import ReadBack, as_encoded, read, read_back
 
 HOP_S = 0.16
 Shown = tuple[np.ndarray, np.ndarray, float]  # of every frame its time and value; gold over value
@@ -23,7 +25,7 @@ Shown = tuple[np.ndarray, np.ndarray, float]  # of every frame its time and valu
 
 @dataclass(frozen=True)
 class Way:
-    """How a miniature says its ratings: `seen` and `heard` are the targets of picture and tone."""
+    """How a miniature encodes ratings; `seen` and `heard` are the targets of picture and tone."""
 
     module: ModuleType
     seen: str
@@ -32,8 +34,8 @@ class Way:
     longest_s: float
     delay_s: dict[str, float]
     asked: tuple[str, ...] | None = None
-    scale: tuple[float, float] = (1.0, 1.0)  # gold over what picture and tone say
-    within: float = 1e-9  # raters waver by so much
+    scale: tuple[float, float] = (1.0, 1.0)  # gold divided by the value of picture and tone
+    within: float = 1e-9  # random deviation of raters
     options: dict = field(default_factory=dict)
 
 
@@ -60,8 +62,8 @@ def tone(corpus: str, band: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def told_of(tmp_path_factory):
-    """Corpus -> its layout, manifest and what every video says; read once."""
+def read_corpus(tmp_path_factory):
+    """Return a function: corpus -> layout, manifest and the values read back, read once."""
     made = {}
 
     def get(corpus):
@@ -74,19 +76,19 @@ def told_of(tmp_path_factory):
             table = read(corpus, root, options, layout, way.asked)
             right = corpus == "affwild2" and table["video"].str.endswith("_right")
             left_px = table["video"].map(dict.fromkeys(table["video"], 0)) + 320 * right
-            said = {
-                row.video: told(corpus, root, row, at, layout)
+            read_backs = {
+                row.video: read_back(corpus, root, row, at, layout)
                 for row, at in zip(table.itertuples(), left_px, strict=True)
             }
-            made[corpus] = layout, table, said
+            made[corpus] = layout, table, read_backs
         return made[corpus]
 
     return get
 
 
-def met(way: Way, gold: pd.DataFrame, target: str, told_of: Shown, shift: int) -> np.ndarray:
+def met(way: Way, gold: pd.DataFrame, target: str, from_video: Shown, shift: int) -> np.ndarray:
     """Whether each rating (n,) is that of the frame shown a delay before it, `shift` frames on."""
-    time_s, value, scale = told_of
+    time_s, value, scale = from_video
     rows = gold.dropna(subset=[target])
     at_s = rows["time_s"].to_numpy() - way.delay_s.get(target, 0.0)
     frame = np.searchsorted(time_s, at_s + 1e-4, side="right") - 1 + shift
@@ -99,28 +101,30 @@ def met(way: Way, gold: pd.DataFrame, target: str, told_of: Shown, shift: int) -
     return np.abs(gap) <= way.within
 
 
-def shown(corpus: str, what: str, said: Told) -> Shown:
+def shown(corpus: str, what: str, video: ReadBack) -> Shown:
     """Times, values and their scale of the pictures or the tones of a video."""
     by = WAYS[corpus].scale
     if what == "picture":
-        return said.time_s, said.seen, by[0]
-    return said.time_s, tone(corpus, said.band), by[1]
+        return video.time_s, video.seen, by[0]
+    return video.time_s, tone(corpus, video.band), by[1]
 
 
 @pytest.mark.parametrize("what", ["picture", "tone"])
 @pytest.mark.parametrize("corpus", WAYS)
-def test_what_is_shown_and_heard_is_the_rating_and_one_frame_off_it_is_not(told_of, corpus, what):
-    layout, table, said = told_of(corpus)
+def test_what_is_shown_and_heard_is_the_rating_and_one_frame_off_it_is_not(
+    read_corpus, corpus, what
+):
+    layout, table, read_backs = read_corpus(corpus)
     gold = dict(list(pd.read_parquet(layout.gold(corpus)).groupby("video")))
     way, counted, off = WAYS[corpus], 0, {-1: 0, 1: 0}
     target = way.seen if what == "picture" else way.heard
     for video in table["video"][table["video"].isin(gold)]:
-        own_shown = shown(corpus, what, said[video])
-        exact = met(way, gold[video], target, own_shown, 0)
+        values = shown(corpus, what, read_backs[video])
+        exact = met(way, gold[video], target, values, 0)
         assert exact.all(), video
         counted += len(exact)
         for shift in off:
-            off[shift] += (~met(way, gold[video], target, own_shown, shift)).sum()
+            off[shift] += (~met(way, gold[video], target, values, shift)).sum()
     assert counted > 100
     assert min(off.values()) >= 3
 
@@ -128,14 +132,15 @@ def test_what_is_shown_and_heard_is_the_rating_and_one_frame_off_it_is_not(told_
 @pytest.mark.parametrize("what", ["picture", "tone"])
 @pytest.mark.parametrize("corpus", WAYS)
 def test_the_planted_delay_is_found_from_pictures_alone_and_from_sound_alone(
-    told_of, tmp_path, corpus, what
+    read_corpus, tmp_path, corpus, what
 ):
-    way, (verified, _, said) = WAYS[corpus], told_of(corpus)
-    values = {video: shown(corpus, what, own)[:2] for video, own in said.items()}
+    way, (verified, _, read_backs) = WAYS[corpus], read_corpus(corpus)
+    values = {video: shown(corpus, what, back)[:2] for video, back in read_backs.items()}
     layout = as_encoded(corpus, what, values, verified, tmp_path)
-    asked = {"features": {"audio": ["tone"], "video": ["picture"]}, "ridge": 0.01}
+    features = FeatureSettings(audio=["tone"], video=["picture"])
+    settings = DelaySettings(features=features, baseline="none", ridge=0.01)
     grid_s = np.round(np.arange(round(way.longest_s / way.frame_s) + 1) * way.frame_s, 6)
-    found = search(corpus, asked | {"train": {"baseline": "none"}}, layout, grid_s)
+    delays = search(corpus, settings, layout, grid_s)
     target = way.seen if what == "picture" else way.heard
-    assert best(found)[target] == pytest.approx(way.delay_s.get(target, 0.0), abs=1e-6)
-    assert found[found["target"] == target]["ccc"].max() > 0.85
+    assert best(delays)[target] == pytest.approx(way.delay_s.get(target, 0.0), abs=1e-6)
+    assert delays[delays["target"] == target]["ccc"].max() > 0.85

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
+from avfusion.config.jobs import DelaySettings
+from avfusion.config.sections import FeatureSettings
 from avfusion.evaluation.delays import best, search
 from avfusion.layout import Layout
 from support.miniatures import _film, iemocap
-from support.miniatures._decode import as_encoded, read, told
+from support.miniatures._decode import as_encoded, read, read_back
 
 
 @pytest.fixture(scope="module")
 def turns(tmp_path_factory):
-    """IEMOCAP's layout, the manifest of some turns, and what each says: both halves, both wearers.
+    """Return layout, manifest and values of some turns: both halves, both marker wearers.
 
     A frame has its number in the film in the left half, and a thousand more in the right one.
     """
@@ -21,31 +23,32 @@ def turns(tmp_path_factory):
     asked = [turn[0] for name in iemocap.dialogs(sessions) for turn in iemocap.turns(name)][::2]
     asked += [turn[0] for name in iemocap.dialogs([2]) for turn in iemocap.turns(name)][1::2]
     table = read("iemocap", root, {**iemocap.options(sessions), "fold": 1}, layout, asked)
-    said = {row.video: told("iemocap", root, row, 0, layout) for row in table.itertuples()}
-    return layout, table, said
+    shown = {row.video: read_back("iemocap", root, row, 0, layout) for row in table.itertuples()}
+    return layout, table, shown
 
 
 def test_a_turn_of_iemocap_shows_its_own_frames_in_its_speakers_half_and_its_own_sound(turns):
-    _, table, said = turns
+    _, table, shown = turns
     known = {turn[0]: turn for name in iemocap.dialogs(range(1, 4)) for turn in iemocap.turns(name)}
     assert set(table["half"]) == {"left", "right"}
     for row in table.itertuples():
-        own_said, start_s = said[row.video], known[row.video][1]
-        number = np.round(1000 * (own_said.seen + 1)).astype(int)
+        turn, start_s = shown[row.video], known[row.video][1]
+        number = np.round(1000 * (turn.seen + 1)).astype(int)
         assert set(number // 1000) == {int(row.half == "right")}
         shown_s = number % 1000 / float(iemocap.RATE) - start_s
-        np.testing.assert_allclose(shown_s, own_said.time_s, atol=2e-3)  # a frame lasts 33 ms
-        heard = own_said.band[2:-2]
+        np.testing.assert_allclose(shown_s, turn.time_s, atol=2e-3)  # a frame lasts 33 ms
+        heard = turn.band[2:-2]
         assert set(heard) == {_film.tone_band(iemocap.tone(row.video))}
 
 
 def test_ratings_of_a_whole_turn_are_late_by_nothing(turns, tmp_path):
-    """One rating a turn has no delay to find: of equals, the search takes none."""
-    layout, _, said = turns
-    values = {video: (own.time_s, own.seen) for video, own in said.items()}
+    """With one rating per turn all delays score the same, and the search chooses 0."""
+    layout, _, shown = turns
+    values = {video: (frames.time_s, frames.seen) for video, frames in shown.items()}
     made = as_encoded("iemocap", "picture", values, layout, tmp_path, hop_s=0.08)
-    asked = {"features": {"audio": ["tone"], "video": ["picture"]}, "ridge": 0.01}
+    features = FeatureSettings(audio=["tone"], video=["picture"])
+    settings = DelaySettings(features=features, baseline="none", ridge=0.01)
     grid_s = np.round(np.arange(6) * 0.04, 6)
-    found = search("iemocap", asked | {"train": {"baseline": "none"}}, made, grid_s)
-    assert set(best(found).values()) == {0.0}
-    assert found.groupby("target")["ccc"].std().max() < 1e-9
+    delays = search("iemocap", settings, made, grid_s)
+    assert set(best(delays).values()) == {0.0}
+    assert delays.groupby("target")["ccc"].std().max() < 1e-9

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora import base, verify
-from avfusion.errors import ConfigError
+from avfusion.errors import ConfigError, CorpusError
+from avfusion.fingerprint import used
 from avfusion.layout import Layout
 from avfusion.registry import corpora
 from avfusion.schemas import GOLD, MANIFEST, TRUTH
@@ -71,7 +73,7 @@ def edit(path, change):
 def verdicts(tree):
     """Exit code and the checks that are not PASS, by name."""
     layout = Layout(tree.parent / "results")
-    code = verify.verify("small", {"root": tree}, layout)
+    code = verify.verify("small", CorpusSettings(class_="small", root=tree), layout)
     table = pd.read_csv(layout.checks("small"), keep_default_na=False).set_index("name")
     return code, table[table["verdict"] != "PASS"]
 
@@ -193,13 +195,13 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found_by_name_and_alone(tree, fault):
-    plant, (name, verdict, found, hint) = FAULTS[fault]
+    plant, (name, verdict, message, hint) = FAULTS[fault]
     plant(tree)
     code, alarms = verdicts(tree)
     assert code == (verdict == "FAIL")
     assert list(alarms.index) == [name]
     assert alarms.loc[name, "verdict"] == verdict
-    assert found in alarms.loc[name, "found"]
+    assert message in alarms.loc[name, "found"]
     assert hint in alarms.loc[name, "hint"]
 
 
@@ -217,7 +219,8 @@ def test_a_corpus_that_is_not_there_says_how_to_get_it(tree, caplog):
     (tree / "videos").rename(tree.parent / "elsewhere")
     layout = Layout(tree.parent / "results")
     with caplog.at_level(logging.WARNING):
-        assert verify.verify("small", {"root": tree.parent / "nowhere"}, layout) == 1
+        settings = CorpusSettings(class_="small", root=tree.parent / "nowhere")
+        assert verify.verify("small", settings, layout) == 1
     assert "fetch small" in caplog.text
 
 
@@ -233,3 +236,22 @@ def test_an_impossible_option_is_refused(tmp_path):
         Demo(root=tmp_path, videos=2)
     with pytest.raises(ConfigError, match="even"):
         Demo(root=tmp_path, width=321)
+
+
+def test_a_class_that_is_no_corpus_is_refused(tmp_path):
+    settings = CorpusSettings(class_="argparse:Namespace", root=tmp_path)
+    with pytest.raises(ConfigError, match="'mine': argparse:Namespace does not derive"):
+        base.build("mine", settings)
+
+
+def test_a_corpus_of_recordings_cannot_be_generated(tmp_path):
+    settings = CorpusSettings(class_="recola", root=tmp_path)
+    with pytest.raises(CorpusError, match="Run: avf obtain recola"):
+        base.build("recola", settings).make()
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_verifying_again_does_not_depend_on_how_files_are_downloaded(name):
+    reached = used("avfusion.corpora.verify:verify", corpora.code(name))
+    download = {item.name for item in reached if item.module == "avfusion.corpora.download"}
+    assert download == {"Download"}

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora import base, verify
-from avfusion.corpora.demo import mesh
+from avfusion.corpora.demo import mesh, release
 from avfusion.corpora.demo.actor import play, portrait
 from avfusion.corpora.demo.corpus import Demo
 from avfusion.corpora.demo.puppet import Pose, Puppet
@@ -19,6 +20,7 @@ from avfusion.corpora.demo.raters import rate
 from avfusion.corpora.demo.scene import KINDS, Span, scene
 from avfusion.corpora.demo.voice import perform
 from avfusion.corpora.goldstandard import gold_standard
+from avfusion.fingerprint import used
 from avfusion.layout import Layout
 
 SMALL = {"videos": 4, "seconds": 6.0, "width": 160, "height": 120}
@@ -46,7 +48,8 @@ def bytes_of(root):
 
 def verdicts(root, **options):
     layout = Layout(root.parent / "results")
-    code = verify.verify("demo", {"root": root, **SMALL, **options}, layout)
+    settings = CorpusSettings(class_="demo", root=root, options={**SMALL, **options})
+    code = verify.verify("demo", settings, layout)
     table = pd.read_csv(layout.checks("demo"), keep_default_na=False).set_index("name")
     return code, table[table["verdict"] != "PASS"]
 
@@ -61,6 +64,18 @@ def test_what_was_lost_is_made_again_byte_by_byte_and_nothing_else(tree):
     assert bytes_of(tree) == before
     kept = [p for p in times if p.stat().st_mtime_ns == times[p]]
     assert sorted(p.stem for p in kept) == ["demo000", "demo003"]
+
+
+def test_videos_are_made_again_when_the_code_that_makes_them_changes(tree, monkeypatch):
+    reached = used("avfusion.corpora.demo.make:make_video")
+    parts = {item.module.rpartition(".")[2] for item in reached}
+    assert parts >= {"actor", "brush", "espeak", "film", "goldstandard", "mesh", "portraits"}
+    assert parts >= {"puppet", "raters", "scene", "script", "voice"}
+    before = Demo(root=tree, **SMALL).recipes()
+    assert before == Demo(root=tree, **SMALL).recipes()
+    monkeypatch.setattr(release, "fingerprint", lambda root: f"other code of {root}")
+    after = Demo(root=tree, **SMALL).recipes()
+    assert all(old.digest != new.digest for old, new in zip(before, after, strict=True))
 
 
 def test_a_clean_tree_raises_no_alarm_but_its_size(tree):
@@ -193,7 +208,7 @@ def detect():
     weights = Path(base.__file__).parents[1] / "media" / "weights"
     model = str(weights / "face_detection_yunet_2023mar.onnx")
     yunet = cv2.FaceDetectorYN.create(model, "", (320, 240), 0.6, 0.3, 5000)
-    return lambda image: 0 if (found := yunet.detect(image)[1]) is None else len(found)
+    return lambda image: 0 if (faces := yunet.detect(image)[1]) is None else len(faces)
 
 
 def test_clean_frames_hold_exactly_one_face_and_spoilt_ones_none(faulty, detect):

@@ -1,4 +1,4 @@
-"""Fatigue's miniature: levels held over segments, splits that no subject crosses."""
+"""Fatigue's miniature: constant levels of segments, and splits by subject."""
 
 import json
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.corpora.formats.spans import Span, gaps, held
 from avfusion.corpora.splits import holdout, leave_one_out
 from avfusion.errors import ConfigError, CorpusError
@@ -31,13 +32,13 @@ def opened(tree, results, **more):
 
 def test_the_level_of_every_instant_is_the_one_seen_and_heard_then(tree, tmp_path):
     layout = opened(tree, tmp_path)
-    settings = MediaSettings().model_dump()
-    run_shard("fatigue", tree, (0, 1), settings, layout)
+    settings = MediaJobSettings(root=tree, media=MediaSettings())
+    run_shard("fatigue", (0, 1), settings, layout)
     gold = pd.read_parquet(layout.gold("fatigue"))
     for video in ("s01_v1", "s01_v2", "s04_v2"):
         heard = MediaRecord.open(layout.media("fatigue") / video).logmel
         rated = gold[(gold["video"] == video)].dropna()
-        at = np.round(rated["time_s"].to_numpy() / settings["mel_hop_s"]).astype(int)
+        at = np.round(rated["time_s"].to_numpy() / settings.media.mel_hop_s).astype(int)
         band = np.asarray(heard[at], float).argmax(1)
         assert band.tolist() == _film.tone_band(2 * rated["fatigue"].to_numpy()).tolist()
 
@@ -63,17 +64,17 @@ def test_no_subject_is_in_two_partitions_and_the_split_is_named(tree, tmp_path, 
     assert len(card["split_sha256"]) == 64
     assert card["targets"] == ["fatigue"]
     assert card["range"] == [0.0, 10.0]
-    said = pd.read_csv(layout.checks("fatigue")).set_index("name").loc["split", "found"]
-    assert card["split_sha256"][:16] in said
+    split = pd.read_csv(layout.checks("fatigue")).set_index("name").loc["split", "found"]
+    assert card["split_sha256"][:16] in split
 
 
 def test_each_subject_tests_in_exactly_one_fold(tree, tmp_path):
-    found = []
+    tested = []
     for fold in (1, 2, 3, 4):
         manifest = opened(tree, tmp_path / f"{fold}", split="loso", fold=fold).manifest("fatigue")
         table = pd.read_parquet(manifest)
-        found += sorted(set(table["subject"][table["partition"] == "test"]))
-    assert found == ["s01", "s02", "s03", "s04"]
+        tested += sorted(set(table["subject"][table["partition"] == "test"]))
+    assert tested == ["s01", "s02", "s03", "s04"]
 
 
 def test_a_fold_or_a_split_that_is_not_there_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Every reader of annotations, given what nobody should have written: read, or told where.
+"""Every reader of annotations, given malformed files: the file is read, or faults name the line.
 
 Never a crash, and no row lost in silence. Aff-Wild2's rows are in test_affwild2_rows.py, IEMOCAP's
 texts in test_iemocap.py, RECOLA's rater tables in test_recola.py.
@@ -18,7 +18,7 @@ from avfusion.corpora.formats.ratings import read_arff, read_bare
 from avfusion.corpora.own.corpus import Own
 from avfusion.corpora.own.ratings import read_ratings
 from support.miniatures import own, verify
-from support.odd_texts import NAMES, NUMBER, ROW, TARGETS, few, read_or_refusal, told
+from support.odd_texts import NAMES, NUMBER, ROW, TARGETS, fault_lines, few, read_or_refusal
 
 
 def lines_of(rows: list[list[str]], mark: str) -> tuple[list[str], list[int]]:
@@ -31,18 +31,18 @@ def lines_of(rows: list[list[str]], mark: str) -> tuple[list[str], list[int]]:
 @given(st.lists(ROW, max_size=8))
 def test_an_arff_row_is_read_or_told_with_its_line(rows):
     lines, full = lines_of(rows, ",")
-    found = read_arff("\n".join(["@data", *lines]).encode("utf-8", "surrogatepass"), "f.arff")
+    result = read_arff("\n".join(["@data", *lines]).encode("utf-8", "surrogatepass"), "f.arff")
     full = [k for k in range(2, len(lines) + 2) if lines[k - 2].strip()]
     full = [k for k in full if not lines[k - 2].lstrip().startswith("%")]
-    assert len(found.time_s) + len(told(found.faults, "f.arff")) == len(full)
+    assert len(result.time_s) + len(fault_lines(result.faults, "f.arff")) == len(full)
 
 
 @given(st.lists(ROW, max_size=8))
 def test_a_bare_row_is_read_or_told_with_its_line(rows):
     lines, _ = lines_of(rows, ",")
-    found = read_bare("\n".join(lines).encode("utf-8", "surrogatepass"), "f.csv", 0.04)
+    result = read_bare("\n".join(lines).encode("utf-8", "surrogatepass"), "f.csv", 0.04)
     count = sum(bool(line.strip()) for line in lines)
-    assert len(found.time_s) + len(told(found.faults, "f.csv")) == count
+    assert len(result.time_s) + len(fault_lines(result.faults, "f.csv")) == count
 
 
 @given(st.lists(ROW, max_size=8), st.sampled_from(",;\t"))
@@ -52,9 +52,9 @@ def test_a_row_of_own_ratings_is_read_or_told_with_its_line(rows, mark):
         path = Path(folder) / "r.csv"
         header = mark.join(("time_s", *TARGETS))
         path.write_bytes("\n".join([header, *lines]).encode("utf-8", "surrogatepass"))
-        found = read_ratings(path, "r.csv", TARGETS, 10)
-    assert len(found.time_s) + len(told(found.faults, "r.csv")) == len(full)
-    assert np.isfinite(found.time_s).all()
+        result = read_ratings(path, "r.csv", TARGETS, 10)
+    assert len(result.time_s) + len(fault_lines(result.faults, "r.csv")) == len(full)
+    assert np.isfinite(result.time_s).all()
 
 
 @given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".arff", ".eaf", ".parquet"]))
@@ -63,20 +63,20 @@ def test_any_bytes_as_own_ratings_are_read_or_told_with_the_file(raw, ending):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"r{ending}"
         path.write_bytes(raw)
-        found = read_ratings(path, path.name, ("valence",), 10)
-    told(found.faults, path.name)
-    assert found.faults or len(found.time_s)
+        result = read_ratings(path, path.name, ("valence",), 10)
+    fault_lines(result.faults, path.name)
+    assert result.faults or len(result.time_s)
 
 
 @given(st.text(st.sampled_from('<>/="0123456789.-TIMERVALUEtier "&;'), max_size=30), st.data())
 def test_any_near_miss_of_an_elan_document_is_read_or_told(text, data):
-    whole = own.eaf(own.TIERS)
-    at = data.draw(st.integers(0, len(whole)))
+    document = own.eaf(own.TIERS)
+    at = data.draw(st.integers(0, len(document)))
     cut = data.draw(st.integers(0, 60))
-    found = read_eaf((whole[:at] + text + whole[at + cut :]).encode(), "f.eaf", TARGETS, 10)
-    told(found.faults, "f.eaf")
-    if not found.faults:
-        assert np.isfinite(found.time_s).all()
+    result = read_eaf((document[:at] + text + document[at + cut :]).encode(), "f.eaf", TARGETS, 10)
+    fault_lines(result.faults, "f.eaf")
+    if not result.faults:
+        assert np.isfinite(result.time_s).all()
 
 
 @given(st.lists(ROW, max_size=6))
@@ -90,7 +90,7 @@ def test_a_row_of_a_fatigue_manifest_is_read_or_told_with_its_line(rows):
         )
         corpus = Fatigue(root=Path(folder))
         spans = sum(len(own_spans) for own_spans in corpus.segments.values())
-        assert spans + len(told(corpus.sheet.faults, "manifest.csv")) == len(full)
+        assert spans + len(fault_lines(corpus.sheet.faults, "manifest.csv")) == len(full)
         corpus.gold()
 
 
@@ -121,7 +121,7 @@ def test_verifying_any_own_manifest_ends_in_checks(rows):
         (root / "manifest.csv").write_text(text)
         (root / "r.csv").write_text("time_s,valence,arousal\n0,0.1,0.1\n1e300,0.1,x\n")
         sheet = Own(root=root).sheet
-        assert len(sheet.rows) + len(told(sheet.faults, "manifest.csv")) == sum(
+        assert len(sheet.rows) + len(fault_lines(sheet.faults, "manifest.csv")) == sum(
             any(map(str.strip, row)) for row in rows
         )
         code, checks = verify("own", root, {}, Path(folder) / "results")
@@ -134,8 +134,8 @@ def test_a_line_of_a_template_is_read_or_told_with_its_line(lines):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.txt"
         path.write_text("\n".join(["image_location,valence,arousal", *lines]))
-        found = read_or_refusal(lambda: read_template(path))
-    if isinstance(found, str):
-        assert "t.txt:" in found
+        result = read_or_refusal(lambda: read_template(path))
+    if isinstance(result, str):
+        assert "t.txt:" in result
     else:
-        assert len(found) == sum(bool(line.strip()) for line in lines)
+        assert len(result) == sum(bool(line.strip()) for line in lines)

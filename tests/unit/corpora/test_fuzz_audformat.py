@@ -1,4 +1,4 @@
-"""audformat databases that nobody should have written: read, or told with file and line."""
+"""Malformed audformat databases are read, or reported with file and line."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avfusion.corpora.formats.audformat import read_database
-from support.odd_texts import CELL, NAMES, NUMBER, PLAIN, TARGETS, few, read_or_refusal, told
+from support.odd_texts import (
+    CELL,
+    NAMES,
+    NUMBER,
+    PLAIN,
+    TARGETS,
+    fault_lines,
+    few,
+    read_or_refusal,
+)
 
 ANY = st.one_of(st.none(), st.booleans(), st.floats(), st.lists(st.text(max_size=3), max_size=2))
 ANY |= st.sampled_from([*TARGETS, "dev", "s", "x"])
@@ -41,9 +50,9 @@ def test_any_audformat_database_is_read_or_refused_by_file(header, rows):
         lines = [",".join([a, b, c, d.replace("\n", " ")]) for a, b, c, d in rows]
         text = "\n".join(["file,start,end,valence", *lines])
         (Path(folder) / "db.t.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
-        found = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
-    said = [found] if isinstance(found, str) else found.faults + found.sheet.faults
-    assert all("db." in line for line in said)
+        result = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
+    message = [result] if isinstance(result, str) else result.faults + result.sheet.faults
+    assert all("db." in line for line in message)
 
 
 USUAL = {
@@ -60,15 +69,15 @@ def test_a_row_of_an_audformat_table_is_read_or_told_with_its_line(rows):
         lines = ["file,start,valence,speaker", *(f"a.mp4,{at},{cell},ann" for at, cell in rows)]
         raw = "\n".join(lines).encode("utf-8", "surrogatepass")
         (Path(folder) / "db.t.csv").write_bytes(raw)
-        found = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
-    if isinstance(found, str):
-        assert "db.t.csv" in found
+        result = read_or_refusal(lambda: read_database(Path(folder), TARGETS, 10))
+    if isinstance(result, str):
+        assert "db.t.csv" in result
     else:
-        assert len(found.gold) + len(told(found.faults, "db.t.csv")) == len(rows)
+        assert len(result.gold) + len(fault_lines(result.faults, "db.t.csv")) == len(rows)
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("a.mp4,0 days,0 days 00:00:01,high,ann", "db.t.csv:2: valence is 'high'"),
         ("a.mp4,0.5,0 days 00:00:01,0.1,ann", "db.t.csv:2: start is '0.5', which is no time"),
@@ -78,10 +87,10 @@ def test_a_row_of_an_audformat_table_is_read_or_told_with_its_line(rows):
         ("a.mp4,0 days", "db.t.csv:2: expected 5 cells"),
     ],
 )
-def test_what_is_wrong_with_an_audformat_row_is_told_with_file_and_line(tmp_path, row, said):
+def test_what_is_wrong_with_an_audformat_row_is_told_with_file_and_line(tmp_path, row, message):
     (tmp_path / "db.yaml").write_text(yaml.safe_dump({"tables": USUAL["tables"]}))
     last = "a.mp4,0 days 00:00:02,0 days 00:00:04,0.2,ann"
     text = "\n".join(["file,start,end,valence,speaker", row, last])
     (tmp_path / "db.t.csv").write_text(text)
     (fault,) = read_database(tmp_path, TARGETS, 10).faults
-    assert said in fault
+    assert message in fault

@@ -46,10 +46,10 @@ grids = st.tuples(st.integers(2, 12), st.integers(2, 6)).flatmap(
 @given(grids.filter(lambda r: (np.ptp(r, axis=0) > 0).all()))
 def test_the_gold_is_the_recipe_step_by_step(ratings):
     gold, weights = slow_gold(ratings.T.tolist())
-    found = gold_standard(ratings)
-    np.testing.assert_allclose(found.weights, weights, atol=1e-9)
+    result = gold_standard(ratings)
+    np.testing.assert_allclose(result.weights, weights, atol=1e-9)
     if sum(weights) > 1e-9 or sum(weights) == 0:  # else the level is a quotient of rounding errors
-        np.testing.assert_allclose(found.gold, gold, atol=1e-6)
+        np.testing.assert_allclose(result.gold, gold, atol=1e-6)
 
 
 @settings(max_examples=50, deadline=None)
@@ -68,39 +68,39 @@ def wave(count=200):
 
 
 def test_raters_who_agree_are_returned_unchanged():
-    found = gold_standard(np.column_stack([wave()] * 6))
-    np.testing.assert_allclose(found.gold, wave(), atol=1e-12)
-    np.testing.assert_allclose(found.weights, 1)
+    result = gold_standard(np.column_stack([wave()] * 6))
+    np.testing.assert_allclose(result.gold, wave(), atol=1e-12)
+    np.testing.assert_allclose(result.weights, 1)
 
 
 def test_a_rater_who_never_moves_is_flagged_and_flattens_nothing():
-    found = gold_standard(np.column_stack([wave(), wave(), np.full(200, 0.9)]))
-    assert found.constant == (2,)
-    assert found.weights[2] == 0
-    np.testing.assert_allclose(found.gold, wave(), atol=1e-12)
+    result = gold_standard(np.column_stack([wave(), wave(), np.full(200, 0.9)]))
+    assert result.constant == (2,)
+    assert result.weights[2] == 0
+    np.testing.assert_allclose(result.gold, wave(), atol=1e-12)
 
 
 def test_a_rater_who_contradicts_the_others_does_not_move_the_level():
-    found = gold_standard(np.column_stack([wave() + 0.1, wave() + 0.1, wave(), 0.5 - wave()]))
-    assert found.contrary == (3,)
-    assert found.weights[3] == 0
+    result = gold_standard(np.column_stack([wave() + 0.1, wave() + 0.1, wave(), 0.5 - wave()]))
+    assert result.contrary == (3,)
+    assert result.weights[3] == 0
     without = gold_standard(np.column_stack([wave() + 0.1, wave() + 0.1, wave()]))
-    assert found.gold.mean() == pytest.approx(without.gold.mean(), abs=5e-3)
+    assert result.gold.mean() == pytest.approx(without.gold.mean(), abs=5e-3)
 
 
 def test_when_nobody_moves_the_gold_is_the_mean_of_all():
-    found = gold_standard(np.tile([0.1, 0.3, 0.8], (5, 1)))
-    np.testing.assert_allclose(found.gold, 0.4)
-    assert found.constant == (0, 1, 2)
+    result = gold_standard(np.tile([0.1, 0.3, 0.8], (5, 1)))
+    np.testing.assert_allclose(result.gold, 0.4)
+    assert result.constant == (0, 1, 2)
 
 
 def test_a_skipped_instant_counts_for_the_others_only():
     ratings = np.column_stack([wave(), wave(), wave()])
     ratings[10, 0] = ratings[20] = np.nan
-    found = gold_standard(ratings)
-    assert not math.isnan(found.gold[10])
-    assert math.isnan(found.gold[20])
-    assert np.isnan(found.gold).sum() == 1
+    result = gold_standard(ratings)
+    assert not math.isnan(result.gold[10])
+    assert math.isnan(result.gold[20])
+    assert np.isnan(result.gold).sum() == 1
 
 
 @pytest.mark.parametrize("ratings", [np.zeros((5, 1)), np.zeros(5), np.zeros((1, 4))])

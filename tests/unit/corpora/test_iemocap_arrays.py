@@ -1,10 +1,12 @@
-"""IEMOCAP's shared arrays as a corpus: names, labels, lengths, and rows laid on clips."""
+"""IEMOCAP's shared arrays as a corpus: names, labels, lengths, and rows copied to clips."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.load import load
+from avfusion.config.sections import MediaSettings
 from avfusion.corpora.iemocap_arrays.corpus import IemocapArrays
 from avfusion.encoders.arrays import spread
 from avfusion.errors import ConfigError
@@ -34,8 +36,8 @@ def test_an_utterance_has_one_name_and_one_class_in_every_fold(root):
     codes = {f"utterance_{number:05d}": code for number, code in enumerate(mini.codes())}
     tested = []
     for fold in range(1, 6):
-        own = corpus(root, fold=fold)
-        table, labels = own.videos(), own.labels()
+        release = corpus(root, fold=fold)
+        table, labels = release.videos(), release.labels()
         assert table["video"].is_unique
         assert dict(zip(labels["video"], labels["label"], strict=True)) == codes
         tested += [table["video"][table["partition"] == "test"]]
@@ -47,18 +49,18 @@ def test_a_row_of_the_manifest_is_the_utterance_of_its_name(root):
     for row in corpus(root, fold=4).videos().sample(20, random_state=0).itertuples():
         number = int(row.video.rpartition("_")[2])
         expected = mini.utterance(number, codes[number])
-        found = Utterance(root, row.path, row.row, row.end_s)
+        utterance = Utterance(root, row.path, row.row, row.end_s)
         steps = int(expected["audio_seqN"])
         assert row.end_s == pytest.approx(steps * 0.01)
-        np.testing.assert_array_equal(found.mfcc, expected["audio_mfcc"][:steps])
-        np.testing.assert_array_equal(found.prosody[0], expected["audio_prosody"])
-        assert len(found.pictures) == expected["video_seqN"]
+        np.testing.assert_array_equal(utterance.mfcc, expected["audio_mfcc"][:steps])
+        np.testing.assert_array_equal(utterance.prosody[0], expected["audio_prosody"])
+        assert len(utterance.pictures) == expected["video_seqN"]
         rows = expected["nlp_trans"][:3]
-        np.testing.assert_array_equal(found.words, np.load(root / "W_embedding.npy")[rows])
+        np.testing.assert_array_equal(utterance.words, np.load(root / "W_embedding.npy")[rows])
 
 
 def test_folds_of_another_rule_have_names_of_their_own(root, tmp_path):
-    """One utterance moved from train to dev: which is which can no longer be told."""
+    """One utterance moved from train to dev: its rows can no longer be identified."""
     folder = tmp_path / "folds" / "fold01"
     folder.mkdir(parents=True)
     for path in (root / "folds" / "fold01").glob("*.npy"):
@@ -76,12 +78,12 @@ def test_folds_of_another_rule_have_names_of_their_own(root, tmp_path):
 
 
 def test_nothing_is_decoded_and_what_is_damaged_fails_alone(root, tmp_path):
-    layout = Layout(tmp_path)
+    layout, settings = Layout(tmp_path), MediaJobSettings(root=root, media=MediaSettings())
     verify("iemocap_arrays", root, mini.OPTIONS, tmp_path)
     table = pd.read_parquet(layout.manifest("iemocap_arrays")).head(3)
     table.loc[1, "row"] = 10_000
     table.to_parquet(layout.manifest("iemocap_arrays"))
-    run_shard("iemocap_arrays", root, (0, 1), {}, layout)
+    run_shard("iemocap_arrays", (0, 1), settings, layout)
     index = pd.read_parquet(layout.media("iemocap_arrays") / "shard-0-of-1.parquet")
     assert list(index["status"]) == ["ok", "failed", "ok"]
     assert index["key"].dropna().nunique() == 2
@@ -114,7 +116,7 @@ def test_the_mean_over_adjoining_clips_is_the_mean_of_the_steps():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"fold": 6}, "fold is 6"),
         ({"mfcc_hop_s": 0}, "mfcc_hop_s is 0"),
@@ -122,8 +124,8 @@ def test_the_mean_over_adjoining_clips_is_the_mean_of_the_steps():
         ({"expect": {"counts": {"ang": 1, "sad": 1}}}, "two of expect.counts are equal"),
     ],
 )
-def test_an_option_that_cannot_be_is_refused(root, options, said):
-    with pytest.raises(ConfigError, match=said):
+def test_an_option_that_cannot_be_is_refused(root, options, message):
+    with pytest.raises(ConfigError, match=message):
         corpus(root, **options)
 
 
@@ -132,26 +134,26 @@ MEDIA = {"corpora": {"demo": {"root": "x"}}}
 
 
 @pytest.mark.parametrize(
-    ("study", "features", "said"),
+    ("study", "features", "message"),
     [
         (ARRAYS, {}, "features lists 'mel_cnn', but corpora.fold1"),
         (MEDIA, {"audio": ["arrays_mfcc"], "video": ["arrays_video"]}, "'arrays_mfcc', but"),
         (ARRAYS, {"audio": ["arrays_words"]}, "encodes text. Move it there"),
     ],
 )
-def test_encoders_of_recordings_and_of_arrays_are_not_confused(study, features, said):
-    with pytest.raises(ConfigError, match=said):
+def test_encoders_of_recordings_and_of_arrays_are_not_confused(study, features, message):
+    with pytest.raises(ConfigError, match=message):
         load({**study, "features": features, "fusions": {"concat": {}}})
 
 
 def test_a_vector_that_the_baseline_would_take_off_whole_is_refused():
     features = {"audio": ["arrays_mfcc", "arrays_prosody"], "video": ["arrays_video"]}
     study = {**ARRAYS, "features": features, "fusions": {"concat": {}}}
-    with pytest.raises(ConfigError, match="takes all of it off"):
+    with pytest.raises(ConfigError, match="subtracts all of it"):
         load(study)
     load({**study, "train": {"baseline": "none"}})
-    own = {**ARRAYS["corpora"]["fold1"], "train": {"baseline": "none"}}
-    load({**study, "corpora": {"fold1": own}})
+    entry = {**ARRAYS["corpora"]["fold1"], "train": {"baseline": "none"}}
+    load({**study, "corpora": {"fold1": entry}})
 
 
 def test_arrays_are_asked_for_classes():

@@ -40,9 +40,9 @@ def test_each_planted_fault_is_named(clean, corpus, fault, tmp_path):
     planted.plant(tmp_path / "tree")
     options = {**module.OPTIONS, **dict(planted.options)}
     code, checks = verify(corpus, tmp_path / "tree", options, tmp_path / "results")
-    said = alarms(checks)
-    assert set(said.index) == {planted.check, *planted.also}
-    assert said.loc[planted.check, "verdict"] == planted.verdict
-    assert planted.says in said.loc[planted.check, "found"]
-    assert said["hint"].ne("").all()
-    assert code == (said["verdict"] == "FAIL").any()
+    raised = alarms(checks)
+    assert set(raised.index) == {planted.check, *planted.also}
+    assert raised.loc[planted.check, "verdict"] == planted.verdict
+    assert planted.says in raised.loc[planted.check, "found"]
+    assert raised["hint"].ne("").all()
+    assert code == (raised["verdict"] == "FAIL").any()

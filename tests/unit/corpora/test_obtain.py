@@ -1,4 +1,4 @@
-"""What may be fetched comes whole and as stated, over breaks, and from listed hosts alone."""
+"""Public files are downloaded in full and verified, also after a break, from listed hosts only."""
 
 import hashlib
 import re
@@ -99,7 +99,7 @@ def test_a_whole_file_is_checked_and_not_fetched_again(file, tmp_path):
 
 
 def test_a_host_that_is_not_listed_is_never_asked(file, tmp_path):
-    with pytest.raises(DownloadError, match="sent on to localhost"):
+    with pytest.raises(DownloadError, match="redirected to localhost"):
         fetch(file("/away"), tmp_path)
     assert [path for path, _ in Server.asked] == ["/away"]
     assert fetch(file("/away", hosts=("localhost",)), tmp_path).read_bytes() == BODY
@@ -117,6 +117,6 @@ def test_every_corpus_says_how_it_is_had(name, capsys, monkeypatch, project):
     if corpora.get(name).downloads:
         pytest.skip("would fetch")
     assert cli.main(["obtain", name]) == 0
-    said = capsys.readouterr().out
-    assert corpora.get(name).licence in said
-    assert f"avf verify {name}" in said
+    output = capsys.readouterr().out
+    assert corpora.get(name).licence in output
+    assert f"avf verify {name}" in output

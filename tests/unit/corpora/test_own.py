@@ -1,4 +1,4 @@
-"""A researcher's own clips: every form of ratings, a drawn split, audformat in and out."""
+"""Your own recordings: every form of ratings, a drawn split, audformat in and out."""
 
 import json
 import re
@@ -78,8 +78,9 @@ def test_without_partitions_subjects_are_split_by_the_seed_and_the_split_is_told
     table.to_csv(copy / "manifest.csv", index=False)
     layout = Layout(tmp_path / "r")
     _, checks = verify("own", copy, {**own.OPTIONS, "seed": 4}, layout.results)
-    said = checks.loc["split", "found"]
-    assert set(re.findall("anna|ben|cleo|dan|eve", said)) == {"anna", "ben", "cleo", "dan", "eve"}
+    message = checks.loc["split", "found"]
+    people = {"anna", "ben", "cleo", "dan", "eve"}
+    assert set(re.findall("anna|ben|cleo|dan|eve", message)) == people
     corpus = Own(root=copy, **own.OPTIONS, seed=4)
     assert sorted(corpus.partition.values()) == ["test", "train", "train", "train", "validation"]
 
@@ -136,8 +137,8 @@ ESCAPES = [
 ]
 
 
-@pytest.mark.parametrize(("column", "cell", "said"), ESCAPES)
-def test_no_cell_of_a_manifest_leads_out_of_the_folders(tmp_path, column, cell, said):
+@pytest.mark.parametrize(("column", "cell", "message"), ESCAPES)
+def test_no_cell_of_a_manifest_leads_out_of_the_folders(tmp_path, column, cell, message):
     (tmp_path / "manifest.csv").write_text(
         f"video,subject,ratings,{column}\nben.mp4,ben,ben.csv,\neve.mp4,eve,eve.csv,{cell}\n"
     )
@@ -145,7 +146,7 @@ def test_no_cell_of_a_manifest_leads_out_of_the_folders(tmp_path, column, cell, 
     assert [row["subject"] for _, row in sheet.rows] == ["ben"]
     assert len(sheet.faults) == 1
     assert sheet.faults[0].startswith("manifest.csv:3: ")
-    assert said in sheet.faults[0]
+    assert message in sheet.faults[0]
 
 
 def test_a_listed_sound_that_is_not_there_fails(tree, tmp_path):
@@ -169,7 +170,7 @@ def test_a_pickled_table_is_refused_and_never_opened(tree, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"targets": []}, "targets are"),
         ({"value_range": [1, -1]}, "give \\[lowest, highest\\]"),
@@ -177,23 +178,23 @@ def test_a_pickled_table_is_refused_and_never_opened(tree, tmp_path):
         ({"rating_hz": 0}, "above 0"),
     ],
 )
-def test_options_that_mean_nothing_are_refused(tmp_path, options, said):
-    with pytest.raises(ConfigError, match=said):
+def test_options_that_mean_nothing_are_refused(tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
         Own(root=tmp_path, **options)
 
 
 def test_entities_are_refused_before_they_are_expanded():
     layers = [f'<!ENTITY a{k} "{f"&a{k - 1};" * 10}">' for k in range(1, 12)]
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "0">{"".join(layers)}]><x>&a11;</x>'
-    found = read_eaf(bomb.encode(), "f.eaf", TARGETS, 10)
-    assert "declares a document type" in found.faults[0]
+    result = read_eaf(bomb.encode(), "f.eaf", TARGETS, 10)
+    assert "declares a document type" in result.faults[0]
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_document_of_elan_are_told_with_file(raw):
-    found = read_eaf(raw, "f.eaf", TARGETS, 10)
-    assert found.faults
-    assert found.faults[0].startswith("f.eaf")
+    result = read_eaf(raw, "f.eaf", TARGETS, 10)
+    assert result.faults
+    assert result.faults[0].startswith("f.eaf")
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet", ".arff", ".eaf", ".xlsx"])
@@ -201,8 +202,8 @@ def test_any_file_that_holds_no_ratings_is_told_by_name(tmp_path, ending):
     for raw in (b"", b"\xff\xfe\x00", b"a,b\n1,2\n", b"time_s,valence,arousal\n"):
         path = tmp_path / f"r{ending}"
         path.write_bytes(raw)
-        found = read_ratings(path, f"r{ending}", TARGETS, 10)
-        assert found.faults[0].startswith(f"r{ending}:")
+        result = read_ratings(path, f"r{ending}", TARGETS, 10)
+        assert result.faults[0].startswith(f"r{ending}:")
 
 
 def test_the_page_can_be_followed_to_the_letter(tree, tmp_path, monkeypatch, capsys):

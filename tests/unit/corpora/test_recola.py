@@ -1,4 +1,4 @@
-"""RECOLA's miniature end to end: gold from raters, the planted delay, no speaker in two parts."""
+"""RECOLA's miniature end to end: gold from raters, the planted delay, and the partitions."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.corpora.formats.ratings import read_arff, read_bare, read_raters
 from avfusion.corpora.recola.corpus import Recola
 from avfusion.corpora.recola.tree import Parts
@@ -37,18 +38,18 @@ def opened(tree, tmp_path, **more):
 
 def test_tone_and_rating_agree_at_the_planted_delay_and_at_no_other_frame(tree, tmp_path):
     layout = opened(tree, tmp_path)
-    settings = MediaSettings().model_dump()
-    run_shard("recola", tree, (0, 1), settings, layout)
+    settings = MediaJobSettings(root=tree, media=MediaSettings())
+    run_shard("recola", (0, 1), settings, layout)
     gold = pd.read_parquet(layout.gold("recola"))
     heard = MediaRecord.open(layout.media("recola") / "train_1").logmel  # (N, bands)
     rated = gold[gold["video"] == "train_1"]
     middle_s = rated["time_s"].to_numpy() + 0.5 / recola.HZ
-    rows = heard[np.round(middle_s / settings["mel_hop_s"]).astype(int)].astype(float)
+    rows = heard[np.round(middle_s / settings.media.mel_hop_s).astype(int)].astype(float)
     tone = np.nan_to_num(rows, nan=-99).argmax(1)
     given = rated["arousal"].to_numpy()
-    found = [np.corrcoef(given[lag:], tone[: len(tone) - lag])[0, 1] for lag in range(120)]
-    assert np.argmax(found) == recola.LATE
-    assert found[recola.LATE] > 0.95
+    agreement = [np.corrcoef(given[lag:], tone[: len(tone) - lag])[0, 1] for lag in range(120)]
+    assert np.argmax(agreement) == recola.LATE
+    assert agreement[recola.LATE] > 0.95
 
 
 def test_recomputed_gold_equals_the_released_one(tree, tmp_path):
@@ -84,15 +85,15 @@ def test_an_unknown_delay_is_refused(tmp_path):
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_told_with_file_and_line(raw):
-    for found in (read_arff(raw, "f.x"), read_raters(raw, "f.x"), read_bare(raw, "f.x", 0.04)):
-        assert all(fault.startswith("f.x:") for fault in found.faults)
-        assert found.faults or len(found.time_s)
-        assert len(found.time_s) == len(found.values)
+    for table in (read_arff(raw, "f.x"), read_raters(raw, "f.x"), read_bare(raw, "f.x", 0.04)):
+        assert all(fault.startswith("f.x:") for fault in table.faults)
+        assert table.faults or len(table.time_s)
+        assert len(table.time_s) == len(table.values)
 
 
 @given(st.text(st.sampled_from("0123456789.,;-?\n time@dataFM"), max_size=200))
 def test_any_near_miss_is_read_or_told(text):
     lines = ["time;FM1;FM2", *text.split("\n")]
-    found = read_raters("\n".join(lines).encode(), "f.csv")
+    table = read_raters("\n".join(lines).encode(), "f.csv")
     rows = sum(bool(line.strip()) for line in lines[1:])
-    assert len(found.time_s) + len([f for f in found.faults if ": no row" not in f]) == rows
+    assert len(table.time_s) + len([f for f in table.faults if ": no row" not in f]) == rows

@@ -40,12 +40,12 @@ def test_every_file_that_is_not_hidden_has_its_own_size_and_sha256(root, tmp_pat
     tree = read(root)
     tree.write(tmp_path / "f.parquet")
     table = pd.read_parquet(tmp_path / "f.parquet")
-    found = {row.path: (row.bytes, row.sha256) for row in table.itertuples()}
+    files = {row.path: (row.bytes, row.sha256) for row in table.itertuples()}
     raw = {p: (root / p).read_bytes() for p in ("a/1.txt", "a/2.txt", "a/b c/ö.txt", "top.txt")}
     raw["empty/x"] = b"x"
-    assert found == {p: (len(b), hashlib.sha256(b).hexdigest()) for p, b in raw.items()}
+    assert files == {p: (len(b), hashlib.sha256(b).hexdigest()) for p, b in raw.items()}
     assert tree.hidden == 2
-    assert tree.find("a/b c/ö.txt") == found["a/b c/ö.txt"]
+    assert tree.find("a/b c/ö.txt") == files["a/b c/ö.txt"]
     assert tree.find("a/3.txt") is None
 
 
@@ -99,16 +99,16 @@ def test_a_link_in_a_circle_ends_and_a_link_to_nowhere_is_told(root):
 
 
 def test_the_fingerprint_of_a_tree_follows_names_and_contents_alone(root, tmp_path):
-    def whole():
+    def tree_digest():
         return read(root).write(tmp_path / "f.parquet")
 
-    first = whole()
+    first = tree_digest()
     os.utime(root / "top.txt", ns=(5, 5))
-    assert whole() == first
+    assert tree_digest() == first
     (root / "top.txt").rename(root / "pot.txt")
-    second = whole()
+    second = tree_digest()
     (root / "pot.txt").write_text("FOUR")
-    assert len({first, second, whole()}) == 3
+    assert len({first, second, tree_digest()}) == 3
 
 
 def test_a_folder_that_is_not_wanted_is_listed_and_not_read(root, monkeypatch):
@@ -140,12 +140,12 @@ def test_two_trees_are_compared_without_their_files(root, tmp_path):
     (root / "a" / "1.txt").unlink()
     (root / "new.txt").write_text("new")
     read(root).write(tmp_path / "there.parquet")
-    said = list(compare(tmp_path / "here.parquet", tmp_path / "there.parquet"))
-    assert said == [
+    lines = list(compare(tmp_path / "here.parquet", tmp_path / "there.parquet"))
+    assert lines == [
         "3 files are the same.",
         "1 differ: top.txt",
-        "1 are here alone: a/1.txt",
-        "1 are there alone: new.txt",
+        "1 are only here: a/1.txt",
+        "1 are only there: new.txt",
     ]
     with pytest.raises(CorpusError, match=r"not a fingerprints\.parquet"):
         list(compare(tmp_path / "here.parquet", root / "top.txt"))
@@ -159,7 +159,7 @@ def test_files_that_were_listed_by_size_alone_are_compared_by_size(root, tmp_pat
     here = listed("here.parquet")
     (root / "a" / "1.txt").write_text("ONE")  # of the same size
     assert list(compare(here, listed("same.parquet")))[:2] == [
-        "5 files are the same (2 of them by size alone).",
+        "5 files are the same (2 of them compared by size only).",
         "0 differ.",
     ]
     (root / "a" / "1.txt").write_text("longer")

@@ -37,9 +37,9 @@ def test_a_package_of_another_version_is_a_warning_with_its_command(place):
     (place / "envs").mkdir()
     (place / "envs/requirements.txt").write_text("numpy==0.1 \\\n    --hash=sha256:0\n")
     (finding,) = findings(place, "packages")
-    assert (finding.verdict, finding.mend) == ("WARN", "make env")
-    assert "numpy" in finding.found
-    assert "locked: 0.1" in finding.found
+    assert (finding.verdict, finding.remedy) == ("WARN", "make env")
+    assert "numpy" in finding.text
+    assert "locked: 0.1" in finding.text
 
 
 def test_an_entry_for_another_machine_is_not_missed(place):
@@ -54,7 +54,7 @@ def test_a_faulty_config_is_missing_and_told_line_by_line(place):
     path.write_text(path.read_text().replace("seeds:", "sedes:"))
     (finding,) = findings(place, "config")
     assert finding.verdict == "MISSING"
-    assert "Did you mean 'seeds'?" in finding.found
+    assert "Did you mean 'seeds'?" in finding.text
     assert cli.main(["doctor"]) == 1
 
 
@@ -62,20 +62,20 @@ def test_a_corpus_that_cannot_be_made_is_missing_with_where_to_put_it(place, mon
     monkeypatch.setattr(corpora, "defines", lambda name, method: False)
     (finding,) = findings(place, "corpus")
     assert finding.verdict == "MISSING"
-    assert "data/demo" in finding.mend
+    assert "data/demo" in finding.remedy
 
 
 def test_damaged_weights_are_told_from_whole_ones(place, monkeypatch, project):
     package = place / "avfusion"
     folder = package / "media" / "weights"
     shutil.copytree(project / "src/avfusion/media/weights", folder)
-    monkeypatch.setattr(machine, "__file__", str(package / "doctor.py"))
+    monkeypatch.setattr(machine, "PACKAGE", package)
     assert [f.verdict for f in machine._weights()] == ["OK"]
     (path,) = folder.glob("*.onnx")
     path.write_bytes(path.read_bytes()[:-1])
     (finding,) = machine._weights()
     assert finding.verdict == "MISSING"
-    assert finding.mend.startswith("git checkout -- ")
+    assert finding.remedy.startswith("git checkout -- ")
 
 
 @pytest.fixture
@@ -99,14 +99,14 @@ def cluster(place, monkeypatch, project):
 def test_a_profile_that_names_foreign_partitions_is_a_warning(cluster):
     (finding,) = cluster("batch* (null)\\ngpu gpu:2\\n")
     assert finding.verdict == "WARN"
-    assert "asks for cpu; this cluster has batch, gpu" in finding.found
-    assert finding.mend == "edit slurm/config.v9+.yaml"
+    assert "asks for cpu; this cluster has batch, gpu" in finding.text
+    assert finding.remedy == "edit slurm/config.v9+.yaml"
 
 
 def test_a_profile_that_asks_for_gpus_where_none_are_is_a_warning(cluster):
     (finding,) = cluster("cpu* (null)\\ngpu (null)\\n")
     assert finding.verdict == "WARN"
-    assert "GPUs in gpu, which has none; no partition has: set `&gpu {}`" in finding.found
+    assert "GPUs in gpu, which has none; no partition has: set `&gpu {}`" in finding.text
     assert cluster("cpu* (null)\\ngpu (null)\\ngpu gpu:a100:4(S:0)\\n")[0].verdict == "OK"
 
 
@@ -115,7 +115,7 @@ def test_the_doctor_does_not_wait_for_a_tool_that_hangs(monkeypatch, tmp_path):
     (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     before = time.monotonic()
-    assert "none seen" in machine._gpu().found
+    assert "none seen" in machine._gpu().text
     assert time.monotonic() - before < 60
 
 
@@ -127,10 +127,22 @@ def test_word_vectors_are_looked_for_where_the_study_says(place):
     config.write_text(study + own.format(path, "0" * 64))
     (absent,) = findings(place, "vectors")
     assert absent.verdict == "MISSING"
-    assert absent.mend.startswith("Put it there")
+    assert absent.remedy.startswith("Put it there")
     path.write_text("good 1 2\n")
     (other,) = findings(place, "vectors")
-    assert (other.verdict, "another SHA-256" in other.found) == ("MISSING", True)
+    assert (other.verdict, "another SHA-256" in other.text) == ("MISSING", True)
     config.write_text(study + own.format(path, hashlib.sha256(path.read_bytes()).hexdigest()))
     (whole,) = findings(place, "vectors")
     assert whole.verdict == "OK"
+
+
+def test_code_from_outside_the_package_is_listed(place, monkeypatch):
+    (place / "lab_doctor.py").write_text(
+        "from avfusion.fusion.concat import Concat\n\n\nclass Wide(Concat):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(place)
+    study = "corpora: {demo: {root: data/demo}}\nfusions: {mine: {is: 'lab_doctor:Wide'}}\n"
+    (place / "config/config.yaml").write_text(study)
+    (finding,) = findings(place, "outside")
+    assert finding.verdict == "OK"
+    assert finding.text.startswith("fusion mine = lab_doctor:Wide ")

@@ -1,15 +1,18 @@
 """Fitting and encoding: stages, refusals, and the expression network against its origin."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
 
+from avfusion.config.study import Study
 from avfusion.encoders import base, expression_net
 from avfusion.encoders.expression_net import LABELS, WEIGHTS, pretrained
 from avfusion.encoders.faces import thin
-from avfusion.encoders.stage import encode_shard, fit
+from avfusion.encoders.stage import Job, encode_shard, fit
 from avfusion.errors import AvfError, TrainError
 from avfusion.features.store import FeatureStore
 from avfusion.io.shards import join
@@ -34,7 +37,7 @@ def test_faces_show_what_one_sees(name, shown):
 
 
 def test_the_port_agrees_with_face_api_itself():
-    """Expected: face-api 1.7.15's own code (TensorFlow.js, CPU) on tests/assets' Mona Lisa."""
+    """Expected: face-api 1.7.15's settings code (TensorFlow.js, CPU) on tests/assets' Mona Lisa."""
     embedding, posteriors = pretrained()(picture("mona_lisa"))
     first = [1.23561, 0.36228, 0.43664, 0, 1.22806, 1.57669, 0, 0]
     np.testing.assert_allclose(embedding[0, :8], first, atol=2e-5)
@@ -67,8 +70,8 @@ def test_a_dense_block_is_its_equations():
     o3 = c(2, np.maximum(o1 + o2, 0))
     o4 = c(3, np.maximum(o1 + o2 + o3, 0))
     expected = np.maximum(o1 + o2 + o3 + o4, 0)
-    found = pretrained().blocks[3](torch.from_numpy(x[None]).float())[0]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    block = pretrained().blocks[3](torch.from_numpy(x[None]).float())[0]
+    np.testing.assert_allclose(block, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_larger_picture_of_the_face_reads_alike():
@@ -93,14 +96,14 @@ def test_posteriors_can_be_added():
 
 
 def test_tuning_begins_at_the_pretrained_network_and_changes_its_last_blocks_alone(tmp_path):
-    own = media.settings("face_tuned", epochs=1, lr=1e-3)
-    begun = base.build(own).new_net(own).eval()
+    settings = media.settings("face_tuned", epochs=1, lr=1e-3)
+    begun = base.build(settings).new_net(settings).eval()
     face = picture("astronaut")
     assert torch.equal(begun(face)[0], pretrained()(face)[0])
     layout = media.make_corpus(tmp_path, {"train": 2, "validation": 1}, seconds=3)
-    fit("tiny", own, layout)
-    tuned = base.build(own)
-    tuned.load(layout.encoder("tiny", "face_tuned") / "best.safetensors", own)
+    fit("tiny", settings, layout)
+    tuned = base.build(settings)
+    tuned.load(layout.encoder("tiny", "face_tuned") / "best.safetensors", settings)
     pairs = zip(begun.look.blocks, tuned.net.look.blocks, strict=True)
     same = [
         all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
@@ -139,20 +142,20 @@ def test_a_fit_learns_what_is_shown(name, corpus):
 @pytest.fixture(scope="module", params=FITTED)
 def fitted(request, tmp_path_factory):
     """An encoder's settings and its folder after a short fit."""
-    own = media.settings(request.param, epochs=2)
+    settings = media.settings(request.param, epochs=2)
     layout = media.make_corpus(tmp_path_factory.mktemp("short"), PARTITIONS, seconds=4)
-    fit("tiny", own, layout)
-    return own, layout.encoder("tiny", request.param)
+    fit("tiny", settings, layout)
+    return settings, layout.encoder("tiny", request.param)
 
 
-def refit(own, results, change) -> bytes:
+def refit(settings, results, change) -> bytes:
     """Weights of the same fit on the same corpus, but for one change of the gold."""
     layout = media.make_corpus(results, PARTITIONS, seconds=4)
     gold = pd.read_parquet(layout.gold("tiny"))
     change(gold)
     gold.to_parquet(layout.gold("tiny"))
-    fit("tiny", own, layout)
-    return (layout.encoder("tiny", own["encoder"]) / "best.safetensors").read_bytes()
+    fit("tiny", settings, layout)
+    return (layout.encoder("tiny", settings.encoder) / "best.safetensors").read_bytes()
 
 
 def test_a_fit_repeats_to_the_same_bits_and_never_reads_test_gold(fitted, tmp_path):
@@ -161,21 +164,21 @@ def test_a_fit_repeats_to_the_same_bits_and_never_reads_test_gold(fitted, tmp_pa
         both = ["valence", "arousal"]
         gold.loc[test, both] = gold.loc[test, both[::-1]].to_numpy()[::-1]
 
-    own, folder = fitted
-    assert refit(own, tmp_path, swap) == (folder / "best.safetensors").read_bytes()
+    settings, folder = fitted
+    assert refit(settings, tmp_path, swap) == (folder / "best.safetensors").read_bytes()
 
 
 def test_train_gold_does_change_the_weights(fitted, tmp_path):
     def turn(gold: pd.DataFrame) -> None:
         gold.loc[gold["video"] == "train_0", "valence"] *= -1
 
-    own, folder = fitted
-    assert refit(own, tmp_path, turn) != (folder / "best.safetensors").read_bytes()
+    settings, folder = fitted
+    assert refit(settings, tmp_path, turn) != (folder / "best.safetensors").read_bytes()
 
 
 def test_weights_of_other_settings_are_refused(fitted):
-    own, folder = fitted
-    changed = {**own, "options": {"seed": 7}}
+    settings, folder = fitted
+    changed = settings.updated(options={"seed": 7})
     with pytest.raises(TrainError, match="avf fit-encoder"):
         base.build(changed).load(folder / "best.safetensors", changed)
 
@@ -196,6 +199,55 @@ def test_without_rated_train_videos_a_fit_says_so(tmp_path):
         fit("tiny", media.settings("mel_cnn"), layout)
 
 
+def test_two_entries_of_one_class_have_their_own_weights_and_features(tmp_path):
+    layout = media.make_corpus(tmp_path, {"train": 2, "validation": 1, "test": 1}, seconds=3)
+    study = Study(
+        corpora={"tiny": {"root": "."}},
+        encoders={"mel_a": {"is": "mel_cnn", "epochs": 2}, "mel_b": {"is": "mel_cnn", "epochs": 3}},
+        features={"audio": ["mel_a", "mel_b"]},
+        fusions={"ca": {}},
+    )
+    rows = {}
+    for name, epochs in (("mel_a", 2), ("mel_b", 3)):
+        settings = study.encoder_settings(name, "tiny")
+        assert (settings.encoder, settings.class_) == (name, "mel_cnn")
+        fit("tiny", settings, layout)
+        folder = layout.encoder("tiny", name)
+        assert len(pd.read_csv(folder / "epochs.csv")) == epochs
+        written = json.loads((folder / "settings.json").read_text())["settings"]
+        assert (written["encoder"], written["options"]) == (name, {"epochs": epochs})
+        encode_shard("tiny", (0, 1), settings, layout)
+        join(layout.features("tiny", name))
+        store = FeatureStore.open(layout.features("tiny", name) / "index.parquet")
+        rows[name] = store.load("test_0").rows
+    assert not layout.encoder("tiny", "mel_cnn").exists()
+    assert not layout.features("tiny", "mel_cnn").exists()
+    assert not np.array_equal(rows["mel_a"], rows["mel_b"], equal_nan=True)
+    settings = study.encoder_settings("mel_a")
+    with pytest.raises(TrainError, match="avf fit-encoder CORPUS mel_a"):
+        base.build(settings).load(layout.encoder("tiny", "mel_b") / "best.safetensors", settings)
+
+
+def test_a_key_depends_on_class_options_windows_code_and_weights_not_on_the_name(tmp_path):
+    def key(weights: str = "1", **changes: object) -> str:
+        settings = media.settings("face_expression").updated(**changes)
+        job = Job("tiny", settings, media.Layout(tmp_path))
+        job.weights_sha256 = weights
+        return job._key("record")
+
+    windows = media.settings("face_expression").windows.model_copy(update={"hop_s": 0.32})
+    others = [
+        key(weights="2"),
+        key(options={"posteriors": True}),
+        key(windows=windows),
+        key(code="1" * 16),
+        key(class_="arrays_video", root=tmp_path),
+    ]
+    assert key() not in others
+    assert len(set(others)) == len(others)
+    assert key(encoder="face_again") == key()
+
+
 @pytest.fixture
 def fresh(tmp_path):
     """A corpus of which one video failed in the media stage and one is damaged since."""
@@ -208,9 +260,9 @@ def fresh(tmp_path):
 
 
 def encode(layout, **options) -> pd.DataFrame:
-    own = media.settings("face_expression", **options)
+    settings = media.settings("face_expression", **options)
     for number in (0, 1):
-        encode_shard("tiny", (number, 2), own, layout)
+        encode_shard("tiny", (number, 2), settings, layout)
     return join(layout.features("tiny", "face_expression")).set_index("video")
 
 
@@ -263,8 +315,8 @@ def test_a_stopped_shard_goes_on_where_it_was(fresh, monkeypatch):
     assert not list(fresh.features("tiny", "face_expression").glob("*.half*"))
     monkeypatch.undo()
     encode(fresh)
-    found = (fresh.features("tiny", "face_expression") / "train_0.npy").read_bytes()
-    assert found == expected
+    continued = (fresh.features("tiny", "face_expression") / "train_0.npy").read_bytes()
+    assert continued == expected
 
 
 def test_encoding_before_the_media_stage_says_what_to_run(tmp_path):

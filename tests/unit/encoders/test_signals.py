@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,8 @@ from avfusion.training.checkpoint import save_weights
 from support import odd_videos
 
 STUDY = Study(corpora={"odd": {"root": "."}}, fusions={"ca": {}})
-MEDIA = STUDY.media.model_dump()
-RATE_HZ, SECONDS = MEDIA["sample_rate_hz"], 2.0
+MEDIA = STUDY.media
+RATE_HZ, SECONDS = MEDIA.sample_rate_hz, 2.0
 VIDEOS = {"v0": "ann", "v1": "ann", "v2": "bo", "v3": "cy"}
 LEVELS = {"audio_noise_db": math.inf, "audio_babble_db": math.inf, "audio_shift_s": 0.0,
           "video_blur_px": 0.0, "video_occlusion": 0.0}  # fmt: skip
@@ -127,12 +128,12 @@ def corpus(tmp_path_factory):
     media = table[["video"]].assign(status="ok", reason=None)
     write_table(media, layout.media("odd") / "index.parquet")
     for encoder in ("mel_cnn", "face_expression"):
-        own = STUDY.encoder_settings(encoder)
+        settings = STUDY.encoder_settings(encoder)
         if encoder == "mel_cnn":
-            net = build(own).new_net(own)
+            net = build(settings).new_net(settings)
             path = layout.encoder("odd", encoder) / "best.safetensors"
-            save_weights(path, net.state_dict(), {"own": own})
-        encode_shard("odd", (0, 1), own, layout)
+            save_weights(path, net.state_dict(), {"settings": settings.lasting})
+        encode_shard("odd", (0, 1), settings, layout)
         join(layout.features("odd", encoder))
     return layout, root
 
@@ -145,8 +146,8 @@ def made(corpus, name: str, level: float, **changed) -> FeatureStore:
     """Run the corruption; the features that it left."""
     layout, root = corpus
     encoder = encoder_of(name)
-    own = STUDY.signal_settings("odd", encoder) | {"root": str(root)} | changed
-    corrupt_features("odd", (name, level), "test", own, layout)
+    settings = STUDY.signal_settings("odd", encoder).updated(**{"root": root, **changed})
+    corrupt_features("odd", (name, level), "test", settings, layout)
     clean = FeatureStore.open(layout.features("odd", encoder) / "index.parquet")
     return open_store("odd", (name, level), encoder, clean, layout)
 
@@ -209,16 +210,16 @@ def test_babble_is_made_anew_where_another_voice_has_changed(corpus):
 def test_babble_is_of_other_people(corpus):
     layout, root = corpus
     table = pd.read_parquet(layout.manifest("odd")).set_index("video")
-    voices = spoil.Voices(table, root, MEDIA).besides("v0", np.random.default_rng(0))
-    own = [np.concatenate([x for _, x in spoil.sound_of(root / f"{v}.mkv", MEDIA)])
+    voices = spoil.Voices(table, root, MEDIA).others("v0", np.random.default_rng(0))
+    other = [np.concatenate([x for _, x in spoil.sound_of(root / f"{v}.mkv", MEDIA)])
            for v in ("v2", "v3")]  # fmt: skip
-    assert sorted(len(v) for v in voices) == sorted(len(v) for v in own)
-    assert all(any(np.array_equal(v, o) for o in own) for v in voices)
+    assert sorted(len(v) for v in voices) == sorted(len(v) for v in other)
+    assert all(any(np.array_equal(v, o) for o in other) for v in voices)
 
 
 def test_without_the_videos_it_is_refused_with_what_to_do(corpus):
     with pytest.raises(AvfError, match=r"waveform.*take audio_noise_db out of `robustness`"):
-        made(corpus, "audio_noise_db", 10.0, root="/nowhere")
+        made(corpus, "audio_noise_db", 10.0, root=Path("/nowhere"))
 
 
 def test_features_that_are_absent_or_of_other_clean_ones_are_refused(corpus):
@@ -228,16 +229,16 @@ def test_features_that_are_absent_or_of_other_clean_ones_are_refused(corpus):
         open_store("odd", ("video_blur_px", 9.0), name, clean, layout)
     made(corpus, "video_blur_px", 1.0)
     clean.index["sha256"] = "0" * 64
-    with pytest.raises(AvfError, match="made beside other features"):
+    with pytest.raises(AvfError, match="clean features have changed"):
         open_store("odd", ("video_blur_px", 1.0), name, clean, layout)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"audio_noise_db": [-5, 10]}, "dB that fall"),
+        ({"audio_noise_db": [-5, 10]}, "dB must fall"),
         ({"video_noise_db": [10]}, "No corruption named"),
-        ({"video_blur_px": [0, 1]}, "rise from above 0"),
+        ({"video_blur_px": [0, 1]}, "must rise and start above 0"),
         ({"video_occlusion": [0.5, 1.5]}, "shares"),
     ],
 )

@@ -55,9 +55,9 @@ def test_without_transcript_every_row_is_nan_and_the_index_says_why(tmp_path):
     manifest = pd.read_parquet(layout.manifest("tiny"))
     manifest.loc[manifest["partition"] == "test", "transcript"] = None
     manifest.to_parquet(layout.manifest("tiny"))
-    own = media.settings("words", tmp_path, epochs=1, most_words=20)
-    fit("tiny", own, layout)
-    encode_shard("tiny", (0, 1), own, layout)
+    settings = media.settings("words", tmp_path, epochs=1, most_words=20)
+    fit("tiny", settings, layout)
+    encode_shard("tiny", (0, 1), settings, layout)
     index = join(layout.features("tiny", "words")).set_index("video")
     assert index.loc["test_0", ["status", "missing_share"]].tolist() == ["ok", 1.0]
     assert "no transcript" in index.loc["test_0", "reason"]
@@ -98,15 +98,15 @@ def test_vectors_with_tabs_trailing_spaces_and_blank_lines_are_the_same(tmp_path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1 holds no word"),
-        ("good\n", "line 1 holds no word"),
+        ("", "line 1 holds no word followed by"),
+        ("good\n", "line 1 holds no word followed by"),
         ("good 1 2\nbad 1\n", "line 2 has 1 numbers, not 2"),
         ("good 1 2\nbad 1 2 3\n", "line 2 has 3 numbers, not 2"),
-        ("3 2\ngood 1 2\nbad 1 2\n", "line 3 is the last: 2 words, but line 1 says 3"),
+        ("3 2\ngood 1 2\nbad 1 2\n", "line 3 is the last: 2 words, but line 1 announces 3"),
     ],
 )
 def test_a_malformed_file_is_refused_by_line(tmp_path, text, said):
-    with pytest.raises(AvfError, match=rf"v\.txt: {said}.*Mend the line"):
+    with pytest.raises(AvfError, match=rf"v\.txt: {said}.*Correct the line"):
         vectors(tmp_path, text)
 
 
@@ -114,13 +114,13 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, text, said):
 def test_what_is_no_number_is_refused_by_line_when_its_word_is_said(tmp_path, number):
     found = vectors(tmp_path, f"good 1 2\n\nbad 3 {number}\n")
     assert "good" in found.find(["good"])
-    with pytest.raises(AvfError, match=r"v\.txt: line 3 holds what is no number"):
+    with pytest.raises(AvfError, match=r"v\.txt: line 3 has a value that is not a finite number"):
         found.find(["bad"])
 
 
 def test_a_file_that_is_absent_or_of_another_kind_is_refused_with_what_to_do(tmp_path):
     for name, said in (
-        ("none.txt", "no such file. Put it there"),
+        ("none.txt", "file not found. Put it there"),
         ("v.zip", "unzip"),
         ("v.bin", "save_word2vec_format"),
         ("v.safetensors", "needs a vocabulary"),
@@ -164,8 +164,8 @@ def test_vectors_are_checked_recorded_and_what_they_lack_is_in_the_index(tmp_pat
     layout = media.make_corpus(tmp_path, {"train": 1, "validation": 1, "test": 1})
     path = media.write_vectors(tmp_path / "v.txt")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    own = media.settings("word_vectors", tmp_path, path=str(path), sha256=digest.upper())
-    encode_shard("tiny", (0, 1), own, layout)
+    settings = media.settings("word_vectors", tmp_path, path=str(path), sha256=digest.upper())
+    encode_shard("tiny", (0, 1), settings, layout)
     index = join(layout.features("tiny", "word_vectors")).set_index("video")
     assert index["status"].eq("ok").all()
     assert index["reason"].str.fullmatch(r"\d+ of \d+ words \(\d+\.\d%\) have no vector").any()
@@ -173,8 +173,8 @@ def test_vectors_are_checked_recorded_and_what_they_lack_is_in_the_index(tmp_pat
     assert noted["vectors"] == {"file": "v.txt", "sha256": digest, "words": 4, "dim": 4}
     media.write_vectors(path, ("bad0", "good0"))
     with pytest.raises(AvfError, match=r"its SHA-256 is [0-9a-f]{64}, not .*word_vectors\.sha256"):
-        encode_shard("tiny", (0, 1), own, layout)
-    del own["options"]["sha256"]
-    encode_shard("tiny", (0, 1), own, layout)
+        encode_shard("tiny", (0, 1), settings, layout)
+    settings = settings.updated(options={"path": str(path)})
+    encode_shard("tiny", (0, 1), settings, layout)
     other = join(layout.features("tiny", "word_vectors")).set_index("video")
     assert (other["sha256"] != index["sha256"]).all()

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from avfusion import cli
+from avfusion.config.jobs import DelaySettings
+from avfusion.config.sections import FeatureSettings
 from avfusion.errors import AvfError
 from avfusion.evaluation.delays import best, search
 from avfusion.features.store import write_features
@@ -18,8 +20,7 @@ from support.miniatures import recola
 from support.synthetic_features import Plan, write_inputs
 
 HOP_S, GRID_S = 0.16, np.round(np.arange(101) * 0.04, 6)
-OWN = {"features": {"audio": ["ear"], "video": ["eye"]}, "train": {"baseline": "none"}}
-OWN["ridge"] = 0.01
+SETTINGS = DelaySettings(features=FeatureSettings(audio=["ear"], video=["eye"]), baseline="none")
 NAMES = ("train_1", "train_2", "train_3", "dev_1")
 
 
@@ -31,9 +32,9 @@ def written(layout):
     layout.card("recola").write_text(json.dumps(card))
     gold = []
     for name in NAMES:
-        said = {d: recola.ratings(name, d).mean(axis=1) for d in recola.DIMENSIONS}
+        rated = {d: recola.ratings(name, d).mean(axis=1) for d in recola.DIMENSIONS}
         time_s = np.arange(recola.ROWS) / recola.HZ
-        gold.append(pd.DataFrame({"video": name, "time_s": time_s, **said}))
+        gold.append(pd.DataFrame({"video": name, "time_s": time_s, **rated}))
     write_table(pd.concat(gold), layout.gold("recola"))
     for encoder, dimension in (("ear", "arousal"), ("eye", "valence")):
         folder, index = layout.features("recola", encoder), []
@@ -55,43 +56,44 @@ def layout(tmp_path):
 
 
 def test_the_planted_sixty_frames_are_found_to_the_frame(layout):
-    found = search("recola", OWN, layout, GRID_S)
-    assert best(found) == {"valence": recola.LATE / recola.HZ, "arousal": recola.LATE / recola.HZ}
-    at = found.set_index(["target", "delay_s"])["ccc"]
+    table = search("recola", SETTINGS, layout, GRID_S)
+    assert best(table) == {"valence": recola.LATE / recola.HZ, "arousal": recola.LATE / recola.HZ}
+    at = table.set_index(["target", "delay_s"])["ccc"]
     assert at["valence", 2.4] > 0.9
     assert at["valence"].drop(2.4).max() < 0.5  # its stimulus is another in every frame
     kept = pd.read_csv(layout.delays("recola"), float_precision="round_trip")
-    pd.testing.assert_frame_equal(kept, found)
+    pd.testing.assert_frame_equal(kept, table)
 
 
 def test_neither_ratings_nor_features_of_other_partitions_are_opened(layout):
-    before = search("recola", OWN, layout, GRID_S)
+    before = search("recola", SETTINGS, layout, GRID_S)
     gold = pd.read_parquet(layout.gold("recola"))
     gold.loc[gold["video"] == "dev_1", ["valence", "arousal"]] = np.nan
     write_table(gold, layout.gold("recola"))
     for encoder in ("ear", "eye"):
         (layout.features("recola", encoder) / "dev_1.npy").unlink()
-    pd.testing.assert_frame_equal(search("recola", OWN, layout, GRID_S), before)
+    pd.testing.assert_frame_equal(search("recola", SETTINGS, layout, GRID_S), before)
 
 
 def test_the_command_prints_a_line_for_the_config(layout, tmp_path, capsys):
-    settings = json.dumps({key: OWN[key] for key in ("features", "train")})
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(SETTINGS.document()))
     words = ["delay", "recola", "--longest", "3", "--results", str(tmp_path)]
-    assert cli.main([*words, "--settings", settings]) == 0
-    said = capsys.readouterr().out
-    assert "delay_s: {valence: 2.4, arousal: 2.4}" in said
-    assert "at 2.72 s (corpus.json)" in said
-    assert cli.main([*words, "--settings", settings, "--step", "0"]) == 1
+    assert cli.main([*words, "--settings", str(settings)]) == 0
+    printed = capsys.readouterr().out
+    assert "delay_s: {valence: 2.4, arousal: 2.4}" in printed
+    assert "at 2.72 s (corpus.json)" in printed
+    assert cli.main([*words, "--settings", str(settings), "--step", "0"]) == 1
 
 
 def test_slow_signals_with_gaps_are_found_within_one_step_and_shared_clips(tmp_path):
     """Features with noise and stretches without sound or face; delays 0.8 and 1.2 s."""
     layout, plan = Layout(tmp_path), replace(Plan(), noise=0.1)
     write_inputs(layout, plan)
-    found = search("toy", OWN, layout, np.round(np.arange(21) * 0.2, 6))
-    assert best(found) == pytest.approx(plan.delay_s, abs=0.21)
+    table = search("toy", SETTINGS, layout, np.round(np.arange(21) * 0.2, 6))
+    assert best(table) == pytest.approx(plan.delay_s, abs=0.21)
 
 
 def test_too_long_a_grid_is_refused_with_what_to_do(layout):
     with pytest.raises(AvfError, match="Try a smaller --longest"):
-        search("recola", OWN, layout, np.array([0.0, 60.0]))
+        search("recola", SETTINGS, layout, np.array([0.0, 60.0]))

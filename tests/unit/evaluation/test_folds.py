@@ -1,7 +1,5 @@
 """Folds of one split as entries of `corpora`: trained apart, summed up together."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,16 +12,9 @@ from avfusion.evaluation.score_classes import RULE
 from avfusion.layout import Layout
 from avfusion.report import write
 from avfusion.report.page.write import render
-from avfusion.report.tables.folds import (
-    Split,
-    in_several,
-    pooled,
-    shared,
-    side_by_side,
-    sign_flips,
-    write_folds,
-)
-from avfusion.report.tables.part import read_part
+from avfusion.report.tables.folds import in_several, pooled, sign_flips, write_folds
+from avfusion.report.tables.part import Part, TableData, read_part
+from avfusion.report.tables.splits import Split, shared, side_by_side
 from avfusion.runs.train import train_run
 from support.synthetic_classes import study, write_utterances
 
@@ -42,7 +33,7 @@ def folds(tmp_path_factory):
             for seed in plan.seeds:
                 train_run(plan.run_settings(corpus, fusion, seed), layout)
         score_corpus(corpus, plan.score_settings(corpus), layout)
-    write(plan.model_dump(), layout, only="tables")
+    write(plan, layout, only="tables")
     return layout
 
 
@@ -51,10 +42,10 @@ def test_a_fold_without_a_score_gives_no_p():
 
 
 def test_entries_of_one_class_and_task_are_folds_unless_a_group_parts_them():
-    plan = study(**FOLDS, whole={"is": "said", "root": "data/said"}).model_dump()
+    plan = study(**FOLDS, ratings={"is": "said", "root": "data/said"})
     assert groups(plan) == {"said": ["fold0", "fold1"]}
-    plan["corpora"]["fold1"]["group"] = "random_split"
-    assert groups(plan) == {}
+    apart = {"fold1": {**FOLDS["fold1"], "group": "random_split"}}
+    assert groups(study(**FOLDS | apart, ratings={"is": "said", "root": "data/said"})) == {}
 
 
 def test_pooled_over_folds_is_the_score_of_all_their_videos_at_once(folds):
@@ -95,13 +86,13 @@ def test_sign_flips_of_equal_runs_tell_nothing_and_of_many_wins_tell_much():
 
 
 def test_the_page_answers_for_all_folds_and_warns_where_they_share_speakers(folds):
-    plan = study(**FOLDS).model_dump()
+    plan = study(**FOLDS)
     text = render(plan, folds)
     table = pd.read_csv(folds.tables / "folds.csv").query("table == 'fusions' and target == 'mean'")
     best = table.iloc[0]
-    said = f"Over 2 folds of said, {best['videos']} test videos in all, {best['fusion']} reaches"
+    sentence = f"Over 2 folds of said with {best['videos']} test videos, {best['fusion']} reaches"
     head, _, rest = text.partition('<main id="main">')
-    assert said in head
+    assert sentence in head
     assert "On 42 test videos of fold0" not in head
     assert "On 42 test videos of fold0" in rest
     assert "Warning: said tests 10 of 10 speakers" in head
@@ -112,10 +103,10 @@ def test_the_page_answers_for_all_folds_and_warns_where_they_share_speakers(fold
 
 def test_two_splits_stand_side_by_side_with_a_warning_where_speakers_are_shared(folds):
     plan = study(
-        **{name: {**own, "group": name} for name, own in FOLDS.items()},
+        **{name: {**entry, "group": name} for name, entry in FOLDS.items()},
         again={"is": "said", "root": "data/said", "task": "classes", "group": "fold0"},
         more={"is": "said", "root": "data/said", "task": "classes", "group": "fold1"},
-    ).model_dump()
+    )
     assert groups(plan) == {"fold0": ["fold0", "again"], "fold1": ["fold1", "more"]}
     apart = folds.manifest("apart")
     apart.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +139,7 @@ def _sums(layout, corpus, fusion, seed):
 
 def test_entries_that_test_the_same_videos_are_not_pooled(tmp_path, caplog):
     """One release under two options: its videos would count twice."""
-    plan = study(**FOLDS).model_dump()
+    plan = study(**FOLDS)
     folds = [
         Scored(name, RULE, "test", ["a", last], [], [], {}, {})
         for name, last in zip(FOLDS, ("b", "c"), strict=True)
@@ -156,6 +147,7 @@ def test_entries_that_test_the_same_videos_are_not_pooled(tmp_path, caplog):
     assert in_several(folds) == ["a"]
     layout = Layout(tmp_path)
     with caplog.at_level("WARNING"):
-        write_folds([SimpleNamespace(scored=fold) for fold in folds], plan, layout)
+        parts = [Part(fold, [], *[pd.DataFrame()] * 4) for fold in folds]
+        write_folds(TableData(plan, layout, parts, []))
     assert "fold0 and fold1 test the same 1 videos" in caplog.text
     assert not list(layout.tables.glob("folds.*"))

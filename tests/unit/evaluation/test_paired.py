@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avfusion.evaluation import inference
-from avfusion.evaluation.paired import How, difference, margin_p, trend
+from avfusion.evaluation.paired import Resampling, difference, margin_p, trend
 from avfusion.literature.check_claims import verdict
 from avfusion.literature.findings import better, rising
 from avfusion.metrics.sums import video_sums
@@ -23,13 +23,13 @@ def sums(rng: np.random.Generator, videos: int, error: float) -> np.ndarray:
 def test_equal_fusions_are_seldom_told_apart():
     """Over 150 corpora in which nothing is planted, wrong verdicts stay near alpha."""
     rng = np.random.default_rng(3)
-    how = How("pooled", 400, 0.05, 0)
-    said = []
+    how = Resampling("pooled", 400, 0.05, 0)
+    wrong = []
     for _ in range(150):
         each = {name: sums(rng, 12, 0.5) for name in "abc"}
-        found = [better(["a", "b"], each, how), better(["a", "b", "c"], each, how)]
-        said.append([verdict(f, f.p, how.alpha) != "cannot be told" for f in found])
-    assert np.mean(said, axis=0).max() < 0.1
+        findings = [better(["a", "b"], each, how), better(["a", "b", "c"], each, how)]
+        wrong.append([verdict(f, f.p, how.alpha) != "cannot be told" for f in findings])
+    assert np.mean(wrong, axis=0).max() < 0.1
 
 
 def test_a_difference_at_the_margin_is_seldom_called_equal():
@@ -53,20 +53,20 @@ def test_equal_by_p_is_equal_by_interval(videos):
 
 
 @pytest.mark.parametrize(
-    ("errors", "said"), [((1.0, 0.5, 0.1), "supported"), ((1.0, 0.1, 0.5), "cannot be told")]
+    ("errors", "expected"), [((1.0, 0.5, 0.1), "supported"), ((1.0, 0.1, 0.5), "cannot be told")]
 )
-def test_a_row_that_surely_falls_at_a_step_does_not_rise(errors, said):
-    rng, how = np.random.default_rng(2), How("pooled", 400, 0.05, 0)
-    found = rising(
+def test_a_row_that_surely_falls_at_a_step_does_not_rise(errors, expected):
+    rng, how = np.random.default_rng(2), Resampling("pooled", 400, 0.05, 0)
+    finding = rising(
         list("abc"), {n: sums(rng, 40, e) for n, e in zip("abc", errors, strict=True)}, how
     )
-    assert found.low > 0
-    assert verdict(found, found.p, how.alpha) == said
+    assert finding.low > 0
+    assert verdict(finding, finding.p, how.alpha) == expected
 
 
 def test_the_trend_of_two_is_their_difference():
     rng = np.random.default_rng(1)
-    rows, how = [sums(rng, 10, e) for e in (0.6, 0.3)], How("pooled", 2000, 0.05, 0)
+    rows, how = [sums(rng, 10, e) for e in (0.6, 0.3)], Resampling("pooled", 2000, 0.05, 0)
     slope, gap = trend(rows, how), difference(rows[1], rows[0], how)
     assert [slope.value, slope.low, slope.high] == pytest.approx([gap.value, gap.low, gap.high])
     assert slope.p == pytest.approx(gap.p, abs=0.03)

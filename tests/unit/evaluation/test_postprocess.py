@@ -35,8 +35,8 @@ def pairs(change, seeds=range(4)):
     return [(change(curve(seed)[1], seed), curve(seed)[1]) for seed in seeds]
 
 
-def ccc(found):
-    return float(pooled_ccc(sum(video_sums(p, g) for p, g in found)))
+def ccc(pairs):
+    return float(pooled_ccc(sum(video_sums(p, g) for p, g in pairs)))
 
 
 def test_an_offset_a_size_and_a_lead_are_found_and_undone():
@@ -81,11 +81,11 @@ def test_on_train_the_chain_never_scores_less(pooling):
 
     given = pairs(noisy)
     chain = fit_one(given, [STEP_S] * 4, pooling)
-    own = [ccc([(chain(p, STEP_S), g)]) for p, g in given]
+    fitted = [ccc([(chain(p, STEP_S), g)]) for p, g in given]
     bare = [ccc([pair]) for pair in given]
     if pooling == "pooled":
-        own, bare = ccc([(chain(p, STEP_S), g) for p, g in given]), ccc(given)
-    assert np.mean(own) > np.mean(bare)
+        fitted, bare = ccc([(chain(p, STEP_S), g) for p, g in given]), ccc(given)
+    assert np.mean(fitted) > np.mean(bare)
 
 
 def test_a_video_of_another_partition_is_refused():
@@ -93,7 +93,7 @@ def test_a_video_of_another_partition_is_refused():
     table = pd.DataFrame({"time_s": time_s, "valence": g})
     rule, train = protocol.load(RULE), {"a": (table, table)}
     assert fit(rule, train, {"a": "train"}, {}, RATED) == {"valence": Chain()}
-    with pytest.raises(ValueError, match="fitted on train alone; a is not"):
+    with pytest.raises(ValueError, match="fitted on the training partition only; a is in test"):
         fit(rule, train, {"a": "test"}, {}, RATED)
 
 
@@ -118,9 +118,9 @@ def scored(tmp_path):
     )  # fmt: skip
 
     def score(monkeypatch):
-        found = dict(list(traces.groupby("video")))
-        monkeypatch.setattr("avfusion.evaluation.score._read_traces", lambda *_: (found, ""))
-        score_corpus("toy", study.model_dump(), layout)
+        by_video = dict(list(traces.groupby("video")))
+        monkeypatch.setattr("avfusion.evaluation.score._read_traces", lambda *_: (by_video, ""))
+        score_corpus("toy", study.score_settings("toy"), layout)
         folder = layout.scores("toy")
         used = json.loads((folder / "protocols.json").read_text())
         return pd.read_parquet(folder / "scores.parquet"), used
@@ -163,12 +163,12 @@ def test_a_chain_fitted_on_train_stands_behind_corrupted_predictions_too(tmp_pat
         layout, ["audio"], seeds=[0], protocols=[rule], headline=rule,
         robustness={"audio_missing": [0.5]},
     )  # fmt: skip
-    score_corpus(corpus, study.score_settings(), layout)
+    score_corpus(corpus, study.score_settings(corpus), layout)
     robust_study.corrupt(study, layout)
     table = pd.read_parquet(layout.robustness(corpus) / "sums.parquet")
-    own = pd.read_parquet(layout.scores(corpus) / "sums.parquet").query("partition == 'test'")
+    scored = pd.read_parquet(layout.scores(corpus) / "sums.parquet").query("partition == 'test'")
     key = ["target", "video"]
-    both = table[table["corruption"] == "whole"].merge(own, on=key, suffixes=("", "_score"))
+    both = table[table["corruption"] == "whole"].merge(scored, on=key, suffixes=("", "_score"))
     assert len(both) == 2 * 4
     for name in SUMS:
         np.testing.assert_allclose(both[name], both[f"{name}_score"], rtol=1e-12)
@@ -180,8 +180,8 @@ def test_a_chain_fitted_on_train_stands_behind_corrupted_predictions_too(tmp_pat
     gold = pd.read_parquet(layout.gold(corpus)).query("video == 'test_00'")
     card = json.loads(layout.card(corpus).read_text())
     late = np.interp(gold["time_s"] - card["delay_s"]["valence"], case["time_s"], case["valence"])
-    told = chain(late, 0.04)[gold["valence"].notna()]
+    predicted = chain(late, 0.04)[gold["valence"].notna()]
     row = table.query(
         "corruption == 'audio_missing' and target == 'valence' and video == 'test_00'"
     )
-    assert row["p"].item() == pytest.approx(told.sum())
+    assert row["p"].item() == pytest.approx(predicted.sum())

@@ -182,21 +182,21 @@ def test_rescaling_looks_at_all_videos_at_once_and_others_change_nothing(rng):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"poolin": "pooled"}, "Did you mean 'pooling'"),
         ({"pooling": "mean"}, "found 'mean'"),
         ({"smoothing": {"valance": 3, "valence": 3, "arousal": 3}}, "Did you mean 'valence'"),
         ({"smoothing": {"valence": 0, "arousal": 3}}, "smoothing.valence"),
         ({"rescale": "gold_minmax_mean"}, "leaks: true"),
-        ({"name": "other"}, "names itself 'other'"),
+        ({"name": "other"}, "its name is 'other'"),
         ({"description": None}, "description"),
     ],
 )
-def test_faults_are_refused_with_the_file_and_the_remedy(tmp_path, change, said):
+def test_faults_are_refused_with_the_file_and_the_remedy(tmp_path, change, message):
     content = {"name": "mine", "description": "Mine."} | change
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(ConfigError, match=said) as refused:
+    with pytest.raises(ConfigError, match=message) as refused:
         protocol.load("mine", tmp_path)
     assert "mine.yaml" in str(refused.value)
 

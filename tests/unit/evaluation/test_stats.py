@@ -68,15 +68,15 @@ def test_a_weight_is_how_often_a_video_occurs():
     weight = np.array([[2.0, 0, 1, 0]])
     repeated = sums[[0, 0, 2]]
     for pooling in ("pooled", "per_video_mean"):
-        told = weighted_score(sums, weight, pooling)[0]
-        assert told == pytest.approx(weighted_score(repeated, np.ones((1, 3)), pooling)[0])
+        score = weighted_score(sums, weight, pooling)[0]
+        assert score == pytest.approx(weighted_score(repeated, np.ones((1, 3)), pooling)[0])
 
 
 def test_the_per_video_mean_leaves_out_videos_without_a_ccc():
     sums = corpus(np.random.default_rng(0), 3)[0]
     hollow = np.concatenate([sums, np.zeros((1, 6))])
-    own = pooled_ccc(sums).mean()
-    assert weighted_score(hollow, np.ones((1, 4)), "per_video_mean")[0] == pytest.approx(own)
+    mean = pooled_ccc(sums).mean()
+    assert weighted_score(hollow, np.ones((1, 4)), "per_video_mean")[0] == pytest.approx(mean)
 
 
 def test_the_mean_target_is_the_mean_of_both_cccs():
@@ -116,8 +116,8 @@ def test_one_video_gives_no_interval():
 def test_a_rare_class_has_an_interval_from_the_draws_that_hold_it_and_a_single_video_none():
     """Classes of 20, 3 and 1 of 24 videos: many draws hold none of the last two."""
     label = np.repeat([0, 1, 2], [20, 3, 1])
-    told = np.where(np.arange(24) % 3 == 0, (label + 1) % 3, label)
-    sums = class_sums(label, told, 3)[None]  # (1, K, V, 3)
+    predicted = np.where(np.arange(24) % 3 == 0, (label + 1) % 3, label)
+    sums = class_sums(label, predicted, 3)[None]  # (1, K, V, 3)
     weight = inference.draw(24, draws=2000, seed=0)
     samples = target_scores(sums, weight, "recall")[0]
     assert np.isnan(samples[1:3]).any(axis=1).all()
@@ -137,12 +137,12 @@ def test_a_draw_without_a_score_makes_the_interval_unknown():
 def test_the_swap_test_holds_its_level(videos, draws):
     """Two equally good fusions are told apart about as often as alpha says, no more."""
     rng = np.random.default_rng(9)
-    found = 0
+    rejected = 0
     for seed in range(300):
         a, b = corpus(rng, videos, frames=20, fusions=2)
         p = inference.swap_test(as_fusion(a), as_fusion(b), "pooled", draws, seed)
-        found += p[2] <= 0.1
-    assert 0.05 < found / 300 < 0.15
+        rejected += p[2] <= 0.1
+    assert 0.05 < rejected / 300 < 0.15
 
 
 def test_random_exchanges_come_close_to_all_of_them():
@@ -204,18 +204,18 @@ def test_a_pair_that_was_not_compared_is_no_member_of_the_family():
 @given(st.floats(-1, 1), st.floats(0.001, 0.5), st.floats(0, 1))
 def test_a_verdict_names_a_winner_only_when_test_and_interval_agree(difference, half, p):
     low, high = difference - half, difference + half
-    said = inference.verdict(("a", "b"), difference, (low, high), p, alpha=0.05)
+    sentence = inference.verdict(("a", "b"), difference, (low, high), p, alpha=0.05)
     wins = p <= 0.05 and abs(difference) > half
-    assert ("beats" in said) == wins
-    assert ("cannot be told apart" in said) == (not wins)
+    assert ("beats" in sentence) == wins
+    assert ("No significant difference" in sentence) == (not wins)
     if wins:
         winner = "a beats b" if difference > 0 else "b beats a"
-        assert said.startswith(f"{winner} by {abs(difference):.3f}")
+        assert sentence.startswith(f"{winner} by {abs(difference):.3f}")
 
 
 def test_no_common_seed_is_no_verdict():
-    said = inference.verdict(("a", "b"), np.nan, (np.nan, np.nan), np.nan, alpha=0.05)
-    assert "cannot be compared" in said
+    sentence = inference.verdict(("a", "b"), np.nan, (np.nan, np.nan), np.nan, alpha=0.05)
+    assert "cannot be compared" in sentence
 
 
 def test_the_test_over_seeds_is_welchs():

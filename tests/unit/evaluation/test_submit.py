@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import CorpusSettings, RunRecord
+from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
 from avfusion.errors import CorpusError, TrainError
 from avfusion.evaluation.submit import submit
 from avfusion.io.stamped import write_sealed, write_stamped
 from avfusion.layout import Layout
 from avfusion.media.store import write_record
 
-OWN = {"edition": "abaw6"}
+OPTIONS = {"edition": "abaw6"}
 
 
 @pytest.fixture
@@ -30,7 +32,12 @@ def layout(tmp_path):
     folder = layout.run("affwild2", "jca", 0)
     folder.mkdir(parents=True)
     trace = {"video": "a", "partition": "test", "time_s": [0.0, 2.0], "valence": [-2.0, 2.0]}
-    write_sealed(folder / "settings.json", {"corpus": "affwild2", "run": "this"})
+    record = RunRecord(
+        corpus="affwild2", fusion="jca", class_="jca", seed=0, features=FeatureSettings(),
+        windows=WindowSettings(), train=TrainSettings(), code="", inputs={}, data_hash="",
+        parameters=0, run="this",
+    )  # fmt: skip
+    write_sealed(folder / "settings.json", record.document())
     table = pd.DataFrame({**trace, "arousal": 0.25})
     write_stamped(table, folder / "traces.parquet", {"run": "this"})
     card(layout, "abaw6", "template.txt")
@@ -39,13 +46,17 @@ def layout(tmp_path):
     return layout
 
 
+def settings_of(name, root, **options):
+    return CorpusSettings(class_=name, root=root, options=options)
+
+
 def card(layout, edition, template):
     layout.card("affwild2").write_text(json.dumps({"edition": edition, "template": template}))
 
 
 def write(layout, edition="abaw6", template=None):
-    own = {"root": layout.results.parent, "edition": edition}
-    return submit("affwild2", own, ("jca", 0), template, layout)
+    settings = settings_of("affwild2", layout.results.parent, edition=edition)
+    return submit("affwild2", settings, ("jca", 0), template, layout)
 
 
 def test_rows_follow_the_template_and_values_the_frames_times(layout):
@@ -79,10 +90,10 @@ def test_what_cannot_be_submitted_is_refused_with_the_next_command(layout, tmp_p
     with pytest.raises(CorpusError, match="--template FILE"):
         write(layout)
     with pytest.raises(TrainError, match="avf train affwild2 jca --seed 7"):
-        submit("affwild2", {"root": tmp_path, **OWN}, ("jca", 7), None, layout)
+        submit("affwild2", settings_of("affwild2", tmp_path, **OPTIONS), ("jca", 7), None, layout)
     layout.card("demo").parent.mkdir(parents=True)
     pd.read_parquet(layout.manifest("affwild2")).to_parquet(layout.manifest("demo"))
     layout.run("demo", "jca", 0).parent.mkdir(parents=True)
     layout.run("affwild2", "jca", 0).rename(layout.run("demo", "jca", 0))
     with pytest.raises(CorpusError, match="no challenge"):
-        submit("demo", {"root": tmp_path}, ("jca", 0), None, layout)
+        submit("demo", settings_of("demo", tmp_path), ("jca", 0), None, layout)

@@ -34,14 +34,14 @@ def tired(tmp_path_factory):
         write_inputs(layout, plan)
         for fusion in study.fusions:
             train_run(run_settings(plan, fusion, **SHORT), layout)
-        score_corpus(plan.corpus, study.model_dump(), layout)
-    write(study.model_dump(), layout)
+        score_corpus(plan.corpus, study.score_settings(plan.corpus), layout)
+    write(study, layout)
     return layout
 
 
 def study_of(corpora):
     return Study(
-        corpora={name: {"root": f"data/{name}", **own} for name, own in corpora.items()},
+        corpora={name: {"root": f"data/{name}", **entry} for name, entry in corpora.items()},
         fusions={"concat": {}, "late": {}, "ca": {"train": {"head": "ca"}}},
         features={"audio": ["ear"], "video": ["eye"]},
         seeds=[0],
@@ -72,15 +72,15 @@ def test_traces_and_scores_are_in_the_corpus_own_unit_and_targets(tired):
 
 def test_the_ccc_of_a_scale_is_that_of_the_same_ratings_in_plus_minus_one(tmp_path):
     """Ratings of 1 … 5 are the same ratings in another unit: the same run, the same score."""
-    found = {}
+    by_low = {}
     for plan in (FELT, replace(FELT, rating=Rating())):
         layout = Layout(tmp_path / f"{plan.rating.low}")
         write_inputs(layout, plan)
         train_run(run_settings(plan, "concat", **SHORT), layout)
-        score_corpus("felt", study_of({"felt": {}}).model_dump(), layout)
+        score_corpus("felt", study_of({"felt": {}}).score_settings("felt"), layout)
         scores = pd.read_parquet(layout.scores("felt") / "scores.parquet")
-        found[plan.rating.low] = scores[scores["fusion"] == "concat"]
-    ours, theirs = found[1.0], found[-1.0]
+        by_low[plan.rating.low] = scores[scores["fusion"] == "concat"]
+    ours, theirs = by_low[1.0], by_low[-1.0]
     assert ours["ccc"].to_numpy() == pytest.approx(theirs["ccc"].to_numpy(), abs=2e-3)
     assert ours["mae"].to_numpy() == pytest.approx(2 * theirs["mae"].to_numpy(), abs=2e-3)
 
@@ -96,12 +96,13 @@ def test_a_rule_stated_on_plus_minus_one_is_moved_onto_the_scale():
     assert np.array_equal(g == 5, time_s < 1)
 
 
-def test_models_of_other_targets_say_so_and_those_of_the_usual_say_nothing(tired):
-    own = json.loads((tired.run("tired", "late", 0) / "settings.json").read_text())
-    assert own["targets"] == ["fatigue"]
-    assert own["range"] == [0.0, 10.0]
+def test_the_record_of_a_run_names_its_targets_and_their_range(tired):
+    record = json.loads((tired.run("tired", "late", 0) / "settings.json").read_text())
+    assert record["targets"] == ["fatigue"]
+    assert record["range"] == [0.0, 10.0]
     usual = json.loads((tired.run("toy", "late", 0) / "settings.json").read_text())
-    assert not {"targets", "range"} & usual.keys()
+    assert usual["targets"] == ["valence", "arousal"]
+    assert usual["range"] == [-1.0, 1.0]
 
 
 def test_tables_figures_and_page_show_each_corpus_own_targets(tired):

@@ -6,7 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.encoders.stage import encode_shard
 from avfusion.io.shards import join
 from avfusion.layout import Layout
@@ -14,8 +15,6 @@ from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
 from support import odd_videos
 from support import synthetic_media as media
-
-SETTINGS = MediaSettings().model_dump()
 
 
 @pytest.fixture
@@ -29,7 +28,8 @@ def read(tmp_path):
         table = pd.DataFrame([("v", "v.mp4", sha256)], columns=["video", "path", "sha256"])
         layout.manifest(corpus).parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(layout.manifest(corpus))
-        run_shard(corpus, tmp_path, (0, 1), {**SETTINGS, **changes}, layout)
+        settings = MediaJobSettings(root=tmp_path, media=MediaSettings(**changes))
+        run_shard(corpus, (0, 1), settings, layout)
         return layout.media(corpus) / "v"
 
     run.layout = layout

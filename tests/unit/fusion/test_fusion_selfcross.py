@@ -8,7 +8,7 @@ from avfusion.errors import ConfigError
 from avfusion.fusion.layers.multihead import MultiHead
 from avfusion.models.model import build
 from support import derivations_transformers as by_hand
-from support.fusions import AUDIO, STEPS, VIDEO, clips, count, make, same, scatter
+from support.fusions import AUDIO, STEPS, VIDEO, clips, count, make, model_settings, same, scatter
 
 PAIR = ["self_transformer", "cross_transformer"]
 SMALL = {"width": 12, "heads": 3}
@@ -25,7 +25,7 @@ def test_with_the_parts_for_utterances_it_has_the_published_size(name, attention
     """The published model resamples time and answers seven classes."""
     assert count(MultiHead(120, 6)) + IDLE == 58_080
     fuse = make(name, 120, 2048, text_dim=300, modalities=ALL)
-    assert len(fuse.asks) == attentions
+    assert len(fuse.attends) == attentions
     assert count(fuse) + attentions * IDLE + RESAMPLING + HEAD == published
 
 
@@ -99,10 +99,11 @@ def test_late_fusion_is_the_mean_of_the_votes_that_are_there():
 
 @pytest.mark.parametrize("name", PAIR)
 def test_for_one_label_a_video_what_is_said_is_averaged_over_time_before_it_is_pooled(name):
-    own = {"class": name, "options": {"modalities": ALL, **SMALL}, "task": "classes"}
-    own |= {"windows": {"clips": STEPS}, "train": {"hidden": 5, "dropout": 0.0}}
+    task = {"task": "classes", "classes": ("calm", "glad", "sad")}
+    train = {"hidden": 5, "dropout": 0.0}
+    settings = model_settings(name, {"modalities": ALL, **SMALL}, train=train, **task)
     torch.manual_seed(0)
-    model = build(own | {"classes": ["calm", "glad", "sad"]}, AUDIO, VIDEO, TEXT_DIM).eval()
+    model = build(settings, AUDIO, VIDEO, TEXT_DIM).eval()
     (a, v, *here), (text, there) = clips(windows=2), said(2)
     there = there.clone()
     there[0, 3:] = False
@@ -113,7 +114,7 @@ def test_for_one_label_a_video_what_is_said_is_averaged_over_time_before_it_is_p
         {"audio": a, "video": v, "text": given[4]},
         dict(zip(ALL, (*here, there), strict=True)),
     )
-    _, y, _ = model.fusion.answers(rows, known)
+    _, y, _ = model.fusion.attend_all(rows, known)
     means = [
         np.concatenate(
             [part[i][known[k.split("_")[0]][i]].detach().numpy() for i in range(2)]

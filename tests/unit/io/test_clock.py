@@ -4,8 +4,6 @@ import os
 import subprocess
 import time
 
-import pytest
-
 from avfusion.io import clock
 
 
@@ -34,18 +32,16 @@ def test_clocks_of_a_cluster_may_differ_by_a_little(tmp_path):
     assert clock.explained(tmp_path) == ""
 
 
-@pytest.mark.slow
-def test_a_study_whose_files_are_dated_after_now_says_so_and_goes_on_once_they_are_not(copy):
+def test_a_study_whose_files_are_dated_after_now_says_so_and_goes_on_once_they_are_not(tiny):
     words = ("--cores", "2", "--configfile", "tiny.yaml", "--", "media_all")
-    copy.snakemake(*words)
-    results = copy.folder / "results"
+    results = tiny.folder / "results"
     for path in results.glob("manifest/*/*"):
         dated(path, 30)
     for path in results.glob("media/*/*.parquet"):
         path.unlink()
-    said = copy.snakemake(*words, good=False)
+    said = tiny.snakemake(*words, good=False)
     assert "dated after now" in said
     command = said.split("the clock has jumped")[1].split("`")[1]
-    subprocess.run(["bash", "-c", command], cwd=copy.folder, check=True)
-    copy.snakemake(*words)
+    subprocess.run(["bash", "-c", command], cwd=tiny.folder, check=True)
+    tiny.snakemake(*words)
     assert list(results.glob("media/*/index.parquet"))

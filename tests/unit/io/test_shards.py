@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from avfusion.cli import main
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import EncoderSettings, JobSettings, MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 from avfusion.io.shards import claimed, deal, join, shard_path, write_table
@@ -47,7 +48,7 @@ def test_of_sets_that_differ_the_named_one_is_taken_whatever_the_dates(tmp_path)
     write(tmp_path, 1, rows=9)
     for newest in (shard_path(tmp_path, (1, 2)), shard_path(tmp_path, (0, 1))):
         os.utime(newest)
-        with pytest.raises(AvfError, match=r"of 1 and of 2 say different.*--shards 2.*rm .*of-1"):
+        with pytest.raises(AvfError, match=r"of 1 and of 2 differ.*--shards 2.*rm .*of-1"):
             join(tmp_path)
         assert join(tmp_path, 2)["rows"].tolist() == [7] * 5
         assert join(tmp_path, 1)["rows"].tolist() == [9] * 5
@@ -71,9 +72,9 @@ def test_shards_dealt_from_different_manifests_are_not_mixed(tmp_path, later):
 
 
 def test_a_shard_is_written_by_one_process_at_a_time(tmp_path, capsys):
-    layout, own = media.make_corpus(tmp_path, {"test": 2}, seconds=2), expression()
+    layout = media.make_corpus(tmp_path, {"test": 2}, seconds=2)
     words = ["encode", "tiny", "face_expression", "--results", str(tmp_path)]
-    words += ["--settings", json.dumps(own), "--shard"]
+    words += ["--settings", settings_file(tmp_path, expression()), "--shard"]
     with claimed(layout.features("tiny", "face_expression"), (0, 2)):
         assert main([*words, "0/2"]) == 1
         assert "shard-0-of-2: another process is writing it" in capsys.readouterr().err
@@ -81,13 +82,20 @@ def test_a_shard_is_written_by_one_process_at_a_time(tmp_path, capsys):
     assert main([*words, "0/2"]) == 0
 
 
-def expression() -> dict:
+def expression() -> EncoderSettings:
     return media.settings("face_expression")
 
 
-def at_once(results: Path, settings: dict, *commands: str) -> list[int]:
+def settings_file(folder: Path, settings: JobSettings) -> str:
+    """The file of a job's settings, as the workflow writes it."""
+    path = folder / "job.json"
+    path.write_text(json.dumps(settings.document()))
+    return str(path)
+
+
+def at_once(results: Path, settings: JobSettings, *commands: str) -> list[int]:
     """Exit codes of `avf` commands that were started together."""
-    rest = ["--results", str(results), "--settings", json.dumps(settings)]
+    rest = ["--results", str(results), "--settings", settings_file(results, settings)]
     env = {**os.environ, "AVF_DEVICE": "cpu"}
     running = [
         subprocess.Popen([sys.executable, "-m", "avfusion.cli", *words.split(), *rest], env=env)
@@ -123,7 +131,7 @@ def test_reading_videos_by_several_processes_at_once_leaves_what_one_leaves(tmp_
     for number in range(4):
         odd_videos.write(tmp_path / f"{number}.mp4", odd_videos.pictures(20 + number))
     rows = [(f"v{n}", f"{n}.mp4", file_digest(tmp_path / f"{n}.mp4").hex()) for n in range(4)]
-    settings, found = {**MediaSettings().model_dump(), "root": str(tmp_path)}, {}
+    settings, found = MediaJobSettings(root=tmp_path, media=MediaSettings()), {}
     for name, shards in (("one", ["0/1"]), ("many", ["0/2", "1/2", "0/1"])):
         layout = Layout(tmp_path / name)
         layout.manifest("c").parent.mkdir(parents=True)

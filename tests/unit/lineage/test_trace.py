@@ -2,12 +2,21 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
 from avfusion.cli import main
-from avfusion.config.study import CorpusSettings, FeatureSettings, StatisticsSettings, Study
+from avfusion.config.jobs import EncoderSettings
+from avfusion.config.sections import (
+    CorpusEntry,
+    FeatureSettings,
+    SignalSettings,
+    StatisticsSettings,
+)
+from avfusion.config.study import Study
 from avfusion.errors import AvfError, TrainError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io.stamped import read_stamped, write_sealed, write_stamped
@@ -21,7 +30,7 @@ from support.synthetic_features import Plan, write_inputs
 
 PLAN = Plan(videos={"train": 3, "validation": 2, "test": 3}, duration_s=12.0)
 STUDY = Study(
-    corpora={"toy": CorpusSettings(root="data/toy")},
+    corpora={"toy": CorpusEntry(root="data/toy")},
     fusions={"concat": {}, "video": {}},
     features=FeatureSettings(audio=["ear"], video=["eye"]),
     seeds=[0, 1],
@@ -41,8 +50,8 @@ def done(tmp_path_factory) -> Layout:
         for fusion in STUDY.fusions:
             for seed in STUDY.seeds:
                 train_run(STUDY.run_settings("toy", fusion, seed), layout)
-        score_corpus("toy", STUDY.model_dump(), layout)
-        write_tables(STUDY.model_dump(), layout)
+        score_corpus("toy", STUDY.score_settings("toy"), layout)
+        write_tables(STUDY, layout)
     return layout
 
 
@@ -51,7 +60,13 @@ def known_encoders(monkeypatch, project):
     """`ear` and `eye` are no entries; their commands need only exist."""
     monkeypatch.chdir(project)
     monkeypatch.setattr("avfusion.registry.Registry.constant", lambda *_: None)
-    monkeypatch.setattr(Study, "encoder_settings", lambda self, name, corpus="": {"encoder": name})
+
+    def settings(self, name, corpus=""):
+        return EncoderSettings(
+            encoder=name, class_=name, windows=self.windows, media=SignalSettings(), code=""
+        )
+
+    monkeypatch.setattr(Study, "encoder_settings", settings)
 
 
 def states(found) -> set[str]:
@@ -86,9 +101,11 @@ def test_the_train_command_makes_the_run_again(done, tmp_path):
     (line,) = [command for command in found["commands"] if command.startswith("avf train")]
     other = Layout(tmp_path / "results")
     write_inputs(other, PLAN)
-    words = shlex.split(line)[1:]
+    words, document = line.split(" <<< ")
+    words = shlex.split(words)[1:]
     words[words.index("--results") + 1] = str(other.results)
-    assert main(words) == 0
+    again = f"{sys.executable} -m avfusion.cli {shlex.join(words)} <<< {document}"
+    subprocess.run(["bash", "-c", again], check=True)
     names = "traces.parquet", "best.safetensors"
     first, again = (
         [(at.run("toy", "concat", 0) / name).read_bytes() for name in names] for at in (done, other)
@@ -98,9 +115,8 @@ def test_the_train_command_makes_the_run_again(done, tmp_path):
 
 def test_where_a_corpus_lies_on_this_machine_is_in_no_record(done, capsys):
     path, record = done.tables / "scores.csv", done.tables / "provenance.json"
-    kept, far = record.read_bytes(), STUDY.model_dump()
-    far["corpora"]["toy"]["root"] = "/disks/ann/licensed/toy"
-    write_origins(far, done)
+    kept, entry = record.read_bytes(), CorpusEntry(root="/disks/ann/licensed/toy")
+    write_origins(STUDY.model_copy(update={"corpora": {"toy": entry}}), done)
     try:
         assert "ann" not in record.read_text()
         assert main(["trace", str(path), "--row", "1"]) == 0

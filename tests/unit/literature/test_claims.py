@@ -70,9 +70,9 @@ def test_a_trend_is_found_with_each_step(part):
 
 def test_robustness_reads_the_area_of_either_order(part):
     claim = {"kind": "robust", "better": "ca", "worse": "jca", "corruption": "audio_missing"}
-    row = ["demo", "audio_missing", "mean", "jca", "ca", -0.1, -0.15, -0.05, 0.01]
-    (found,) = checked(part, claim, areas=pd.DataFrame([row], columns=AREAS)).itertuples()
-    assert (found.verdict, found.effect, found.low, found.high) == ("supported", 0.1, 0.05, 0.15)
+    area = ["demo", "audio_missing", "mean", "jca", "ca", -0.1, -0.15, -0.05, 0.01]
+    (row,) = checked(part, claim, areas=pd.DataFrame([area], columns=AREAS)).itertuples()
+    assert (row.verdict, row.effect, row.low, row.high) == ("supported", 0.1, 0.05, 0.15)
     (absent,) = checked(part, claim).itertuples()
     assert absent.verdict == "not run"
     assert "no area of ca and jca" in absent.missing
@@ -115,7 +115,7 @@ def test_p_and_interval_must_agree():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("kind: trend", "kind: slope", "'slope'"),
         ("worse: [concat]", "worse: [conact]", "Did you mean 'concat'"),
@@ -124,9 +124,9 @@ def test_p_and_interval_must_agree():
         ("margin: 0.05", "margin: -1", "margin: "),
     ],
 )
-def test_a_wrong_claims_file_is_refused(tmp_path, old, new, said):
+def test_a_wrong_claims_file_is_refused(tmp_path, old, new, message):
     text = (ROOT / "config" / "claims.yaml").read_text()
     assert old in text
     (tmp_path / "claims.yaml").write_text(text.replace(old, new, 1))
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         claims.load(tmp_path / "claims.yaml")

@@ -7,18 +7,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from avfusion.config.study import Study
 from avfusion.errors import ConfigError
 from avfusion.evaluation.protocol import load as load_protocol
 from avfusion.literature import published
-from avfusion.literature.compare import beside
+from avfusion.literature.compare import compare
 from avfusion.registry import fusions
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "config" / "published.csv"
 STUDY = {
     "corpora": {
-        "affwild2": {"options": {"edition": "abaw3"}},
-        "recola": {"options": {"split": "official"}},
+        "affwild2": {"root": "d", "options": {"edition": "abaw3"}},
+        "recola": {"root": "d", "options": {"split": "official"}},
     },
     "fusions": {"mine": {"is": "jca"}, "two": {"is": "ca", "stages": 2}, "rjca": {}},
     "protocols": ["pooled"],
@@ -53,7 +54,7 @@ def score(**changed) -> pd.DataFrame:
 
 
 def met(scores: pd.DataFrame, rows, **study) -> pd.DataFrame:
-    table = beside(scores, rows, STUDY | study)
+    table = compare(scores, rows, Study(**STUDY | study))
     return table[table["verdict"] != "not run"]
 
 
@@ -98,30 +99,31 @@ def test_fusions_options_and_protocols_are_this_projects(rows):
 
 def test_schema_file_is_that_of_the_code():
     file = "workflow/schemas/published.schema.json"
-    again = f"python -c 'from avfusion import published; print(end=published.schema())' > {file}"
+    code = "from avfusion.literature import published; print(end=published.schema())"
+    again = f"python -c '{code}' > {file}"
     assert (ROOT / file).read_text() == published.schema(), f"Write it again: {again}"
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("cells", "message"),
     [
         ({"value": "1.7"}, "row 4: ccc 1.7 is not in [-1, 1]"),
         ({"value": "high"}, "row 4: value: "),
         ({"kind": "guess"}, "row 4: kind: "),
         ({"source": ""}, "row 4: source: "),
-        ({"options": "stages 2"}, "row 4: options are no JSON"),
+        ({"options": "stages 2"}, "row 4: options are not JSON"),
         ({"level": "0.3"}, "row 4: corruption and level belong together"),
         ({"corpus": "RECOLA"}, "row 4: corpus: "),
     ],
 )
-def test_a_wrong_cell_is_refused_by_row(sheet, cells, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_a_wrong_cell_is_refused_by_row(sheet, cells, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         published.load(sheet(at=4, **cells))
 
 
 def test_twins_and_lost_columns_are_refused(sheet, tmp_path):
     same = {"method": "2D CNN + feature concatenation", "target": "valence"}
-    with pytest.raises(ConfigError, match="row 4: says again what row 2 says"):
+    with pytest.raises(ConfigError, match="row 4: repeats row 2"):
         published.load(sheet(at=4, **same))
     path = tmp_path / "short.csv"
     pd.read_csv(FILE, dtype=str).drop(columns="source").to_csv(path, index=False)
@@ -156,20 +158,20 @@ def test_only_like_meets_like(rows, changed):
 
 def test_a_fusion_is_known_by_its_form_not_by_its_name(rows):
     ours = score(corpus="recola", fusion="two", protocol="gold_rescaled")
-    found = met(ours, rows, protocols=["pooled", "gold_rescaled"])
-    assert list(found["method"]) == ["CA (2-stage) / fusion"]
+    matched = met(ours, rows, protocols=["pooled", "gold_rescaled"])
+    assert list(matched["method"]) == ["CA (2-stage) / fusion"]
 
 
 def test_whole_and_corrupted_input_are_kept_apart(rows):
-    whole = score(fusion="rjca")
-    assert not len(met(whole, rows))
+    clean = score(fusion="rjca")
+    assert not len(met(clean, rows))
     part = score(fusion="rjca", corruption="audio_missing", level=0.3)
     (row,) = met(part, rows).itertuples()
     assert (row.level, row.theirs) == (0.3, 0.695)
 
 
 def test_a_number_without_counterpart_says_what_there_is_none_of(rows):
-    table = beside(score(), rows, STUDY)
+    table = compare(score(), rows, Study(**STUDY))
     absent = table[table["verdict"] == "not run"]
     assert absent["why"].ne("").all()
     why = absent.set_index("method")["why"]
@@ -180,18 +182,18 @@ def test_a_number_without_counterpart_says_what_there_is_none_of(rows):
 def test_rjcma_meets_its_papers_numbers_once_its_fusion_has_text(rows):
     """Where it has none, the row says what to add."""
     has = {"features": {"audio": ["ear"], "text": ["say"]}, "fusions": {"ours": {"is": "rjcma"}}}
-    abaw6 = {"corpora": {"affwild2": {"options": {"edition": "abaw6"}}}}
+    abaw6 = {"corpora": {"affwild2": {"root": "d", "options": {"edition": "abaw6"}}}}
     has |= abaw6
-    found = met(score(fusion="ours", low=0.58, high=0.7), rows, **has)
-    paper = found[found["kind"] == "printed"]
+    matched = met(score(fusion="ours", low=0.58, high=0.7), rows, **has)
+    paper = matched[matched["kind"] == "printed"]
     assert list(zip(paper["theirs"], paper["verdict"], strict=True)) == [(0.585, "inside interval")]
     assert set(met(score(fusion="ours"), rows, **has)["verdict"]) == {"outside"}
     for study, why in (
         (STUDY | abaw6, "no entry `rjcma: {}` under fusions, and no encoder under features.text"),
-        (STUDY | has | {"fusions": {}}, "no entry `rjcma: {}` under fusions"),
+        (STUDY | has | {"fusions": {"ca": {}}}, "no entry `rjcma: {}` under fusions"),
         (STUDY | has, "no score on test of affwild2"),
     ):
-        table = beside(score(fusion="ours"), rows, study)
+        table = compare(score(fusion="ours"), rows, Study(**study))
         absent = table[(table["method"] == "RJCMA") & (table["partition"] == "test")]
         assert set(absent["verdict"]) == {"not run"}
         assert set(absent["why"]) == {why}

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import MediaError
 from avfusion.layout import Layout
 from avfusion.media.noise import sound_of
@@ -20,7 +21,7 @@ from avfusion.media.video import Frames
 from support import odd_videos
 from support.miniatures import _film
 
-SETTINGS = MediaSettings().model_dump()
+SETTINGS = MediaSettings()
 RATE = Fraction(30000, 1001)
 FRAMES = 60
 
@@ -73,7 +74,7 @@ def test_sound_of_a_cut_begins_with_the_cut(rooms, tmp_path):
     assert set(bands[5:25]) == {_film.tone_band(0)}
     assert set(bands[35:75]) == {_film.tone_band(20)}
     heard = np.concatenate([x for _, x in sound_of(rooms, SETTINGS, cut_s=(0.5, 1.0))])
-    assert len(heard) == SETTINGS["sample_rate_hz"] // 2
+    assert len(heard) == SETTINGS.sample_rate_hz // 2
 
 
 def test_a_cut_without_a_picture_is_refused_with_the_times(rooms):
@@ -90,7 +91,7 @@ def test_the_key_names_cut_and_half_and_is_the_old_one_without_them(rooms, tmp_p
         table = pd.DataFrame([row | {"start_s": start_s, "end_s": end_s, "half": half}])
         layout.manifest("c").parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(layout.manifest("c"))
-        run_shard("c", rooms.parent, (0, 1), SETTINGS, layout)
+        run_shard("c", (0, 1), MediaJobSettings(root=rooms.parent, media=SETTINGS), layout)
         keys.append(json.loads((layout.media("c") / "u/meta.json").read_text())["key"])
     assert keys[0] == video_key("1", SETTINGS, None, None, None)
     assert len(set(keys)) == len(keys)

@@ -32,10 +32,10 @@ def test_a_crop_has_the_eyes_where_the_template_has_them():
     image = odd_videos.face()
     _, face = track.step(0.0, image)
     crop = track.crop(image, face)
-    matrix = similarity(face.points, np.array(faces._TEMPLATE))
+    matrix = similarity(face.points, np.array(faces.TEMPLATE))
     landed = face.points @ matrix[:, :2].T + matrix[:, 2]
     assert crop.shape == (112, 112, 3)
-    assert np.abs(landed - np.array(faces._TEMPLATE)).max() < 6
+    assert np.abs(landed - np.array(faces.TEMPLATE)).max() < 6
 
 
 def test_a_frame_larger_than_detection_sees_gives_the_same_face_in_its_own_pixels():
@@ -63,7 +63,7 @@ def test_crops_of_one_face_at_any_size_lie_on_each_other(scale):
     y, x = np.mgrid[0:1000, 0:1000] / scale
     image = np.stack([128 + 90 * np.sin(x / 15), 128 + 90 * np.sin(y / 15), 0 * x], -1)
     crop = FaceTrack(0.6).crop(image.astype(np.uint8), Face(1.0, np.zeros(4), LEVEL * scale))
-    matrix = np.linalg.inv(np.vstack([similarity(LEVEL, np.array(faces._TEMPLATE)), [0, 0, 1]]))
+    matrix = np.linalg.inv(np.vstack([similarity(LEVEL, np.array(faces.TEMPLATE)), [0, 0, 1]]))
     grid = np.stack([*np.mgrid[0:112, 0:112][::-1], np.ones((112, 112))])  # x, y, 1
     at = np.einsum("ij,jyx->iyx", matrix, grid)
     expected = 128 + 90 * np.sin(at[:2] / 15)

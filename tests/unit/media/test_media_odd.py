@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.layout import Layout
 from avfusion.media.probe import probe
 from avfusion.media.stage import run_shard
@@ -16,7 +17,7 @@ from avfusion.media.store import MediaRecord
 from avfusion.media.video import Frames
 from support import odd_videos
 
-SETTINGS = MediaSettings(time_limit_s=60).model_dump()
+SETTINGS = MediaSettings(time_limit_s=60)
 FRAME_S = 1 / odd_videos.FPS
 
 
@@ -37,7 +38,7 @@ def odd(tmp_path_factory):
     paths, layout = odd_videos.build(root), Layout(tmp_path_factory.mktemp("results"))
     layout.manifest("odd").parent.mkdir(parents=True)
     manifest_of(paths, root).to_parquet(layout.manifest("odd"))
-    run_shard("odd", root, (0, 1), SETTINGS, layout)
+    run_shard("odd", (0, 1), MediaJobSettings(root=root, media=SETTINGS), layout)
     table = pd.read_parquet(layout.media("odd") / "shard-0-of-1.parquet").set_index("video")
     return SimpleNamespace(root=root, paths=paths, layout=layout, table=table)
 
@@ -177,7 +178,8 @@ def test_a_file_is_what_its_content_is_whatever_its_name(odd, name):
 
 def test_a_second_run_reads_nothing_again_and_says_the_same(odd):
     before = {p: p.stat().st_mtime_ns for p in odd.layout.media("odd").glob("*/meta.json")}
-    run_shard("odd", odd.root, (0, 1), {**SETTINGS, "time_limit_s": 30.0}, odd.layout)
+    other = SETTINGS.model_copy(update={"time_limit_s": 30.0})
+    run_shard("odd", (0, 1), MediaJobSettings(root=odd.root, media=other), odd.layout)
     again = pd.read_parquet(odd.layout.media("odd") / "shard-0-of-1.parquet")
     assert {p: p.stat().st_mtime_ns for p in before} == before
     pd.testing.assert_frame_equal(again.set_index("video"), odd.table)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import ConfigError
 from avfusion.media.audio import Sound
 from avfusion.media.mel import FLOOR, MelShape, log_mel
 from avfusion.media.probe import probe
 from support import odd_videos
 
-SETTINGS = MediaSettings().model_dump()
+SETTINGS = MediaSettings()
 SHAPE = MelShape.of(SETTINGS)
 
 
@@ -111,4 +111,4 @@ def test_loudness_does_not_depend_on_channels_or_rate(tmp_path, layout, rate_hz)
 
 def test_a_hop_between_samples_is_refused_with_one_that_fits():
     with pytest.raises(ConfigError, match=r"mel_hop_s.*160\.8 samples.*0\.0100625"):
-        MelShape.of({**SETTINGS, "mel_hop_s": 0.01005})
+        MelShape.of(SETTINGS.model_copy(update={"mel_hop_s": 0.01005}))

@@ -10,14 +10,15 @@ import time
 import pandas as pd
 import pytest
 
-from avfusion.config.study import MediaSettings
+from avfusion.config.jobs import MediaJobSettings
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError
 from avfusion.io.shards import join
 from avfusion.layout import Layout
 from avfusion.media.stage import run_shard, video_key
 from support import odd_videos
 
-SETTINGS = MediaSettings().model_dump()
+SETTINGS = MediaSettings()
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def corpus(tmp_path):
     def run(names, shard=(0, 1), **changes):
         rows = [(n, n, hashlib.sha256((tmp_path / n).read_bytes()).hexdigest()) for n in names]
         pd.DataFrame(rows, columns=["video", "path", "sha256"]).to_parquet(layout.manifest("c"))
-        run_shard("c", tmp_path, shard, {**SETTINGS, **changes}, layout)
+        media = MediaSettings(**changes)
+        run_shard("c", shard, MediaJobSettings(root=tmp_path, media=media), layout)
         return table(shard)
 
     def table(shard=(0, 1)):
@@ -126,5 +128,5 @@ def test_shards_deal_every_video_once(corpus):
 def test_the_key_follows_content_and_settings_but_not_the_time_limit():
     key = video_key("abc", SETTINGS)
     assert video_key("abd", SETTINGS) != key
-    assert video_key("abc", {**SETTINGS, "mel_bands": 40}) != key
-    assert video_key("abc", {**SETTINGS, "time_limit_s": 1.0}) == key
+    assert video_key("abc", MediaSettings(mel_bands=40)) != key
+    assert video_key("abc", MediaSettings(time_limit_s=1.0)) == key

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.report.figures import style
+from avfusion.report.figures.catalogue import figures_of
 from avfusion.report.figures.ccc import against
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.traces import chosen_fusions
-from avfusion.report.figures.write import DRAW, write_figures
+from avfusion.report.figures.write import write_figures
 from avfusion.report.inputs import CorpusFiles
 from support.reported import reported
 
@@ -34,8 +36,10 @@ def drawn(request, tmp_path_factory):
 
 
 def test_every_kind_of_figure_is_there_as_svg_and_png(drawn):
-    _, layout = drawn
-    stems = {f"demo_{kind}" for kind in (*DRAW, "traces_1", "traces_2", "traces_3")}
+    study, layout = drawn
+    stems = {f"demo_{name}" for name in figures_of(study, "demo")}
+    names = ("ccc", "differences", "protocols", "curves", "traces_1", "traces_2", "traces_3")
+    assert stems == {f"demo_{name}" for name in names}
     for stem in stems:
         assert (layout.figures / f"{stem}.svg").stat().st_size > 1000
         assert (layout.figures / f"{stem}.png").read_bytes()[:4] == b"\x89PNG"
@@ -47,8 +51,8 @@ def test_every_fusion_is_named_and_its_score_written(drawn):
     study, layout = drawn
     shown = words(layout, "demo_ccc")
     scores = pd.read_csv(layout.tables / "scores.csv")
-    scores = scores[scores["protocol"] == study["headline"]]
-    assert set(study["fusions"]) <= set(shown)
+    scores = scores[scores["protocol"] == study.headline]
+    assert set(study.fusions) <= set(shown)
     assert {f"{value:.3f}".replace("-", "−") for value in scores["mean"]} <= set(shown)
 
 
@@ -79,7 +83,7 @@ def test_what_was_not_run_is_said_not_left_out(tmp_path):
     assert words(layout, "demo_ccc").count("not run") == 3  # video, once a panel
     assert "Not run: video seed 0, video seed 1, concat seed 1." in captions["demo_ccc"]["text"]
     assert "3 of 6 runs" in captions["demo_curves"]["text"]
-    for kind in DRAW:
+    for kind in figures_of(study, "recola"):
         assert "not run" in captions[f"recola_{kind}"]["text"]
         assert words(layout, f"recola_{kind}") == ["recola: not run"]
 
@@ -110,7 +114,7 @@ def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
     card = json.loads(layout.card("demo").read_text())
     assert files.delay_s("arousal") == card["delay_s"]["arousal"] > 0
     gold, traces = files.gold(), files.traces()
-    best = chosen_fusions(files, list(study["fusions"]))[0]
+    best = chosen_fusions(files, list(study.fusions))[0]
     one = traces[
         (traces["fusion"] == best) & (traces["video"] == "test_00") & (traces["seed"] == 0)
     ]
@@ -140,7 +144,11 @@ def test_a_protocol_that_leaks_says_so_in_the_figure(tmp_path):
     ]  # fmt: skip
     layout.tables.mkdir()
     pd.DataFrame(rows).to_csv(layout.tables / "scores.csv", index=False)
-    study = {"protocols": ["pooled", "gold_rescaled"], "headline": "pooled"}
+    study = Study(
+        corpora={"demo": {"root": "demo"}},
+        fusions={"jca": {}},
+        protocols=["pooled", "gold_rescaled"],
+    )
     files = CorpusFiles("demo", study, layout)
     assert list(by_protocol(files).columns) == ["pooled", "gold_rescaled"]
     assert stamps(files, ["pooled", "gold_rescaled"])[0] == "pooled"

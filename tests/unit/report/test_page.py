@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from avfusion.config.sections import CorpusEntry
 from avfusion.io.redact import without_paths
 from avfusion.report.figures.write import write_figures
 from avfusion.report.page import origin
@@ -90,7 +91,7 @@ def test_nothing_is_fetched_and_no_picture_is_embedded(page):
 def test_every_headline_number_stands_in_the_page(page):
     study, layout, text = page
     scores = pd.read_csv(layout.tables / "scores.csv")
-    scores = scores[(scores["corpus"] == "demo") & (scores["protocol"] == study["headline"])]
+    scores = scores[(scores["corpus"] == "demo") & (scores["protocol"] == study.headline)]
     said = Reader(text).text
     for row in scores.itertuples():
         low, mean, high = (f"{v:.3f}".replace("-", "−") for v in (row.low, row.mean, row.high))
@@ -130,8 +131,9 @@ def test_figures_are_described_and_follow_the_theme(page):
 
 def test_no_folder_of_this_machine_appears(tmp_path):
     study, layout = reported(tmp_path / "own", ("audio", "jca"), lost=[("jca", 0)])
-    study["corpora"]["demo"]["root"] = "/home/ann/secret place/corpora/demo"
-    study["results"] = str(layout.results)
+    entry = CorpusEntry(root="/home/ann/secret place/corpora/demo")
+    changes = {"corpora": {"demo": entry}, "results": str(layout.results)}
+    study = study.model_copy(update=changes)
     write_figures(study, layout)
     write_page(study, layout)
     text = layout.page.read_text(encoding="utf-8")
@@ -140,11 +142,20 @@ def test_no_folder_of_this_machine_appears(tmp_path):
     assert "jca seed 0" in text
 
 
+def test_code_from_outside_is_named_where_numbers_come_from(tmp_path, monkeypatch):
+    study, layout = reported(tmp_path, ("audio", "jca"))
+    uses = {"fusion mine": "lab.fusions:Wide 1.2"}
+    monkeypatch.setattr(type(study), "outside", lambda _: uses)
+    write_page(study, layout)
+    text = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "Code from outside avfusion: fusion mine = lab.fusions:Wide 1.2." in text
+
+
 def test_names_are_text_not_markup(tmp_path):
     study, layout = reported(tmp_path, ("audio", "jca"))
     row = {"video": NASTY, "partition": "test", "stage": "media", "reason": "</td><script>"}
     pd.DataFrame([row]).to_csv(layout.scores("demo") / "missing.csv", index=False)
-    study["fusions"][NASTY] = {}
+    study.fusions[NASTY] = {}
     write_page(study, layout)
     text = layout.page.read_text(encoding="utf-8")
     assert Reader(text).text.count(NASTY) >= 2  # the video and the fusion

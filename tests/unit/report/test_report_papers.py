@@ -9,13 +9,15 @@ import pytest
 import yaml
 
 from avfusion.config.availability import Absence
+from avfusion.config.sections import CorpusEntry
+from avfusion.config.study import Study
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
 from avfusion.report.format import write_csv
 from avfusion.report.page.papers import papers
 from avfusion.report.page.write import render
 from avfusion.report.tables.claims import caveats, write_claims
-from avfusion.report.tables.part import read_part
+from avfusion.report.tables.part import TableData
 from avfusion.report.tables.published import write_published
 from avfusion.report.tables.write import write_tables
 from support.planted_claims import ROOT, checked, is_better, planted
@@ -31,7 +33,8 @@ def part(tmp_path_factory):
 
 def test_tables_say_what_was_found_and_what_was_not_run(part):
     own, study, layout = part
-    write_claims([own], [Absence(("recola",), "nothing at data/recola")], study, layout)
+    absent = [Absence(("recola",), "nothing at data/recola")]
+    write_claims(TableData(study, layout, [own], absent))
     table = pd.read_csv(layout.tables / "claims.csv")
     told = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
     assert list(told["verdict"]) == ["supported"]
@@ -75,11 +78,11 @@ def test_a_published_number_that_was_met_stands_open_on_the_page(part):
         table[name] = table[name].astype(object)
         table.loc[at, name] = value
     found = papers(study, layout)["published"]
-    assert found["met"] == []
+    assert found["compared"] == []
     table.to_csv(layout.tables / "published.csv", index=False)
-    (line,) = papers(study, layout)["published"]["met"]
+    (line,) = papers(study, layout)["published"]["compared"]
     assert line["cells"][6:8] == ["0.700 [0.600, 0.800]", "inside interval"]
-    assert "1 lie inside our interval" in papers(study, layout)["published"]["said"]
+    assert "1 lie inside our interval" in papers(study, layout)["published"]["header"]
 
 
 def test_a_page_without_these_tables_has_no_such_sections(part, tmp_path):
@@ -94,12 +97,16 @@ def tables(tmp_path_factory) -> Path:
         patch.chdir(ROOT)
         layout = Layout(tmp_path_factory.mktemp("published"))
         plan = Plan(corpus="recola", errors={"concat": 0.3, "ca": 0.2}, seeds=(0,))
-        study = write_results(layout, plan).model_dump()
-        study["protocols"] = ["pooled", "gold_rescaled"]
-        study["corpora"]["recola"]["options"] = {"split": "official"}
-        study["statistics"]["draws"] = 500
-        score_corpus("recola", study, layout)
-        write_published([read_part("recola", study, layout)], study, layout)
+        study = write_results(layout, plan)
+        entry = CorpusEntry(root="data/recola", options={"split": "official"})
+        changes = {
+            "protocols": ["pooled", "gold_rescaled"],
+            "corpora": {"recola": entry},
+            "statistics": study.statistics.model_copy(update={"draws": 500}),
+        }
+        study = study.model_copy(update=changes)
+        score_corpus("recola", study.score_settings("recola"), layout)
+        write_published(TableData.read(study, layout))
     return layout.tables
 
 
@@ -131,13 +138,17 @@ def test_the_printed_table_marks_kind_and_verdict(tables):
 def test_where_no_number_is_on_the_corpora_the_page_says_so_once_and_lists_none(tmp_path):
     rows = [_number(corpus="affwild2"), _number(corpus="recola"), _number(corpus="recola")]
     write_csv(tmp_path / "tables" / "published.csv", pd.DataFrame(rows))
-    said = papers({"corpora": {"demo": {"root": "data/demo"}}}, Layout(tmp_path))["published"]
-    assert (said["said"], said["met"], said["absent"], said["others"]) == ("", [], [], 3)
+    said = papers(_study("demo", "data/demo"), Layout(tmp_path))["published"]
+    assert (said["header"], said["compared"], said["absent"], said["others"]) == ("", [], [], 3)
     assert said["elsewhere"] == "recola (2), affwild2 (1)"
-    there = papers({"corpora": {"recola": {"root": "no/recola"}}}, Layout(tmp_path))["published"]
-    assert "3 published numbers" in there["said"]
+    there = papers(_study("recola", "no/recola"), Layout(tmp_path))["published"]
+    assert "3 published numbers" in there["header"]
     assert (len(there["absent"]), there["others"]) == (2, 1)
     assert there["absent"][0]["cells"][4].endswith("†")
+
+
+def _study(corpus: str, root: str) -> Study:
+    return Study(corpora={corpus: {"root": root}}, fusions={"ca": {}})
 
 
 def _number(corpus: str) -> dict:

@@ -21,7 +21,7 @@ def files(tmp_path_factory) -> CorpusFiles:
     layout = Layout(tmp_path_factory.mktemp("figures"))
     study = robust_study.make(layout, ["video", "concat", "dca", "dca_random"], seeds=[0])
     robust_study.corrupt(study, layout)
-    return CorpusFiles("toy", study.model_dump(), layout)
+    return CorpusFiles("toy", study, layout)
 
 
 def test_curves_are_those_of_the_table(files):
@@ -48,7 +48,7 @@ def test_every_gate_has_a_row_and_a_figure(files):
         drawn = {fusion: (shown, said) for fusion, shown, said in draw_over_time(files)}
     words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert words == ["dca: audio", "dca: video", "dca_random: audio", "dca_random: video"]
-    assert "0.5: the gate does not tell" in caption.text
+    assert "0.5: no response" in caption.text
     assert set(drawn) == {"dca", "dca_random"}
     weights = pd.read_parquet(files.layout.run("toy", "dca", 0) / "gates.parquet")
     assert [len(a.collections) for a in drawn["dca"][0].axes[1:3]] == [2, 2]  # a map, a window each
@@ -64,7 +64,7 @@ def test_figures_are_written_where_they_are_asked_for(files, tmp_path):
     asked = {"toy_robust", "toy_gates", "toy_gates_dca", "toy_gates_dca_random"}
     assert asked <= stems
     assert all((files.layout.figures / f"{stem}.svg").is_file() for stem in stems)
-    write_figures({**files.study, "robustness": {}}, files.layout)
+    write_figures(files.study.model_copy(update={"robustness": {}}), files.layout)
     left = set(json.loads((files.layout.figures / "captions.json").read_text()))
     assert not asked & left
 
@@ -80,20 +80,20 @@ def test_without_numbers_the_figure_says_so(files, tmp_path):
 def test_the_page_says_what_the_tables_say(files):
     found, losses = robustness(files), files.table("losses")
     assert [kind["name"] for kind in found["names"]] == list(robust_study.LEVELS)
-    assert {row["fusion"] for row in found["rows"]} == set(files.study["fusions"])
-    whole = [row["whole"]["value"] for row in found["rows"]]
+    assert {row["fusion"] for row in found["rows"]} == set(files.study.fusions)
+    whole = [row["clean"]["value"] for row in found["rows"]]
     assert whole == sorted(whole, reverse=True)
     mean = losses[losses["target"] == "mean"].set_index(["fusion", "corruption"])["loss"]
     for row in found["rows"]:
         for kind, cell in zip(found["names"], row["cells"], strict=True):
             assert cell["value"] == mean[row["fusion"], kind["name"]]
     assert len(found["pairs"]) == len(found["curves"]) == len(robust_study.LEVELS)
-    assert found["curves"][0]["head"] == ["whole", "30%", "90%"]
+    assert found["curves"][0]["head"] == ["clean", "30%", "90%"]
     shown = {(row["fusion"], row["modality"]) for row in gates(files) if row["kind"] == "any"}
     assert shown == {(f, m) for f in ("dca", "dca_random") for m in ("audio", "video")}
 
 
 def test_a_study_without_corruption_has_nothing_of_it_in_the_page(files):
-    plain = CorpusFiles("toy", {**files.study, "robustness": {}}, files.layout)
+    plain = CorpusFiles("toy", files.study.model_copy(update={"robustness": {}}), files.layout)
     assert robustness(plain) == {}
     assert gates(plain) == []

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.sections import CorpusEntry
 from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
+from avfusion.report.tables.catalogue import tables_of
 from avfusion.report.tables.write import write_tables
 from support.synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
 
@@ -22,11 +24,12 @@ class Results:
 
     def __init__(self, folder: Path, plan: Plan | None = None, edit=None, **study) -> None:
         self.layout = Layout(folder)
-        self.study = write_results(self.layout, plan).model_dump() | study
-        self.study["statistics"] = self.study["statistics"] | {"draws": 2048}
+        made = write_results(self.layout, plan)
+        statistics = made.statistics.model_copy(update={"draws": 2048})
+        self.study = made.model_copy(update={"statistics": statistics, **study})
         if edit:
             edit(self.layout)
-        score_corpus("demo", self.study, self.layout)
+        score_corpus("demo", self.study.score_settings("demo"), self.layout)
         write_tables(self.study, self.layout)
 
     def csv(self, name: str) -> pd.DataFrame:
@@ -62,8 +65,8 @@ def test_the_planted_order_is_found_and_equals_stay_equal(whole):
     pairs = whole.csv("comparisons").query("target == 'mean'")
     assert len(pairs) == 10
     assert set(pairs.loc[~pairs["told_apart"], "verdict"].str.split(" \\(").str[0]) <= {
-        "ca and jca cannot be told apart",
-        "jca and ca cannot be told apart",
+        "No significant difference between ca and jca",
+        "No significant difference between jca and ca",
     }
 
 
@@ -105,7 +108,7 @@ def test_summary_sentences_carry_the_numbers_of_the_tables(whole):
     best = headline(whole).query("target == 'mean'").iloc[0]
     assert f"{best['fusion']} reaches a mean CCC of {best['mean']:.3f}" in first
     assert "On 11 test videos of demo (1 missing: test_11) and 3 seeds" in first
-    assert any("cannot be told apart" in said for said in others)
+    assert any("No significant difference" in said for said in others)
 
 
 def test_protocols_rank_every_fusion_under_every_rule(whole):
@@ -134,6 +137,11 @@ def test_markdown_columns_line_up(whole, name):
     lines = [line for line in whole.text(name).splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_exactly_the_tables_of_the_registry_are_written(whole):
+    files = {path.name for path in whole.layout.tables.iterdir()}
+    assert files == {*tables_of(whole.study, ["demo"]), "provenance.json"}
 
 
 def test_the_same_scores_give_the_same_bytes(whole):
@@ -193,7 +201,8 @@ def test_too_few_videos_are_said_to_be_too_few(tmp_path):
     plan = Plan(seconds=8, videos={"train": 2, "validation": 2, "test": 5}, failed=())
     found = Results(tmp_path, plan)
     assert not found.csv("comparisons")["told_apart"].any()
-    assert "5 videos are too few to tell all pairs apart" in found.text("comparisons.md")
+    text = found.text("comparisons.md")
+    assert "5 videos are too few for all pairs to differ significantly" in text
 
 
 def test_one_fusion_and_one_seed_make_a_table_without_spread_or_pairs(tmp_path):
@@ -206,7 +215,8 @@ def test_one_fusion_and_one_seed_make_a_table_without_spread_or_pairs(tmp_path):
 
 
 def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
-    study = whole.study | {"corpora": {"affwild2": {"root": "no/affwild2"}, "demo": {"root": ""}}}
+    entries = {"affwild2": CorpusEntry(root="no/affwild2"), "demo": CorpusEntry(root="")}
+    study = whole.study.model_copy(update={"corpora": entries})
     write_tables(study, Layout(tmp_path))
     text = (tmp_path / "tables" / "scores.md").read_text()
     assert "Not run: nothing at no/affwild2 (`avf obtain affwild2`)." in text
@@ -216,7 +226,8 @@ def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
 
 
 def test_a_protocol_added_after_scoring_asks_for_scoring(whole):
-    study = whole.study | {"protocols": [*whole.study["protocols"], "gold_rescaled"]}
+    protocols = [*whole.study.protocols, "gold_rescaled"]
+    study = whole.study.model_copy(update={"protocols": protocols})
     with pytest.raises(AvfError, match=r"gold_rescaled.*avf score demo"):
         write_tables(study, whole.layout)
 
@@ -235,18 +246,16 @@ def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
 
 def test_a_video_lost_to_training_stands_in_the_header_and_the_first_sentences(tmp_path):
     found = Results(tmp_path, Plan(seconds=8, failed=("train_02", "validation_01")))
-    said = "2 missing (train_02, validation_01)"
-    assert f"12 videos scored, none missing; of the videos to learn from, {said}" in found.text(
-        "scores.md"
-    )
-    assert f"Of the videos to learn from, {said}." in found.json("summary")["sentences"]
+    missing = "f the videos for training and validation, 2 missing (train_02, validation_01)"
+    assert f"12 videos scored, none missing; o{missing}" in found.text("scores.md")
+    assert f"O{missing}." in found.json("summary")["sentences"]
 
 
 def test_many_that_cannot_be_told_apart_are_one_sentence(tmp_path):
     plan = Plan(seconds=8, errors=dict.fromkeys(("a", "b", "c", "d", "e"), 0.3), seeds=(0,))
     found = Results(tmp_path, plan)
-    (said,) = [s for s in found.json("summary")["sentences"] if "told apart" in s]
+    (said,) = [s for s in found.json("summary")["sentences"] if "No significant difference" in s]
     best = found.csv("scores").query("protocol == 'pooled' and target == 'mean'").iloc[0]["fusion"]
-    assert said.startswith(f"{best} cannot be told apart from ")
+    assert said.startswith(f"No significant difference between {best} and ")
     assert all(f"{name} (" in said for name in {"a", "b", "c", "d", "e"} - {best})
     assert "the mean over 1 seed and its 95% interval" in found.text("scores.md")

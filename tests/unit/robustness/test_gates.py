@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from avfusion.config.sections import StatisticsSettings
 from avfusion.features.windows import join
 from avfusion.layout import Layout
 from avfusion.robustness.attention import pairs
@@ -13,7 +14,7 @@ from avfusion.robustness.gates import mark, respond
 from avfusion.runs.predictor import Trained
 from support import robust_study
 
-HOW = {"draws": 500, "seed": 0, "alpha": 0.05}
+STATISTICS = StatisticsSettings(draws=500)
 CLIP_S, HOP_S = 0.64, 0.16
 
 
@@ -36,15 +37,15 @@ def planted(videos: int = 8, clips: int = 120):
 def test_a_perfect_gate_scores_1_and_its_reverse_0():
     video, hit, clean = planted()
     for sign, auroc in ((1, 1.0), (-1, 0.0)):
-        found = respond(np.stack([sign * hit.astype(float)] * 2), hit, clean, video, HOW)
-        assert (found.auroc, found.low, found.high) == (auroc, auroc, auroc)
-        assert (found.videos, found.clips, found.clean) == (8, 8 * 40, 8 * 60)
+        response = respond(np.stack([sign * hit.astype(float)] * 2), hit, clean, video, STATISTICS)
+        assert (response.auroc, response.low, response.high) == (auroc, auroc, auroc)
+        assert (response.videos, response.clips, response.clean) == (8, 8 * 40, 8 * 60)
 
 
 def test_a_constant_gate_scores_one_half():
     video, hit, clean = planted()
-    found = respond(np.full((3, len(hit)), 0.5), hit, clean, video, HOW)
-    assert (found.auroc, found.low, found.high) == (0.5, 0.5, 0.5)
+    response = respond(np.full((3, len(hit)), 0.5), hit, clean, video, STATISTICS)
+    assert (response.auroc, response.low, response.high) == (0.5, 0.5, 0.5)
 
 
 def test_a_guessing_gate_scores_about_one_half_and_its_interval_says_so():
@@ -54,9 +55,11 @@ def test_a_guessing_gate_scores_about_one_half_and_its_interval_says_so():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         offset = rng.normal(0, 0.3, 8).repeat(120)  # a video's clips are alike
-        found = respond((offset + rng.normal(size=len(hit)))[None], hit, clean, video, HOW)
-        assert found.auroc == pytest.approx(0.5, abs=0.1)
-        inside += found.low <= 0.5 <= found.high
+        response = respond(
+            (offset + rng.normal(size=len(hit)))[None], hit, clean, video, STATISTICS
+        )
+        assert response.auroc == pytest.approx(0.5, abs=0.1)
+        inside += response.low <= 0.5 <= response.high
     assert inside >= 34
 
 
@@ -68,7 +71,7 @@ def test_auroc_is_the_share_of_pairs_that_are_in_order():
     hit, clean, weight = kind == 0, kind == 1, rng.integers(0, 5, len(video)) / 4
     ours, others = weight[hit][:, None], weight[clean]
     expected = ((ours > others) + 0.5 * (ours == others)).mean()
-    assert respond(weight[None], hit, clean, video, HOW).auroc == pytest.approx(expected)
+    assert respond(weight[None], hit, clean, video, STATISTICS).auroc == pytest.approx(expected)
 
 
 def test_videos_not_clips_are_resampled():
@@ -77,7 +80,7 @@ def test_videos_not_clips_are_resampled():
     rng = np.random.default_rng(2)
     weight = hit + rng.normal(0, 1, len(hit)) + rng.normal(0, 1, 4).repeat(240)
     few = np.repeat(["a", "b", "c", "d"], 240)
-    widths = [r.high - r.low for r in (respond(weight[None], hit, clean, v, HOW)
+    widths = [r.high - r.low for r in (respond(weight[None], hit, clean, v, STATISTICS)
                                        for v in (video, few))]  # fmt: skip
     assert widths[1] > 1.5 * widths[0]
 
@@ -85,19 +88,21 @@ def test_videos_not_clips_are_resampled():
 def test_without_a_span_or_a_clean_clip_there_is_no_number():
     video, hit, clean = planted()
     nothing = np.zeros_like(hit)
-    assert np.isnan(respond(np.ones((1, len(hit))), nothing, clean, video, HOW).auroc)
-    assert np.isnan(respond(np.ones((1, len(hit))), hit, nothing, video, HOW).auroc)
+    assert np.isnan(respond(np.ones((1, len(hit))), nothing, clean, video, STATISTICS).auroc)
+    assert np.isnan(respond(np.ones((1, len(hit))), hit, nothing, video, STATISTICS).auroc)
     one = hit & (video == "v0")
-    assert np.isnan(respond(hit.astype(float)[None], one, clean, video, HOW).low)  # one video
+    assert np.isnan(
+        respond(hit.astype(float)[None], one, clean, video, STATISTICS).low
+    )  # one video
 
 
 def test_a_clip_belongs_to_the_span_that_it_lies_in_by_more_than_half():
     ends = np.arange(1, 20) * HOP_S
     rows = pd.DataFrame({"video": ["a"] * 19 + ["b"] * 19, "time_s": np.tile(ends, 2)})
     spans = pd.DataFrame({"video": ["a"], "start_s": [0.96], "end_s": [1.92]})
-    found = mark(rows, spans, CLIP_S)
-    assert (found[19:] == -1).all()
-    for end, got in zip(ends, found, strict=False):
+    marked = mark(rows, spans, CLIP_S)
+    assert (marked[19:] == -1).all()
+    for end, got in zip(ends, marked, strict=False):
         inside = min(end, 1.92) - max(end - CLIP_S, 0.96)
         expected = 0 if inside > 0.33 else (-1 if inside < 0.01 else -2)
         assert got == expected, end
@@ -116,12 +121,12 @@ def test_gates_lie_in_every_run_that_has_them_and_in_no_other(done):
         assert not (layout.run("toy", "concat", seed) / "gates.parquet").exists()
         for fusion in ("dca", "dca_random", "dca_fixed"):
             folder = layout.run("toy", fusion, seed)
-            found = pd.read_parquet(folder / "gates.parquet")
-            assert list(found) == ["video", "time_s", "gate_audio", "gate_video"]
+            gates = pd.read_parquet(folder / "gates.parquet")
+            assert list(gates) == ["video", "time_s", "gate_audio", "gate_video"]
             traces = pd.read_parquet(folder / "traces.parquet")
             traces = traces[traces["partition"] == "test"].reset_index(drop=True)
-            assert found[["video", "time_s"]].equals(traces[["video", "time_s"]])
-            assert found[["gate_audio", "gate_video"]].stack().between(0, 1).all()
+            assert gates[["video", "time_s"]].equals(traces[["video", "time_s"]])
+            assert gates[["gate_audio", "gate_video"]].stack().between(0, 1).all()
 
 
 def test_the_weight_on_disk_is_the_models_own_for_that_clip(done):
@@ -130,12 +135,14 @@ def test_the_weight_on_disk_is_the_models_own_for_that_clip(done):
     folder = layout.run("toy", "dca", study.seeds[0])
     trained = Trained.open(folder, layout)
     windows = trained.data.windows("test")
-    found = gate_weights(trained.model, windows, batch=3)["gate_audio"]
-    assert found == pytest.approx(pd.read_parquet(folder / "gates.parquet")["gate_audio"], abs=1e-6)
+    weights = gate_weights(trained.model, windows, batch=3)["gate_audio"]
+    assert weights == pytest.approx(
+        pd.read_parquet(folder / "gates.parquet")["gate_audio"], abs=1e-6
+    )
     one = windows.batch(windows.rows.new_tensor([5]))
-    own = trained.model(*one[:4])[1]["gate_audio"][0].detach()
+    gate = trained.model(*one[:4])[1]["gate_audio"][0].detach()
     used = windows.used[5]
-    assert found[windows.rows[5][used]] == pytest.approx(own[used].numpy(), abs=1e-5)
+    assert weights[windows.rows[5][used]] == pytest.approx(gate[used].numpy(), abs=1e-5)
 
 
 def test_controls_stand_beside_the_gate_and_a_fixed_gate_tells_nothing(done):

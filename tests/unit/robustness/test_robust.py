@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion import cli
+from avfusion.config.sections import StatisticsSettings
 from avfusion.errors import AvfError, TrainError
 from avfusion.evaluation import inference
 from avfusion.evaluation.score import score_corpus
@@ -15,9 +16,9 @@ from avfusion.fingerprint import fingerprint, used
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, video_sums
-from avfusion.report.tables.robustness import write_robustness
+from avfusion.report.tables.write import write_tables
 from avfusion.robustness import curves
-from avfusion.robustness.curves import loss, shares, swap_test
+from avfusion.robustness.curves import loss, loss_test, shares
 from avfusion.robustness.stage import robust_corpus, write_part
 from support import robust_study
 from support.robust_study import LEVELS
@@ -51,13 +52,13 @@ def test_a_fusion_without_audio_does_not_feel_audio_missing(done):
 def test_audio_alone_without_audio_knows_nothing(tmp_path):
     layout = Layout(tmp_path)
     study = robust_study.make(layout, ["audio"], seeds=[0], robustness={"audio_missing": [1.0]})
-    whole, nothing = curve(robust_study.corrupt(study, layout), "audio", "audio_missing")
-    assert abs(nothing) < 0.05 < whole
+    clean, nothing = curve(robust_study.corrupt(study, layout), "audio", "audio_missing")
+    assert abs(nothing) < 0.05 < clean
 
 
 def test_whole_input_scores_as_the_run_itself_does(done):
     study, layout, _ = done
-    score_corpus(CORPUS, study.score_settings(), layout)
+    score_corpus(CORPUS, study.score_settings(CORPUS), layout)
     ours = pd.read_parquet(layout.robustness(CORPUS) / "sums.parquet")
     ours = ours[ours["corruption"] == "whole"]
     theirs = pd.read_parquet(layout.scores(CORPUS) / "sums.parquet")
@@ -120,9 +121,9 @@ def test_other_levels_are_predicted_anew_and_refused_until_then(done, tmp_path):
     robust_corpus(CORPUS, study.robust_settings(), layout)
     other = study.model_copy(update={"robustness": {"audio_missing": [0.4]}})
     with pytest.raises(AvfError, match="avf robust toy"):
-        write_robustness(other.model_dump(), layout)
+        write_tables(other, layout, ["robustness"])
     robust_corpus(CORPUS, other.robust_settings(), layout)
-    write_robustness(other.model_dump(), layout)
+    write_tables(other, layout, ["robustness"])
     table = pd.read_csv(layout.tables / "robustness.csv")
     assert set(table["level"]) == {0.0, 0.4}
 
@@ -141,19 +142,19 @@ def test_a_run_that_is_absent_is_left_out_and_named(done, tmp_path, caplog):
     study = done[0].model_copy(update={"fusions": {**done[0].fusions, "late": {}}})
     robust_corpus(CORPUS, study.robust_settings(), done[1])
     assert "late seed 0 left out: not trained" in caplog.text
-    write_robustness(study.model_dump(), done[1])
+    write_tables(study, done[1], ["robustness"])
     assert set(pd.read_csv(done[1].tables / "robustness.csv")["fusion"]) == set(done[0].fusions)
     with pytest.raises(AvfError, match="avf train"):
-        robust_corpus(CORPUS, {**study.robust_settings(), "fusions": {"late": {}}}, done[1])
+        robust_corpus(CORPUS, study.robust_settings().updated(fusions={"late": {}}), done[1])
 
 
 def test_the_parts_deal_out_every_run_once(done):
     study, layout, _ = done
-    folder, found = layout.robustness(CORPUS), []
+    folder, runs = layout.robustness(CORPUS), []
     for i in range(2):
         write_part(CORPUS, (i, 2), study.robust_settings(), layout)
-        found += json.loads((folder / f"part-{i}-of-2.json").read_text())
-    assert sorted(found) == sorted(f"{f}/seed{s}" for f in study.fusions for s in study.seeds)
+        runs += json.loads((folder / f"part-{i}-of-2.json").read_text())
+    assert sorted(runs) == sorted(f"{f}/seed{s}" for f in study.fusions for s in study.seeds)
 
 
 def test_areas_are_losses_paired_by_video(done):
@@ -184,13 +185,14 @@ def test_swapping_equals_gives_p_1_and_a_clear_loser_the_least_p():
     gold = rng.normal(size=(9, 200))
 
     def curve_of(errors):  # (L, S, 2, V, 6)
-        own = [[video_sums(g + e * rng.normal(size=200), g) for g in gold] for e in errors]
-        return np.array(own)[:, None, None].repeat(2, axis=2)
+        levels = [[video_sums(g + e * rng.normal(size=200), g) for g in gold] for e in errors]
+        return np.array(levels)[:, None, None].repeat(2, axis=2)
 
-    how, by = {"draws": 600, "seed": 0}, np.array([0, 0.5, 1.0])
+    statistics, by = StatisticsSettings(draws=600), np.array([0, 0.5, 1.0])
     falls, stays = curve_of([0.1, 2.0, 4.0]), curve_of([0.1, 0.1, 0.1])
-    assert swap_test(stays, stays, by, "pooled", how) == pytest.approx(1.0)
-    assert swap_test(stays, falls, by, "pooled", how) == pytest.approx(inference.least_p(9, 600))
+    assert loss_test(stays, stays, by, "pooled", statistics) == pytest.approx(1.0)
+    p = loss_test(stays, falls, by, "pooled", statistics)
+    assert p == pytest.approx(inference.least_p(9, 600))
 
 
 def test_claims_and_published_numbers_find_what_they_read(done):
@@ -203,11 +205,11 @@ def test_claims_and_published_numbers_find_what_they_read(done):
 
 def test_pages_name_corruption_levels_and_what_is_told_apart(done):
     page = (done[1].tables / "robustness.md").read_text()
-    for word in ("audio_missing", "30%", "90%", "0.64 s", "0 dB", "whole"):
+    for word in ("audio_missing", "30%", "90%", "0.64 s", "0 dB", "clean"):
         assert word in page
     assert (
         "loses less than" in (done[1].tables / "areas.md").read_text()
-        or "None of" in (done[1].tables / "areas.md").read_text()
+        or "No significant difference" in (done[1].tables / "areas.md").read_text()
     )
     assert "\\begin{table}" in (done[1].tables / "areas.tex").read_text()
 
@@ -216,21 +218,23 @@ def test_without_robustness_no_stale_table_is_left(done, tmp_path):
     layout = Layout(tmp_path)
     layout.tables.mkdir()
     (layout.tables / "areas.csv").write_text("corpus\n")
-    write_robustness({**done[0].model_dump(), "robustness": {}}, layout)
+    write_tables(done[0].model_copy(update={"robustness": {}}), layout, ["robustness", "areas"])
     assert not list(layout.tables.iterdir())
 
 
 def test_a_corpus_not_run_says_so(done, tmp_path):
     layout = Layout(tmp_path)
-    assert curves.read_curves(CORPUS, done[0].model_dump(), layout) is None
-    write_robustness(done[0].model_dump(), layout)
+    assert curves.read_curves(CORPUS, done[0], layout) is None
+    write_tables(done[0], layout, ["robustness"])
     assert "Not run" in (layout.tables / "areas.md").read_text()
     assert len(pd.read_csv(layout.tables / "areas.csv")) == 0
 
 
 def test_the_command_does_all_of_it(done, capsys):
-    given = json.dumps(done[0].robust_settings())
-    assert cli.main(["robust", CORPUS, "--results", str(done[1].results), "--settings", given]) == 0
+    path = done[1].results / "settings.json"
+    path.write_text(json.dumps(done[0].robust_settings().document()))
+    words = ["robust", CORPUS, "--results", str(done[1].results), "--settings", str(path)]
+    assert cli.main(words) == 0
 
 
 @pytest.mark.slow
@@ -251,7 +255,7 @@ def test_predictions_that_are_gone_are_made_again(done):
 
 
 def test_predictions_are_kept_by_the_code_that_makes_them(done):
-    behind = {module for module, _ in used("avfusion.robustness.predict")}
+    behind = {module for module, _ in used("avfusion.robustness.predict:predict")}
     needed = {
         "features.corrupt",
         "features.store",
@@ -260,4 +264,4 @@ def test_predictions_are_kept_by_the_code_that_makes_them(done):
         "runs.inputs",
     }
     assert {f"avfusion.{name}" for name in needed} <= behind
-    assert done[0].robust_settings()["code"] == fingerprint("avfusion.robustness.predict")
+    assert done[0].robust_settings().code == fingerprint("avfusion.robustness.predict:predict")

@@ -1,17 +1,23 @@
 """Corruption while training: what is drawn, for whom, and that it can be resumed or left out."""
 
+import shutil
+
 import pytest
 import torch
 
+from avfusion import fingerprint
+from avfusion.config.jobs import RunSettings
 from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
 from avfusion.features.windows import Batch
 from avfusion.layout import Layout
-from avfusion.runs import train
+from avfusion.runs import ratings
 from avfusion.runs.augment import corrupted_batch, spreads_of
+from avfusion.runs.files import run_folder
 from avfusion.runs.inputs import Inputs
-from avfusion.runs.train import scores, train_run
+from avfusion.runs.ratings import scores
+from avfusion.runs.train import train_run
 from avfusion.training.checkpoint import load_weights
 from support.synthetic_features import Plan, run_settings, write_inputs
 
@@ -32,13 +38,13 @@ def spoilt(seed: int = 0, spreads=None, **asked: float) -> Batch:
 @pytest.mark.parametrize("kind", ["missing", "missing_block"])
 @pytest.mark.parametrize("modality", ["audio", "video"])
 def test_windows_lose_anything_up_to_the_greatest_level_of_that_modality_alone(kind, modality):
-    found = spoilt(**{f"{modality}_{kind}": 0.5})
-    share = (~getattr(found, f"{modality}_present")).float().mean(1)
+    corrupted = spoilt(**{f"{modality}_{kind}": 0.5})
+    share = (~getattr(corrupted, f"{modality}_present")).float().mean(1)
     assert share.min() == 0
     assert share.max() == 0.5
     assert share.mean() == pytest.approx(0.25, abs=0.03)
     other = "video" if modality == "audio" else "audio"
-    assert getattr(found, f"{other}_present").all()
+    assert getattr(corrupted, f"{other}_present").all()
 
 
 def test_a_block_is_one_run_and_scattered_steps_are_not():
@@ -72,8 +78,8 @@ def test_the_same_draws_corrupt_alike():
     assert not torch.equal(first.audio_present, other.audio_present)
 
 
-def weights(layout: Layout, own: dict) -> dict[str, torch.Tensor]:
-    return load_weights(layout.run("toy", own["fusion"], own["seed"]) / "best.safetensors")[0]
+def weights(layout: Layout, settings: RunSettings) -> dict[str, torch.Tensor]:
+    return load_weights(run_folder(settings, layout) / "best.safetensors")[0]
 
 
 def equal(one: dict, other: dict) -> bool:
@@ -82,21 +88,22 @@ def equal(one: dict, other: dict) -> bool:
 
 def test_a_stopped_fit_goes_on_to_the_same_bits_and_corruption_changes_them(tmp_path, monkeypatch):
     corrupt = {"audio_missing": 0.5, "video_feature_noise": 0.5}
-    found = []
+    fitted = []
     for name in ("straight", "stopped"):
         layout = Layout(tmp_path / name)
-        own = run_settings(write_inputs(layout, Plan()), "concat", epochs=4, corrupt=corrupt)
+        plan = write_inputs(layout, Plan())
+        settings = run_settings(plan, "concat", epochs=4, corrupt=corrupt)
         if name == "stopped":
-            _stop_in_epoch(3, own, layout, monkeypatch)
-        train_run(own, layout)
-        found.append(weights(layout, own))
-    assert equal(*found)
+            _stop_in_epoch(3, settings, layout, monkeypatch)
+        train_run(settings, layout)
+        fitted.append(weights(layout, settings))
+    assert equal(*fitted)
     plain = run_settings(Plan(), "concat", epochs=4)
     train_run(plain, layout)
-    assert not equal(found[0], weights(layout, plain))
+    assert not equal(fitted[0], weights(layout, plain))
 
 
-def _stop_in_epoch(epoch: int, own: dict, layout: Layout, monkeypatch) -> None:
+def _stop_in_epoch(epoch: int, settings: RunSettings, layout: Layout, monkeypatch) -> None:
     calls = []
 
     def stopping(*given):
@@ -105,9 +112,9 @@ def _stop_in_epoch(epoch: int, own: dict, layout: Layout, monkeypatch) -> None:
             raise KeyboardInterrupt
         return scores(*given)
 
-    monkeypatch.setattr(train, "scores", stopping)
+    monkeypatch.setattr(ratings, "scores", stopping)
     with pytest.raises(KeyboardInterrupt):
-        train_run(own, layout)
+        train_run(settings, layout)
     monkeypatch.undo()
 
 
@@ -116,35 +123,63 @@ def test_spreads_are_those_of_the_modalities_that_get_noise(tmp_path):
     plan = write_inputs(layout, Plan())
     data = Inputs.read(run_settings(plan, "concat"), layout)
     assert spreads_of(data, {"audio_missing": 0.5}) == {}
-    found = spreads_of(data, {"video_feature_noise": 0.5})
-    assert list(found) == ["video"]
-    assert found["video"].shape == (plan.widths["eye"],)
-    assert (found["video"] > 0).all()
+    spreads = spreads_of(data, {"video_feature_noise": 0.5})
+    assert list(spreads) == ["video"]
+    assert spreads["video"].shape == (plan.widths["eye"],)
+    assert (spreads["video"] > 0).all()
 
 
 def test_left_out_it_changes_no_setting_of_a_run():
     plain = Study.model_validate(GOOD)
     asked = Study.model_validate({**GOOD, "train": {"corrupt": {"audio_missing": 0.3}}})
-    assert "corrupt" not in plain.run_settings("demo", "ca", 0)["train"]
-    assert asked.run_settings("demo", "ca", 0)["train"]["corrupt"] == {"audio_missing": 0.3}
+    assert plain.run_settings("demo", "ca", 0).train.corrupt == {}
+    assert asked.run_settings("demo", "ca", 0).train.corrupt == {"audio_missing": 0.3}
     one = {**GOOD, "fusions": {"ca": {"train": {"corrupt": {"audio_missing": 0.3}}}, "concat": {}}}
     study = load(one)
-    assert "corrupt" in study.run_settings("demo", "ca", 0)["train"]
-    assert "corrupt" not in study.run_settings("demo", "concat", 0)["train"]
+    assert study.run_settings("demo", "ca", 0).train.corrupt
+    assert not study.run_settings("demo", "concat", 0).train.corrupt
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"audio_mising": 0.3}, "Did you mean 'audio_missing'"),
-        ({"audio_noise_db": 10}, "test time alone"),
-        ({"audio_late": 0.16}, "test time alone"),
+        ({"audio_noise_db": 10}, "only for evaluation"),
+        ({"audio_late": 0.16}, "only for evaluation"),
         ({"audio_missing": 1.5}, "at most 1"),
         ({"video_feature_noise": 1.0}, "at most 1"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_be_trained_on_is_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
         load({**GOOD, "train": {"corrupt": given}})
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         load({**GOOD, "fusions": {"ca": {"train": {"corrupt": given}}}})
+
+
+def test_editing_it_changes_the_code_of_runs_that_use_it_and_of_no_other(
+    tmp_path, monkeypatch, project
+):
+    package = tmp_path / "avfusion"
+    shutil.copytree(project / "src/avfusion", package)
+    asked = {"ca": {"train": {"corrupt": {"audio_missing": 0.3}}}, "concat": {}}
+    study = Study.model_validate({**GOOD, "fusions": asked})
+
+    def code() -> dict[str, str]:
+        fingerprint.fingerprint.cache_clear()
+        fingerprint.module_file.cache_clear()
+        return {name: study.run_settings("demo", name, 0).code for name in asked}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprint, "PACKAGE", package)
+        before = code()
+        for path in ("runs/augment.py", "features/corrupt.py"):
+            text = (package / path).read_text()
+            edited = text.replace("np.concatenate(", "np.hstack(").replace("np.sqrt(", "np.cbrt(")
+            assert edited != text, path
+            (package / path).write_text(edited)
+            after = code()
+            assert after["ca"] != before["ca"], path
+            assert after["concat"] == before["concat"], path
+            before = after
+    code()

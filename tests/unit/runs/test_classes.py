@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from avfusion.config.tasks import scoped
 from avfusion.errors import TrainError
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
 from avfusion.metrics.sums import class_scores, class_sums
-from avfusion.models.model import _mean_of
+from avfusion.models.model import mean_of
 from avfusion.report import write
-from avfusion.report.figures.confusion import told
+from avfusion.report.figures.confusion import predicted_shares
 from avfusion.report.inputs import CorpusFiles
 from avfusion.runs.train import train_run, write_traces
 from avfusion.tracking.card import _scores
@@ -29,7 +28,7 @@ def said(tmp_path_factory):
         for seed in plan.seeds:
             train_run(plan.run_settings("said", fusion, seed), layout)
     score_corpus("said", plan.score_settings("said"), layout)
-    write(plan.model_dump(), layout)
+    write(plan, layout)
     return layout
 
 
@@ -72,10 +71,10 @@ def test_predictions_written_again_are_the_same(said):
 def test_absent_steps_and_how_windows_are_cut_leave_the_mean_alone():
     x = torch.randn(3, 4, 5)
     counts = torch.tensor([[1, 1, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0]]).bool()
-    found = _mean_of(x, counts, torch.tensor([0, 0, 1]))
+    means = mean_of(x, counts, torch.tensor([0, 0, 1]))
     steps = torch.cat([x[0, :2], x[1, [0, 2, 3]]])
-    torch.testing.assert_close(found[0], steps.mean(0))
-    assert not found[1].any()  # nothing of it is present
+    torch.testing.assert_close(means[0], steps.mean(0))
+    assert not means[1].any()  # nothing of it is present
 
 
 def test_scores_of_classes_agree_with_scikit_learn():
@@ -118,8 +117,8 @@ def test_the_page_of_a_run_on_classes_speaks_of_classes_alone(said):
 
 def test_the_confusions_diagonal_is_the_recall_of_each_class(said):
     table = pd.read_csv(said.tables / "classes.csv").set_index(["fusion", "measure"])["mean"]
-    files = CorpusFiles("said", scoped(study().model_dump(), "said"), said)
-    for fusion, shares in told(files).items():
+    files = CorpusFiles("said", study().scoped("said"), said)
+    for fusion, shares in predicted_shares(files).items():
         recalls = [table[fusion, f"recall_{name}"] for name in CLASSES]
         assert np.diag(shares) == pytest.approx(recalls, abs=1e-6)
         assert shares.sum(axis=1) == pytest.approx(1)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from avfusion.config.study import CorpusSettings, FeatureSettings, StatisticsSettings, Study
+from avfusion.config.sections import CorpusEntry, FeatureSettings, StatisticsSettings
+from avfusion.config.study import Study
 from avfusion.errors import RunError
 from avfusion.evaluation.run_scores import finished_runs
 from avfusion.evaluation.score import score_corpus
@@ -31,7 +32,7 @@ def layout(tmp_path) -> Layout:
 
 def study(plan: Plan, **fusions) -> Study:
     return Study(
-        corpora={plan.corpus: CorpusSettings(root="data/toy")},
+        corpora={plan.corpus: CorpusEntry(root="data/toy")},
         fusions=fusions,
         features=FeatureSettings(audio=["ear"], video=["eye"]),
         train={"epochs": 2, "hidden": 8},
@@ -41,20 +42,20 @@ def study(plan: Plan, **fusions) -> Study:
     )
 
 
-def train_all(own: Study, layout: Layout) -> None:
-    for fusion in own.fusions:
-        for seed in own.seeds:
-            train_run(own.run_settings("toy", fusion, seed), layout)
+def train_all(plan: Study, layout: Layout) -> None:
+    for fusion in plan.fusions:
+        for seed in plan.seeds:
+            train_run(plan.run_settings("toy", fusion, seed), layout)
 
 
 def test_a_diverging_run_leaves_its_reason_and_no_prediction(layout):
-    own = study(write_inputs(layout), wild={"is": "concat", **WILD}).run_settings("toy", "wild", 0)
-    train_run(own, layout)
+    wild = study(write_inputs(layout), wild={"is": "concat", **WILD})
+    train_run(wild.run_settings("toy", "wild", 0), layout)
     folder = layout.run("toy", "wild", 0)
-    said = json.loads((folder / "failed.json").read_text())
-    assert "diverged" in said["reason"]
-    assert "1e+30" in said["next"]
-    assert "avf train toy wild --seed 0" in said["next"]
+    failed = json.loads((folder / "failed.json").read_text())
+    assert "diverged" in failed["reason"]
+    assert "1e+30" in failed["next"]
+    assert "avf train toy wild --seed 0" in failed["next"]
     assert len(pd.read_parquet(folder / "traces.parquet")) == 0
     assert not (folder / "best.safetensors").exists()
     assert not predicts(folder)
@@ -74,14 +75,14 @@ def test_training_again_with_other_settings_clears_the_failure(layout):
 
 
 def test_a_failure_that_is_not_the_runs_own_is_raised(layout, monkeypatch):
-    own = study(write_inputs(layout), concat={}).run_settings("toy", "concat", 0)
+    settings = study(write_inputs(layout), concat={}).run_settings("toy", "concat", 0)
 
     def full(*_, **__):
         raise MemoryError("out of memory")
 
     monkeypatch.setattr("avfusion.runs.train.fit", full)
     with pytest.raises(MemoryError):
-        train_run(own, layout)
+        train_run(settings, layout)
     assert not (layout.run("toy", "concat", 0) / "traces.parquet").exists()
 
 
@@ -102,16 +103,14 @@ def test_every_table_figure_and_the_page_show_failed_runs_as_failed(layout):
     plan = write_inputs(layout)
     manifest = pd.read_parquet(layout.manifest("toy"))
     write_table(manifest.assign(subject=manifest["video"]), layout.manifest("toy"))
-    own = study(plan, concat={}, audio={}, wild={"is": "ca", **WILD})
-    train_all(own, layout)
-    broken = own.run_settings("toy", "audio", 1)
-    broken["train"] = broken["train"] | {"lr": 1e30}
-    train_run(broken, layout)
-    whole = own.model_dump()
-    score_corpus("toy", whole, layout)
-    write_tables(whole, layout)
-    write_figures(whole, layout)
-    write_page(whole, layout)
+    settings = study(plan, concat={}, audio={}, wild={"is": "ca", **WILD})
+    train_all(settings, layout)
+    broken = settings.run_settings("toy", "audio", 1)
+    train_run(broken.updated(train=broken.train.model_copy(update={"lr": 1e30})), layout)
+    score_corpus("toy", settings.score_settings("toy"), layout)
+    write_tables(settings, layout)
+    write_figures(settings, layout)
+    write_page(settings, layout)
     rows = pd.read_csv(layout.tables / "scores.csv").query("target == 'mean'").set_index("fusion")
     assert dict(rows["seeds"]) == {"concat": 2, "audio": 1, "wild": 0}
     assert np.isnan(rows.loc["wild", "mean"])

@@ -12,7 +12,8 @@ from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.runs.inputs import Inputs, off_baseline
-from avfusion.runs.train import scores, train_run, write_traces
+from avfusion.runs.ratings import scores
+from avfusion.runs.train import train_run, write_traces
 from avfusion.training.checkpoint import load_weights
 from support.synthetic_features import Plan, run_settings, write_inputs
 
@@ -24,8 +25,7 @@ def layout(tmp_path) -> Layout:
 
 def train(layout: Layout, plan: Plan, fusion: str = "concat", seed: int = 0, **rule):
     """Fit one run; returns its folder."""
-    own = run_settings(plan, fusion, seed, **{"epochs": 4, "lr": 0.003, **rule})
-    train_run(own, layout)
+    train_run(run_settings(plan, fusion, seed, **{"epochs": 4, "lr": 0.003, **rule}), layout)
     return layout.run(plan.corpus, fusion, seed)
 
 
@@ -133,20 +133,20 @@ def test_traces_hold_every_clip_of_every_partition_once(layout):
 def test_settings_say_what_was_fitted_to_what(layout):
     plan = write_inputs(layout, Plan(failed=("train_02", "test_01")))
     folder = train(layout, plan, epochs=1)
-    said = json.loads((folder / "settings.json").read_text())
-    own = run_settings(plan, "concat", epochs=1, lr=0.003)
-    assert {key: said[key] for key in own} == own
-    assert said["data_hash"] == "0" * 64
-    assert said["missing"] == ["test_01", "train_02"]
-    assert set(said["inputs"]["features"]) == {"ear", "eye"}
+    record = json.loads((folder / "settings.json").read_text())
+    settings = run_settings(plan, "concat", epochs=1, lr=0.003).document()
+    assert {key: record[key] for key in settings} == settings
+    assert record["data_hash"] == "0" * 64
+    assert record["missing"] == ["test_01", "train_02"]
+    assert set(record["inputs"]["features"]) == {"ear", "eye"}
     assert not {"test_01", "train_02"} & set(pd.read_parquet(folder / "traces.parquet")["video"])
 
 
 @pytest.mark.parametrize("head", ["regressor", "ca", "jca"])
 def test_the_head_is_the_one_asked_for(layout, head):
     folder = train(layout, write_inputs(layout), "ca", head=head, epochs=1)
-    weights, own = load_weights(folder / "best.safetensors")
-    assert own["train"]["head"] == head
+    weights, settings = load_weights(folder / "best.safetensors")
+    assert settings["train"]["head"] == head
     assert any(key.startswith("head.arousal") for key in weights) == (head != "regressor")
     assert np.isfinite(pd.read_parquet(folder / "traces.parquet")["arousal"]).all()
 

@@ -39,10 +39,10 @@ def study(here, monkeypatch):
 
 def record(layout, study):
     """Record; returns what the stamp says."""
-    assert record_corpus("toy", layout, None, study.record_settings()) == 0
-    said = json.loads((layout.results / "mlflow.toy.json").read_text())
-    assert said["recorded"], said
-    return said
+    assert record_corpus("toy", study.record_settings(), layout) == 0
+    stamp = json.loads((layout.results / "mlflow.toy.json").read_text())
+    assert stamp["recorded"], stamp
+    return stamp
 
 
 def shown(layout):
@@ -69,14 +69,14 @@ def test_a_run_is_shown_with_what_it_was_and_what_it_reached(here, study):
     run, parent = runs["concat/seed1"], runs["study"]
     assert run.data.params["train.lr"] == "0.003"
     assert "commit" not in run.data.params, "where it came from is in its tags"
-    own = json.loads((here.run("toy", "concat", 1) / "settings.json").read_text())
+    settings = json.loads((here.run("toy", "concat", 1) / "settings.json").read_text())
     tags = run.data.tags
     assert tags["mlflow.parentRunId"] == parent.info.run_id
-    assert tags["mlflow.source.git.commit"] == own["commit"]
-    assert tags["dirty"] == str(own["dirty"])
-    assert tags["data_hash"] == own["data_hash"]
+    assert tags["mlflow.source.git.commit"] == settings["commit"]
+    assert tags["dirty"] == str(settings["dirty"])
+    assert tags["data_hash"] == settings["data_hash"]
     assert tags["slurm_job"] == "4242"
-    assert tags["host"] == own["machine"]["host"]
+    assert tags["host"] == settings["machine"]["host"]
     assert tags["gpu"] == "none"
     assert re.fullmatch("[0-9a-f]{16}", tags["feature_hash"])
 
@@ -142,16 +142,16 @@ def test_recording_again_adds_what_changed_and_nothing_else(here, study):
     "store", ["http://someone:secret@127.0.0.1:9", "sqlite:////proc/none/mlflow.db"]
 )
 def test_a_dead_store_is_said_and_stops_nothing(here, store, caplog):
-    assert record_corpus("demo", here, store) == 0
-    said = json.loads((here.results / "mlflow.demo.json").read_text())
-    assert said["recorded"] is False
-    assert "secret" not in caplog.text + json.dumps(said)
+    assert record_corpus("demo", None, here, store) == 0
+    stamp = json.loads((here.results / "mlflow.demo.json").read_text())
+    assert stamp["recorded"] is False
+    assert "secret" not in caplog.text + json.dumps(stamp)
     assert "The study is complete without it" in caplog.text
     assert "avf record demo --results" in caplog.text
 
 
 def test_without_a_finished_run_it_says_so(here):
-    assert record_corpus("demo", here, None) == 0
+    assert record_corpus("demo", None, here) == 0
     assert (
         "no finished run" in json.loads((here.results / "mlflow.demo.json").read_text())["reason"]
     )
@@ -160,11 +160,12 @@ def test_without_a_finished_run_it_says_so(here):
 def test_training_does_not_import_mlflow(here):
     """In a process of its own, as `avf train` is, with a server named that it must not look at."""
     plan = write_inputs(here, Plan(duration_s=6.0))
-    own = run_settings(plan, "concat", epochs=1)
+    path = here.results / "run.json"
+    path.write_text(json.dumps(run_settings(plan, "concat", epochs=1).document()))
     code = (
         "import sys; from avfusion.cli import main; "
         f"code = main(['train', 'toy', 'concat', '--results', {str(here.results)!r}, "
-        f"'--settings', {json.dumps(own)!r}]); "
+        f"'--settings', {str(path)!r}]); "
         "assert not [m for m in sys.modules if m.split('.')[0] == 'mlflow']; sys.exit(code)"
     )
     env = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}

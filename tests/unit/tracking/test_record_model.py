@@ -8,8 +8,10 @@ import sys
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import TrainedSettings
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.registry import fusions
 from avfusion.runs.serve import Served
 from avfusion.tracking.record import record_corpus
 from avfusion.training.checkpoint import load_weights
@@ -24,6 +26,45 @@ assert "mlartifacts" in avfusion.__file__, avfusion.__file__
 model.predict(pd.read_parquet(sys.argv[1])).to_parquet(sys.argv[2])
 """
 
+FUSION = '''
+from torch import nn
+
+from avfusion.fusion.base import Fused
+from .layers import Project
+
+
+class Mean(nn.Module):
+    """The mean of both modalities after a linear layer each."""
+
+    def __init__(self, audio_dim, video_dim, *, steps, width: int = 8):
+        super().__init__()
+        self.audio, self.video = Project(audio_dim, width), Project(video_dim, width)
+        self.out_dim = width
+
+    def forward(self, audio, video, audio_present, video_present):
+        return Fused((self.audio(audio) + self.video(video)) / 2, {})
+'''
+LAYERS = "from torch import nn\n\n\nclass Project(nn.Linear):\n    pass\n"
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A package outside avfusion, with a fusion and an entry point."""
+    package, info = tmp_path / "site" / "lab", tmp_path / "site" / "lab-1.2.dist-info"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "fusions.py").write_text(FUSION)
+    (package / "layers.py").write_text(LAYERS)
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[avfusion.fusions]\nlab_mean = lab.fusions:Mean\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    fusions.__dict__.pop("_installed", None)
+    yield
+    fusions.__dict__.pop("_installed", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lab"]:
+        del sys.modules[name]
+
 
 @pytest.fixture
 def layout(tmp_path, monkeypatch, project):
@@ -33,10 +74,10 @@ def layout(tmp_path, monkeypatch, project):
 
 
 def record(layout, study):
-    record_corpus("toy", layout, None, study.record_settings())
-    said = json.loads((layout.results / "mlflow.toy.json").read_text())
-    assert said["recorded"], said
-    return said["model"]
+    record_corpus("toy", study.record_settings(), layout)
+    stamp = json.loads((layout.results / "mlflow.toy.json").read_text())
+    assert stamp["recorded"], stamp
+    return stamp["model"]
 
 
 def registry(layout):
@@ -45,6 +86,16 @@ def registry(layout):
     uri = f"sqlite:///{layout.results / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     return client, client.search_model_versions("name = 'avfusion-toy'")
+
+
+def serve(layout, table, folder):
+    """Predictions of the registered model, loaded in a process that cannot import avfusion."""
+    table.to_parquet(folder / "features.parquet")
+    env = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{layout.results / 'mlflow.db'}"}
+    env.pop("PYTHONPATH", None)
+    words = [str(folder / "features.parquet"), str(folder / "served.parquet")]
+    subprocess.run([sys.executable, "-c", LOAD, *words], env=env, cwd=folder, check=True)
+    return table[["video", "time_s"]].join(pd.read_parquet(folder / "served.parquet"))
 
 
 def plant(layout, partition, fusion, seed, value):
@@ -69,21 +120,34 @@ def test_the_best_on_validation_is_served_in_another_process_as_training_wrote_i
     assert "## Limits" in version.description
 
     folder = layout.run("toy", "concat", 1)
-    own = load_weights(folder / "best.safetensors")[1]
-    table = features_table(layout, own).sample(frac=1, random_state=0)
-    table.to_parquet(tmp_path / "features.parquet")
-    env = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{layout.results / 'mlflow.db'}"}
-    env.pop("PYTHONPATH", None)
-    words = [str(tmp_path / "features.parquet"), str(tmp_path / "served.parquet")]
-    subprocess.run([sys.executable, "-c", LOAD, *words], env=env, cwd=tmp_path, check=True)
-    served = pd.read_parquet(tmp_path / "served.parquet")
-    both = table[["video", "time_s"]].join(served)
+    settings = TrainedSettings.model_validate(load_weights(folder / "best.safetensors")[1])
+    table = features_table(layout, settings).sample(frac=1, random_state=0)
+    both = serve(layout, table, tmp_path)
     both = both.merge(pd.read_parquet(folder / "traces.parquet"), on=["video", "time_s"])
     assert len(both) == len(table)
     for name in ("valence", "arousal"):
         assert (both[f"{name}_x"] - both[f"{name}_y"]).abs().max() <= 1e-6
     stored = {p.suffix for p in (layout.results / "mlartifacts").rglob("*") if p.is_file()}
     assert not stored & {".pkl", ".pickle", ".pt", ".pth"}, "nothing that runs code when loaded"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [{"lab_mean": {}}, {"mine": {"is": "lab.fusions:Mean"}}])
+def test_a_fusion_of_another_package_is_served_without_it(layout, lab, tmp_path, entry):
+    """The model holds the package's modules, and the entry point that the registry needs."""
+    study = write_study(layout, fusions=entry, seeds=[0])
+    assert record(layout, study) == "models:/avfusion-toy/1"
+    name = next(iter(entry))
+    client, (version,) = registry(layout)
+    run = client.get_run(version.run_id)
+    assert json.loads(run.data.tags["outside"]) == {f"fusion {name}": "lab.fusions:Mean 1.2"}
+    folder = layout.run("toy", name, 0)
+    table = features_table(layout, Served.open(folder / "best.safetensors").settings)
+    both = serve(layout, table, tmp_path).merge(
+        pd.read_parquet(folder / "traces.parquet"), on=["video", "time_s"]
+    )
+    assert len(both) == len(table)
+    assert (both["valence_x"] - both["valence_y"]).abs().max() <= 1e-6
 
 
 @pytest.mark.slow
@@ -114,8 +178,8 @@ def test_a_table_that_does_not_fit_is_refused_with_what_is_wrong(layout):
     study = write_study(layout, fusions={"concat": {}}, seeds=[0])
     folder = layout.run("toy", next(iter(study.fusions)), 0)
     served = Served.open(folder / "best.safetensors")
-    table = features_table(layout, served.own)
+    table = features_table(layout, served.settings)
     with pytest.raises(AvfError, match="lacks 1 of 34 columns, such as 'video_7'"):
         served.predict(table.drop(columns="video_7"))
-    with pytest.raises(AvfError, match=r"'test_00': the row after 0\.48 s lies at 0\.8 s"):
+    with pytest.raises(AvfError, match=r"'test_00': the row after 0\.48 s is at 0\.8 s"):
         served.predict(table.drop(table.query("video == 'test_00'").index[3]))

@@ -18,6 +18,7 @@ from avfusion.models.model import build
 from avfusion.registry import fusions
 from avfusion.training import device
 from avfusion.training.losses import ccc_loss
+from support.fusions import model_settings
 
 META = torch.device("meta")
 STEPS, AUDIO, VIDEO, TEXT = 8, 12, 20, 6
@@ -83,13 +84,14 @@ def test_moving_keeps_a_batch_a_batch_and_on_the_cpu_the_very_tensors():
 @pytest.mark.parametrize("head", ["regressor", "ca", "jca"])
 @pytest.mark.parametrize("name", fusions.names())
 def test_a_model_runs_and_learns_wholly_where_it_was_moved(name, head, monkeypatch):
-    # Autocast, which _correlate switches off for its scores, knows no `meta`.
+    # Autocast, which layers/correlation.py switches off for its scores, knows no `meta`.
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     train = {"head": head, "hidden": 16, "dropout": 0.5}
-    own = {"class": name, "options": {}, "windows": {"clips": STEPS}, "train": train}
     words = [TEXT] * with_text(name, {})
-    model = build(own, AUDIO, VIDEO, *words).to(META).eval()
+    model = (
+        build(model_settings(name, {}, STEPS, train=train), AUDIO, VIDEO, *words).to(META).eval()
+    )
     here = torch.ones(4, STEPS, dtype=torch.bool)
     given = [*(torch.zeros(4, STEPS, width) for width in (AUDIO, VIDEO)), here, here]
     given += [part for width in words for part in (torch.zeros(4, STEPS, width), here)]

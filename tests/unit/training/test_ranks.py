@@ -63,12 +63,14 @@ def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tm
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, tmp_path):
     lr = 1e-4 if name == "face_tuned" else 1e-3
-    own = media.settings(name, epochs=1, batch=37, lr=lr)
+    settings = media.settings(name, epochs=1, batch=37, lr=lr)
     partitions = {"train": 2, "validation": 1}
     one, two = (media.make_corpus(tmp_path / n, partitions, seconds=3) for n in ("1", "2"))
-    fit("tiny", own, one)
+    fit("tiny", settings, one)
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps(settings.document()))
     words = ["fit-encoder", "tiny", name, "--results", two.results, "--processes", "2"]
-    command = [sys.executable, "-m", "avfusion.cli", *words, "--settings", json.dumps(own)]
+    command = [sys.executable, "-m", "avfusion.cli", *words, "--settings", job]
     subprocess.run(command, env=CPU, check=True)
     assert_close(one.encoder("tiny", name), two.encoder("tiny", name))
     said = json.loads((two.encoder("tiny", name) / "settings.json").read_text())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Cancels the SLURM jobs that a killed Snakemake left behind in this folder; other folders' jobs stay.
+# Cancel the SLURM jobs that a killed Snakemake left in this folder; jobs of other folders keep running.
 set -euo pipefail
 command -v squeue >/dev/null || exit 0
 here=$(pwd -P)

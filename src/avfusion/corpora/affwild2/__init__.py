@@ -1,1 +1,1 @@
-"""Aff-Wild2."""
+"""Aff-Wild2, the valence-arousal track of the ABAW challenges."""

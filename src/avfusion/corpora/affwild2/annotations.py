@@ -1,7 +1,8 @@
-"""Aff-Wild2's annotation text: a header, then a row a frame; -5 in either column is unrated.
+"""Read Aff-Wild2 annotation files.
 
-Row i after the header belongs to image i and to frame i of the video. Rows are never dropped or
-closed up, and a row that cannot be read is told with its file and line.
+A file has a header and one row per frame; -5 in either column marks an unrated frame. Row i after
+the header belongs to image i and to frame i of the video, so no row is dropped or moved. A row that
+cannot be read is reported with its file and line.
 """
 
 import re
@@ -20,19 +21,26 @@ UNRATED = -5.0
 
 @dataclass
 class Rows:
-    """One trial's ratings, NaN where unrated; `faults` are sentences that begin `file:line:`."""
+    """Ratings of one trial.
 
-    values: np.ndarray  # float64 (N, 2): valence, arousal
+    values: float64 (N, 2), valence and arousal, NaN where unrated. faults: messages that begin
+    with `file:line:`.
+    """
+
+    values: np.ndarray
     faults: list[str] = field(default_factory=list)
 
     @property
     def valid(self) -> int:
-        """Rated rows."""
+        """Number of rated rows."""
         return int((~np.isnan(self.values[:, 0])).sum())
 
 
 def read_rows(raw: bytes, name: str) -> Rows:
-    """Parse one file; never raises. A row with one -5 is unrated in both dimensions."""
+    """Parse the bytes of one annotation file without raising.
+
+    A row with a single -5 is unrated in both dimensions.
+    """
     lines = raw.decode("utf-8-sig", errors="replace").split("\n")
     lines = [line.removesuffix("\r") for line in lines]
     while lines and not lines[-1].strip():
@@ -51,7 +59,7 @@ def read_rows(raw: bytes, name: str) -> Rows:
 
 
 def _read(line: str, out: np.ndarray) -> str:
-    """Fill one row; what is wrong with it, or nothing."""
+    """Fill `out` (2,) with the ratings of a line; return the fault, or an empty string."""
     parts = [part.strip() for part in line.split(",")]
     if len(parts) != 2:
         return f"expected two numbers, found {_short(line)}"

@@ -1,8 +1,8 @@
-"""Aff-Wild2, the valence-arousal track of ABAW 3, 5, 6 and 8: a video here is one trial."""
+"""Aff-Wild2, the valence-arousal track of ABAW 3, 5, 6 and 8; a video is one trial."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from avfusion.corpora.affwild2.checks import affwild2_checks
 from avfusion.corpora.affwild2.release import AffWild2Release
@@ -10,19 +10,37 @@ from avfusion.corpora.affwild2.submission import write_submission
 from avfusion.corpora.base import Check
 from avfusion.registry import corpora
 
+if TYPE_CHECKING:
+    from avfusion.corpora.submission import Answers
+
 
 @corpora.add("affwild2")
 class AffWild2(AffWild2Release):
-    """`edition` abaw3, abaw5, abaw6 or abaw8; `faces` `official` takes cropped_aligned.
+    """Aff-Wild2 with the partitions of one ABAW edition.
 
-    `transcripts` is a folder of the lab's own, for the corpus brings none: `<trial>.csv`, or
-    `<raw video>.csv` for both of its persons, a table `word, start_s, end_s`.
+    Parameters
+    ----------
+    root : Path
+        Folder with the unpacked zip files of one edition.
+    edition : str
+        `abaw3`, `abaw5`, `abaw6` or `abaw8`.
+    faces : {"own", "official"}
+        `own` tracks faces with avfusion; `official` uses the images of cropped_aligned.
+    annotations, test_list, template : str
+        Paths below `root`, for a folder in which they cannot be identified.
+    transcripts : str
+        Folder below `root` with your own transcripts, because the corpus has none. A transcript is
+        a table `word, start_s, end_s` named `<trial>.csv`, or `<raw video>.csv` for both persons.
+    expect : dict, optional
+        Counts that replace those of the edition, for a part of the corpus.
     """
 
     def checks(self) -> Iterator[Check]:
-        """Counts of the edition, rows against frames and images, sound, lists and templates."""
+        """Yield checks of counts, rows, frames, images, sound, lists and the template."""
         yield from affwild2_checks(self)
 
-    def submission(self, answers: Any, template: Path | None, card: Path, folder: Path) -> Path:
-        """predictions.txt in the template's rows, or predictions.zip in ABAW 3."""
+    def submission(
+        self, answers: "Answers", template: Path | None, card: Path, folder: Path
+    ) -> Path:
+        """Write predictions.txt in the template's rows, or predictions.zip for ABAW 3."""
         return write_submission(self, answers, template, card, folder)

@@ -1,4 +1,8 @@
-"""ABAW submissions: the template's rows in their order, or before ABAW 5 a zip, a text a trial."""
+"""Write ABAW submissions.
+
+Since ABAW 5 a submission is one text file with the rows of the template. ABAW 3 expects a zip file
+with one text file per trial.
+"""
 
 import io
 import json
@@ -24,7 +28,31 @@ _ZIPPED = ("abaw3",)
 def write_submission(
     corpus: "AffWild2Release", answers: "Answers", template: Path | None, card: Path, folder: Path
 ) -> Path:
-    """Every row of the template, in its order, with six decimals."""
+    """Write every row of the template, in its order, with six decimals.
+
+    Parameters
+    ----------
+    corpus : AffWild2Release
+        Its root holds the template that the card names.
+    answers : Answers
+        Predictions per test trial.
+    template : Path, optional
+        Template to use instead of the one in the card.
+    card : Path
+        corpus.json of the study.
+    folder : Path
+        Where the submission is written.
+
+    Returns
+    -------
+    Path
+        predictions.txt, or predictions.zip for ABAW 3.
+
+    Raises
+    ------
+    CorpusError
+        If there is no template, or it has trials that are not in the test partition.
+    """
     stated = json.loads(card.read_text())
     if template is None and stated["edition"] in _ZIPPED:
         return _zip(answers, folder / "predictions.zip")
@@ -34,7 +62,7 @@ def write_submission(
         )
     place = template or corpus.root / stated["template"]
     if not place.is_file():
-        raise CorpusError(f"{place}: no such file. Name the template: --template FILE.")
+        raise CorpusError(f"{place}: file not found. Name the template: --template FILE.")
     rows = read_template(place)
     strange = sorted({trial for trial, _ in rows} - set(answers))
     if strange:
@@ -56,14 +84,17 @@ def write_submission(
 
 
 def _zip(answers: "Answers", out: Path) -> Path:
-    """One text a trial, a row a frame."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as file:
+    """Write a zip file with one text file per trial and one row per frame."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for trial in answers:
             answer = answers[trial]
             if not answer.frames:
-                raise CorpusError(f"{trial}: not read, so its frames are unknown. Run avf media.")
+                raise CorpusError(
+                    f"{trial}: the number of frames is unknown because the video was not read. "
+                    "Run: avf media"
+                )
             rows = [f"{v:.6f},{a:.6f}" for v, a in np.asarray(answer.rows(answer.frames))]
             file.writestr(f"{trial}.txt", "\n".join(["valence,arousal", *rows]) + "\n")
-    write_bytes(out, held.getvalue())
+    write_bytes(out, buffer.getvalue())
     return out

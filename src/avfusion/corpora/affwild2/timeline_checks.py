@@ -1,4 +1,7 @@
-"""Checks of Aff-Wild2's time line: rows and template against frames, sound against pictures."""
+"""Checks of Aff-Wild2's time line.
+
+They compare rows and template with frames, and sound with pictures.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ import numpy as np
 
 from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.affwild2.tree import raw_name, read_template
-from avfusion.corpora.base import COMPUTED, GIVEN, READ, Check, check
+from avfusion.corpora.base import COMPUTED, READ, Check, check
 from avfusion.corpora.checks import listed
 from avfusion.errors import CorpusError
 
@@ -16,17 +19,14 @@ if TYPE_CHECKING:
     from avfusion.corpora.affwild2.release import AffWild2Release
 
 
-_ASK = "Compare with the organisers' zips; `avf obtain affwild2` says whom to ask."
-
-
-_NEAR, _FAR = range(-1, 3), 60  # rows less frames: usual; beyond any explanation
+_NEAR, _FAR = range(-1, 3), 60  # rows minus frames: the usual range, and the largest accepted
 
 
 _SILENT_SHARE, _SHORT_S = 0.2, 0.5
 
 
 def timeline_checks(corpus: "AffWild2Release") -> Iterator[Check]:
-    """Rows, sound and template, in this order."""
+    """Yield the checks of rows, sound and template."""
     yield from _frames(corpus)
     yield from _sound(corpus)
     yield from _template(corpus)
@@ -50,13 +50,14 @@ def _frames(corpus: "AffWild2Release") -> Iterator[Check]:
         not other,
         "as many frames as public notebooks print",
         listed(other) or f"{len(public)} videos",
-        "Another version of these files, or another way of counting; rows above are what matters.",
+        "These files are another version or were counted differently. See `rows and frames`.",
         verdict="WARN",
         certainty=COMPUTED,
     )
 
 
 def _gap_checks(gaps: dict[str, int], what: str, of: str) -> Iterator[Check]:
+    """Check rows minus frames of each trial; `what` and `of` are words for the messages."""
     odd = {t: n for t, n in gaps.items() if n not in _NEAR and n != editions.KNOWN_GAPS.get(t)}
     far = [f"{trial} {n:+d}" for trial, n in odd.items() if abs(n) > _FAR]
     some = [f"{trial} {n:+d}" for trial, n in odd.items() if abs(n) <= _FAR]
@@ -64,18 +65,18 @@ def _gap_checks(gaps: dict[str, int], what: str, of: str) -> Iterator[Check]:
     yield check(
         f"{what} and frames",
         not some,
-        f"{what} less frames between -1 and +2",
+        f"{what} minus frames between -1 and +2",
         listed(some) or spread or "none",
-        f"A row more than frames is placed after the last; look at {of} that is further off.",
+        f"Extra rows are placed after the last frame. Inspect {of} with a larger difference.",
         verdict="WARN",
         certainty=COMPUTED,
     )
     yield check(
         f"{what} far from frames",
         not far,
-        f"no more than {_FAR} apart",
+        f"a difference of at most {_FAR}",
         listed(far) or f"{len(gaps)} trials",
-        f"The video or {of} is not whole, or belongs to another trial. {_ASK}",
+        f"The video or {of} is incomplete or belongs to another trial. {editions.COMPARE}",
         certainty=COMPUTED,
     )
 
@@ -90,7 +91,7 @@ def _sound(corpus: "AffWild2Release") -> Iterator[Check]:
         len(silent) <= _SILENT_SHARE * len(clocks),
         "a sound track in all but a few raw videos",
         f"{len(starts)} with, {len(silent)} without ({listed(silent) or 'none'}); starts {spread}",
-        f"The raw videos come with sound; these may have been re-encoded. {_ASK}",
+        f"Original raw videos have sound; these may be re-encoded. {editions.COMPARE}",
         verdict="WARN",
         certainty=READ,
     )
@@ -104,7 +105,7 @@ def _sound(corpus: "AffWild2Release") -> Iterator[Check]:
         not short,
         f"sound ends within {_SHORT_S} s of the pictures",
         listed(short) or f"{len(starts)} videos",
-        "Where sound is missing, features are NaN; copy the file again if it was cut off.",
+        "Features are NaN where sound is missing. Copy the file again if it was truncated.",
         verdict="WARN",
     )
 
@@ -117,20 +118,20 @@ def _template(corpus: "AffWild2Release") -> Iterator[Check]:
     except CorpusError as error:
         rows, fault = [], str(error)
     counts = Counter(trial for trial, _ in rows)
-    wanted = corpus.edition.template_rows if corpus.edition else None
-    if wanted is None and not path:
-        return  # ABAW 3 wants a file a trial, and has no template
+    expected = corpus.edition.template_rows if corpus.edition else None
+    if expected is None and not path:
+        return  # ABAW 3 expects one file per trial and has no template
     names = sorted(counts.keys() ^ set(corpus.test_names))
-    said = fault or (f"not in both list and template: {listed(names)}" if names else "")
-    said = said or ("" if wanted in (None, len(rows)) else f"{len(rows):,} rows")
+    fault = fault or (f"not in both list and template: {listed(names)}" if names else "")
+    fault = fault or ("" if expected in (None, len(rows)) else f"{len(rows):,} rows")
     yield check(
         "template",
-        not said,
-        f"{wanted or 'some'} rows, over the trials of the test list",
-        said or f"{len(rows):,} rows over {len(counts)} trials",
-        f"`avf submit` needs the template of the pinned edition. {_ASK}",
+        not fault,
+        f"{expected or 'some'} rows, over the trials of the test list",
+        fault or f"{len(rows):,} rows over {len(counts)} trials",
+        f"`avf submit` needs the template of the edition in the config. {editions.COMPARE}",
         verdict="WARN",
-        certainty=GIVEN if corpus.edition and corpus.edition.given else COMPUTED,
+        certainty=editions.certainty(corpus.edition, COMPUTED),
     )
     clocks = {raw: c for raw, c in corpus.clocks.items() if not c.reason}
     known = {t: n for t, n in counts.items() if raw_name(t) in clocks}

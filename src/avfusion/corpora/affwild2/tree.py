@@ -1,11 +1,13 @@
-"""Finds the parts of an Aff-Wild2 folder, however its zips were unpacked; opens text files alone.
+"""Find the parts of an Aff-Wild2 folder, independent of how its zip files were unpacked.
 
-Raw videos are known by their ending, annotations by the names of their two folders, faces by the
-folder `cropped_aligned…` that a trial's images lie in (two such siblings count as one).
+Raw videos are recognised by their extension, annotations by the names of their two folders, and
+faces by the folder `cropped_aligned…` that contains a folder of images per trial. Two such sibling
+folders are treated as one. Only text files are opened.
 """
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +15,7 @@ from avfusion.corpora.affwild2.editions import Edition
 from avfusion.corpora.tree.tree import Folder, Tree
 from avfusion.errors import CorpusError
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")  # in the order in which they are preferred
+VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")  # in order of preference
 
 
 _TRAIN = {"trainset", "trainingset", "train"}
@@ -27,9 +29,9 @@ _TRACK = {"vaestimationchallenge", "vaset", "va", "valencearousalestimationchall
 
 @dataclass(frozen=True)
 class Parts:
-    """Where everything lies; all paths relative to the root."""
+    """Locations of the parts; all paths are relative to the root."""
 
-    raw: dict[str, list[str]]  # raw video's name -> its files, more than one if it lies twice
+    raw: dict[str, list[str]]  # raw video's name -> its files; several if there are copies
     annotations: dict[str, dict[str, str]]  # partition -> trial -> text file
     test_list: str | None
     template: str | None
@@ -37,7 +39,7 @@ class Parts:
 
 
 def raw_name(trial: str) -> str:
-    """The raw video of a trial: a final `_left` or `_right` names the person, nothing else does.
+    """Return the raw video of a trial; only a final `_left` or `_right` names a person.
 
     >>> raw_name("105_left"), raw_name("10-60-1280x720_right"), raw_name("video5_2")
     ('105', '10-60-1280x720', 'video5_2')
@@ -46,47 +48,55 @@ def raw_name(trial: str) -> str:
 
 
 def side(trial: str, trials: set[str]) -> str | None:
-    """Which of two persons a trial follows; the plain name is the one its sibling is not.
+    """Return which of two persons a trial annotates, or None if there is one person.
+
+    A trial without suffix is on the side that its sibling in `trials` does not name.
 
     >>> side("10-60", {"10-60", "10-60_right"}), side("105_right", set()), side("105", {"105"})
     ('left', 'right', None)
     """
-    for own, other in (("left", "right"), ("right", "left")):
-        if trial.endswith(f"_{own}") or f"{trial}_{other}" in trials:
-            return own
+    for this, other in (("left", "right"), ("right", "left")):
+        if trial.endswith(f"_{this}") or f"{trial}_{other}" in trials:
+            return this
     return None
 
 
-def find_parts(tree: Tree, edition: Edition | None, own: dict[str, str]) -> Parts:
-    """All parts; `own` are paths that the config gives. Refuses what it cannot choose between."""
-    place = own.get("annotations") or _annotation_folder(tree, edition)
+def find_parts(tree: Tree, edition: Edition | None, places: Mapping[str, str]) -> Parts:
+    """Return the parts of a tree; `places` are paths given in the config and take precedence.
+
+    Raises `CorpusError` if a part is missing or there are several candidates for it.
+    """
+    place = places.get("annotations") or _annotation_folder(tree, edition)
     return Parts(
         raw=_raw(tree),
         annotations=_annotations(tree, place),
-        test_list=own.get("test_list") or _text(tree, "test_list", "valencearousal", "testset"),
-        template=own.get("template") or _text(tree, "template", "va", "testset", "example"),
+        test_list=places.get("test_list") or _text(tree, "test_list", "valencearousal", "testset"),
+        template=places.get("template") or _text(tree, "template", "va", "testset", "example"),
         faces=_faces(tree),
     )
 
 
 def read_list(path: Path) -> list[str]:
-    """Names of a test list, one a line."""
+    """Return the names of a test list, one per line."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def read_template(path: Path) -> list[tuple[str, int]]:
-    """Rows of a submission template as (trial, image); what follows the first comma is ignored."""
+    """Return the rows of a submission template as (trial, image number).
+
+    Everything after the first comma is ignored. Raises `CorpusError` for a row without an image.
+    """
     rows = []
     lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         first = line.split(",")[0].strip()
         if not line.strip() or (number == 1 and first.lower() == "image_location"):
             continue
-        found = re.fullmatch(r"(.+)/(\d+)\.jpg", first)
-        if not found:
+        match = re.fullmatch(r"(.+)/(\d+)\.jpg", first)
+        if not match:
             raise CorpusError(f"{path}:{number}: expected `trial/00001.jpg,…`, found {line!r}.")
-        rows.append((found[1], int(found[2])))
+        rows.append((match[1], int(match[2])))
     return rows
 
 
@@ -95,42 +105,42 @@ def _plain(name: str) -> str:
 
 
 def _raw(tree: Tree) -> dict[str, list[str]]:
-    found = defaultdict(list)
+    files = defaultdict(list)
     for folder in tree.folders.values():
         if _is_faces(PurePosixPath(folder.path).parent.name):
             continue  # millions of images and no video
         for path in folder.paths:
             place = PurePosixPath(path)
             if place.suffix.lower() in VIDEOS:
-                found[place.stem].append(path)
+                files[place.stem].append(path)
     order = {ending: rank for rank, ending in enumerate(VIDEOS)}
     return {
         name: sorted(paths, key=lambda p: (order[PurePosixPath(p).suffix.lower()], p))
-        for name, paths in sorted(found.items())
+        for name, paths in sorted(files.items())
     }
 
 
 def _annotation_folder(tree: Tree, edition: Edition | None) -> str:
-    """The folder that holds the train and the validation folder."""
-    found = [
+    """Return the folder that contains the train and the validation folder."""
+    folders = [
         str(PurePosixPath(name).parent)
         for name in tree.folders
         if _plain(PurePosixPath(name).name) in _TRAIN
         and _plain(PurePosixPath(name).parent.name) in _TRACK
     ]
-    if len(found) > 1 and edition:
-        found = [p for p in found if any(w in p.lower() for w in edition.words)] or found
-    if len(found) == 1:
-        return found[0]
-    said = f"several: {', '.join(found)}" if found else "none"
+    if len(folders) > 1 and edition:
+        folders = [p for p in folders if any(w in p.lower() for w in edition.words)] or folders
+    if len(folders) == 1:
+        return folders[0]
+    present = f"several: {', '.join(folders)}" if folders else "none"
     raise CorpusError(
         f"{tree.root}: expected one folder VA_Estimation_Challenge with Train_Set and "
-        f"Validation_Set, found {said}. Name it in options: annotations."
+        f"Validation_Set, found {present}. Name it in options: annotations."
     )
 
 
 def _annotations(tree: Tree, place: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {"train": {}, "validation": {}}
+    files: dict[str, dict[str, str]] = {"train": {}, "validation": {}}
     for folder in tree.folders.values():
         where = PurePosixPath(folder.path)
         if str(where.parent) != place.strip("/"):
@@ -139,32 +149,33 @@ def _annotations(tree: Tree, place: str) -> dict[str, dict[str, str]]:
         part = "train" if name in _TRAIN else "validation" if name in _VALIDATION else None
         if part:
             texts = [n for n in folder.names if n.endswith(".txt")]
-            found[part] |= {n[:-4]: f"{folder.path}/{n}" for n in texts}
-    return found
+            files[part] |= {n[:-4]: f"{folder.path}/{n}" for n in texts}
+    return files
 
 
 def _text(tree: Tree, option: str, *words: str) -> str | None:
-    """The one .txt file whose name holds all words."""
-    found = []
+    """Return the only .txt file whose name contains all words, or None."""
+    files = []
     for folder in tree.folders.values():
         if _is_faces(PurePosixPath(folder.path).parent.name):
             continue
         texts = [p for p in folder.paths if p.endswith(".txt")]
-        found += [p for p in texts if all(w in _plain(PurePosixPath(p).name) for w in words)]
-    if len(found) > 1:
+        files += [p for p in texts if all(w in _plain(PurePosixPath(p).name) for w in words)]
+    if len(files) > 1:
         raise CorpusError(
-            f"{tree.root}: which is the {option}: {', '.join(found)}? Name it in options: {option}."
+            f"{tree.root}: found {len(files)} candidates for the {option}: {', '.join(files)}. "
+            f"Name one in options: {option}."
         )
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def _faces(tree: Tree) -> dict[str, list[Folder]]:
-    found = defaultdict(list)
+    folders = defaultdict(list)
     for folder in tree.folders.values():
         where = PurePosixPath(folder.path)
         if _plain(where.parent.name).startswith("croppedaligned") and len(folder.sizes):
-            found[where.name].append(folder)
-    return dict(found)
+            folders[where.name].append(folder)
+    return dict(folders)
 
 
 def _is_faces(name: str) -> bool:

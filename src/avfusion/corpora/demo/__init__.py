@@ -1,1 +1,1 @@
-"""The generated demo corpus."""
+"""The demo corpus, generated from a seed."""

@@ -1,4 +1,4 @@
-"""A demo video's pictures: who is seen, what the face does, and how a planted span spoils it."""
+"""Frames of a demo video: the face, its expressions, and planted video spans."""
 
 import json
 from collections.abc import Iterator
@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from avfusion.corpora.demo import mesh as _mesh
+from avfusion.corpora.demo import mesh
 from avfusion.corpora.demo.portraits import painted
 from avfusion.corpora.demo.puppet import CANVAS_PX, Portrait, Pose, Puppet
 from avfusion.corpora.demo.scene import PAINTINGS, Scene, at, smooth, within
 from avfusion.corpora.demo.voice import LIPS_HZ
+from avfusion.errors import CorpusError
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -19,37 +20,40 @@ _ASSETS = Path(__file__).parent / "assets"
 def play(
     scene: Scene, mouth: np.ndarray, size_px: tuple[int, int], fps: int
 ) -> Iterator[np.ndarray]:
-    """Frames (height, width, 3) uint8 BGR; mouth (F,) is the opening at `LIPS_HZ`."""
+    """Yield frames (height, width, 3) uint8 BGR; mouth (F,) is the opening at `LIPS_HZ`."""
     cv2.setNumThreads(1)
     puppet = Puppet(portrait(scene), size_px)
     rng = scene.rng(3)
     time_s = np.arange(round(scene.seconds * fps)) / fps
     poses = _poses(scene, np.interp(time_s, np.arange(len(mouth)) / LIPS_HZ, mouth), time_s, rng)
     light = 1 + 0.05 * at(smooth(rng, scene.seconds, 2.0), time_s)
-    spoil = _Spoil(puppet, rng)
+    faults = _VideoFaults(puppet, rng)
     spans = [(s.kind, within(s, time_s)) for s in scene.spans if s.modality == "video"]
     for number, pose in enumerate(poses):
         image = np.clip(puppet.frame(pose) * light[number], 0, 255).astype(np.uint8)
         for kind, share in spans:
             if share[number] > 0:
-                image = getattr(spoil, kind)(image, pose, share[number])
+                image = getattr(faults, kind)(image, pose, share[number])
         yield image
 
 
 def portrait(scene: Scene) -> Portrait:
-    """The video's face: one of the paintings, varied, or one painted for this video."""
+    """Return the face of a video: a variation of a painting, or one painted for this video."""
     rng = scene.rng(2)
     stored = json.loads((_ASSETS / "landmarks.json").read_text())
-    meshes = {name: np.array(mesh) for name, mesh in stored.items()}
+    meshes = {name: np.array(points) for name, points in stored.items()}
     if scene.subject not in PAINTINGS.values():
         return painted(np.stack(list(meshes.values())), rng, scene.subject)
-    image = cv2.imread(str(_ASSETS / f"{scene.subject}.png"))
-    twin = _mesh.twins(np.stack(list(meshes.values())))
+    path = _ASSETS / f"{scene.subject}.png"
+    image = cv2.imread(str(path))
+    if image is None:
+        raise CorpusError(f"{path}: cannot be read. Install avfusion again.")
+    twin = mesh.twins(np.stack(list(meshes.values())))
     return _varied(Portrait(image, meshes[scene.subject], scene.subject), twin, rng)
 
 
 def _varied(face: Portrait, twin: np.ndarray, rng: np.random.Generator) -> Portrait:
-    """The same texture with other colours and proportions, and perhaps mirrored."""
+    """Return the same texture with other colours and proportions, mirrored at random."""
     hsv = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV).astype(np.float32)
     hsv[..., 0] = (hsv[..., 0] + rng.uniform(-5, 5)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.6, 1.15), 0, 255)
@@ -68,7 +72,7 @@ def _varied(face: Portrait, twin: np.ndarray, rng: np.random.Generator) -> Portr
 def _poses(
     scene: Scene, mouth: np.ndarray, time_s: np.ndarray, rng: np.random.Generator
 ) -> Iterator[Pose]:
-    """One pose a frame: valence in mouth and brows, arousal weakly in eyes, motion and opening."""
+    """Yield a pose per frame: valence in mouth and brows, arousal weakly in eyes and motion."""
     valence, arousal = (at(scene.face[name], time_s) for name in ("valence", "arousal"))
     lively = 0.35 + 0.65 * np.clip((1 + arousal) / 2, 0, 1)
     sway = [lively * at(smooth(rng, scene.seconds, s), time_s) for s in (0.5, 0.6, 0.5)]
@@ -88,7 +92,7 @@ def _poses(
 
 
 def _blinks(scene: Scene, time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Closing of the eyes (F,) in [0, 1]: a blink of 0.2 s every few seconds."""
+    """Return how far the eyes are closed (F,) in [0, 1]: 0.2 s every few seconds."""
     closed = np.zeros(len(time_s))
     moment_s = rng.uniform(0.5, 3)
     while moment_s < scene.seconds:
@@ -97,14 +101,14 @@ def _blinks(scene: Scene, time_s: np.ndarray, rng: np.random.Generator) -> np.nd
     return closed
 
 
-class _Spoil:
-    """The three ways in which a planted video span hides the face; share ramps from 0 to 1."""
+class _VideoFaults:
+    """Three ways in which a planted video span hides the face; `share` ramps from 0 to 1."""
 
     def __init__(self, puppet: Puppet, rng: np.random.Generator) -> None:
         self.puppet = puppet
         width, height = puppet.size_px
         self.x, self.y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height))
-        face = puppet.portrait.landmarks[list(_mesh.OVAL)] * puppet.zoom - puppet.corner
+        face = puppet.portrait.landmarks[list(mesh.OVAL)] * puppet.zoom - puppet.corner
         self.middle = (face.max(axis=0) + face.min(axis=0)) / 2
         self.half = np.ptp(face, axis=0) / 2
         streaks = cv2.GaussianBlur(rng.standard_normal((height, width)), (0, 0), 0.8, sigmaY=9)
@@ -115,7 +119,7 @@ class _Spoil:
         self.card = rng.uniform(70, 190) * rng.uniform(0.85, 1.15, 3)
 
     def covered(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
-        """A card is held up in front of the face."""
+        """Hold a card in front of the face."""
         cx, cy = self.middle + np.array(pose.shift_px) * self.puppet.zoom
         top = cy - 1.15 * self.half[1] + (1 - share) * 2.6 * self.half[1]
         tilted = self.y - 0.08 * (self.x - cx)
@@ -125,11 +129,11 @@ class _Spoil:
         return np.where(mask[..., None], np.clip(card, 0, 255), image).astype(np.uint8)
 
     def blurred(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
-        """The camera loses its focus."""
+        """Put the camera out of focus."""
         return cv2.GaussianBlur(image, (0, 0), 0.3 + 0.16 * self.half[0] * share)
 
     def turned(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
-        """The head turns until its back is seen."""
+        """Turn the head until its back is seen."""
         cx, cy = self.middle + np.array(pose.shift_px) * self.puppet.zoom
         across = (self.x - cx) / (1.25 * self.half[0])
         down = (self.y - cy + 0.12 * self.half[1]) / (1.22 * self.half[1])

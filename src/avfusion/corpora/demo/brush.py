@@ -1,22 +1,19 @@
-"""Soft shapes, noise and strokes on one large picture: what a portrait is painted with."""
+"""Soft shapes, noise and strokes that portraits are painted with."""
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from avfusion.corpora.demo import mesh
 from avfusion.corpora.demo.puppet import CANVAS_PX
 
-UP = 2  # painted so many times larger, then averaged down
-
-
+UP = 2  # painted at this multiple of the size, then averaged down
 _SKINS = ((198, 214, 238), (170, 192, 226), (140, 168, 208), (104, 138, 186), (70, 98, 146))
-
-
 _HAIR = ((28, 26, 30), (38, 52, 78), (62, 92, 130), (92, 142, 186), (150, 158, 164), (40, 58, 122))
 
 
 class Brush:
-    """One picture in the making: `image` (H, W, 3) float32 BGR at twice the canvas' size."""
+    """A picture being painted: `image` (H, W, 3) float32 BGR at twice the size of the canvas."""
 
     def __init__(self, landmarks: np.ndarray, rng: np.random.Generator) -> None:
         self.points, self.rng = landmarks, rng
@@ -35,39 +32,39 @@ class Brush:
         self.light /= np.linalg.norm(self.light)
         self.long_hair = rng.random() < 0.5
 
-    def blend(self, colour: np.ndarray, mask: np.ndarray) -> None:
-        """Lay `colour`, one or a picture, over the image where mask (H, W) is 1."""
+    def blend(self, colour: ArrayLike, mask: np.ndarray) -> None:
+        """Blend a colour (3,) or picture (H, W, 3) over the image where mask (H, W) is 1."""
         share = mask[..., None].astype(np.float32)
         self.image = self.image * (1 - share) + np.asarray(colour, np.float32) * share
 
     def shape(self, outline: np.ndarray, soft_px: float) -> np.ndarray:
-        """Mask (H, W) of a polygon with soft edges."""
+        """Return the mask (H, W) of a polygon with soft edges."""
         mask = np.zeros((self.height, self.width), np.uint8)
         dots = np.round(np.asarray(outline) * 16).astype(np.int32)
         cv2.fillPoly(mask, [dots], 255, lineType=cv2.LINE_AA, shift=4)
         return cv2.GaussianBlur(mask, (0, 0), soft_px).astype(np.float32) / 255
 
     def bump(self, at: np.ndarray, across: float, down: float) -> np.ndarray:
-        """A Gaussian hill (H, W) at a point, widths in eye distances."""
+        """Return a Gaussian (H, W) around a point, with widths in eye distances."""
         u = self.unit
         return np.exp(
             -(((self.x - at[0]) / (across * u)) ** 2) - ((self.y - at[1]) / (down * u)) ** 2
         )
 
     def noise(self, across_px: float, down_px: float) -> np.ndarray:
-        """Smooth unit noise (H, W) with the given grain."""
+        """Return smooth noise (H, W) of unit variance with the given grain."""
         raw = self.rng.standard_normal((self.height, self.width)).astype(np.float32)
-        raw = cv2.GaussianBlur(raw, (0, 0), sigmaX=across_px, sigmaY=down_px)
-        return raw / raw.std()
+        smooth = cv2.GaussianBlur(raw, (0, 0), sigmaX=across_px, sigmaY=down_px)
+        return smooth / smooth.std()
 
     def strands(self) -> np.ndarray:
-        """Hair's colour (H, W, 3): fine streaks under a soft sheen."""
+        """Return the colour (H, W, 3) of hair: fine streaks under a soft sheen."""
         sheen = np.exp(-(((self.y - self.middle[1] + 0.95 * self.half[1]) / 60) ** 2))
         streak = 1 + 0.18 * self.noise(1.2, 26) + 0.12 * self.noise(5, 60) + 0.35 * sheen
         return self.hair * np.clip(streak, 0.3, 2)[..., None]
 
     def stroke(self, line: np.ndarray, width: float, colour: np.ndarray, share: float) -> None:
-        """A soft line through points (N, 2); width in eye distances."""
+        """Draw a soft line through points (N, 2); width in eye distances."""
         mask = np.zeros((self.height, self.width), np.uint8)
         dots = np.round(line * 16).astype(np.int32)
         thick = max(1, round(width * self.unit))
@@ -76,7 +73,7 @@ class Brush:
 
 
 def between(colours: tuple[tuple[int, int, int], ...], at: float) -> np.ndarray:
-    """A colour (3,) from a scale of colours, `at` counted in entries."""
+    """Return a colour (3,) interpolated on a scale of colours; `at` counts entries."""
     index = min(int(at), len(colours) - 2)
     share = at - index
     return np.array(colours[index]) * (1 - share) + np.array(colours[index + 1]) * share

@@ -1,19 +1,18 @@
 """eSpeak NG through ctypes: text to samples and word times (github.com/espeak-ng/espeak-ng).
 
-Its synthesiser keeps state between sentences, so the same call sequence repeats exactly only in a
-fresh process: the demo corpus makes every video in one.
+The synthesiser keeps state between sentences, so a sequence of calls repeats exactly only in a new
+process. The demo corpus therefore makes every video in a process of its own.
 """
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from avfusion.errors import CorpusError
 
 _RETRIEVAL, _CHARS_AUTO, _EVENT_WORD = 1, 0, 1
-
-
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 
 
@@ -37,7 +36,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True)
 class Prosody:
-    """How a sentence is spoken: words per minute, and pitch and its range in 0 to 99."""
+    """How a sentence is spoken: words per minute; pitch and its range from 0 to 99."""
 
     rate: int = 165
     pitch: int = 50
@@ -45,7 +44,7 @@ class Prosody:
 
 
 class Speaker:
-    """One voice, such as `en-us+f2`; speaks at `rate_hz`."""
+    """A voice, such as `en-us+f2`, with samples at `rate_hz`."""
 
     def __init__(self, voice: str) -> None:
         import espeakng_loader
@@ -62,11 +61,11 @@ class Speaker:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def close(self) -> None:
-        """Let the library go; it hangs when it is started twice without this."""
+        """Terminate the library, which hangs if it is started twice without this."""
         self._library.espeak_Terminate()
 
     def say(self, text: str, prosody: Prosody) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
-        """Samples (N,) float32 in [-1, 1] and words (word, start_s, end_s); text is ASCII."""
+        """Return samples (N,) float32 in [-1, 1] and words (word, start_s, end_s) of ASCII text."""
         self._chunks, self._starts = [], []
         settings = {
             _RATE: prosody.rate,
@@ -83,7 +82,8 @@ class Speaker:
         samples = np.concatenate(self._chunks).astype(np.float32) / 32768
         return samples, self._words(text, len(samples) / self.rate_hz)
 
-    def _receive(self, samples: object, count: int, events: object) -> int:
+    def _receive(self, samples: Any, count: int, events: Any) -> int:  # ctypes pointers
+        """Collect samples and the starts of words; called by the library."""
         if samples and count > 0:
             self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         number = 0

@@ -1,4 +1,4 @@
-"""Writes one MP4 (H.264 and AAC) with PyAV; the only place of the corpora that encodes."""
+"""Write an MP4 file (H.264 and AAC) with PyAV."""
 
 import os
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ import numpy as np
 def write_mp4(
     path: Path, frames: Iterable[np.ndarray], fps: int, sound: np.ndarray, rate_hz: int
 ) -> None:
-    """Frames (H, W, 3) uint8 BGR and mono samples (N,) in [-1, 1], whole or not at all.
+    """Write frames (H, W, 3) uint8 BGR and mono samples (N,) in [-1, 1], atomically.
 
-    One encoder thread, so that the bytes do not depend on the number of cores.
+    The encoder uses one thread, so that the bytes do not depend on the number of cores.
     """
     import av
 

@@ -1,4 +1,4 @@
-"""Makes one demo video with its ratings, gold and transcript; the work of one process."""
+"""Make one demo video with its ratings, gold standard and transcript."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DIMENSIONS = ("valence", "arousal")
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that one video depends on; `digest` also covers the generator's own source."""
+    """Everything that one video depends on; `digest` also covers the generator's code."""
 
     index: int
     seconds: float
@@ -31,7 +31,7 @@ class Recipe:
 
 
 def files(video: str) -> dict[str, str]:
-    """Paths of one video's files, relative to the corpus root."""
+    """Return the paths of a video's files, relative to the root of the corpus."""
     return {
         "video": f"videos/{video}.mp4",
         "valence": f"ratings/valence/{video}.csv",
@@ -41,8 +41,8 @@ def files(video: str) -> dict[str, str]:
     }
 
 
-def is_whole(root: Path, video: str, digest: str) -> bool:
-    """Whether the video was finished with this digest and its files still have their sizes."""
+def is_complete(root: Path, video: str, digest: str) -> bool:
+    """Return whether a video was finished with this digest and its files still have their sizes."""
     stamp = _stamp(root, video)
     if not stamp.is_file():
         return False
@@ -51,7 +51,7 @@ def is_whole(root: Path, video: str, digest: str) -> bool:
 
 
 def make_video(root: Path, recipe: Recipe) -> str:
-    """Write all of one video's files, its stamp last; returns the video's name."""
+    """Write all files of a video, its stamp last, and return its name."""
     plan = scene(recipe.index, recipe.seconds, recipe.seed)
     paths = {part: root / path for part, path in files(plan.video).items()}
     _stamp(root, plan.video).unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def make_video(root: Path, recipe: Recipe) -> str:
 
 
 def _write_ratings(plan: Scene, paths: dict[str, Path]) -> None:
-    """Six raters a dimension, rounded as written, and the gold standard of what was written."""
+    """Write six raters per dimension, rounded, and the gold standard of the rounded ratings."""
     rng = plan.rng(4)
     time_s = np.arange(len(plan.valence)) / SIGNAL_HZ
     columns = [time_s]

@@ -1,6 +1,6 @@
-"""Portraits of people who do not exist, painted on a face mesh: any number of distinct faces.
+"""Paint portraits of people who do not exist on a face mesh.
 
-Skin is a Lambert-shaded relief (ellipsoid plus nose, brow, sockets, cheeks); eyes, brows, lips and
+Skin is a Lambert-shaded relief (ellipsoid plus nose, brow, sockets, cheeks). Eyes, brows, lips and
 hair are drawn over it at twice the size and averaged down.
 """
 
@@ -15,19 +15,19 @@ _IRIS = ((52, 66, 88), (120, 96, 62), (96, 122, 92), (40, 46, 58))
 
 
 def painted(shapes: np.ndarray, rng: np.random.Generator, source: str) -> Portrait:
-    """A new face; shapes (N, 478, 2) are real meshes whose mixtures give its proportions."""
+    """Return a new face with proportions mixed from the real meshes `shapes` (N, 478, 2)."""
     landmarks = _proportions(shapes, rng)
     brush = _Painter(landmarks * UP + (UP - 1) / 2, rng)
     for part in (brush.background, brush.body, brush.head, brush.eyes, brush.brows, brush.lips):
         part()
     brush.fringe()
-    image = cv2.resize(brush.image, CANVAS_PX, interpolation=cv2.INTER_AREA)
+    image: np.ndarray = cv2.resize(brush.image, CANVAS_PX, interpolation=cv2.INTER_AREA)
     image += rng.normal(0, 2.0, image.shape).astype(np.float32)
     return Portrait(np.clip(image, 0, 255).astype(np.uint8), landmarks, source)
 
 
 def _proportions(shapes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(478, 2): the mirrored-and-averaged mean mesh, moved along real differences, jittered."""
+    """Return landmarks (478, 2): the symmetric mean mesh plus real differences and jitter."""
     units = np.array([mesh.eye_distance_px(s) for s in shapes])
     centred = (shapes - shapes[:, 168:169]) / units[:, None, None]
     mean, twin = centred.mean(axis=0), mesh.twins(shapes)
@@ -45,10 +45,10 @@ def _proportions(shapes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class _Painter(Brush):
-    """The parts of a portrait, from back to front."""
+    """Paint the parts of a portrait, from back to front."""
 
     def background(self) -> None:
-        """A blurred room: a gradient with soft blotches."""
+        """Paint a blurred room: a gradient with soft blotches."""
         first, second = self.rng.uniform(50, 190, (2, 1, 1, 1)) * self.rng.uniform(
             0.75, 1.25, (2, 1, 1, 3)
         )
@@ -57,7 +57,7 @@ class _Painter(Brush):
         self.image += 12 * self.noise(90, 90)[..., None] * self.rng.uniform(0.5, 1, 3)
 
     def body(self) -> None:
-        """Hair behind the head, neck and clothes."""
+        """Paint hair behind the head, neck and clothes."""
         (cx, cy), (rx, ry) = self.middle, self.half
         drop = 1.5 if self.long_hair else 0.35
         behind = ((self.x - cx) / (1.24 * rx)) ** 2 + ((self.y - cy + 0.2 * ry) / (1.3 * ry)) ** 2
@@ -75,7 +75,7 @@ class _Painter(Brush):
         self.blend(cloth, np.clip((self.y - collar) / 6, 0, 1))
 
     def relief(self) -> np.ndarray:
-        """Depth (H, W) of the face in pixels."""
+        """Return the depth (H, W) of the face in pixels."""
         p, u = self.points, self.unit
         r2 = ((self.x - self.middle[0]) / (1.12 * self.half[0])) ** 2
         r2 = r2 + ((self.y - self.middle[1]) / (1.15 * self.half[1])) ** 2
@@ -94,7 +94,7 @@ class _Painter(Brush):
         return cv2.GaussianBlur(depth.astype(np.float32), (0, 0), 3)
 
     def head(self) -> None:
-        """Shaded skin with pores, blush, shadows around the nose and an optional stubble."""
+        """Paint shaded skin with pores, blush, shadows around the nose and optional stubble."""
         p, u = self.points, self.unit
         depth = self.relief()
         slope_y, slope_x = np.gradient(depth)
@@ -117,7 +117,7 @@ class _Painter(Brush):
             self.blend(self.skin * 0.25, 0.8 * np.clip(hole * 1.3, 0, 1))
 
     def eyes(self) -> None:
-        """Sclera, iris, pupil, highlight, lashes and the fold above."""
+        """Paint sclera, iris, pupil, highlight, lashes and the fold above."""
         p, u = self.points, self.unit
         iris = between(_IRIS, self.rng.uniform(0, len(_IRIS) - 1))
         right, left = (mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS)
@@ -136,7 +136,7 @@ class _Painter(Brush):
             self.stroke(outline[1:8] - (0, 0.055 * u), 0.012, self.skin * 0.62, 0.5)
 
     def brows(self) -> None:
-        """Hair along the brow ridge, darker than the head's."""
+        """Paint hair along the brow ridge, darker than on the head."""
         thick = self.rng.uniform(0.7, 1.25)
         for brow in (mesh.RIGHT_BROW, mesh.LEFT_BROW):
             ridge = (self.points[list(brow[:5])] + self.points[list(brow[:4:-1])]) / 2
@@ -144,7 +144,7 @@ class _Painter(Brush):
             self.stroke(ridge, 0.03 * thick, self.hair * 0.45, 0.6)
 
     def lips(self) -> None:
-        """Both lips, the line between them and a gleam on the lower one."""
+        """Paint both lips, the line between them and a highlight on the lower one."""
         p, u = self.points, self.unit
         red = self.skin * (0.62, 0.6, 0.9) * self.rng.uniform(0.85, 1.05)
         self.blend(red, 0.85 * self.shape(p[list(mesh.LIPS)], 2.5))
@@ -154,7 +154,7 @@ class _Painter(Brush):
         self.stroke(p[[84, 17, 314]] + (0, 0.03 * u), 0.02, self.skin * 0.6, 0.35)
 
     def fringe(self) -> None:
-        """Hair over the forehead, parted at one side."""
+        """Paint hair over the forehead, parted on one side."""
         (cx, cy), (rx, ry) = self.middle, self.half
         part = cx + self.rng.uniform(-0.6, 0.6) * rx
         high = self.rng.uniform(0.72, 0.95)

@@ -1,10 +1,11 @@
-"""A still portrait brought to life: expressions and head motion by warping its landmarks.
+"""Animate a still portrait: expressions and head motion by warping its landmarks.
 
-Thin-plate splines (Bookstein, IEEE TPAMI 11(6), 1989) whose basis is computed once a portrait, on
-a coarse grid; a frame then costs one matrix product, one remap and a painted mouth cavity.
+The basis of the thin-plate splines (Bookstein, IEEE TPAMI 11(6), 1989) is computed once per
+portrait on a coarse grid. A frame then costs a matrix product, a remap and a painted mouth cavity.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +13,6 @@ import numpy as np
 from avfusion.corpora.demo import mesh
 
 CANVAS_PX = (480, 360)  # width, height that portraits are drawn at
-
-
 _GRID = (48, 36)
 
 
@@ -23,12 +22,12 @@ class Portrait:
 
     image: np.ndarray
     landmarks: np.ndarray
-    source: str  # whose texture it is; partitions share none
+    source: str  # the face that the texture is of; partitions share none
 
 
 @dataclass(frozen=True)
 class Pose:
-    """What a face does at one instant; actions in about [-1, 1] or [0, 1], shifts in pixels."""
+    """Expression and position at one instant; actions in about [-1, 1] or [0, 1], shifts in px."""
 
     smile: float = 0.0
     mouth: float = 0.0  # 0 closed, 1 wide open
@@ -42,7 +41,7 @@ class Pose:
 
 
 class Puppet:
-    """Renders frames of `size_px` (width, height) of one portrait."""
+    """Render frames of `size_px` (width, height) of one portrait."""
 
     def __init__(self, portrait: Portrait, size_px: tuple[int, int]) -> None:
         self.portrait = portrait
@@ -52,8 +51,8 @@ class Puppet:
         self.points = portrait.landmarks[list(mesh.CONTROLS)]  # (C, 2)
         self.basis = _spline_basis(np.concatenate([self.points, _anchors()]))
         self.zoom = max(size_px[0] / CANVAS_PX[0], size_px[1] / CANVAS_PX[1])
-        self.whole_px = tuple(round(side * self.zoom) for side in CANVAS_PX)
-        self.corner = tuple((w - s) // 2 for w, s in zip(self.whole_px, size_px, strict=True))
+        self.scaled_px = tuple(round(side * self.zoom) for side in CANVAS_PX)
+        self.corner = tuple((w - s) // 2 for w, s in zip(self.scaled_px, size_px, strict=True))
         self.grid = _grid()
         self.mouth_rows = [mesh.CONTROLS.index(i) for i in mesh.MOUTH]
         lower = portrait.landmarks[[*mesh.MOUTH[10:], mesh.MOUTH[0]]]
@@ -62,19 +61,17 @@ class Puppet:
         self.lip_half = 0.46 * np.ptp(lower[:, 0])
 
     def frame(self, pose: Pose) -> np.ndarray:
-        """One picture (height, width, 3) uint8 BGR."""
+        """Return a picture (height, width, 3) uint8 BGR."""
         moved = self._moved(pose)  # (C, 2)
         source = self._source(moved - self.points)  # (height, width, 2)
         inside = self._part_lips(source, moved, pose.mouth)
-        image = cv2.remap(
-            self.portrait.image, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
+        image = _remapped(self.portrait.image, source, cv2.BORDER_REFLECT)
         if inside is not None:
             self._paint_mouth(image, *inside)
         return image
 
     def _moved(self, pose: Pose) -> np.ndarray:
-        """Where the control landmarks (C, 2) lie in the pose."""
+        """Return the control landmarks (C, 2) in the pose."""
         points = self.points + self.unit * _expression(pose)
         turn = np.deg2rad(pose.roll_deg)
         rotate = pose.scale * np.array(
@@ -83,25 +80,25 @@ class Puppet:
         return (points - self.centre) @ rotate + self.centre + np.array(pose.shift_px)
 
     def _source(self, moves: np.ndarray) -> np.ndarray:
-        """(height, width, 2): the canvas position each pixel shows; the spline field, inverted."""
+        """Return the canvas position of each pixel (height, width, 2), by inverting the field."""
         still = np.zeros((self.basis.shape[1] - len(moves), 2))
         field = self.basis @ np.concatenate([moves, still]).astype(np.float32)
         field = field.reshape(_GRID[1], _GRID[0], 2)
         back = field
         for _ in range(3):  # x = p + field(p) solved for p by fixed point
             at = (self.grid - back + 0.5) * np.float32(_GRID[0] / CANVAS_PX[0]) - 0.5
-            back = cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        source = cv2.resize(self.grid - back, self.whole_px, interpolation=cv2.INTER_CUBIC)
+            back = _remapped(field, at, cv2.BORDER_REPLICATE)
+        source = cv2.resize(self.grid - back, self.scaled_px, interpolation=cv2.INTER_CUBIC)
         (left, top), (width, height) = self.corner, self.size_px
         return np.ascontiguousarray(source[top : top + height, left : left + width])
 
     def _part_lips(
         self, source: np.ndarray, moved: np.ndarray, opening: float
     ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray] | None:
-        """Tear `source` open along the lip line, in place: what lies below the line slides down.
+        """Open `source` along the lip line, in place: what is below the line slides down.
 
-        Returns the region in the picture, how far down the gap each pixel lies (0 upper lip,
-        1 lower lip) and how much of it is gap (0 to 1); None for a closed mouth.
+        Returns the region in the picture, the position of each pixel in the gap (0 upper lip,
+        1 lower lip) and the share of it that is gap (0 to 1); None for a closed mouth.
         """
         if opening < 0.04:
             return None
@@ -124,7 +121,7 @@ class Puppet:
     def _paint_mouth(
         image: np.ndarray, region: tuple[slice, slice], depth: np.ndarray, share: np.ndarray
     ) -> None:
-        """A dark cavity, the edge of the upper teeth and a tongue where the lips have parted."""
+        """Paint a dark cavity, the edge of the upper teeth and a tongue between the lips."""
         teeth = np.clip((0.38 - depth) / 0.08, 0, 1)[..., None] * 0.75
         tongue = np.clip((depth - 0.6) / 0.3, 0, 1)[..., None] * 0.7
         colour = np.array((22, 16, 42)) * (1 - tongue) + np.array((70, 62, 138)) * tongue
@@ -134,8 +131,15 @@ class Puppet:
         patch[:] = (patch * (1 - mix) + colour * mix).astype(np.uint8)
 
 
+def _remapped(image: np.ndarray, source: np.ndarray, border: int) -> np.ndarray:
+    """Return `image` sampled linearly at the positions `source` (H, W, 2) float32."""
+    # OpenCV's stubs require a second map, which is None where the first has both coordinates.
+    nothing: Any = None
+    return cv2.remap(image, source, nothing, cv2.INTER_LINEAR, borderMode=border)
+
+
 def _expression(pose: Pose) -> np.ndarray:
-    """Displacement (C, 2) of the control landmarks in eye distances; y points down."""
+    """Return displacements (C, 2) of the control landmarks in eye distances; y points down."""
     moves = np.zeros((len(mesh.CONTROLS), 2))
 
     def push(part: str, right: float, down: float) -> None:
@@ -160,7 +164,7 @@ def _expression(pose: Pose) -> np.ndarray:
 
 
 def _anchors() -> np.ndarray:
-    """Fixed points on the canvas' border, so that the head moves and the background stays."""
+    """Return fixed points on the border of the canvas, which keep the background still."""
     width, height = CANVAS_PX
     x, y = np.linspace(0, width, 7), np.linspace(0, height, 5)[1:-1]
     border = [(a, b) for a in x for b in (0, height)] + [(a, b) for a in (0, width) for b in y]
@@ -168,14 +172,14 @@ def _anchors() -> np.ndarray:
 
 
 def _grid() -> np.ndarray:
-    """Canvas coordinates (36, 48, 2) float32 of the coarse grid's cell centres."""
+    """Return canvas coordinates (36, 48, 2) float32 of the cell centres of the coarse grid."""
     x = (np.arange(_GRID[0]) + 0.5) * CANVAS_PX[0] / _GRID[0] - 0.5
     y = (np.arange(_GRID[1]) + 0.5) * CANVAS_PX[1] / _GRID[1] - 0.5
     return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
 
 
 def _spline_basis(points: np.ndarray, stiffness: float = 0.02) -> np.ndarray:
-    """(G, P): displacements at P points times this give the field at the G grid cells."""
+    """Return (G, P); its product with displacements at P points is the field at G grid cells."""
 
     def radial(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         r = np.linalg.norm(a[:, None] - b[None], axis=-1) / 100

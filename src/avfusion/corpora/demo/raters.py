@@ -1,12 +1,10 @@
-"""Six simulated raters: each sees a signal late, scales and shifts it, and wavers."""
+"""Six simulated raters, who delay, scale and shift a signal and add noise."""
 
 import numpy as np
 
 from avfusion.corpora.demo.scene import SIGNAL_HZ, at, smooth
 
 RATERS = ("R1", "R2", "R3", "R4", "R5", "R6")
-
-
 DELAYS_S = {
     "valence": (1.5, 1.7, 1.9, 2.1, 2.3, 2.5),  # mean 2.0
     "arousal": (1.7, 1.9, 2.1, 2.3, 2.5, 2.7),  # mean 2.2
@@ -14,7 +12,7 @@ DELAYS_S = {
 
 
 def rate(signal: np.ndarray, dimension: str, rng: np.random.Generator) -> np.ndarray:
-    """Ratings (N, 6) in [-1, 1] of a signal (N,); before a rater's delay they see its start."""
+    """Return ratings (N, 6) in [-1, 1] of a signal (N,), which starts with its first value held."""
     time_s = np.arange(len(signal)) / SIGNAL_HZ
     seconds = len(signal) / SIGNAL_HZ
     columns = []

@@ -1,7 +1,7 @@
-"""The demo corpus: talking faces made from a seed, with known signals and planted faults.
+"""Read and generate the demo corpus: talking faces with known signals and planted faults.
 
-It proves that a study runs and reacts as it should; it says nothing about people
-(docs/demo-corpus.md).
+It tests that a study runs and responds as expected. Its scores say nothing about recordings of
+people (docs/demo-corpus.md).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -22,17 +22,27 @@ from avfusion.corpora.demo.make import DIMENSIONS, Recipe, files, make_video
 from avfusion.corpora.demo.raters import DELAYS_S
 from avfusion.corpora.demo.scene import SIGNAL_HZ, scene
 from avfusion.errors import ConfigError, CorpusError
+from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
 from avfusion.schemas import MANIFEST, TRUTH
 
 AGAIN = "Run `avf make-corpus demo`."
 
-
 log = logging.getLogger(__name__)
 
 
+class Options(TypedDict):
+    """Settings that every video of the corpus has in common."""
+
+    seconds: float
+    seed: int
+    width: int
+    height: int
+    fps: int
+
+
 class DemoRelease(Corpus):
-    """The files of one release, read into tables."""
+    """Reader and writer of the files below the root; `Demo` lists the options."""
 
     name = "demo"
     delay_s = {d: round(float(np.mean(DELAYS_S[d])), 3) for d in DIMENSIONS}  # noqa: RUF012
@@ -53,7 +63,7 @@ class DemoRelease(Corpus):
         workers: int = 2,
     ) -> None:
         super().__init__(root=root)
-        least = {
+        least: dict[str, tuple[float, int]] = {
             "videos": (videos, 4),
             "seconds": (seconds, 4),
             "workers": (workers, 1),
@@ -63,11 +73,11 @@ class DemoRelease(Corpus):
         }
         for option, (value, bound) in least.items():
             if value < bound:
-                raise ConfigError(f"demo: {option} is {value}; the least is {bound}.")
+                raise ConfigError(f"demo: {option} is {value}; it must be at least {bound}.")
         if width % 2 or height % 2:
             raise ConfigError(f"demo: {width}x{height} px; H.264 needs even width and height.")
         self.count, self.workers = videos, workers
-        self.options = {
+        self.options: Options = {
             "seconds": float(seconds),
             "seed": seed,
             "width": width,
@@ -76,11 +86,11 @@ class DemoRelease(Corpus):
         }
 
     def videos(self) -> pd.DataFrame:
-        """As manifest.csv lists them."""
+        """Return manifest.csv."""
         return read_csv(self.root / "manifest.csv", MANIFEST)
 
     def gold(self) -> pd.DataFrame:
-        """Of every video that has a gold file."""
+        """Return the gold standard of every video that has a gold file."""
         tables = []
         for path in sorted((self.root / "gold").glob("*.csv")):
             tables.append(read_csv(path, ("time_s", *DIMENSIONS)).assign(video=path.stem))
@@ -89,17 +99,17 @@ class DemoRelease(Corpus):
         return pd.concat(tables, ignore_index=True)
 
     def truth(self) -> pd.DataFrame:
-        """The planted spans."""
+        """Return the planted spans."""
         table = read_csv(self.root / "truth.csv", TRUTH)
         return table if len(table) else empty_truth()
 
     def card(self) -> dict[str, Any]:
-        """The common card with the recipe's settings."""
+        """Return the common card with the settings of the videos."""
         return {**super().card(), "recipe": {"videos": self.count, **self.options}}
 
     def recipes(self) -> list[Recipe]:
-        """One a video, in order."""
-        source = _source_digest()
+        """Return what each video depends on, in order."""
+        source = source_digest()
         recipes = []
         for index in range(self.count):
             text = json.dumps({"index": index, **self.options, "source": source}, sort_keys=True)
@@ -108,7 +118,7 @@ class DemoRelease(Corpus):
         return recipes
 
     def _make_all(self, todo: list[Recipe]) -> None:
-        """One process a video: the speech synthesiser repeats exactly only from a fresh start."""
+        """Make videos, each in a new process: the speech synthesiser is exact only when fresh."""
         start = time.monotonic()
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, mp_context=spawn, max_tasks_per_child=1) as pool:
@@ -123,7 +133,7 @@ class DemoRelease(Corpus):
                 raise
 
     def _remove_surplus(self, wanted: set[str]) -> None:
-        """Videos made here earlier that are no longer asked for; foreign files are left alone."""
+        """Remove generated videos that are no longer wanted, and no other file."""
         for stamp in (self.root / ".made").glob("*.json"):
             if stamp.stem not in wanted:
                 for path in files(stamp.stem).values():
@@ -132,22 +142,16 @@ class DemoRelease(Corpus):
 
     def _write_tables(self, recipes: list[Recipe]) -> None:
         plans = [scene(r.index, r.seconds, r.seed) for r in recipes]
+        paths = [files(p.video) for p in plans]
         rows = [
-            (
-                p.video,
-                files(p.video)["video"],
-                p.partition,
-                p.subject,
-                p.voice,
-                files(p.video)["transcript"],
-            )
-            for p in plans
+            (p.video, path["video"], p.partition, p.subject, p.voice, path["transcript"])
+            for p, path in zip(plans, paths, strict=True)
         ]
         spans = [(p.video, *asdict(s).values()) for p in plans for s in p.spans]
-        tables = {"manifest.csv": (rows, MANIFEST), "truth.csv": (spans, TRUTH)}
-        for name, (lines, columns) in tables.items():
-            text = pd.DataFrame(lines, columns=list(columns)).to_csv(index=False)
-            write_text(self.root / name, text)
+        manifest = pd.DataFrame(rows, columns=list(MANIFEST))
+        truth = pd.DataFrame(spans, columns=list(TRUTH))
+        write_text(self.root / "manifest.csv", manifest.to_csv(index=False))
+        write_text(self.root / "truth.csv", truth.to_csv(index=False))
         digest = hashlib.sha256("".join(r.digest for r in recipes).encode()).hexdigest()
         card = {**self.card(), "recipe_hash": digest}
         write_text(self.root / "corpus.json", json.dumps(card, indent=2) + "\n")
@@ -156,36 +160,23 @@ class DemoRelease(Corpus):
         write_text(self.root / "README.md", text)
 
 
-def _source_digest() -> str:
-    """SHA-256 over the generator's modules and assets: new code means new videos."""
-    here = Path(__file__).parent
-    names = (
-        "actor",
-        "brush",
-        "espeak",
-        "film",
-        "make",
-        "mesh",
-        "portraits",
-        "puppet",
-        "raters",
-        "scene",
-        "script",
-        "voice",
-    )
-    paths = [here / f"{name}.py" for name in names] + sorted((here / "assets").glob("*.[pj]*"))
-    digest = hashlib.sha256()
-    for path in [*paths, here.parent / "goldstandard.py"]:
+def source_digest() -> str:
+    """Return a SHA-256 over the code that makes a video and over the assets.
+
+    When it changes, all videos are made again. Comments and docstrings do not count.
+    """
+    digest = hashlib.sha256(fingerprint("avfusion.corpora.demo.make:make_video").encode())
+    for path in sorted((Path(__file__).parent / "assets").glob("*.[pj]*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 def read_csv(path: Path, columns: tuple[str, ...], sep: str = ",") -> pd.DataFrame:
-    """A table of the tree that must hold these columns."""
+    """Read a table of the corpus; refuse one that lacks a column."""
     if not path.is_file():
         raise CorpusError(f"{path}: no such file. {AGAIN}")
     table = pd.read_csv(path, sep=sep)
-    lost = [c for c in columns if c not in table.columns]
-    if lost:
-        raise CorpusError(f"{path}: no column {', '.join(lost)}; found {list(table.columns)}.")
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise CorpusError(f"{path}: no column {', '.join(missing)}; found {list(table.columns)}.")
     return table

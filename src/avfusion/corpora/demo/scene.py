@@ -1,6 +1,6 @@
-"""What one demo video is to show: true signals, what face and voice let through, planted spans.
+"""Plan of a demo video: true signals, what face and voice show of them, and planted spans.
 
-Every number here follows from (seed, video index) alone, so asking for more videos changes none.
+Every number depends only on the seed and the index of the video, so more videos change none.
 """
 
 from dataclasses import dataclass, field
@@ -9,20 +9,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 SIGNAL_HZ = 25
-
-
 PATTERN = (  # of 15 videos: 7 train, 3 validation, 5 test
     *("train", "test", "train", "validation", "test", "train", "train", "test"),
     *("train", "validation", "train", "test", "train", "test", "validation"),
 )
-
-
 KINDS = (
     *(("video", "covered"), ("audio", "muted"), ("video", "turned"), ("audio", "noisy")),
     *(("video", "blurred"), ("audio", "contradicting")),
 )
-
-
 VOICES = {
     "train": (
         *("en-us+f2", "en-us+m3", "en-gb-x-rp+f1", "en-029+m1", "en-us+linda", "en-us+m7"),
@@ -34,14 +28,12 @@ VOICES = {
         "en-us+f3",
     ),
 }
-
-
 PAINTINGS = {"train": "newton", "validation": "mona_lisa", "test": "gauss"}
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch in which one modality is spoilt."""
+    """An interval in which one modality is corrupted."""
 
     start_s: float
     end_s: float
@@ -51,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Scene:
-    """One video's plan; signals are (N,) at `SIGNAL_HZ`, in [-1, 1], over [0, seconds)."""
+    """Plan of one video; signals are (N,) at `SIGNAL_HZ`, in [-1, 1], over [0, seconds)."""
 
     video: str
     partition: str
@@ -61,22 +53,24 @@ class Scene:
     seed: tuple[int, int]
     valence: np.ndarray
     arousal: np.ndarray
-    face: dict[str, np.ndarray] = field(repr=False)  # valence, arousal as the face shows them
-    speech: dict[str, np.ndarray] = field(repr=False)  # … and as the voice carries them
+    face: dict[str, np.ndarray] = field(repr=False)  # valence and arousal as the face shows them
+    speech: dict[str, np.ndarray] = field(
+        repr=False
+    )  # valence and arousal as the voice carries them
     spans: tuple[Span, ...] = ()
 
     def rng(self, stream: int) -> np.random.Generator:
-        """The generator of one part of the work, independent of the other parts."""
+        """Return a random generator, independent of those of other streams."""
         return np.random.default_rng([*self.seed, stream])
 
 
 def video_name(index: int) -> str:
-    """The video's name by its number."""
+    """Return the name of the video with this index."""
     return f"demo{index:03d}"
 
 
 def scene(index: int, seconds: float, seed: int) -> Scene:
-    """The plan of the video with this index."""
+    """Return the plan of the video with this index."""
     partition = PATTERN[index % len(PATTERN)]
     rank = index // len(PATTERN) * PATTERN.count(partition)
     rank += PATTERN[: index % len(PATTERN)].count(partition)
@@ -109,7 +103,7 @@ def scene(index: int, seconds: float, seed: int) -> Scene:
 
 
 def smooth(rng: np.random.Generator, seconds: float, scale_s: float) -> np.ndarray:
-    """A stationary unit-variance Gaussian process (N,) with a Gaussian kernel of `scale_s`."""
+    """Return a stationary Gaussian process (N,) of unit variance, kernel width `scale_s`."""
     sigma = scale_s * SIGNAL_HZ
     pad = int(4 * sigma)
     count = round(seconds * SIGNAL_HZ)
@@ -118,32 +112,32 @@ def smooth(rng: np.random.Generator, seconds: float, scale_s: float) -> np.ndarr
 
 
 def at(signal: np.ndarray, time_s: np.ndarray | float) -> np.ndarray:
-    """A signal's value at any time; held before its start and after its end."""
+    """Return the value of a signal at any time; held before its start and after its end."""
     return np.interp(time_s, np.arange(len(signal)) / SIGNAL_HZ, signal)
 
 
 def within(span: Span, time_s: np.ndarray, fade_s: float = 0.3) -> np.ndarray:
-    """1 inside the span, 0 outside, with ramps of `fade_s` that lie inside it."""
+    """Return 1 inside the span and 0 outside, with ramps of `fade_s` inside the span."""
     inside = np.minimum(time_s - span.start_s, span.end_s - time_s)
     return np.clip(inside / fade_s, 0, 1)
 
 
 def _true(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Slow changes around a mean that differs between videos; within 0.85, as raters add to it."""
+    """Return slow changes around a mean per video, within 0.85 because raters add to it."""
     return 0.85 * np.tanh(0.2 * rng.standard_normal() + 0.85 * smooth(rng, seconds, 1.6))
 
 
 def _through(
     rng: np.random.Generator, signal: np.ndarray, seconds: float, *, strong: bool
 ) -> np.ndarray:
-    """What a modality lets through: the signal and its own nuisance, in a share by strength."""
+    """Return what a modality shows: the signal mixed with a nuisance, by strength."""
     nuisance = 0.5 * (0.2 * rng.standard_normal() + 0.9 * smooth(rng, seconds, 1.2))
     mixed = signal + 0.4 * nuisance if strong else 0.45 * signal + 0.7 * nuisance
     return np.clip(mixed, -1.1, 1.1)
 
 
 def _spans(rng: np.random.Generator, rank: int, seconds: float) -> tuple[Span, ...]:
-    """Every second video of a partition has one or two; six in a row hold every kind."""
+    """Return one or two spans for every second video of a partition; six cover every kind."""
     count = 2 if seconds >= 12 else 1
     if rank % 2:
         return ()
@@ -160,7 +154,7 @@ def _spans(rng: np.random.Generator, rank: int, seconds: float) -> tuple[Span, .
 def _reversed_within(
     speech: dict[str, np.ndarray], spans: tuple[Span, ...]
 ) -> dict[str, np.ndarray]:
-    """The voice's signals with their sign turned in every contradicting span."""
+    """Return the signals of the voice with their sign reversed in every contradicting span."""
     for span in spans:
         if span.kind == "contradicting":
             time_s = np.arange(len(speech["valence"])) / SIGNAL_HZ

@@ -1,4 +1,4 @@
-"""What the demo's voices say: plain sentences whose words carry a little of the valence."""
+"""Sentences of the demo corpus; their adjectives depend weakly on the valence."""
 
 import numpy as np
 
@@ -6,29 +6,19 @@ _GOOD = (
     *("lovely", "bright", "happy", "wonderful", "warm"),
     *("gentle", "delightful", "calm", "funny", "splendid"),
 )
-
-
 _BAD = (
     *("awful", "gloomy", "sad", "terrible", "cold"),
     *("cruel", "dreadful", "broken", "painful", "nasty"),
 )
-
-
 _PLAIN = (
     *("usual", "green", "round", "local", "recent"),
     *("wooden", "square", "common", "early", "simple"),
 )
-
-
 _THINGS = (
     *("garden", "letter", "morning", "journey", "kitchen"),
     *("story", "river", "concert", "office", "window", "road"),
 )
-
-
 _WHO = ("my sister", "the doctor", "our neighbour", "the teacher", "that driver", "an uncle")
-
-
 _FORMS = (
     "the {thing} was {word} today",
     "{who} told me about a {word} {thing}",
@@ -40,7 +30,7 @@ _FORMS = (
 
 
 def phrase(rng: np.random.Generator, valence: float) -> str:
-    """One short sentence; half its adjectives are valenced, biased by valence in [-1, 1]."""
+    """Return a short sentence; half its adjectives are valenced, biased by valence in [-1, 1]."""
     thing, other = rng.choice(_THINGS, 2, replace=False)
     form = _FORMS[rng.integers(len(_FORMS))]
     return form.format(

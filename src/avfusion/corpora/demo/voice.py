@@ -1,4 +1,4 @@
-"""A demo video's speech: phrases spoken with the prosody of the moment, laid out in time."""
+"""Speech of a demo video: phrases with the prosody of the moment, placed in time."""
 
 from contextlib import closing
 
@@ -10,15 +10,13 @@ from avfusion.corpora.demo.scene import Scene, at, within
 from avfusion.corpora.demo.script import phrase
 
 Word = tuple[str, float, float]
-
-
 LIPS_HZ = 25
 
 
 def perform(scene: Scene) -> tuple[np.ndarray, int, np.ndarray, list[Word]]:
-    """Samples (N,) float32, their rate, mouth opening (F,) at `LIPS_HZ`, and words with times.
+    """Return samples (N,) float32, their rate, mouth opening (F,) at `LIPS_HZ`, and timed words.
 
-    The mouth follows the clean voice: a planted audio span spoils the sound, not the face.
+    The mouth follows the clean voice: a planted audio span corrupts the sound, not the face.
     """
     rng = scene.rng(1)
     with closing(Speaker(scene.voice)) as speaker:
@@ -31,26 +29,27 @@ def perform(scene: Scene) -> tuple[np.ndarray, int, np.ndarray, list[Word]]:
 def _speech(
     scene: Scene, speaker: Speaker, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[Word]]:
-    """Phrases and pauses up to the end of the video: samples (N,) at unit loudness, and words."""
+    """Return phrases and pauses up to the end: samples (N,) at unit loudness, and words."""
     rate_hz = speaker.rate_hz
     clean = np.zeros(round(scene.seconds * rate_hz), np.float32)
     words: list[Word] = []
-    cursor_s = rng.uniform(0.1, 0.4)
+    cursor_s: float = rng.uniform(0.1, 0.4)
     while cursor_s < scene.seconds - 1.0:
-        said, spoken = _phrase(scene, speaker, rng, cursor_s)
+        samples, spoken = _phrase(scene, speaker, rng, cursor_s)
         start = round(cursor_s * rate_hz)
-        piece = said[: len(clean) - start]
+        piece = samples[: len(clean) - start]
         clean[start : start + len(piece)] += piece
         words += [(w, cursor_s + s, min(cursor_s + e, scene.seconds)) for w, s, e in spoken]
-        pause_s = 0.35 - 0.2 * at(scene.speech["arousal"], cursor_s) + rng.uniform(0, 0.25)
-        cursor_s += len(said) / rate_hz + pause_s
+        arousal = float(at(scene.speech["arousal"], cursor_s))
+        pause_s = 0.35 - 0.2 * arousal + rng.uniform(0, 0.25)
+        cursor_s += len(samples) / rate_hz + pause_s
     return clean, [word for word in words if word[1] < scene.seconds]
 
 
 def _phrase(
     scene: Scene, speaker: Speaker, rng: np.random.Generator, start_s: float
 ) -> tuple[np.ndarray, list[Word]]:
-    """One phrase at unit loudness, in the voice's state around its middle."""
+    """Return one phrase at unit loudness, spoken with the valence and arousal around its middle."""
     arousal = float(at(scene.speech["arousal"], start_s + 0.8))
     valence = float(at(scene.speech["valence"], start_s + 0.8))
     prosody = Prosody(
@@ -65,13 +64,13 @@ def _phrase(
 
 
 def _brightened(clean: np.ndarray, rate_hz: int, bright_db: np.ndarray) -> np.ndarray:
-    """Lift (or lower) what lies above about 1 kHz by bright_db (N,); loudness hardly changes."""
+    """Amplify frequencies above about 1 kHz by bright_db (N,); loudness hardly changes."""
     low = gaussian_filter1d(clean, rate_hz / (2 * np.pi * 1000))
     return low + (clean - low) * 10 ** (bright_db / 20)
 
 
 def _mouth(clean: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Opening (F,) in [0, 1] from the loudness of the voice."""
+    """Return the mouth opening (F,) in [0, 1] from the loudness of the voice."""
     count = int(len(clean) / rate_hz * LIPS_HZ)
     hop = rate_hz / LIPS_HZ
     edges = np.round(np.arange(count + 1) * hop).astype(int)
@@ -82,7 +81,7 @@ def _mouth(clean: np.ndarray, rate_hz: int) -> np.ndarray:
 def _recorded(
     scene: Scene, clean: np.ndarray, rate_hz: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Brightness by valence, loudness by arousal, a level, room noise, the planted audio spans."""
+    """Apply brightness by valence, loudness by arousal, level, noise and planted audio spans."""
     time_s = np.arange(len(clean)) / rate_hz
     gain_db = 12 * at(scene.speech["arousal"], time_s) - 2 + rng.normal(0, 1.0)
     noise = rng.standard_normal(len(clean))

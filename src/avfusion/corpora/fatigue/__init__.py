@@ -1,1 +1,1 @@
-"""Fatigue."""
+"""Fatigue, a private corpus that is read from a manifest."""

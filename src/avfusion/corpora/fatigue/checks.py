@@ -1,15 +1,14 @@
-"""What `avf verify fatigue` checks: the manifest's lines, its segments, pictures and sound."""
+"""Checks of the fatigue manifest, its segments, and the pictures and sound of the videos."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora.base import GIVEN, READ, Check, check
-from avfusion.corpora.checks import said
+from avfusion.corpora.checks import stated
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.spans import gaps, overlaps
 from avfusion.corpora.formats.table import video_id
-from avfusion.corpora.splits import said as split_said
-from avfusion.corpora.splits import split_digest
+from avfusion.corpora.splits import split_digest, split_summary
 
 if TYPE_CHECKING:
     from avfusion.corpora.fatigue.release import FatigueRelease
@@ -21,30 +20,30 @@ PUBLISHED = {"videos": 27, "subjects": 18}
 MEND = "Correct manifest.csv and run `avf verify` again."
 
 
-END_S = 1.0  # by how much the last segment may outlast its video: times are noted by hand
+END_S = 1.0  # accepted time of a segment after the end of its video; times are written by hand
 
 
 def fatigue_checks(corpus: "FatigueRelease") -> Iterator[Check]:
-    """All of them."""
+    """Yield the checks of the fatigue corpus that are not common to all corpora."""
     spans = corpus.segments
     faults = corpus.sheet.faults
     yield check(
-        "manifest lines", not faults, "every line can be read", said(faults, len(spans)), MEND
+        "manifest lines", not faults, "every line can be read", stated(faults, len(spans)), MEND
     )
-    found = {"videos": len(spans), "subjects": len(set(corpus.subject.values()))}
-    for name, count in found.items():
-        wanted = corpus.expected[name]
+    counts = {"videos": len(spans), "subjects": len(set(corpus.subject.values()))}
+    for name, count in counts.items():
+        expected = corpus.expected[name]
         yield check(
-            name, count == wanted, str(wanted), count,
-            f"Set corpora.fatigue.options.{name} to what you hold, if this is not all.",
-            verdict="WARN", certainty=READ if wanted == PUBLISHED[name] else GIVEN,
+            name, count == expected, str(expected), count,
+            f"If you hold a part of the corpus, set corpora.fatigue.options.{name}.",
+            verdict="WARN", certainty=READ if expected == PUBLISHED[name] else GIVEN,
         )  # fmt: skip
     yield from _subjects(corpus)
     crossed = [
-        f"{path} at {b.start_s:g} s" for path, own in spans.items() for _, b in overlaps(own)
+        f"{path} at {b.start_s:g} s" for path, rated in spans.items() for _, b in overlaps(rated)
     ]
     yield check(
-        "segments", not crossed, "no two segments of a video overlap", said(crossed, len(spans)),
+        "segments", not crossed, "no two segments of a video overlap", stated(crossed, len(spans)),
         MEND,
     )  # fmt: skip
     yield from _media(corpus)
@@ -57,10 +56,11 @@ def _subjects(corpus: "FatigueRelease") -> Iterator[Check]:
     wrong = [f"{path}: {', '.join(sorted(who))}" for path, who in named.items() if len(who) > 1]
     wrong += [f"{path}: no name" for path, who in named.items() if "" in who]
     yield check(
-        "subjects of videos", not wrong, "one named subject a video", said(wrong, len(named)), MEND
-    )
+        "subjects of videos", not wrong, "one named subject per video",
+        stated(wrong, len(named)), MEND,
+    )  # fmt: skip
     parts = dict(corpus.videos()[["video", "partition"]].itertuples(index=False))
-    text = f"{split_said(corpus.partition)} (sha256 {split_digest(parts)[:16]})"
+    text = f"{split_summary(corpus.partition)} (sha256 {split_digest(parts)[:16]})"
     yield check("split", True, "by subject, from the seed", text, "")
 
 
@@ -68,18 +68,18 @@ def _media(corpus: "FatigueRelease") -> Iterator[Check]:
     timed = clocks(corpus, {path: path for path in corpus.segments})
     broken = [f"{path}: {clock.reason}" for path, clock in timed.items() if clock.reason]
     yield check(
-        "pictures readable", not broken, "every file", said(broken, len(timed)),
-        "Copy that file again; as it is, it counts as a failed video.", verdict="WARN",
+        "pictures readable", not broken, "every file", stated(broken, len(timed)),
+        "Copy that file again. Without it, the video counts as failed.", verdict="WARN",
     )  # fmt: skip
-    whole = {path: clock for path, clock in timed.items() if not clock.reason}
-    mute = [path for path, clock in whole.items() if not clock.has_sound]
+    readable = {path: clock for path, clock in timed.items() if not clock.reason}
+    mute = [path for path, clock in readable.items() if not clock.has_sound]
     yield check(
-        "sound", 2 * len(mute) <= len(whole), "a sound track in most videos",
-        f"{len(whole) - len(mute)} with sound; without: {said(mute, 0)}",
-        "Where there is no sound, a fusion hears nothing.", verdict="WARN",
+        "sound", 2 * len(mute) <= len(readable), "a sound track in most videos",
+        f"{len(readable) - len(mute)} with sound; without: {stated(mute, 0)}",
+        "Audio features of a video without sound are missing.", verdict="WARN",
     )  # fmt: skip
     late, bare, open_at = [], [], []
-    for path, clock in whole.items():
+    for path, clock in readable.items():
         spans = corpus.segments[path]
         last_s = max((span.end_s for span in spans), default=0.0)
         if last_s > clock.end_s + END_S:
@@ -90,11 +90,11 @@ def _media(corpus: "FatigueRelease") -> Iterator[Check]:
             bare.append(video_id(path))
     yield check(
         "segments within videos", not late, f"no segment ends {END_S:g} s after its video",
-        said(late, len(whole)), "Are times in seconds, and is this the whole video?",
+        stated(late, len(readable)), "Check that times are in seconds and the video is complete.",
         verdict="WARN",
     )  # fmt: skip
-    covered = f"mostly unrated: {said(bare, 0)}" if bare else f"unrated: {said(open_at, 0)}"
+    covered = f"mostly unrated: {stated(bare, 0)}" if bare else f"unrated: {stated(open_at, 0)}"
     yield check(
         "coverage", not bare, "at least half of every video is rated", covered,
-        "Add the missing segments; what none covers is unrated.", verdict="WARN",
+        "Add the missing segments. Times without a segment are unrated.", verdict="WARN",
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""File formats of ratings and annotations."""
+"""Read and write rating files and tables: CSV, Parquet, ARFF, ELAN, audformat."""

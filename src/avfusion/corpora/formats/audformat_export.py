@@ -1,6 +1,6 @@
-"""A verified corpus as an audformat database: db.yaml, db.files.csv and db.ratings.csv.
+"""Write a verified corpus as an audformat database: db.yaml, db.files.csv and db.ratings.csv.
 
-No video is copied: paths are those below the corpus' root, where the folder can be laid.
+Videos are not copied. Paths are relative to the root of the corpus; the files can be moved there.
 """
 
 import json
@@ -18,10 +18,29 @@ from avfusion.layout import Layout
 
 
 def write_database(corpus: str, layout: Layout, folder: Path) -> list[Path]:
-    """The files written; db.yaml last, so that a half-written folder is no database.
+    """Write a database; db.yaml is written last, so that a partial folder is no database.
 
-    A rating is a segment from its instant to the next one's. Refuses a corpus of which two videos
-    are one file (a person each), for audformat knows files alone.
+    Each rating becomes a segment from its instant to the next.
+
+    Parameters
+    ----------
+    corpus
+        Name of the verified corpus.
+    layout
+        Paths of the results.
+    folder
+        Folder of the database.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is not verified, or if two of its videos are one file (one per person), which
+        audformat cannot express.
     """
     for needed in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
         if not needed.is_file():
@@ -31,7 +50,7 @@ def write_database(corpus: str, layout: Layout, folder: Path) -> list[Path]:
     twice = manifest["path"][manifest["path"].duplicated()]
     if len(twice):
         raise CorpusError(
-            f"{corpus}: {twice.iloc[0]} is the file of two videos; audformat knows files alone."
+            f"{corpus}: {twice.iloc[0]} is the file of two videos, but audformat indexes by file."
         )
     files = manifest.rename(columns={"path": "file"})[["file", "partition", "subject", "video"]]
     rated = gold.merge(files[["file", "video"]], on="video").sort_values(
@@ -49,18 +68,18 @@ def write_database(corpus: str, layout: Layout, folder: Path) -> list[Path]:
         }
     )
     header = yaml.safe_dump(_header(card), sort_keys=False, allow_unicode=True)
-    made = {
+    texts = {
         folder / "db.files.csv": files.sort_values("file").to_csv(index=False),
         folder / "db.ratings.csv": ratings.to_csv(index=False),
         folder / "db.yaml": header,
     }
-    for path, text in made.items():
+    for path, text in texts.items():
         write_text(path, text)
-    return list(made)
+    return list(texts)
 
 
 def _header(card: dict[str, Any]) -> dict[str, Any]:
-    """db.yaml, from the corpus' card."""
+    """Return the content of db.yaml, from the corpus' card."""
     low, high = card["range"]
     rated = {name: {"dtype": "float", "minimum": low, "maximum": high} for name in card["targets"]}
     text = {"dtype": "str"}
@@ -80,6 +99,6 @@ def _header(card: dict[str, Any]) -> dict[str, Any]:
             "files": {"type": "filewise", "columns": named},
             "ratings": {"type": "segmented", "columns": scored},
         },
-        # Read by our own reader: a rating is that of its start, and late by so much.
+        # Read by `audformat.py`: ratings belong to the start of their segment and are delayed.
         "avfusion": {"segments": "instants", "delay_s": card["delay_s"]},
     }

@@ -1,6 +1,6 @@
-"""Rating files: ARFF (AVEC), one column per rater (RECOLA), or bare columns of numbers.
+"""Read rating files: ARFF (AVEC), one column per rater (RECOLA), or columns without a header.
 
-No line is dropped in silence: each line that cannot be read is reported with file and line.
+Every line that cannot be read is reported with file and line; none is dropped silently.
 """
 
 import re
@@ -9,29 +9,43 @@ from dataclasses import dataclass, field
 import numpy as np
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
-
-
 _BLANK = ("", "?", "nan")
 
 
 @dataclass
 class Ratings:
-    """Instants (N,), values (N, C) with NaN where missing, and faults that begin `file:line:`."""
+    """Ratings of one file.
+
+    Parameters
+    ----------
+    time_s
+        Instants (N,) in seconds.
+    values
+        Ratings (N, C), NaN where missing.
+    columns
+        Names of the C columns.
+    names
+        Recordings that the rows of an ARFF file name.
+    faults
+        Unreadable lines, as `file:line: problem`.
+    """
 
     time_s: np.ndarray
     values: np.ndarray
     columns: tuple[str, ...]
-    names: frozenset[str] = frozenset()  # recordings that an ARFF's rows say they are of
+    names: frozenset[str] = frozenset()
     faults: list[str] = field(default_factory=list)
 
 
 def read_arff(raw: bytes, name: str) -> Ratings:
-    """AVEC's gold: rows `name,time,value` after a line `@data`, however that is spelt."""
+    """Read the gold standard of AVEC: rows `name,time,value` after the line `@data` (any case)."""
     lines = _lines(raw)
     marks = [at for at, line in enumerate(lines) if line.strip().lower() == "@data"]
     if not marks:
         return no_ratings(f"{name}:1: no line '@data', so this is no ARFF file")
-    rows, names, faults = [], set(), []
+    rows: list[list[float]] = []
+    names: set[str] = set()
+    faults: list[str] = []
     for at, line in enumerate(lines[marks[0] + 1 :], start=marks[0] + 2):
         if not line.strip() or line.lstrip().startswith("%"):
             continue
@@ -42,25 +56,29 @@ def read_arff(raw: bytes, name: str) -> Ratings:
         else:
             names.add(parts[0])
             rows.append(numbers)
-    found = _ratings(rows, ("gold",), faults, name)
-    found.names = frozenset(names)
-    return found
+    ratings = _ratings(rows, ("gold",), faults, name)
+    ratings.names = frozenset(names)
+    return ratings
 
 
 def read_raters(raw: bytes, name: str) -> Ratings:
-    """One column a rater after `time`; `;` or `,` between; blanks around names are RECOLA's own."""
+    """Read a table with the column `time` and one column per rater, separated by `;` or `,`.
+
+    Blanks around the names, which RECOLA has, are removed.
+    """
     lines = _lines(raw)
     if not lines:
         return no_ratings(f"{name}:1: the file is empty")
-    mark = ";" if ";" in lines[0] else ","
-    header = tuple(part.strip() for part in lines[0].split(mark))
+    separator = ";" if ";" in lines[0] else ","
+    header = tuple(part.strip() for part in lines[0].split(separator))
     if header[0].lower() != "time" or len(header) < 2 or len(set(header)) < len(header):
         return no_ratings(f"{name}:1: expected 'time;rater;...', found {_short(lines[0])}")
-    rows, faults = [], []
+    rows: list[list[float]] = []
+    faults: list[str] = []
     for at, line in enumerate(lines[1:], start=2):
         if not line.strip():
             continue
-        numbers, fault = _numbers(line.split(mark), len(header), line)
+        numbers, fault = _numbers(line.split(separator), len(header), line)
         if fault:
             faults.append(f"{name}:{at}: {fault}")
         else:
@@ -69,8 +87,9 @@ def read_raters(raw: bytes, name: str) -> Ratings:
 
 
 def read_bare(raw: bytes, name: str, step_s: float) -> Ratings:
-    """A table of numbers without header, the value in column 0, one row every `step_s`."""
-    rows, faults = [], []
+    """Read a table without header, the value in column 0, one row every `step_s` seconds."""
+    rows: list[list[float]] = []
+    faults: list[str] = []
     for at, line in enumerate(_lines(raw), start=1):
         if not line.strip():
             continue
@@ -92,6 +111,7 @@ def _ratings(
 
 
 def no_ratings(fault: str) -> Ratings:
+    """Return ratings without instants and with one fault."""
     return Ratings(np.empty(0), np.empty((0, 1)), ("gold",), faults=[fault])
 
 
@@ -101,7 +121,7 @@ def _lines(raw: bytes) -> list[str]:
 
 
 def _numbers(parts: list[str], count: int, line: str) -> tuple[list[float], str]:
-    """The row's numbers, NaN where missing; or what is wrong with it."""
+    """Return the numbers of a row, NaN where missing, and a fault, empty if there is none."""
     parts = [part.strip() for part in parts]
     if len(parts) != count:
         return [], f"expected {count} numbers, found {_short(line)}"

@@ -1,4 +1,4 @@
-"""A table that a researcher wrote: CSV or Parquet, and where in it each fault stands."""
+"""Read CSV and Parquet tables written by hand, and report faults with file and line."""
 
 import csv
 import io
@@ -11,15 +11,25 @@ import pandas as pd
 from avfusion.errors import CorpusError
 from avfusion.registry import near
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
-
-
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
 
 
 @dataclass
 class Sheet:
-    """Rows as text by column, each with `where` it stands (`file:line`), and `faults` found."""
+    """Rows of a table as text.
+
+    Parameters
+    ----------
+    name
+        Name of the file in messages.
+    columns
+        Names of the columns.
+    rows
+        Position (`file:line`) and cells by column.
+    faults
+        Unreadable lines and cells.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -27,11 +37,11 @@ class Sheet:
     faults: list[str] = field(default_factory=list)
 
     def number(self, where: str, row: dict[str, str], column: str) -> float | None:
-        """The cell as a number, NaN where blank; None, and a fault, where it is none."""
+        """Return a cell as a number, NaN if blank; if it is no number, add a fault, return None."""
         text = row.get(column, "")
         if text.lower() in BLANK:
             return float("nan")
-        value = float(text) if _NUMBER.fullmatch(text) else float("inf")
+        value = float(text) if NUMBER.fullmatch(text) else float("inf")
         if abs(value) == float("inf"):
             self.faults.append(f"{where}: {column} is {short(text)}, which is no number")
             return None
@@ -39,17 +49,34 @@ class Sheet:
 
 
 def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> Sheet:
-    """The table at `path`, called `name` in messages; refuses one without a needed column.
+    """Read a CSV or Parquet table.
 
-    CSV may be parted by comma, semicolon or tab; a line with too many or too few cells is a fault.
+    CSV may be separated by comma, semicolon or tab. A line with a wrong number of cells is a fault.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        Name of the file in messages.
+    needed
+        Columns that must exist.
+    hint
+        Advice that ends the message of an error.
+
+    Raises
+    ------
+    CorpusError
+        If there is no such file, it cannot be read, or a column is missing.
     """
     if not path.is_file():
         raise CorpusError(f"{path}: no such file. {hint}")
     sheet = _parquet(path, name) if path.suffix == ".parquet" else _csv(path, name)
     for column in needed:
         if column not in sheet.columns:
-            found = f"only: {', '.join(sheet.columns) or 'nothing'}.{near(column, sheet.columns)}"
-            raise CorpusError(f"{name}:1: no column {column!r}, {found} {hint}")
+            present = f"only: {', '.join(sheet.columns) or 'nothing'}."
+            present += near(column, sheet.columns)
+            raise CorpusError(f"{name}:1: no column {column!r}, {present} {hint}")
     return sheet
 
 
@@ -59,12 +86,12 @@ def _csv(path: Path, name: str) -> Sheet:
     except UnicodeDecodeError as error:
         raise CorpusError(f"{name}: not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from None
     first = text.partition("\n")[0]
-    mark = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    separator = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     header = tuple(cell.strip() for cell in next(reader, []))
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
-        raise CorpusError(f"{name}:1: column {twice[0]!r} stands there twice. Rename one.")
+        raise CorpusError(f"{name}:1: two columns are named {twice[0]!r}. Rename one.")
     sheet = Sheet(name, header, [])
     try:
         for cells in reader:
@@ -75,13 +102,13 @@ def _csv(path: Path, name: str) -> Sheet:
 
 
 def _add(sheet: Sheet, where: str, cells: list[str]) -> None:
-    """One line, as a row or as a fault; a blank one is neither."""
+    """Add a line as a row, or as a fault if its number of cells is wrong; skip blank lines."""
     cells = [cell.strip() for cell in cells]
     if not any(cells):
         return
     if len(cells) != len(sheet.columns):
-        found = f"{len(cells)}: {short(', '.join(cells))}"
-        sheet.faults.append(f"{where}: expected {len(sheet.columns)} cells, found {found}")
+        line = f"{len(cells)}: {short(', '.join(cells))}"
+        sheet.faults.append(f"{where}: expected {len(sheet.columns)} cells, found {line}")
     else:
         sheet.rows.append((where, dict(zip(sheet.columns, cells, strict=True))))
 
@@ -99,7 +126,7 @@ def _parquet(path: Path, name: str) -> Sheet:
 
 
 def video_id(path: str) -> str:
-    """The name of a video: its path without the ending, folders joined by `__`.
+    """Return the name of a video: its path without the extension, folders joined by `__`.
 
     >>> video_id("day 1/s03.mp4")
     'day 1__s03'
@@ -108,7 +135,7 @@ def video_id(path: str) -> str:
 
 
 def path_fault(path: str) -> str:
-    """Why a path cannot be one below the corpus' root; empty where it can."""
+    """Return why a path is not one below the root of the corpus; empty if it is."""
     parts = PurePosixPath(path).parts
     if not parts or parts == (".",):
         return "the path of the video is empty"
@@ -118,7 +145,9 @@ def path_fault(path: str) -> str:
 
 
 def name_fault(video: str) -> str:
-    """Why a video cannot have this name; empty where it can. Its files and folders are named so.
+    """Return why a video cannot have this name; empty if it can.
+
+    Files and folders of the results are named after videos.
 
     >>> name_fault("day 1__s03"), name_fault("..")
     ('', "the name '..' begins with a dot")
@@ -127,11 +156,11 @@ def name_fault(video: str) -> str:
         return f"the name {short(video)} begins with a dot" if video else "the name is empty"
     if re.search(r"[/\\\x00-\x1f]", video):
         return f"the name {short(video)} holds /, \\ or a control character"
-    if found := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
-        return f"the name {short(video)} ends in {found[0]}, as files of ours do"
+    if ending := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
+        return f"the name {short(video)} ends in {ending[0]}, which avfusion uses for its files"
     return ""
 
 
 def short(text: str) -> str:
-    """A text as a message quotes it."""
+    """Return a text quoted, and cut to 40 characters, for messages."""
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

@@ -1,1 +1,1 @@
-"""IEMOCAP."""
+"""IEMOCAP, read from the raw release."""

@@ -1,4 +1,4 @@
-"""What `avf verify iemocap` checks beyond the common: counts, turns, and what is said."""
+"""Checks of IEMOCAP's counts, annotation lines and transcripts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from avfusion.corpora.iemocap.release import IemocapRelease
 
 
-SAME_S = 0.1  # EmoEvaluation and transcripts print the same times
+SAME_S = 0.1  # largest difference between the times of EmoEvaluation and transcripts
 
 
 FOUR = (1085, 1023, 1151, 1031, 1241)
+"""Published number of turns of the four classes per session."""
 
 
 def iemocap_checks(corpus: "IemocapRelease") -> Iterator[Check]:
-    """All of them, from names to films."""
+    """Yield the checks of IEMOCAP that are not common to all corpora."""
     yield from _names(corpus)
     yield from _counts(corpus)
     yield from _lines(corpus)
@@ -32,35 +33,35 @@ def _names(corpus: "IemocapRelease") -> Iterator[Check]:
     yield check(
         "file names", not parts.strange, "Ses01F_impro01 … in the folder of its session",
         listed_or(parts.strange, f"{len(parts.evaluations)} dialogs"),
-        "Rename it, or move it away.", verdict="WARN",
+        "Rename the file or move it out of the folder.", verdict="WARN",
     )  # fmt: skip
     yield check(
         "one release", not parts.twice, "each dialog and turn once", listed_or(parts.twice),
-        "Two releases lie below the root; point it at one.",
+        "The root contains two releases. Set the root to one of them.",
     )  # fmt: skip
 
 
 def _counts(corpus: "IemocapRelease") -> Iterator[Check]:
-    wanted = corpus.expected
-    sure = GIVEN if wanted.given else READ
-    sessions = range(1, len(wanted.dialogs) + 1)
+    expected = corpus.expected
+    certainty = GIVEN if expected.given else READ
+    sessions = range(1, len(expected.dialogs) + 1)
     dialogs = Counter(int(name[3:5]) for name in corpus.evaluations)
     turns = Counter(turn.session for turn in corpus.turns)
-    for name, found, counts in (("dialogs", dialogs, wanted.dialogs),
-                                ("turns", turns, wanted.turns)):  # fmt: skip
-        have = [found[session] for session in sessions]
+    for name, present, counts in (("dialogs", dialogs, expected.dialogs),
+                                  ("turns", turns, expected.turns)):  # fmt: skip
+        have = tuple(present[session] for session in sessions)
         yield check(
-            name, tuple(have) == counts and found.total() == sum(counts),
+            name, have == counts and present.total() == sum(counts),
             f"{'/'.join(map(str, counts))} in sessions 1 to {len(counts)}, {sum(counts):,} in all",
-            f"{'/'.join(map(str, have))}, {found.total():,} in all", AGAIN, certainty=sure,
+            f"{'/'.join(map(str, have))}, {present.total():,} in all", AGAIN, certainty=certainty,
         )  # fmt: skip
     codes = Counter(turn.code for turn in corpus.turns)
-    off = [f"{c}: {codes[c]} for {n}" for c, n in wanted.codes if codes[c] != n]
+    off = [f"{c}: {codes[c]} for {n}" for c, n in expected.codes if codes[c] != n]
     yield check(
-        "classes", not off, ", ".join(f"{c} {n}" for c, n in wanted.codes),
-        listed_or(off, f"{len(corpus.turns):,} turns"), AGAIN, certainty=sure,
+        "classes", not off, ", ".join(f"{c} {n}" for c, n in expected.codes),
+        listed_or(off, f"{len(corpus.turns):,} turns"), AGAIN, certainty=certainty,
     )  # fmt: skip
-    if corpus.kind == 4 and not wanted.given:
+    if corpus.kind == 4 and not expected.given:
         four = Counter(turn.session for turn, _ in corpus.used)
         have = tuple(four[session] for session in sessions)
         yield check(
@@ -68,7 +69,7 @@ def _counts(corpus: "IemocapRelease") -> Iterator[Check]:
             AGAIN, certainty=READ,
         )  # fmt: skip
     sizes = split.SIZES.get(corpus.kind)
-    if corpus.folds == "random" and sizes and not wanted.given:
+    if corpus.folds == "random" and sizes and not expected.given:
         parts = Counter(where for _, where in corpus.used)
         have = tuple(parts[name] for name in ("train", "validation", "test"))
         yield check(
@@ -79,48 +80,49 @@ def _counts(corpus: "IemocapRelease") -> Iterator[Check]:
 
 
 def _lines(corpus: "IemocapRelease") -> Iterator[Check]:
-    found = corpus.evaluations.values()
-    faults = [fault for one in found for fault in one.faults]
-    votes = sum(one.votes for one in found)
+    files = corpus.evaluations.values()
+    faults = [fault for file in files for fault in file.faults]
+    votes = sum(file.votes for file in files)
     yield check(
         "evaluation lines", not faults, "every turn can be read",
         listed_or(faults, f"{len(corpus.turns):,} turns, {votes:,} votes"), AGAIN,
     )  # fmt: skip
-    strange = [place for one in found for place in one.strange]
+    strange = [place for file in files for place in file.strange]
     yield check(
-        "other lines", not strange, "headings, turns and votes alone", listed_or(strange),
-        "They are not used; look whether a turn is hidden there.", verdict="WARN",
+        "other lines", not strange, "only headings, turns and votes", listed_or(strange),
+        "These lines are not used. Check whether one of them is a turn.", verdict="WARN",
     )  # fmt: skip
 
 
 def _spoken(corpus: "IemocapRelease") -> Iterator[Check]:
-    said = {name: turn for one in corpus.transcripts.values() for name, turn in one.said.items()}
+    spoken = {name: turn for one in corpus.transcripts.values() for name, turn in one.turns.items()}
     faults = [fault for one in corpus.transcripts.values() for fault in one.faults]
     asides = sum(one.asides for one in corpus.transcripts.values())
     yield check(
         "transcript lines", not faults, "turn [start-end]: words",
-        listed_or(faults, f"{len(said):,} turns, {asides} asides"), AGAIN, verdict="WARN",
+        listed_or(faults, f"{len(spoken):,} turns, {asides} asides"), AGAIN, verdict="WARN",
     )  # fmt: skip
-    mute = [turn.name for turn in corpus.turns if turn.name not in said]
+    mute = [turn.name for turn in corpus.turns if turn.name not in spoken]
     yield check(
-        "turns in words", not mute, "a transcript line of every turn", listed_or(mute),
-        "It has no text, unless it is aligned.", verdict="WARN",
+        "turns in words", not mute, "a transcript line for every turn", listed_or(mute),
+        "Such a turn has no text unless its words are aligned.", verdict="WARN",
     )  # fmt: skip
     off = [
         turn.name for turn in corpus.turns
-        if turn.name in said
-        and max(abs(turn.start_s - said[turn.name].start_s),
-                abs(turn.end_s - said[turn.name].end_s)) > SAME_S
+        if turn.name in spoken
+        and max(abs(turn.start_s - spoken[turn.name].start_s),
+                abs(turn.end_s - spoken[turn.name].end_s)) > SAME_S
     ]  # fmt: skip
     yield check(
-        "transcript times", not off, f"those of EmoEvaluation, to {SAME_S:g} s", listed_or(off),
-        "Pictures are cut by EmoEvaluation; one of the two files is of another release.",
+        "transcript times", not off, f"the times of EmoEvaluation, within {SAME_S:g} s",
+        listed_or(off),
+        "Videos are cut by EmoEvaluation. The two files belong to different releases.",
         verdict="WARN",
     )  # fmt: skip
     read = corpus.alignments
-    wrong = [fault for _, found in read.values() for fault in found]
+    wrong = [fault for _, faults in read.values() for fault in faults]
     yield check(
         "aligned words", not wrong, "first frame, last frame, score, word",
         listed_or(wrong, f"{len(read):,} of {len(corpus.turns):,} turns"),
-        "The words of that turn are spread evenly.", verdict="WARN",
+        "The words of such a turn are spread evenly over its duration.", verdict="WARN",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""IEMOCAP: twelve hours of acted dyads; a video here is one rated turn of one speaker."""
+"""IEMOCAP, twelve hours of acted dyads; a video is one rated turn of one speaker."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,24 @@ from avfusion.registry import corpora
 
 @corpora.add("iemocap")
 class Iemocap(IemocapRelease):
-    """`classes` 4, 6 or 7 takes the turns of these, 0 every turn for its ratings alone.
+    """IEMOCAP with one of two cross-validation rules.
 
-    `folds: session` leaves session `fold` out; `random` is a published split that shares speakers.
-    `expect` replaces counts of the release.
+    Parameters
+    ----------
+    root : Path
+        IEMOCAP_full_release.
+    classes : {0, 4, 6, 7}
+        Number of classes; turns of other classes are left out. 0 uses the ratings of every turn
+        and no classes.
+    folds : {"session", "random"}
+        `session` leaves out session `fold`; `random` is a published split that shares speakers.
+    fold : int
+        1 to 5.
+    expect : dict, optional
+        Counts that replace those of the release: `dialogs` and `turns` (per session), `codes`
+        (turns per class) and `picture_px` (width and height of the films).
     """
 
     def checks(self) -> Iterator[Check]:
-        """Counts of the release, lines, wavs, transcripts, films."""
+        """Yield checks of counts, annotation lines, wav files, transcripts and films."""
         yield from iemocap_checks(self)

@@ -1,6 +1,6 @@
-"""IEMOCAP's EmoEvaluation files: a turn's time, class and ratings, under the votes behind them.
+"""Read IEMOCAP's EmoEvaluation files: the time, class and ratings of each turn, and its votes.
 
-No line is dropped in silence: a turn that cannot be read is told with its file and line.
+Every line is accounted for. A turn that cannot be read is reported with its file and line.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from avfusion.media.transcript_formats import lines
 
 CODES = ("neu", "fru", "ang", "sad", "exc", "hap", "sur", "fea", "oth", "dis", "xxx")
-"""As they are in the files; xxx: the raters had no majority."""
+"""Class codes of the files; xxx means that the raters had no majority."""
 
 
 DIALOG = re.compile(r"Ses0([1-5])([FM])_(?:impro|script)\d\d[ab]?(?:_\d[ab]?)?", flags=re.ASCII)
@@ -33,7 +33,11 @@ _VOTE = re.compile(r"[CA]-[EFM]\d*:")
 
 @dataclass(frozen=True)
 class Turn:
-    """One rated turn: `vad` is valence, arousal (the files' "act"), dominance, on 1 … 5."""
+    """One rated turn.
+
+    vad: valence, arousal ("act" in the files) and dominance, on a scale of 1 to 5. Times are
+    seconds in the dialog.
+    """
 
     name: str
     start_s: float
@@ -43,22 +47,22 @@ class Turn:
 
     @property
     def dialog(self) -> str:
-        """Name of the recording that it is a turn of."""
+        """Name of the dialog that contains the turn."""
         return self.name.rpartition("_")[0]
 
     @property
     def session(self) -> int:
-        """1 … 5."""
+        """Session number, 1 to 5."""
         return int(self.name[3:5])
 
     @property
     def speaker(self) -> str:
-        """One of ten: session and F or M."""
+        """One of ten speakers: the session and F or M."""
         return f"{self.name[3:5]}{self.name.rpartition('_')[2][0]}"
 
     @property
     def half(self) -> str:
-        """Where its speaker is in the picture: who wears the markers is on the left.
+        """Half of the picture that shows the speaker; the actor with the markers is on the left.
 
         >>> Turn("Ses05M_script01_1b_M012", 0, 1, "neu", (3, 3, 3)).half
         'left'
@@ -68,7 +72,11 @@ class Turn:
 
 @dataclass
 class Evaluation:
-    """Turns in the file's order; `votes` and `heads` count lines, `strange` names other ones."""
+    """Contents of one file.
+
+    turns: in the order of the file. votes, heads: numbers of these lines. faults: messages that
+    begin with `file:line:`. strange: `file:line` of lines of no known kind.
+    """
 
     turns: list[Turn] = field(default_factory=list)
     votes: int = 0
@@ -78,50 +86,52 @@ class Evaluation:
 
 
 def read_turns(raw: bytes, name: str, dialog: str) -> Evaluation:
-    """What one file says of its dialog.
+    """Parse the bytes of one file.
 
-    A line that speaks of a turn and cannot be read is a fault; one that is neither that, nor a
-    vote, nor a heading is strange.
+    A line that describes a turn and cannot be read is a fault. A line that is not a turn, a vote
+    or a heading is strange.
     """
-    found, seen = Evaluation(), set()
+    result, seen = Evaluation(), set()
     for at, line in enumerate(lines(raw), start=1):
         if not line.strip():
             continue
         if _VOTE.match(line):
-            found.votes += 1
+            result.votes += 1
         elif line.startswith("%"):
-            found.heads += 1
+            result.heads += 1
         elif line.startswith("[") or "\tSes" in line or line.startswith("Ses"):
-            turn, fault = _turn(line, dialog)
-            if turn is not None and turn.name in seen:
-                turn, fault = None, f"{turn.name} stands here again"
-            if turn is None:
-                found.faults.append(f"{name}:{at}: {fault}")
+            turn = _turn(line, dialog)
+            if isinstance(turn, str):
+                result.faults.append(f"{name}:{at}: {turn}")
+            elif turn.name in seen:
+                result.faults.append(f"{name}:{at}: {turn.name} is listed twice")
             else:
                 seen.add(turn.name)
-                found.turns.append(turn)
+                result.turns.append(turn)
         else:
-            found.strange.append(f"{name}:{at}")
-    if not found.turns and not found.faults:
-        found.faults.append(f"{name}: no turn")
-    return found
+            result.strange.append(f"{name}:{at}")
+    if not result.turns and not result.faults:
+        result.faults.append(f"{name}: no turn")
+    return result
 
 
-def _turn(line: str, dialog: str) -> tuple[Turn | None, str]:
+def _turn(line: str, dialog: str) -> Turn | str:
+    """Return the turn of a line, or what is wrong with the line."""
     match = _SUMMARY.fullmatch(line)
     if match is None:
-        return None, "not '[start - end] TURN CODE [V, A, D]' with tabs between"
+        return "not '[start - end] TURN CODE [V, A, D]' separated by tabs"
     turn, code = match[3], match[4]
-    numbers = [float(match[i]) for i in (1, 2, 5, 6, 7)]
+    start_s, end_s, valence, arousal, dominance = (float(match[i]) for i in (1, 2, 5, 6, 7))
     if not _TURN.fullmatch(turn):
-        return None, f"{_short(turn)} is no name of a turn"
+        return f"{_short(turn)} is not the name of a turn"
     if turn.rpartition("_")[0] != dialog:
-        return None, f"{turn} is not a turn of {dialog}"
+        return f"{turn} is not a turn of {dialog}"
     if code not in CODES:
-        return None, f"{turn}: {_short(code)} is no class"
-    if not all(map(math.isfinite, numbers)) or not 0 <= numbers[0] < numbers[1]:
-        return None, f"{turn} ends before it starts"
-    return Turn(turn, numbers[0], numbers[1], code, tuple(numbers[2:])), ""
+        return f"{turn}: {_short(code)} is not a class"
+    vad = valence, arousal, dominance
+    if not all(map(math.isfinite, (start_s, end_s, *vad))) or not 0 <= start_s < end_s:
+        return f"{turn} ends before it starts"
+    return Turn(turn, start_s, end_s, code, vad)
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the parts of an IEMOCAP release lie, by dialog and by turn."""
+"""Find the files of an IEMOCAP release, per dialog and per turn."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _TURNS = {"wav": ("wavs", ".wav"), "ForcedAlignment": ("alignments", ".wdseg")}
 
 @dataclass
 class Parts:
-    """Dialog -> path, and for wavs and alignments turn -> path; all relative to the root."""
+    """Dialog -> path, or turn -> path for wavs and alignments; paths are relative to the root."""
 
     evaluations: dict[str, str] = field(default_factory=dict)
     transcripts: dict[str, str] = field(default_factory=dict)
@@ -30,12 +30,12 @@ class Parts:
     dialog_wavs: dict[str, str] = field(default_factory=dict)
     wavs: dict[str, str] = field(default_factory=dict)
     alignments: dict[str, str] = field(default_factory=dict)
-    strange: list[str] = field(default_factory=list)  # names that fit no dialog of their session
-    twice: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)  # names that match no dialog of the session
+    twice: list[str] = field(default_factory=list)  # further files of the same dialog or turn
 
 
 def find_parts(tree: Tree) -> Parts:
-    """Everything below folders `Session1` … `Session5`, wherever in the tree they are."""
+    """Return the files below the folders `Session1` … `Session5`, at any depth of the tree."""
     parts = Parts()
     for path, folder in tree.folders.items():
         place = _PLACE.fullmatch(path)
@@ -58,9 +58,10 @@ def find_parts(tree: Tree) -> Parts:
 def _put(
     parts: Parts, part: str, path: str, named: tuple[str, str], session: str, dialog: str = ""
 ) -> None:
+    """Add a file to a part, or to `strange` or `twice`; ignore files with another ending."""
     name, ending = named
     if not name.lower().endswith(ending):
-        return  # .phseg and .syseg beside an alignment, .lab
+        return  # .phseg and .syseg next to an alignment, .lab
     stem = name[: -len(ending)]
     match = DIALOG.fullmatch(stem.rpartition("_")[0] if dialog else stem)
     if match is None or match[1] != session or dialog not in ("", match[0]):

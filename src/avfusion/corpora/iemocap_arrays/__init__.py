@@ -1,1 +1,1 @@
-"""IEMOCAP as shared feature arrays."""
+"""IEMOCAP, read from shared feature arrays."""

@@ -1,25 +1,33 @@
-"""What is wrong with IEMOCAP's shared arrays, a sentence each; nothing is loaded whole."""
+"""Find faults in IEMOCAP's shared arrays, without loading an array completely."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from avfusion.corpora.iemocap_folds import at_random
+from avfusion.corpora.iemocap_folds import Partition, at_random
 from avfusion.errors import CorpusError
 from avfusion.media.arrays import FOLDS, SPLITS, Fold, Release, mapped, read_words
 
-PARTS = dict(zip(SPLITS, ("train", "validation", "test"), strict=True))
-"""The arrays' name of a partition -> ours."""
+PARTS: dict[str, Partition] = {"train": "train", "dev": "validation", "test": "test"}
+"""Split of the arrays -> partition of the study."""
 
 
 _LENGTHS = {"audio_seqN": "audio_mfcc", "video_seqN": "video"}
 
 
-_ROWS_AT_ONCE = 64  # of MFCCs: 30 MB
+_ROWS_AT_ONCE = 64  # 30 MB of MFCCs
 
 
-def faults(release: Release, sizes: list[tuple[int, ...]] | None = None) -> Iterator[str]:
-    """What is wrong, a sentence each; sizes: of train, dev and test, fold by fold."""
+def faults(release: Release, sizes: Sequence[tuple[int, ...]] | None = None) -> Iterator[str]:
+    """Yield what is wrong with a release, one sentence per fault.
+
+    Parameters
+    ----------
+    release : Release
+        The folder, and what it should contain.
+    sizes : sequence of tuple, optional
+        Expected numbers of utterances in train, dev and test, one tuple per fold.
+    """
     yield from of_words(release)
     yield from of_dictionary(release)
     counts: list[list[int]] = []
@@ -39,7 +47,7 @@ def faults(release: Release, sizes: list[tuple[int, ...]] | None = None) -> Iter
 
 
 def of_words(release: Release) -> Iterator[str]:
-    """What is wrong with W_embedding.npy."""
+    """Yield what is wrong with W_embedding.npy."""
     try:
         vectors = mapped(release.root / "W_embedding.npy")
     except CorpusError as error:
@@ -48,11 +56,11 @@ def of_words(release: Release) -> Iterator[str]:
     if vectors.shape != release.words:
         yield f"W_embedding.npy: {vectors.shape}, expected {release.words}"
     elif np.any(vectors[0]):
-        yield "W_embedding.npy: row 0, which pads, is not zero"
+        yield "W_embedding.npy: row 0, the padding, is not zero"
 
 
 def of_dictionary(release: Release) -> Iterator[str]:
-    """What is wrong with dic.pkl, which says in letters what a word is; no feature needs it."""
+    """Yield what is wrong with dic.pkl, the spelling of the words; no feature uses it."""
     try:
         rows = read_words(release.root / "dic.pkl").values()
     except CorpusError as error:
@@ -63,11 +71,11 @@ def of_dictionary(release: Release) -> Iterator[str]:
 
 
 def of_fold(release: Release, fold: Fold) -> Iterator[str]:
-    """What is wrong with one fold's arrays; reads them all, a part at a time."""
+    """Yield what is wrong with the arrays of a fold; reads all of them, a part at a time."""
     for (split, name), array in fold.arrays.items():
-        count, own = len(fold.arrays[split, "label"]), release.dims.get(name)
-        if own is not None and array.shape != (count, *own):
-            yield f"{split}_{name}: {array.shape}, expected {(count, *own)}"
+        count, shape = len(fold.arrays[split, "label"]), release.dims.get(name)
+        if shape is not None and array.shape != (count, *shape):
+            yield f"{split}_{name}: {array.shape}, expected {(count, *shape)}"
             continue
         if name in _LENGTHS:
             most = release.dims[_LENGTHS[name]][0]
@@ -80,9 +88,14 @@ def of_fold(release: Release, fold: Fold) -> Iterator[str]:
 
 
 def against(release: Release, codes: list[str]) -> Iterator[str]:
-    """Where the arrays' labels are not those of the raw release under the published folds.
+    """Yield where labels of the arrays differ from the raw release under the published folds.
 
-    codes: the class of every turn of the seven, in order of files' paths and turns' names.
+    Parameters
+    ----------
+    release : Release
+        The folder, and what it should contain.
+    codes : list of str
+        Class of every turn of the seven classes, in order of the files' paths and turns' names.
     """
     for number in range(1, FOLDS + 1):
         fold, parts = release.fold(number), at_random(len(codes), number)
@@ -91,23 +104,24 @@ def against(release: Release, codes: list[str]) -> Iterator[str]:
             given = [names[int(n)] for n in fold.arrays[split, "label"]]
             made = [code for code, where in zip(codes, parts, strict=True) if where == part]
             if len(given) != len(made):
-                yield f"fold{number:02d}: {split} has {len(given)} utterances, made {len(made)}"
+                yield f"fold{number:02d}: {split} has {len(given)} utterances, expected {len(made)}"
             elif off := sum(a != b for a, b in zip(given, made, strict=True)):
-                yield f"fold{number:02d}: {split}: {off} of {len(made)} labels are others"
+                yield f"fold{number:02d}: {split}: {off} of {len(made)} labels differ"
 
 
 def sequence(fold: Fold, number: int) -> list[int] | None:
-    """Numbers of the classes of all utterances in the release's order, as this fold has them.
+    """Return the class number of every utterance in the order of the release.
 
-    None where the fold's parts are not as large as those of the published rule.
+    None if the sizes of the fold are not those of the published rule.
     """
     parts = at_random(sum(fold.sizes), number)
-    found = {PARTS[split]: iter(fold.arrays[split, "label"].tolist()) for split in SPLITS}
-    if fold.sizes != tuple(parts.count(part) for part in found):
+    labels = {PARTS[split]: iter(fold.arrays[split, "label"].tolist()) for split in SPLITS}
+    if fold.sizes != tuple(parts.count(part) for part in labels):
         return None
-    return [next(found[part]) for part in parts]
+    return [next(labels[part]) for part in parts]
 
 
 def _finite(array: np.ndarray) -> bool:
+    """Return whether all values are finite."""
     parts = range(0, len(array), _ROWS_AT_ONCE)
     return all(np.isfinite(array[i : i + _ROWS_AT_ONCE]).all() for i in parts)

@@ -1,4 +1,4 @@
-"""IEMOCAP as the arrays that AMH shares: a video here is one row, already features, no media."""
+"""IEMOCAP as the feature arrays that the authors of AMH share; a video is one row."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,21 @@ from avfusion.registry import corpora
 
 @corpora.add("iemocap_arrays")
 class IemocapArrays(IemocapArraysRelease):
-    """Fold `fold` of the release: seven classes, utterances at random, speakers in all parts.
+    """One fold of the arrays: seven classes, utterances split at random, all speakers shared.
 
-    `mfcc_hop_s` is the frame shift that the paper states. `expect` replaces what is to be found
-    in a part of the release: `counts` (class: number), `dims` (array: shape), `words`.
+    Parameters
+    ----------
+    root : Path
+        Folder with the folds, W_embedding.npy and dic.pkl.
+    fold : int
+        1 to 5.
+    mfcc_hop_s : float
+        Frame shift of the MFCCs in seconds, as the paper states it.
+    expect : dict, optional
+        What a part of the release holds: `counts` (class: number), `dims` (array: shape) and
+        `words` (shape of the word vectors).
     """
 
     def checks(self) -> Iterator[Check]:
-        """Shapes, lengths and values, the split's rule, other folds, and what has no picture."""
+        """Yield checks of the arrays, the split rule, the other folds and missing pictures."""
         yield from arrays_checks(self)

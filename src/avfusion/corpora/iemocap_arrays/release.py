@@ -1,13 +1,14 @@
-"""IEMOCAP as the arrays that AMH shares: a video here is one row, already features, no media.
+"""Read IEMOCAP from the feature arrays that the authors of AMH share.
 
-Yoon, Dey, Lee, Jung, ICASSP 2020, arXiv:1912.00846; also read by Rajan, Brutti, Cavallaro, ICASSP
-2022, arXiv:2202.09263. The encoders `arrays_…` copy its rows to the clips of a study. It has no
-times: steps of MFCC lie `mfcc_hop_s` apart, and an utterance lasts as long as these.
+A video in the study is one row of the arrays. There is no audio or video; the encoders `arrays_…`
+copy rows to the clips of a study. The arrays have no times. MFCC steps are taken to be
+`mfcc_hop_s` apart, and an utterance is as long as its steps. Yoon, Dey, Lee, Jung, ICASSP 2020,
+arXiv:1912.00846; also used by Rajan, Brutti, Cavallaro, ICASSP 2022, arXiv:2202.09263.
 """
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,28 +24,27 @@ from avfusion.schemas import LABELS
 ACCESS = """\
 Home: github.com/david-yoon/attentive-modality-hopping-for-SER
 
-The authors share the arrays with holders of an IEMOCAP licence: send them its proof, as their page
-says. `avf arrays FOLDER` checks all five folds, and with `--tree IEMOCAP_full_release` whether
-their labels are those of the raw release.
+The authors share the arrays with holders of an IEMOCAP licence. Send them proof of your licence as
+described on their page. `avf arrays FOLDER` checks all five folds. With
+`--tree IEMOCAP_full_release` it also compares their labels with the raw release.
 
-Unpack it and set the root to the folder that holds folds/fold01 …, W_embedding.npy and dic.pkl
-(seven_category_120). Entries fold1 … fold5 differ by `options: {fold: …}` alone."""
+Unpack the archive and set the root to the folder with folds/fold01 to fold05, W_embedding.npy and
+dic.pkl (seven_category_120). The entries fold1 to fold5 differ only in `options: {fold: …}`."""
 
 
 class IemocapArraysRelease(Corpus):
-    """The files of one release, read into tables."""
+    """The arrays of one fold as tables: utterances and their classes."""
 
     name = "iemocap_arrays"
     media = False
-    also = ("iemocap", {"folds": "random", "classes": 7})  # whose numbers it may stand beside
+    also = ("iemocap", {"folds": "random", "classes": 7})  # corpus with comparable published scores
     targets = ()
-    delay_s: ClassVar[dict[str, float]] = {}
     rating_hz = 0.0
     licence = (
-        "IEMOCAP release form: research of the signing institution; what is derived from its "
+        "IEMOCAP release form: research of the signing institution; data derived from its "
         "recordings may not be passed on either."
     )
-    obtain = "`avf obtain iemocap_arrays` says how it is had."
+    obtain = "For how to request access, run: avf obtain iemocap_arrays"
     access = ACCESS
     split_given = True
 
@@ -58,44 +58,45 @@ class IemocapArraysRelease(Corpus):
     ) -> None:
         super().__init__(root=root)
         if fold not in range(1, FOLDS + 1):
-            raise ConfigError(f"iemocap_arrays: fold is {fold!r}; it is 1 … {FOLDS}.")
+            raise ConfigError(f"iemocap_arrays: fold is {fold!r}; expected 1 … {FOLDS}.")
         if not mfcc_hop_s > 0:
-            raise ConfigError(f"iemocap_arrays: mfcc_hop_s is {mfcc_hop_s!r}; it is above 0.")
+            raise ConfigError(f"iemocap_arrays: mfcc_hop_s is {mfcc_hop_s!r}; expected > 0.")
         self.number, self.mfcc_hop_s = fold, mfcc_hop_s
         self.release: Release = release_of(self.root, expect or {})
         self.classes = tuple(sorted(self.release.counts.values()))
 
     def fingerprint_files(self, folder_path: str) -> bool:
-        """Other folds are listed by size: their own entries read them."""
+        """Return False for the other folds, which have their own entries in a study."""
         return not folder_path.startswith("folds/") or folder_path == folder(self.number)
 
     @cached_property
     def fold(self) -> Fold:
-        """Its arrays, mapped; refuses a folder without them."""
+        """The memory-mapped arrays of the fold; raises `CorpusError` if there are none."""
         if not (self.root / folder(self.number)).is_dir():
             raise CorpusError(
-                f"{self.root}: no {folder(self.number)} here; the root is the folder of folds, "
-                f"W_embedding.npy and dic.pkl (seven_category_120). {self.obtain}"
+                f"{self.root}: no folder {folder(self.number)}. Set the root to the folder with "
+                f"folds, W_embedding.npy and dic.pkl (seven_category_120). {self.obtain}"
             )
         return self.release.fold(self.number)
 
     @cached_property
     def names(self) -> dict[str, list[str]]:
-        """Split -> a name a row; an utterance has one name in all folds, where it can be told."""
-        return numbers(self.fold, self.number)
+        """Names of the utterances of each split; see `utterance_names`."""
+        return utterance_names(self.fold, self.number)
 
     def videos(self) -> pd.DataFrame:
-        """A row an utterance: which row of which arrays it is, and how long it is."""
-        parts = [self._rows(of) for of in SPLITS]
+        """Return one row per utterance, with its row in the arrays and its duration."""
+        parts = [self._rows(name) for name in SPLITS]
         return pd.concat(parts, ignore_index=True)
 
-    def _rows(self, of: str) -> pd.DataFrame:
-        steps = np.asarray(self.fold.arrays[of, "audio_seqN"], float).ravel()
+    def _rows(self, name: str) -> pd.DataFrame:
+        """Return the manifest of one split."""
+        steps = np.asarray(self.fold.arrays[name, "audio_seqN"], float).ravel()
         return pd.DataFrame(
             {
-                "video": self.names[of],
-                "path": f"{folder(self.number)}/{of}_label.npy",
-                "partition": PARTS[of],
+                "video": self.names[name],
+                "path": f"{folder(self.number)}/{name}_label.npy",
+                "partition": PARTS[name],
                 "subject": None,
                 "voice": None,
                 "transcript": None,
@@ -106,39 +107,42 @@ class IemocapArraysRelease(Corpus):
         )
 
     def gold(self) -> pd.DataFrame:
-        """Nothing: the arrays hold classes alone."""
+        """Return an empty table, because the arrays contain only classes."""
         return pd.DataFrame({"video": pd.Series(dtype=str), "time_s": pd.Series(dtype=float)})
 
     def labels(self) -> pd.DataFrame:
-        """The class of each utterance; its number is told by how often it occurs."""
-        named = self.fold.classes(self.release.counts)
+        """Return the class of each utterance; class numbers are identified by their frequency."""
+        classes = self.fold.classes(self.release.counts)
         rows = [
-            (video, named[int(number)])
-            for of in SPLITS
-            for video, number in zip(self.names[of], self.fold.arrays[of, "label"], strict=True)
+            (video, classes[int(number)])
+            for name in SPLITS
+            for video, number in zip(self.names[name], self.fold.arrays[name, "label"], strict=True)
         ]
         return pd.DataFrame(rows, columns=list(LABELS))
 
     def card(self) -> dict[str, Any]:
-        """The common card with the fold, its rule in words, and that all speakers are shared."""
+        """Return the common card with the fold, its rule and the number of shared speakers."""
         return {
             **super().card(),
             "fold": self.number,
-            "split": split.said("random", self.number),
+            "split": split.rule("random", self.number),
             "speakers_shared": split.SPEAKERS,
         }
 
 
 def release_of(root: Path, expect: dict[str, Any]) -> Release:
-    """The release as `expect` states it; refuses what is none of its keys."""
+    """Return the release with the counts and shapes of the option `expect`.
+
+    Raises `ConfigError` for an unknown key, an unknown array or two equal counts.
+    """
     if strange := sorted(set(expect) - {"counts", "dims", "words"}):
         raise ConfigError(
-            f"iemocap_arrays: expect has {strange[0]!r}; it takes counts, dims, words."
+            f"iemocap_arrays: expect has {strange[0]!r}; expected only counts, dims, words."
         )
     counts = {int(n): name for name, n in expect.get("counts", {}).items()}
     if len(counts) != len(expect.get("counts", {})):
         raise ConfigError(
-            "iemocap_arrays: two of expect.counts are equal; a class is told by its count."
+            "iemocap_arrays: two of expect.counts are equal, but counts identify the classes."
         )
     dims = {name: tuple(shape) for name, shape in expect.get("dims", {}).items()}
     if strange := sorted(set(dims) - set(DIMS)):
@@ -147,16 +151,17 @@ def release_of(root: Path, expect: dict[str, Any]) -> Release:
     return Release(root, {**DIMS, **dims}, words, counts or dict(CLASSES))
 
 
-def numbers(fold: Fold, number: int) -> dict[str, list[str]]:
-    """Split -> a name a row: the utterance's number in the release, if the rule tells it.
+def utterance_names(fold: Fold, number: int) -> dict[str, list[str]]:
+    """Return the names of the utterances of each split, one per row.
 
-    Else a fold's own names, by which no utterance is found again in another fold.
+    If the fold follows the published rule, a name is the utterance's number in the release and is
+    the same in every fold. Otherwise the names are valid only within this fold.
     """
     if sequence(fold, number) is None:
         sizes = zip(SPLITS, fold.sizes, strict=True)
-        return {of: [f"fold{number}_{of}_{i:05d}" for i in range(n)] for of, n in sizes}
+        return {name: [f"fold{number}_{name}_{i:05d}" for i in range(n)] for name, n in sizes}
     parts = at_random(sum(fold.sizes), number)
     return {
-        of: [f"utterance_{i:05d}" for i, part in enumerate(parts) if part == PARTS[of]]
-        for of in SPLITS
+        name: [f"utterance_{i:05d}" for i, part in enumerate(parts) if part == PARTS[name]]
+        for name in SPLITS
     }

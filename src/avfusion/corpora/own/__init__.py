@@ -1,1 +1,1 @@
-"""A corpus of one's own clips."""
+"""A corpus of your own recordings."""

@@ -1,4 +1,4 @@
-"""A researcher's own clips: a manifest with a row a video, or an audformat database."""
+"""Your own recordings: a manifest with one row per video, or an audformat database."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,31 @@ from avfusion.registry import corpora
 
 @corpora.add("own")
 class Own(OwnRelease):
-    """`manifest` is CSV or Parquet; `audformat` a folder with db.yaml, read instead of it.
+    """Your own recordings, listed in a manifest or an audformat database.
 
-    `targets` and `value_range` say what is rated on which scale, `delay_s` how late raters answer
-    (see `avf delay`). Without partitions, subjects are split 80 : 20 by `seed`. `rating_hz`: how
-    often a rating that holds over a span is taken down.
+    Parameters
+    ----------
+    root : Path
+        Folder of the recordings.
+    manifest : str
+        CSV or Parquet file with one row per video, relative to `root`.
+    audformat : str
+        Folder with db.yaml, read instead of the manifest. A db.yaml in `root` is read if there is
+        no manifest.
+    targets : tuple of str
+        Dimensions that are rated.
+    value_range : tuple of float
+        Lowest and highest rating.
+    delay_s : dict, optional
+        Target -> annotation delay in seconds; `avf delay` estimates it.
+    rating_hz : float
+        Instants per second at which ratings that hold over a span are sampled.
+    seed : int
+        Seed of the 80 : 20 split by subject, if there are no partitions.
+    licence : str
+        Licence of the recordings.
     """
 
     def checks(self) -> Iterator[Check]:
-        """Lines of manifest and ratings, the split, videos and their ratings' times."""
+        """Yield checks of the manifest, ratings, split, videos and times."""
         yield from own_checks(self)

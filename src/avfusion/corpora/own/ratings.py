@@ -1,4 +1,4 @@
-"""One video's ratings as researchers keep them: CSV, Parquet, ELAN or AVEC's ARFF."""
+"""Read the ratings of one video: CSV, Parquet, ELAN or ARFF (AVEC)."""
 
 from pathlib import Path
 
@@ -14,9 +14,23 @@ TABLES, ENDINGS = (".csv", ".tsv", ".parquet"), ".csv, .tsv, .parquet, .eaf or .
 
 
 def read_ratings(path: Path, name: str, targets: tuple[str, ...], hz: float) -> Ratings:
-    """Instants (N,) and targets (N, K) of a file, called `name` in its faults.
+    """Read a rating file.
 
-    Tables have `time_s` and a column a target; ARFF holds one target; `hz` is for ELAN's spans.
+    Parameters
+    ----------
+    path
+        Table with `time_s` and one column per target, ELAN document, or ARFF file of one target.
+    name
+        Name of the file in messages.
+    targets
+        The K targets to read.
+    hz
+        Instants per second at which the spans of an ELAN document are sampled.
+
+    Returns
+    -------
+    Ratings
+        Instants (N,) and values (N, K); a file that cannot be read is a fault.
     """
     ending = path.suffix.lower()
     if not path.is_file():
@@ -26,13 +40,13 @@ def read_ratings(path: Path, name: str, targets: tuple[str, ...], hz: float) -> 
     if ending == ".eaf":
         return read_eaf(path.read_bytes(), name, targets, hz)
     if ending == ".arff" and len(targets) == 1:
-        found = read_arff(path.read_bytes(), name)
-        found.columns = targets
-        return found
+        ratings = read_arff(path.read_bytes(), name)
+        ratings.columns = targets
+        return ratings
     if ending == ".arff":
         columns = ", ".join(f"ratings_{target}" for target in targets)
         return no_ratings(f"{name}:1: an ARFF file holds one target; name them under {columns}")
-    return no_ratings(f"{name}:1: a file of another kind; it is {ENDINGS}")
+    return no_ratings(f"{name}:1: unknown file type; expected {ENDINGS}")
 
 
 def _table(path: Path, name: str, targets: tuple[str, ...]) -> Ratings:
@@ -43,8 +57,9 @@ def _table(path: Path, name: str, targets: tuple[str, ...]) -> Ratings:
         return no_ratings(text if text.startswith(name) else f"{name}:1: {text.lstrip(': ')}")
     rows = []
     for where, row in sheet.rows:
-        numbers = [sheet.number(where, row, column) for column in ("time_s", *targets)]
-        if None in numbers:
+        cells = [sheet.number(where, row, column) for column in ("time_s", *targets)]
+        numbers = [cell for cell in cells if cell is not None]
+        if len(numbers) < len(cells):
             continue
         if np.isnan(numbers[0]):
             sheet.faults.append(f"{where}: no time")
@@ -57,18 +72,18 @@ def _table(path: Path, name: str, targets: tuple[str, ...]) -> Ratings:
 
 
 def joined(parts: list[Ratings], targets: tuple[str, ...]) -> pd.DataFrame:
-    """`time_s` and all targets of one video; a target that has no rating at an instant is NaN.
+    """Return `time_s` and all targets of one video, NaN where a target is unrated.
 
-    Instants that a file repeats stay, so that the check of times can name the video.
+    Repeated instants of a single file are kept, so that the check of times can report the video.
     """
     if len(parts) == 1:
-        own = pd.DataFrame(parts[0].values, columns=list(parts[0].columns))
-        own.insert(0, "time_s", np.round(parts[0].time_s, 6))
+        table = pd.DataFrame(parts[0].values, columns=list(parts[0].columns))
+        table.insert(0, "time_s", np.round(parts[0].time_s, 6))
     else:
         tables = [
             pd.DataFrame(part.values, index=np.round(part.time_s, 6), columns=list(part.columns))
             for part in parts
         ]
-        tables = [table[~table.index.duplicated()] for table in tables]
-        own = pd.concat(tables, axis=1).sort_index().rename_axis("time_s").reset_index()
-    return own.reindex(columns=["time_s", *targets])
+        tables = [part[~part.index.duplicated()] for part in tables]
+        table = pd.concat(tables, axis=1).sort_index().rename_axis("time_s").reset_index()
+    return table.reindex(columns=["time_s", *targets])

@@ -1,4 +1,4 @@
-"""What `avf verify recola` checks of pictures and sound."""
+"""Checks of RECOLA's films and sound."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -6,56 +6,58 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avfusion.corpora.base import READ, Check, check
-from avfusion.corpora.checks import said
+from avfusion.corpora.checks import stated
 from avfusion.corpora.clocks import clocks
 
 if TYPE_CHECKING:
     from avfusion.corpora.recola.release import RecolaRelease
 
 
-MOST_LAG_S = 0.04
+MOST_LAG_S = 0.04  # one frame
 
 
-AGAIN = "Unpack that file again; `avf obtain recola` says whom to ask."
+AGAIN = "Unpack that file again. For the contact, run: avf obtain recola"
 
 
 def media_checks(corpus: "RecolaRelease") -> Iterator[Check]:
+    """Yield the checks of films and of the wav files next to them."""
     from avfusion.media.lag import lag_s
 
     needed = set(corpus.videos()["video"])
     files = {n: p for n, p in corpus.parts.video.items() if n in needed}
     timed = clocks(corpus, files)
     broken = [f"{files[n]}: {clock.reason}" for n, clock in timed.items() if clock.reason]
-    yield check("pictures readable", not broken, "every file", said(broken, len(timed)), AGAIN)
-    whole = {n: clock for n, clock in timed.items() if not clock.reason}
-    mute = [n for n, c in whole.items() if not c.has_sound and n not in corpus.parts.audio]
+    yield check("pictures readable", not broken, "every file", stated(broken, len(timed)), AGAIN)
+    readable = {n: clock for n, clock in timed.items() if not clock.reason}
+    mute = [n for n, c in readable.items() if not c.has_sound and n not in corpus.parts.audio]
     yield check(
-        "sound of the films", not mute, "a sound track, or a wav file beside",
-        said(mute, len(whole)), "Its sound counts as missing; copy the wav file.", verdict="WARN",
+        "sound of the films", not mute, "a sound track or a wav file",
+        stated(mute, len(readable)),
+        "Its sound counts as missing. Copy the wav file.", verdict="WARN",
     )  # fmt: skip
     frames = corpus.rows - 1
-    short = [f"{n}: {len(c.times_s):,}" for n, c in whole.items() if len(c.times_s) < frames]
+    short = [f"{n}: {len(c.times_s):,}" for n, c in readable.items() if len(c.times_s) < frames]
     yield check(
-        "frames", not short, f"at least {frames:,} frames", said(short, len(whole)),
-        "Ratings beyond the pictures are not used; unpack the file again.",
+        "frames", not short, f"at least {frames:,} frames", stated(short, len(readable)),
+        "Ratings after the last picture are not used. Unpack the file again.",
         verdict="WARN", certainty=READ,
     )  # fmt: skip
-    rates = [f"{n}: {_rate(c.times_s):.3f}" for n, c in whole.items() if _odd_rate(c.times_s)]
+    rates = [f"{n}: {_rate(c.times_s):.3f}" for n, c in readable.items() if _odd_rate(c.times_s)]
     yield check(
-        "frame rate", not rates, "25 Hz", said(rates, len(whole)),
-        "Times come from the file itself; a rate that differs hints at a converted copy.",
+        "frame rate", not rates, "25 Hz", stated(rates, len(readable)),
+        "Times are read from the file. A different rate suggests a converted copy.",
         verdict="WARN", certainty=READ,
     )  # fmt: skip
     late = []
     for name, path in corpus.parts.audio.items():
-        clock = whole.get(name)
+        clock = readable.get(name)
         if clock is not None and clock.has_sound and corpus.tree.find(path):
             by_s = lag_s(corpus.root / files[name], corpus.root / path)
             if not abs(by_s) < MOST_LAG_S:
                 late.append(f"{name} by {by_s:+.2f} s")
     yield check(
-        "wav against pictures", not late, "both sounds begin together, to a frame",
-        said(late, len(corpus.parts.audio)), "The sound that is used is that of the wav file.",
+        "wav against pictures", not late, "both sounds start within one frame",
+        stated(late, len(corpus.parts.audio)), "The sound of the wav file is used.",
         verdict="WARN",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""RECOLA: 5 minutes of French dyads on video-conference, six raters a recording.
+"""Read the files of RECOLA: recordings, raters and gold standards.
 
 Ringeval et al., "Introducing the RECOLA multimodal corpus", FG 2013; as released for AVEC 2015-16
 (Valstar et al., arXiv:1605.01600), for AVEC 2018, and in general.
@@ -7,7 +7,7 @@ Ringeval et al., "Introducing the RECOLA multimodal corpus", FG 2013; as release
 import random
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,25 +31,25 @@ DELAYS_S = {
 }
 
 
-TUNED_ON = 2 / 9  # of the train recordings stop training where dev is the test partition
+TUNED_ON = 2 / 9  # share of train recordings for validation if dev is the test partition
 
 
 ACCESS = """\
 Home: diuf.unifr.ch/main/diva/recola
 
-A permanent member of staff of an academic institution signs the End User Licence Agreement of that
-page. 46 people were recorded, 34 agreed to sharing; AVEC 2015, 2016 and 2018 use 27 of them (9
-train, 9 development, 9 test), the general release 23. Ratings of AVEC's test recordings were never
-given out. No checksums are published; `avf verify recola` writes fingerprints that two
-laboratories can compare.
+A permanent member of staff of an academic institution must sign the End User Licence Agreement on
+that page. 46 people were recorded and 34 agreed to share their data. AVEC 2015, 2016 and 2018 use
+27 of them (9 train, 9 development, 9 test), and the general release has 23. Ratings of AVEC's test
+recordings were never published. No checksums are published. `avf verify recola` writes fingerprints
+that two laboratories can compare.
 
-Set corpora.recola.root to the unpacked folder: AVEC2016 (with recordings_video,
-ratings_gold_standard), the AVEC 2018 one (with labels/gs_1), or the folder of the general release
-(with RECOLA-Video-recordings, RECOLA-Annotation)."""
+Set corpora.recola.root to the unpacked folder: AVEC2016 (contains recordings_video and
+ratings_gold_standard), the AVEC 2018 folder (contains labels/gs_1), or the folder of the general
+release (contains RECOLA-Video-recordings and RECOLA-Annotation)."""
 
 
 class RecolaRelease(Corpus):
-    """The files of one release, read into tables."""
+    """RECOLA as tables: recordings and their gold standard."""
 
     name = "recola"
     rating_hz = 1 / STEP_S
@@ -57,10 +57,9 @@ class RecolaRelease(Corpus):
         "RECOLA End User Licence Agreement: academic research of the signing institution; "
         "recordings may not be passed on, nor shown beyond what the agreement allows."
     )
-    obtain = "`avf obtain recola` says how it is had."
+    obtain = "For how to request access, run: avf obtain recola"
     access = ACCESS
-    spare_videos = True  # AVEC's test recordings, where nobody can score them
-    delay_s: ClassVar[dict[str, float]] = DELAYS_S["praveen"]
+    spare_videos = True  # AVEC's test recordings, which have no published ratings
 
     def __init__(
         self,
@@ -78,10 +77,10 @@ class RecolaRelease(Corpus):
     ) -> None:
         super().__init__(root=root)
         if delay not in DELAYS_S:
-            raise ConfigError(f"recola: delay is {delay!r}; it is one of {', '.join(DELAYS_S)}.")
+            raise ConfigError(f"recola: delay is {delay!r}; expected one of {', '.join(DELAYS_S)}.")
         if delay_s is not None and set(delay_s) != set(DIMENSIONS):
-            raise ConfigError(f"recola: delay_s is {delay_s}; give valence and arousal in seconds.")
-        self.asked, self.from_raters, self.split = release, gold == "recomputed", split
+            raise ConfigError(f"recola: delay_s is {delay_s}; expected valence and arousal in s.")
+        self.requested, self.from_raters, self.split = release, gold == "recomputed", split
         self.delay_s = dict(delay_s or DELAYS_S[delay])
         self.left_out, self.rows, self.seed = tuple(raters), rows, seed
         self.expected = recordings
@@ -89,23 +88,23 @@ class RecolaRelease(Corpus):
 
     @cached_property
     def release(self) -> Release:
-        """As the config says, else by the folders that are here."""
-        name = detect(self.tree) if self.asked == "auto" else self.asked
+        """The release of the config, or the one whose folders are present."""
+        name = detect(self.tree) if self.requested == "auto" else self.requested
         if name not in RELEASES:
             raise CorpusError(
-                f"{self.root}: neither ratings_individual (AVEC 2016), labels/gs_1 (AVEC 2018) nor "
-                f"RECOLA-Annotation (general release) lies here. {self.obtain}"
+                f"{self.root}: no folder ratings_individual (AVEC 2016), labels/gs_1 (AVEC 2018) "
+                f"or RECOLA-Annotation (general release). {self.obtain}"
             )
         return RELEASES[name]
 
     @cached_property
     def parts(self) -> Parts:
-        """Where everything lies."""
+        """Locations of all files."""
         return find_parts(self.tree, self.release)
 
     @cached_property
     def raters(self) -> dict[tuple[str, str], Ratings]:
-        """(recording, dimension) -> what each rater said."""
+        """(recording, dimension) -> ratings, one column per rater."""
         return {
             (name, dimension): read_raters((self.root / path).read_bytes(), path)
             for dimension, table in self.parts.raters.items()
@@ -114,31 +113,37 @@ class RecolaRelease(Corpus):
 
     @cached_property
     def given(self) -> dict[tuple[str, str], Ratings]:
-        """(recording, dimension) -> the gold standard that the release brings."""
-        found = {}
+        """(recording, dimension) -> gold standard of the release."""
+        tables = {}
         for dimension, table in self.parts.gold.items():
             for name, path in table.items():
                 raw = (self.root / path).read_bytes()
                 bare = path.lower().endswith(".csv")
-                found[name, dimension] = (
+                tables[name, dimension] = (
                     read_bare(raw, path, STEP_S) if bare else read_arff(raw, path)
                 )
-        return found
+        return tables
 
     @cached_property
     def made(self) -> dict[tuple[str, str], GoldStandard]:
-        """(recording, dimension) -> the gold standard made of its raters; without those unfit."""
-        found = {}
+        """(recording, dimension) -> gold standard computed from its raters.
+
+        Files with faults, fewer than two raters or fewer than two rows are left out.
+        """
+        computed = {}
         for key, rated in self.raters.items():
             kept = [i for i, rater in enumerate(rated.columns) if rater not in self.left_out]
             if len(kept) >= 2 and len(rated.values) >= 2 and not rated.faults:
-                found[key] = gold_standard(rated.values[:, kept])
-        return found
+                computed[key] = gold_standard(rated.values[:, kept])
+        return computed
 
     def partition(self, recording: str) -> str:
-        """AVEC's, or for the general release a split of speakers by `seed`, 60 : 20 : 20."""
+        """Return the partition of a recording; `unused` for test recordings without ratings.
+
+        AVEC defines the split; for the general release, speakers are split 60 : 20 : 20 by `seed`.
+        """
         if self.release.kind == "general":
-            return self._own_split[recording]
+            return self._speaker_split[recording]
         part, _, number = recording.partition("_")
         if self.split == "official":
             return {"train": "train", "dev": "validation", "test": "test"}[part]
@@ -149,20 +154,20 @@ class RecolaRelease(Corpus):
         return "validation" if tuned else {"train": "train", "dev": "test", "test": "unused"}[part]
 
     @cached_property
-    def _own_split(self) -> dict[str, str]:
+    def _speaker_split(self) -> dict[str, str]:
         names = self.parts.recordings
         random.Random(self.seed).shuffle(names)
         held = max(1, round(0.2 * len(names)))
         parts = ["test"] * held + ["validation"] * held + ["train"] * max(0, len(names) - 2 * held)
         return dict(zip(names, parts, strict=False))
 
-    @cached_property
+    @property
     def unrated(self) -> tuple[str, ...]:
-        """With AVEC's own split, test has no ratings that anyone outside AVEC has seen."""
+        """The test partition of AVEC's own split, whose ratings were never published."""
         return ("test",) if self.release.kind == "avec" and self.split == "official" else ()
 
     def videos(self) -> pd.DataFrame:
-        """A row a recording; one person each, so the recording is the subject."""
+        """Return one row per recording; each shows one person, so it is also the subject."""
         rows = [
             {
                 "video": name,
@@ -180,21 +185,24 @@ class RecolaRelease(Corpus):
         return table[table["partition"] != "unused"].reset_index(drop=True)
 
     def gold(self) -> pd.DataFrame:
-        """Row k at 0.04 k s, for k < `rows` - 1: the last one belongs to no picture."""
+        """Return row k at 0.04 k s for k < `rows` - 1; the last row has no picture."""
         parts = [pd.DataFrame({name: [] for name in GOLD})]
         for video in self.videos()["video"]:
-            found = {d: self._one(video, d) for d in DIMENSIONS}
-            if any(one is None for one in found.values()):
-                continue  # recola_checks names it
-            both = [pd.Series(gold, time_s, name=d) for d, (time_s, gold) in found.items()]
-            # Where a line is missing in one file, the other dimension keeps its rating.
+            both = []
+            for dimension in DIMENSIONS:
+                if trace := self._trace(video, dimension):
+                    time_s, gold = trace
+                    both.append(pd.Series(gold, time_s, name=dimension))
+            if len(both) < len(DIMENSIONS):
+                continue  # reported by recola_checks
+            # If a line is missing in one file, the other dimension keeps its rating.
             table = pd.concat([s[~s.index.duplicated()] for s in both], axis=1).sort_index()
             table = table.rename_axis("time_s").reset_index()
             parts.append(table.assign(video=video)[GOLD])
         return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
-    def _one(self, video: str, dimension: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """Instants and gold of one recording and dimension, up to the last picture."""
+    def _trace(self, video: str, dimension: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return times in seconds and gold (N,) up to the last picture; None without ratings."""
         key = video, dimension
         if key in self.given and not self.from_raters:
             time_s, gold = self.given[key].time_s, self.given[key].values[:, 0]
@@ -206,7 +214,7 @@ class RecolaRelease(Corpus):
         return np.round(time_s[kept], 6), gold[kept]
 
     def card(self) -> dict[str, Any]:
-        """The common card with the release, where gold and split come from."""
+        """Return the common card with the release and the origin of gold and split."""
         split = self.split if self.release.kind == "avec" else f"own, by speaker, seed {self.seed}"
         return {
             **super().card(),

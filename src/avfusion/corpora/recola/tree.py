@@ -1,4 +1,4 @@
-"""Which release of RECOLA a folder holds, and where its parts lie."""
+"""Recognise the release of RECOLA in a folder, and find its parts."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ RECORDING = {"avec": re.compile(r"(train|dev|test)_(\d+)"), "general": re.compil
 
 @dataclass(frozen=True)
 class Release:
-    """Folders below the root, in order of preference; `{}` stands for the dimension."""
+    """Folders of a release below the root, in order of preference; `{}` is the dimension."""
 
     name: str
-    kind: str  # how recordings are named
+    kind: str  # how recordings are named: a key of RECORDING
     recordings: int
     video: tuple[str, ...]
     audio: tuple[str, ...]
@@ -46,25 +46,25 @@ RELEASES = {
 
 @dataclass
 class Parts:
-    """Recording -> path relative to the root; ratings by dimension; names that fit no pattern."""
+    """Locations of the files, relative to the root; gold and raters are grouped by dimension."""
 
-    video: dict[str, str] = field(default_factory=dict)
+    video: dict[str, str] = field(default_factory=dict)  # recording -> path
     audio: dict[str, str] = field(default_factory=dict)
     gold: dict[str, dict[str, str]] = field(default_factory=dict)
     raters: dict[str, dict[str, str]] = field(default_factory=dict)
-    strange: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)  # paths that do not name a recording
 
     @property
     def recordings(self) -> list[str]:
-        """Every recording that any part speaks of, in natural order."""
-        found = {*self.video, *self.audio}
+        """Every recording that has any file, in natural order."""
+        names = {*self.video, *self.audio}
         for table in (*self.gold.values(), *self.raters.values()):
-            found |= table.keys()
-        return sorted(found, key=_natural)
+            names |= table.keys()
+        return sorted(names, key=_natural)
 
 
 def detect(tree: Tree) -> str:
-    """The release whose own folders are here; nothing if none's are."""
+    """Return the release whose folders are present, or an empty string."""
     marks = {
         "avec2018": ("labels/gs_1/",),
         "avec2016": ("ratings_gold_standard/", "ratings_individual/"),
@@ -78,7 +78,7 @@ def detect(tree: Tree) -> str:
 
 
 def find_parts(tree: Tree, release: Release) -> Parts:
-    """Where each recording's files lie, in the first of the release's folders that is here."""
+    """Return the files of each recording, from the first existing folder of each kind."""
     parts = Parts()
     parts.video = _files(tree, release, release.video, (".mp4", ".avi", ".mkv"), parts)
     parts.audio = _files(tree, release, release.audio, (".wav",), parts)
@@ -93,20 +93,22 @@ def find_parts(tree: Tree, release: Release) -> Parts:
 def _files(
     tree: Tree, release: Release, folders: tuple[str, ...], endings: tuple[str, ...], parts: Parts
 ) -> dict[str, str]:
+    """Return recording -> path; add files that do not name a recording to `parts.strange`."""
     by_name = {path.lower(): folder for path, folder in tree.folders.items()}
     folder = next((by_name[f.lower()] for f in folders if f.lower() in by_name), None)
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for path in folder.paths if folder else ():
         stem, dot, ending = path.rpartition("/")[2].rpartition(".")
         if f"{dot}{ending}".lower() not in endings:
             continue
         if not RECORDING[release.kind].fullmatch(stem):
             parts.strange.append(path)
-        elif stem not in found or endings.index(f".{ending.lower()}") == 0:
-            found[stem] = path  # ARFF before a conversion of it that lies beside
-    return found
+        elif stem not in files or endings.index(f".{ending.lower()}") == 0:
+            files[stem] = path  # ARFF takes precedence over a conversion next to it
+    return files
 
 
 def _natural(name: str) -> tuple[str, int]:
+    """Return the sort key of a name that ends in a number."""
     head, _, number = re.sub(r"(\d+)$", r" \1", name).rpartition(" ")
     return head, int(number)

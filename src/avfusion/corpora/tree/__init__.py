@@ -1,1 +1,1 @@
-"""Read a corpus folder: file lists, digests, comparison between copies."""
+"""Read a corpus folder: list files, compute digests, compare copies."""

@@ -1,4 +1,4 @@
-"""Two trees held against each other by their fingerprints, without either's files."""
+"""Compare two copies of a corpus by their fingerprints, without the files of either."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,25 +10,40 @@ from avfusion.errors import CorpusError
 
 
 def compare(here: Path, there: Path) -> Iterator[str]:
-    """Sentences on what two fingerprints.parquet share, and where they differ.
+    """Compare two fingerprints.parquet.
 
-    A file that a laboratory listed by size alone is compared by size.
+    Files that either side listed without a digest are compared by size.
+
+    Parameters
+    ----------
+    here, there
+        fingerprints.parquet of this laboratory and of the other one.
+
+    Yields
+    ------
+    str
+        A sentence each on files that are the same, that differ, and that only one side has.
+
+    Raises
+    ------
+    CorpusError
+        If a file is no fingerprints.parquet.
     """
     tables = [_read(path) for path in (here, there)]
     both = tables[0].merge(tables[1], on="path", how="outer", indicator=True)
     shared = both[both["_merge"] == "both"]
-    read = shared["sha256_x"].notna() & shared["sha256_y"].notna()
-    alike = shared["bytes_x"] == shared["bytes_y"]
-    same = alike & (~read | (shared["sha256_x"] == shared["sha256_y"]))
-    unread = int((same & ~read).sum())
-    told = f" ({unread:,} of them by size alone)" if unread else ""
-    yield f"{int(same.sum()):,} files are the same{told}."
-    for said, names in (
+    hashed = shared["sha256_x"].notna() & shared["sha256_y"].notna()
+    same_size = shared["bytes_x"] == shared["bytes_y"]
+    same = same_size & (~hashed | (shared["sha256_x"] == shared["sha256_y"]))
+    by_size = int((same & ~hashed).sum())
+    note = f" ({by_size:,} of them compared by size only)" if by_size else ""
+    yield f"{int(same.sum()):,} files are the same{note}."
+    for statement, names in (
         ("differ", shared.loc[~same, "path"]),
-        ("are here alone", both.loc[both["_merge"] == "left_only", "path"]),
-        ("are there alone", both.loc[both["_merge"] == "right_only", "path"]),
+        ("are only here", both.loc[both["_merge"] == "left_only", "path"]),
+        ("are only there", both.loc[both["_merge"] == "right_only", "path"]),
     ):
-        yield f"{len(names):,} {said}" + (f": {listed(names)}" if len(names) else ".")
+        yield f"{len(names):,} {statement}" + (f": {listed(names)}" if len(names) else ".")
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""From a folder to its `Tree`: listed and read in threads, going on where a stopped run was.
+"""List and hash a folder in threads; a stopped run resumes from its cached digests.
 
-Names that begin with a dot are what desktops leave behind (`.DS_Store`, `._…`): counted, not read.
+Files whose names begin with a dot, such as `.DS_Store`, are counted but not read.
 """
 
 import logging
@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from avfusion.corpora.tree.digest import (
+    LOG_EVERY_S,
     NOTHING,
     SIZE,
+    DigestCache,
     Progress,
     Reader,
-    Remembered,
     batches,
     keys,
     workers,
@@ -27,29 +28,42 @@ from avfusion.corpora.tree.tree import Folder, Tree
 
 log = logging.getLogger(__name__)
 
-
 Identity = tuple[int, int]
-"""Device and inode: what a folder is, by whatever name."""
+"""Device and inode, which identify a folder whatever its name."""
+Batch = tuple[Folder, np.ndarray, list[str]]
+"""A folder, the rows of some of its files, and their paths."""
 
 
 def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda folder: True) -> Tree:
-    """List and hash what lies below `root`; `cache` remembers digests from run to run.
+    """List and hash all files below a folder.
 
-    `wanted` says of a folder whether its files are read, or listed alone.
+    Parameters
+    ----------
+    root
+        The folder.
+    cache
+        File that keeps digests between runs.
+    wanted
+        Whether files of a folder (relative path) are hashed, or only listed.
+
+    Returns
+    -------
+    Tree
+        Folders by path, ascending. Unreadable files are listed in `unread`.
     """
-    tree = _listed(root)
-    read = [folder for folder in tree.folders.values() if wanted(folder.path)]
-    remembered = Remembered(cache)
+    tree = _list_all(root)
+    hashed = [folder for folder in tree.folders.values() if wanted(folder.path)]
+    digests = DigestCache(cache)
     try:
-        _hash(tree, read, remembered)
+        _hash(tree, hashed, digests)
     finally:
-        remembered.close()
+        digests.close()
     return tree
 
 
-def _listed(root: Path) -> Tree:
-    """All folders, several at a time: a file server answers slowly, but many questions at once."""
-    tree, said = Tree(root, {}), time.monotonic()
+def _list_all(root: Path) -> Tree:
+    """List all folders, several at a time: file servers answer slowly but in parallel."""
+    tree, logged_s = Tree(root, {}), time.monotonic()
     with ThreadPoolExecutor(workers()) as pool:
         open_jobs = {pool.submit(_list, root, "", frozenset())}
         while open_jobs:
@@ -61,8 +75,8 @@ def _listed(root: Path) -> Tree:
                 if folder is not None:
                     tree.folders[folder.path] = folder
                 open_jobs |= {pool.submit(_list, root, path, within) for path in below}
-            if time.monotonic() - said > 5:
-                said = time.monotonic()
+            if time.monotonic() - logged_s > LOG_EVERY_S:
+                logged_s = time.monotonic()
                 log.info(f"listing files: {len(tree):,} in {len(tree.folders):,} folders")
     tree.folders = dict(sorted(tree.folders.items()))
     return tree
@@ -71,33 +85,38 @@ def _listed(root: Path) -> Tree:
 def _list(
     root: Path, path: str, above: frozenset[Identity]
 ) -> tuple[Folder | None, list[str], frozenset[Identity], dict[str, str], int]:
-    """One folder's files, its folders and what they lie within, what cannot be looked at, and how
-    many are hidden. above: the folders that this one lies within.
+    """List one folder; `above` are the folders that it is in.
 
-    A link that leads back up would be followed for ever, and is not; two links to one folder are
-    two folders, whichever is listed first.
+    Links to a folder above are not followed, as they would never end. Two links to the same folder
+    count as two folders.
+
+    Returns the folder's files, its subfolders, the folders that those are in, unreadable entries
+    with the reason, and the number of hidden entries.
     """
-    rows, below, unread, hidden = [], [], {}, 0
+    rows: list[tuple[str, int, int]] = []
+    below: list[str] = []
+    unread: dict[str, str] = {}
+    hidden = 0
     try:
         state = (root / path).stat()
         within = above | {(state.st_dev, state.st_ino)}
         with os.scandir(root / path) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         return None, [], above, {path or ".": f"{type(error).__name__}: {error.strerror}"}, 0
-    for entry in found:
-        own = f"{path}/{entry.name}" if path else entry.name
+    for entry in ordered:
+        entry_path = f"{path}/{entry.name}" if path else entry.name
         if entry.name.startswith("."):
             hidden += 1
             continue
         try:
             state = entry.stat()
             if entry.is_dir():
-                below += [own] if (state.st_dev, state.st_ino) not in within else []
+                below += [entry_path] if (state.st_dev, state.st_ino) not in within else []
             elif entry.is_file():
                 rows.append((entry.name, state.st_size, state.st_mtime_ns))
         except OSError as error:  # a link to nowhere, or no permission
-            unread[own] = f"{type(error).__name__}: {error.strerror}"
+            unread[entry_path] = f"{type(error).__name__}: {error.strerror}"
     names, sizes, changed = zip(*rows, strict=True) if rows else ((), (), ())
     empty = np.zeros((len(rows), SIZE), np.uint8), np.zeros(len(rows), bool)
     numbers = np.array(sizes, np.int64), np.array(changed, np.int64)
@@ -105,44 +124,43 @@ def _list(
     return listed, below, within, unread, hidden
 
 
-def _hash(tree: Tree, folders: list[Folder], remembered: Remembered) -> None:
-    """Fill in digests: known ones first, so that the progress speaks of what is left to read."""
+def _hash(tree: Tree, folders: list[Folder], cache: DigestCache) -> None:
+    """Fill in digests, cached ones first, so that the progress counts only files left to read."""
     todo = []
     for folder in folders:
-        hollow = folder.sizes == 0
-        folder.digests[hollow] = np.frombuffer(NOTHING, np.uint8)
-        found, known = remembered.find(keys(folder.paths, folder.sizes, folder.changed_ns))
-        folder.digests[known] = found[known]
-        folder.read |= known | hollow
+        empty = folder.sizes == 0
+        folder.digests[empty] = np.frombuffer(NOTHING, np.uint8)
+        digests, known = cache.find(keys(folder.paths, folder.sizes, folder.changed_ns))
+        folder.digests[known] = digests[known]
+        folder.read |= known | empty
         if not folder.read.all():
             todo.append(folder)
     left = [np.flatnonzero(~folder.read) for folder in todo]
     size = sum(int(f.sizes[rows].sum()) for f, rows in zip(todo, left, strict=True))
     progress = Progress("reading files", sum(map(len, left)), size)
-    with Reader(tree.root) as reader:
+    with Reader[Batch](tree.root) as reader:
         for folder, rows in zip(todo, left, strict=True):
             paths = folder.paths
             for part in batches(folder.sizes[rows]):
-                own = [paths[row] for row in rows[part]]
-                for done in reader.put(own, (folder, rows[part], own)):
-                    _keep(tree, remembered, progress, *done)
-        for done in reader.rest():
-            _keep(tree, remembered, progress, *done)
+                names = [paths[row] for row in rows[part]]
+                for batch, results in reader.put(names, (folder, rows[part], names)):
+                    _keep(tree, cache, progress, batch, results)
+        for batch, results in reader.rest():
+            _keep(tree, cache, progress, batch, results)
 
 
 def _keep(
-    tree: Tree,
-    remembered: Remembered,
-    progress: Progress,
-    tag: tuple[Folder, np.ndarray, list[str]],
-    said: list[bytes | str],
+    tree: Tree, cache: DigestCache, progress: Progress, batch: Batch, results: list[bytes | str]
 ) -> None:
-    folder, rows, paths = tag
-    good = [at for at, digest in enumerate(said) if isinstance(digest, bytes)]
-    tree.unread |= {paths[at]: said[at] for at in set(range(len(said))) - set(good)}
-    kept = rows[good]
-    digests = np.frombuffer(b"".join(said[at] for at in good), np.uint8).reshape(-1, SIZE)
-    folder.digests[kept], folder.read[kept] = digests, True
-    own = [paths[at] for at in good]
-    remembered.add(keys(own, folder.sizes[kept], folder.changed_ns[kept]), digests)
+    """Store the digests of a batch in the tree and in the cache, and note unreadable files."""
+    folder, rows, paths = batch
+    digests = {at: result for at, result in enumerate(results) if isinstance(result, bytes)}
+    tree.unread |= {
+        paths[at]: result for at, result in enumerate(results) if isinstance(result, str)
+    }
+    kept = rows[list(digests)]
+    table = np.frombuffer(b"".join(digests.values()), np.uint8).reshape(-1, SIZE)
+    folder.digests[kept], folder.read[kept] = table, True
+    names = [paths[at] for at in digests]
+    cache.add(keys(names, folder.sizes[kept], folder.changed_ns[kept]), table)
     progress.step(len(rows), int(folder.sizes[rows].sum()))

@@ -1,4 +1,4 @@
-"""Every file below a corpus' folder with its size and SHA-256, in memory that millions fit into."""
+"""Every file below a folder with its size and SHA-256, compact enough for millions of files."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,33 +12,45 @@ import pyarrow.parquet as pq
 from avfusion.io.atomic import replacing
 
 _SHA256 = 32
-
-
 _SCHEMA = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
-
-
-_ROWS_A_GROUP = 100_000
+_GROUP_ROWS = 100_000
 
 
 @dataclass
 class Folder:
-    """The files of one folder, by name; columns, because there may be millions."""
+    """The files of one folder, sorted by name, in columns.
 
-    path: str  # relative to the root, "" for the root itself
+    Parameters
+    ----------
+    path
+        Path relative to the root; "" is the root itself.
+    packed
+        Names of the n files.
+    sizes
+        Bytes, int64 (n,).
+    changed_ns
+        Modification times, int64 (n,).
+    digests
+        SHA-256, uint8 (n, 32); zeros where a file was not read.
+    read
+        Whether each file was read, bool (n,).
+    """
+
+    path: str
     packed: pa.Array
-    sizes: np.ndarray  # int64 (n,)
-    changed_ns: np.ndarray  # int64 (n,)
-    digests: np.ndarray  # uint8 (n, 32); zeros where a file was not read
-    read: np.ndarray  # bool (n,)
+    sizes: np.ndarray
+    changed_ns: np.ndarray
+    digests: np.ndarray
+    read: np.ndarray
 
     @property
     def names(self) -> list[str]:
-        """Ascending."""
+        """Names of the files, ascending."""
         return self.packed.to_pylist()
 
     @property
     def paths(self) -> list[str]:
-        """Relative to the corpus' root."""
+        """Paths of the files, relative to the root."""
         return [f"{self.path}/{name}" if self.path else name for name in self.names]
 
     @cached_property
@@ -47,30 +59,42 @@ class Folder:
         return {name: row for row, name in enumerate(self.names)}
 
     def digest(self) -> str:
-        """One SHA-256 for all names and contents of the folder."""
+        """Return one SHA-256 of all names and contents of the folder."""
         names = "\n".join(self.names).encode()
         return hashlib.sha256(names + self.digests.tobytes()).hexdigest()
 
 
 @dataclass
 class Tree:
-    """What lies below a root: `folders` by relative path; `unread` files with the reason."""
+    """All files below a root.
+
+    Parameters
+    ----------
+    root
+        The root.
+    folders
+        Relative path -> folder.
+    unread
+        Relative path -> reason, of files and folders that could not be read.
+    hidden
+        Number of files whose names begin with a dot.
+    """
 
     root: Path
     folders: dict[str, Folder]
     unread: dict[str, str] = field(default_factory=dict)
-    hidden: int = 0  # files whose names begin with a dot
+    hidden: int = 0
 
     def __len__(self) -> int:
         return sum(len(folder.sizes) for folder in self.folders.values())
 
     @property
     def bytes(self) -> int:
-        """Of all files together."""
+        """Total size of all files in bytes."""
         return sum(int(folder.sizes.sum()) for folder in self.folders.values())
 
     def find(self, path: str) -> tuple[int, str | None] | None:
-        """Size and SHA-256 of a file; None where there is none, a null digest if unreadable."""
+        """Return size and SHA-256 of a file; None if it is missing, a null digest if unreadable."""
         place = PurePosixPath(path)
         folder = self.folders.get("" if str(place.parent) == "." else str(place.parent))
         row = None if folder is None else folder.at.get(place.name)
@@ -80,35 +104,35 @@ class Tree:
         return int(folder.sizes[row]), digest
 
     def below(self, path: str) -> list[Folder]:
-        """A folder and all that lie in it."""
+        """Return a folder and all folders below it."""
         return [f for name, f in self.folders.items() if f"{name}/".startswith(f"{path}/")]
 
     def write(self, path: Path) -> str:
-        """fingerprints.parquet (path, bytes, sha256); returns one SHA-256 for the whole tree."""
-        whole = hashlib.sha256()
+        """Write fingerprints.parquet (path, bytes, sha256); return one SHA-256 of the tree."""
+        digest = hashlib.sha256()
         with replacing(path) as half, pq.ParquetWriter(half, _SCHEMA) as out:
-            held: list[pa.Table] = []
+            pending: list[pa.Table] = []
             for folder in self.folders.values():
                 table = _rows(folder)
                 for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                    whole.update("{}\t{}\t{}\n".format(*row).encode())
-                held.append(table)
-                if sum(map(len, held)) >= _ROWS_A_GROUP:
-                    out.write_table(pa.concat_tables(held))
-                    held = []
-            out.write_table(pa.concat_tables([*held, _SCHEMA.empty_table()]))
-        return whole.hexdigest()
+                    digest.update("{}\t{}\t{}\n".format(*row).encode())
+                pending.append(table)
+                if sum(map(len, pending)) >= _GROUP_ROWS:
+                    out.write_table(pa.concat_tables(pending))
+                    pending = []
+            out.write_table(pa.concat_tables([*pending, _SCHEMA.empty_table()]))
+        return digest.hexdigest()
 
 
 def _rows(folder: Folder) -> pa.Table:
-    hexed = folder.digests.tobytes().hex()
-    sums = [
-        hexed[2 * _SHA256 * i : 2 * _SHA256 * (i + 1)] if read else None
+    text = folder.digests.tobytes().hex()
+    digests = [
+        text[2 * _SHA256 * i : 2 * _SHA256 * (i + 1)] if read else None
         for i, read in enumerate(folder.read.tolist())
     ]
     columns = [
         pa.array(folder.paths, pa.string()),
         pa.array(folder.sizes),
-        pa.array(sums, pa.string()),
+        pa.array(digests, pa.string()),
     ]
     return pa.table(columns, schema=_SCHEMA)

@@ -1,4 +1,4 @@
-"""Audio-guided attention over a 7x7 face map: which places of the map go with the sound.
+"""Audio-guided attention over the 49 places of a 7x7 face map.
 
 Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), after Duan et al.,
          WACV 2021; it is in no equation of the papers.
@@ -10,8 +10,8 @@ Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), a
     Y = W_o (w^T P)^T + b_o                             (c)
 
 Layout   The backbone flattens its map channel first, (c, 7, 7). The published code reads it as
-         (49, c) without turning it, so a row of P holds some channels at all places and w chooses
-         no place. `spatial` turns it first; `as_published` does not.
+         (49, c) without transposing it, so a row of P holds some channels at all places and w does
+         not choose a place. `spatial` transposes it first; `as_published` does not.
 """
 
 import torch
@@ -21,8 +21,6 @@ from avfusion.errors import ConfigError
 from avfusion.fusion.layers.init import xavier_linear
 
 PLACES = 49  # 7 x 7
-
-
 LAYOUTS = ("none", "spatial", "as_published")
 
 
@@ -57,7 +55,7 @@ class AudioGuided(nn.Module):
 
 
 def channels(video_dim: int) -> int:
-    """c of an un-pooled map of width 49 c (25,088 = 49 x 512 for an R(2+1)D-18)."""
+    """Return c of an un-pooled map of width 49 c (25,088 = 49 x 512 for an R(2+1)D-18)."""
     if video_dim % PLACES:
         raise ConfigError(
             f"Audio-guided attention needs un-pooled 7x7 maps: a video width of 49 x channels, "

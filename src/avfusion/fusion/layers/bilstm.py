@@ -50,7 +50,7 @@ class ResidualBiLSTM(nn.Module):
 
 
 def places(fusion: str, blstm: str) -> tuple[bool, bool]:
-    """Whether option `blstm` asks for one LSTM per modality, and for one after the join."""
+    """Return whether option `blstm` means one LSTM per modality, and one after the join."""
     if blstm not in BLSTM:
         raise ConfigError(f"{fusion}: blstm is {blstm!r}; set one of {', '.join(BLSTM)}.")
     return blstm in ("unimodal", "both"), blstm in ("joint", "both")

@@ -1,43 +1,58 @@
-"""Attention with tanh for softmax, computed block by block: its scores are never held whole.
+"""Attention with tanh instead of softmax, block by block to save memory.
 
     Y = dropout(tanh(K Q)) V            K (B, N, T), Q (B, T, M), V (M, P) or (B, M, P)
 
 The joint attentions compare each feature with each joint feature, so N x M is large and T small:
-64 windows of 512 + 512 features have 134 MB of scores a modality. Forward and backward go over
-the same blocks of a few windows and rows, which stay in the processor's cache; backward computes
-the scores again (they cost T multiplications each) and draws the same dropout again.
+64 windows of 512 + 512 features have 134 MB of scores per modality. Forward and backward go over
+the same blocks of a few windows and rows, which stay in the processor's cache. The backward pass
+computes the scores again (each costs T multiplications) and draws the same dropout again.
 """
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 BLOCK = {"cpu": 2**19, "cuda": 2**25}
-"""Scores in a block: 2 MB stay in a processor's cache; a GPU needs more to be busy."""
-
+"""Scores in a block: 2 MB stay in a processor's cache; a GPU needs more for full use."""
 
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""Integers by their bytes."""
-
+"""Size in bytes -> integer type."""
 
 HALF = 4
-"""So many times the block under autocast, whose scores take half the room and fewer passes."""
-
+"""Factor of the block under autocast, where scores take half the memory and fewer passes."""
 
 TOGETHER = 4
-"""Windows multiplied at once, at least: small products run one to a core."""
+"""Least number of windows multiplied at once: small products run one per core."""
 
 
 def attend(
     keys: Tensor, queries: Tensor, values: Tensor, dropout: float = 0.0, block: int | None = None
 ) -> Tensor:
-    """keys (B, N, T), queries (B, T, M), values (M, P) or (B, M, P) -> (B, N, P).
+    """Return dropout(tanh(keys @ queries)) @ values without storing all scores.
 
-    dropout: share of scores set to 0, the others scaled up; drawn from torch's own generator.
-    block: most scores held at once. Under autocast, products are in its dtype, sums in float32.
+    Under autocast, products are in its dtype and sums in float32.
+
+    Parameters
+    ----------
+    keys
+        Shape (B, N, T).
+    queries
+        Shape (B, T, M).
+    values
+        Shape (M, P) or (B, M, P).
+    dropout
+        Share of scores set to 0; the others are scaled up. Drawn from torch's global generator.
+    block
+        Greatest number of scores held at once.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (B, N, P).
     """
     device = keys.device.type
     most = block or BLOCK.get(device, BLOCK["cuda"])
@@ -53,17 +68,15 @@ def attend(
 
 
 def correlations(keys: Tensor, queries: Tensor) -> Tensor:
-    """All scores at once, (B, N, M), for figures."""
+    """Return all scores at once, (B, N, M), for figures."""
     return torch.tanh(keys @ queries)
 
 
 class _Attend(torch.autograd.Function):
-    """Y and its three gradients; block, share and seed say how the scores are made again."""
+    """Y and its three gradients; block, share and seed determine how scores are recomputed."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, keys: Tensor, queries: Tensor, values: Tensor, *rule: int
-    ) -> Tensor:
+    def forward(ctx: Any, keys: Tensor, queries: Tensor, values: Tensor, *rule: int) -> Tensor:
         ctx.save_for_backward(keys, queries, values)
         ctx.rule = rule
         out = keys.new_empty(*keys.shape[:2], values.shape[-1])  # (B, N, P)
@@ -73,7 +86,7 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         keys, queries, values = ctx.saved_tensors
         sums = torch.promote_types(keys.dtype, torch.float32)
         d_keys = torch.empty_like(keys)
@@ -82,15 +95,15 @@ class _Attend(torch.autograd.Function):
         shared = values.dim() == 2
         spare = None
         for windows, rows, scores, kept in _blocks(keys, queries, *ctx.rule):
-            wanted = d_out[windows, rows]  # (b, n, P)
+            d_block = d_out[windows, rows]  # (b, n, P)
             spare = torch.empty_like(scores) if spare is None else spare
             d_scores = spare.flatten()[: scores.numel()].view_as(scores)
             if shared:
-                d_values += scores.flatten(0, 1).T @ wanted.flatten(0, 1)
-                torch.mm(wanted.flatten(0, 1), values.T, out=d_scores.flatten(0, 1))
+                d_values += scores.flatten(0, 1).T @ d_block.flatten(0, 1)
+                torch.mm(d_block.flatten(0, 1), values.T, out=d_scores.flatten(0, 1))
             else:
-                d_values[windows] += scores.mT @ wanted
-                torch.bmm(wanted, values[windows].mT, out=d_scores)
+                d_values[windows] += scores.mT @ d_block
+                torch.bmm(d_block, values[windows].mT, out=d_scores)
             torch.ops.aten.tanh_backward.grad_input(d_scores, scores, grad_input=d_scores)
             if kept is not None:
                 d_scores.view(kept.dtype).bitwise_and_(kept)
@@ -102,10 +115,10 @@ class _Attend(torch.autograd.Function):
 def _blocks(
     keys: Tensor, queries: Tensor, block: int, share: int, seed: int
 ) -> Iterator[tuple[slice, slice, Tensor, Tensor | None]]:
-    """Windows, rows, their scores (b, n, M), and no bit where dropout made them 0, else all.
+    """Yield windows, rows, their scores (b, n, M) and, with dropout, their bit masks.
 
-    All blocks lie in one buffer: what was yielded is overwritten by the next.
-    tanh(x) is made as 2 sigmoid(2x) - 1, since torch's sigmoid is up to ten times as fast.
+    All blocks share one buffer: the next block overwrites the previous one. tanh(x) is computed as
+    2 sigmoid(2x) - 1, because torch's sigmoid is up to ten times as fast.
     """
     (count, height, _), width = keys.shape, queries.shape[2]
     together = min(count, max(TOGETHER, block // (height * width)))
@@ -137,11 +150,11 @@ def _cut(length: int, size: int) -> list[slice]:
 
 
 class _Masks:
-    """Dropout as bits: a mask is as wide as a score, all ones where it is kept, else all zeros.
+    """Dropout masks as bits: all ones for a score that is kept, else all zeros.
 
-    A generator gives 32 bits at a time on one core, which would cost more than the scores. So it
-    fills one pool, and each block mixes the pool anew with a word of its own: the finaliser of
-    MurmurHash3, but with shifts that keep the sign; the sign bit is not used.
+    A generator gives 32 bits at a time on one core, which would cost more than the scores. It
+    therefore fills one pool, and each block mixes the pool with a word of its own. The mixing is
+    the finaliser of MurmurHash3, but with shifts that keep the sign; the sign bit is not used.
     """
 
     def __init__(self, like: Tensor, share: int, seed: int) -> None:
@@ -154,7 +167,7 @@ class _Masks:
         self.mixed, self.shifted = torch.empty_like(self.pool), torch.empty_like(self.pool)
 
     def draw(self, size: tuple[int, ...]) -> Tensor:
-        """The next block's mask."""
+        """Return the mask of the next block."""
         (word,) = torch.randint(2**31, (1,), generator=self.source, device=self.pool.device)
         mixed, top = torch.bitwise_xor(self.pool, word.int(), out=self.mixed), self._top
         for shift, factor in ((16, -2048144789), (13, -1028477387)):

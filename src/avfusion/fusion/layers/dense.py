@@ -1,4 +1,4 @@
-"""Dense joint co-attention: what the published code of JCA, RJCA and DCA computes for attention.
+"""Dense joint co-attention, the attention in the published code of JCA, RJCA and DCA.
 
 Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068), ICASSP 2023
          (arXiv:2304.07958) and ICME 2024 (arXiv:2403.19554).
@@ -13,7 +13,7 @@ Idea     As in JCA each feature of a modality is compared with each joint featur
 
 Fixes T  W_km is (T, T) and b_km is (T): built for one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m, in X_m W_vm + b_vm, and in Q if both modalities
-         are absent, so that the biases do not speak for it. The published code has no masks.
+         are absent, so that biases have no effect there. The published code has no masks.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from avfusion.fusion.layers.lazy_maps import Maps
 
 
 class DenseJointAttention(nn.Module):
-    """One co-attention block over both modalities, DJC(d_v, d_a, steps, dropout)."""
+    """One co-attention block over both modalities: DJC(d_v, d_a, steps, dropout)."""
 
     def __init__(self, audio_dim: int, video_dim: int, steps: int, dropout: float = 0.6) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class DenseJointAttention(nn.Module):
 
 
 class _Side(nn.Module):
-    """One modality's K, S, U and Y."""
+    """K, S, U and Y of one modality."""
 
     def __init__(self, width: int, joint: int, steps: int, dropout: float) -> None:
         super().__init__()

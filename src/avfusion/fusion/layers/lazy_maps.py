@@ -1,4 +1,4 @@
-"""Attention maps that are computed when they are read: figures need them, training steps do not."""
+"""Attention maps that are computed only when they are read; training never reads them."""
 
 from collections import UserDict
 from typing import Any
@@ -6,15 +6,13 @@ from typing import Any
 from torch import Tensor
 
 
-class Maps(UserDict):
-    """Maps by name. A value may be a function without arguments, called each time it is read."""
-
-    data: dict[str, Any]
+class Maps(UserDict[str, Any]):
+    """Maps by name; a value may be a function without arguments, called whenever it is read."""
 
     def __getitem__(self, name: str) -> Tensor:
-        found = self.data[name]
-        return found() if callable(found) else found
+        value = self.data[name]
+        return value() if callable(value) else value
 
     def numbered(self, turn: int) -> "Maps":
-        """The same maps, named for the pass that made them: `audio` becomes `audio_2`."""
-        return Maps({f"{name}_{turn}": found for name, found in self.data.items()})
+        """Return the maps with the number of the pass in their names: `audio` becomes `audio_2`."""
+        return Maps({f"{name}_{turn}": value for name, value in self.data.items()})

@@ -1,4 +1,4 @@
-"""Multi-head attention, the bare operator: no residual and no norm, which its users add.
+"""Multi-head attention without residual connection and normalisation.
 
 Source   Vaswani et al.: "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03762, section 3.2.
 
@@ -6,8 +6,8 @@ Source   Vaswani et al.: "Attention Is All You Need", NeurIPS 2017, arXiv:1706.0
     Y   = [A^1 V^1 ; … A^H V^H] W_o^T + b_o             (T, D)    Q, K, V: linear in D, cut in H
 
 Masks    An absent key gets no weight; where all are absent, Y is 0.
-Departs  K has no bias: it adds the same to every score of a row, which a softmax does not feel. The
-         usual layer has one, D parameters that never learn.
+Departs  K has no bias, since it would add the same to every score of a row, to which a softmax is
+         invariant. The usual layer has one, D parameters that are never trained.
 """
 
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from avfusion.fusion.layers.init import xavier_linear
 
 
 class MultiHead(nn.Module):
-    """What asks is answered by a weighted mean of a source's values, head by head."""
+    """Weighted mean of a source's values for each query, head by head."""
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -29,22 +29,22 @@ class MultiHead(nn.Module):
         self.out = xavier_linear(width, width)  # W_o, b_o
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, asks: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """asks (B, T, D), source (B, S, D), present (B, S) -> (B, T, D), mean A (B, T, S)."""
-        q = self._cut(self.query(asks))  # (B, H, T, D/H)
+    def forward(self, queries: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """queries (B, T, D), source (B, S, D), present (B, S) -> (B, T, D), mean A (B, T, S)."""
+        q = self._cut(self.query(queries))  # (B, H, T, D/H)
         k, v = self._cut(self.key(source)), self._cut(self.value(source))  # (B, H, S, D/H)
         scores = q @ k.mT / q.shape[-1] ** 0.5
         weights = masked_softmax(scores, present[:, None, None, :], axis=-1)  # (B, H, T, S)
         heads = (self.dropout(weights) @ v).transpose(1, 2).flatten(2)  # (B, T, D)
-        answered = present.any(-1)[:, None, None]
-        return self.out(heads) * answered, weights.mean(1)
+        some = present.any(-1)[:, None, None]
+        return self.out(heads) * some, weights.mean(1)
 
     def _cut(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 def check_heads(fusion: str, width: int, heads: int) -> None:
-    """Refuses a width that cannot be cut into equal heads."""
+    """Raise ConfigError if the width cannot be cut into equal heads."""
     if heads < 1 or width % heads:
         raise ConfigError(
             f"{fusion}: width {width} cannot be cut into {heads} heads of equal width. Set a "

@@ -1,21 +1,20 @@
-"""The regression head that all fusions share by default."""
+"""The default head of all fusions."""
 
 from torch import Tensor, nn
 
 
 class Regressor(nn.Module):
-    """The head of every fusion unless the study says otherwise, so that fusions alone differ.
+    """The same head for all fusions, so that only the fusions differ.
 
-    Lin(in -> hidden), ReLU, dropout, Lin(hidden -> K); no activation at the end. The form of
-    T-BIOM 2023 (arXiv:2209.09068), with one hidden layer for all outputs. Xavier-uniform.
+    Lin(in -> hidden), ReLU, dropout, Lin(hidden -> K), without a last activation; Xavier-uniform.
+    As in T-BIOM 2023 (arXiv:2209.09068), but with one hidden layer for all outputs.
     """
 
     def __init__(self, width: int, hidden: int, dropout: float, outputs: int = 2) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
-        )
-        for layer in (self.layers[0], self.layers[3]):
+        first, last = nn.Linear(width, hidden), nn.Linear(hidden, outputs)
+        self.layers = nn.Sequential(first, nn.ReLU(), nn.Dropout(dropout), last)
+        for layer in (first, last):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 

@@ -1,4 +1,4 @@
-"""Figures of the answer: how well each fusion agrees with gold, and how far from the best."""
+"""Figures of the scores of all fusions, and of their differences to the best one."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """CCC of every fusion with its interval, one panel a target, best fusion at the top."""
+    """Draw the score of every fusion with its interval, one panel per target, best at the top."""
     scores = files.headline("scores")
     scored = order(scores)
     if not scored:
         return None
-    names = scored + [name for name in files.study["fusions"] if name not in scored]
+    names = scored + [name for name in files.study.fusions if name not in scored]
     figure, axes = _panels(len(names), len(printed(files.names)))
-    seeds, style = files.seed_scores(), looks(files.study["fusions"])
+    seeds, style = files.seed_scores(), looks(files.study.fusions)
     for axis, (target, words) in zip(axes, printed(files.names).items(), strict=True):
         rows = scores[scores["target"] == target].set_index("fusion")
         for y, name in enumerate(names):
@@ -43,40 +43,40 @@ def draw_ccc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
 
 
 def _lost(rows: pd.DataFrame, name: str) -> str:
-    """`failed` or `not run`; the caption and the table say why."""
+    """Return `failed` or `not run`; the caption and the table give the reason."""
     return absence(rows.loc[name, "note"] if name in rows.index else "").partition(":")[0]
 
 
 def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """CCC of every fusion minus the best one's, paired by video; filled = told apart (Holm)."""
+    """Draw the difference of every fusion to the best, paired by video; filled = significant."""
     pairs, scores = files.headline("comparisons"), files.headline("scores")
     names = order(scores)
     if len(names) < 2 or not len(pairs):
         return None
     best, others = names[0], names[1:]
     figure, axes = _panels(len(others), len(printed(files.names)))
-    style = looks(files.study["fusions"])
-    told = []
+    style = looks(files.study.fusions)
+    significant = []
     for axis, (target, words) in zip(axes, printed(files.names).items(), strict=True):
         axis.axvline(0, color=SOFT, linewidth=1)
         for y, name in enumerate(others):
             row = against(pairs, name, best, target)
             if row is not None and np.isfinite(row["difference"]):
                 _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
-                told += [name] if row["told_apart"] and target == "mean" else []
+                significant += [name] if row["told_apart"] and target == "mean" else []
         axis.set_title(files.word(words))
-        axis.set_xlabel(f"{files.metric} minus {best}'s")
+        axis.set_xlabel(f"{files.metric} minus that of {best}")
     axes[0].set_yticks(range(len(others)), others)
-    return figure, _difference_caption(files, best, told, len(others))
+    return figure, _difference_caption(files, best, significant, len(others))
 
 
 def against(pairs: pd.DataFrame, name: str, best: str, target: str) -> dict[str, Any] | None:
-    """The comparison of `name` with `best`, turned so that it reads `name` minus `best`."""
+    """Return the comparison of `name` with `best`, with the sign of `name` minus `best`."""
     rows = pairs[pairs["target"] == target]
     for sign, first, second in ((1, name, best), (-1, best, name)):
-        found = rows[(rows["fusion"] == first) & (rows["other"] == second)]
-        if len(found):
-            row = found.iloc[0].to_dict()
+        match = rows[(rows["fusion"] == first) & (rows["other"] == second)]
+        if len(match):
+            row = match.iloc[0].to_dict()
             ends = sorted((sign * row["low"], sign * row["high"]))
             return {**row, "difference": sign * row["difference"], "low": ends[0],
                     "high": ends[1]}  # fmt: skip
@@ -105,7 +105,7 @@ def _panels(rows: int, columns: int) -> "tuple[Figure, list[Axes]]":
 
 
 def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = False) -> None:
-    """One estimate with its interval and, above it, its value."""
+    """Draw one estimate with its interval and its value above it."""
     axis.plot([row["low"], row["high"]], [y, y], color=style.colour, linewidth=2)
     axis.plot([row[key]], [y], marker=style.marker, color=style.colour, markersize=6,
               markerfacecolor=PAPER if hollow else style.colour, markeredgewidth=1.1)  # fmt: skip
@@ -118,23 +118,27 @@ def _bar(axis: "Axes", y: int, row: Any, key: str, style: Any, hollow: bool = Fa
 def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> Caption:
     rows = scores[scores["target"] == "mean"].set_index("fusion")
     top = rows.loc[names[0]]
-    said = [f"{n} {number(rows.loc[n, 'mean'])} {interval(rows.loc[n, 'low'], rows.loc[n, 'high'])}"
-            for n in names]  # fmt: skip
+    scored = [
+        f"{name} {number(mean)} {interval(low, high)}"
+        for name, mean, low, high in zip(
+            names, *(rows.loc[names, key] for key in ("mean", "low", "high")), strict=True
+        )
+    ]
     videos, missing = int(top["videos"]), int(top["missing"])
     what = "Concordance (CCC) with the gold standard"
-    title, by = "Agreement with gold, by fusion", f"the mean of {files.mean_of}"
+    title, by = "Scores by fusion", f"the mean of {files.mean_of}"
     if files.on_classes:
-        what, title, by = "UA (mean recall of the classes)", "Classes told right, by fusion", "UA"
+        what, by = "UA (mean recall of the classes)", "UA"
     text = (
         f"{what} on the {files.partition} partition of "
-        f"{files.corpus}, protocol “{files.study['headline']}”: {videos} videos scored, {missing} "
+        f"{files.corpus}, protocol “{files.study.headline}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
-        f"{files.confidence} interval over {units.word(files.study['statistics'])}s; "
+        f"{files.confidence} interval over {units.word(files.study.statistics)}s; "
         f"small points below it: single runs. Sorted by {by}."
         f"{_unfinished(files)}"
     )
     score = files.headline_score[0].upper() + files.headline_score[1:]
-    alt = f"{score} with {files.confidence} interval, best first: " + "; ".join(said) + "."
+    alt = f"{score} with {files.confidence} interval, best first: " + "; ".join(scored) + "."
     return Caption(files.corpus, "ccc", title, text, alt)
 
 
@@ -150,21 +154,25 @@ def _unfinished(files: CorpusFiles) -> str:
 
 
 def _runs(rows: pd.DataFrame) -> str:
-    """How many runs stand behind a mean: `3`, or `2 to 3`."""
+    """Return the number of runs behind a mean: `3`, or `2 to 3`."""
     counts = sorted({int(n) for n in rows["seeds"] if n})
     return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _difference_caption(files: CorpusFiles, best: str, told: list[str], others: int) -> Caption:
-    alpha = files.study["statistics"]["alpha"]
+def _difference_caption(
+    files: CorpusFiles, best: str, significant: list[str], others: int
+) -> Caption:
+    alpha = files.study.statistics.alpha
     text = (
         f"Every fusion minus {best}, the best in {files.headline_score}, both scored on the same "
-        f"resampled videos ({files.corpus}, {files.partition}, “{files.study['headline']}”). Bar: "
-        f"uncorrected {files.confidence} interval of the difference. Filled marker: told "
-        f"apart (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval without "
-        f"zero); hollow: not."
+        f"resampled videos ({files.corpus}, {files.partition}, “{files.study.headline}”). Bar: "
+        f"uncorrected {files.confidence} interval of the difference. Filled marker: significant "
+        f"difference (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval "
+        f"without zero); hollow marker: no significant difference."
     )
-    which = ", ".join(told) if told else "none"
-    score = files.headline_score
-    alt = f"{len(told)} of {others} fusions are told apart from {best} in {score}: {which}."
+    names = ", ".join(significant) if significant else "none"
+    alt = (
+        f"{len(significant)} of {others} fusions differ significantly from {best} in "
+        f"{files.headline_score}: {names}."
+    )
     return Caption(files.corpus, "differences", f"Differences to {best}", text, alt)

@@ -1,4 +1,4 @@
-"""Figure of a run on classes: which class was told for which, a panel a fusion."""
+"""Figure of confusion matrices, one panel per fusion."""
 
 from typing import TYPE_CHECKING
 
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 
 MOST = 4
-"""Panels: the best fusions; classes.md has the recalls of all."""
-
-
+"""Number of panels, for the best fusions; classes.md has the recalls of all."""
 DARK_FROM = 0.55
-"""Share from which on a cell's number is written in the colour of the ground."""
+"""Share above which the number of a cell is written in the background colour."""
 
 
 def draw_confusion(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """Shares of each true class' videos (row) told as each class (column), mean over runs."""
+    """Draw the share of each true class (row) by predicted class (column), mean over runs."""
     from matplotlib.figure import Figure
 
-    found = told(files)
-    names = [name for name in order(files.headline("scores")) if name in found][:MOST]
+    shares = predicted_shares(files)
+    names = [name for name in order(files.headline("scores")) if name in shares][:MOST]
     if not names:
         return None
     rows = -(-len(names) // 2)
@@ -35,19 +33,19 @@ def draw_confusion(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     side = 8.2 / 2
     figure = Figure(figsize=(side * columns, (side - 0.25) * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    style = looks(files.study["fusions"])
+    style = looks(files.study.fusions)
     for place, axis in enumerate(grid):
         axis.set_visible(place < len(names))
         if place < len(names):
-            _panel(axis, found[names[place]], files.names, style[names[place]].colour)
+            _panel(axis, shares[names[place]], files.names, style[names[place]].colour)
             axis.set_title(names[place])
-            axis.set_xlabel("told")
-            axis.set_ylabel("true" if place % columns == 0 else "")
-    return figure, _caption(files, {name: found[name] for name in names})
+            axis.set_xlabel("Predicted")
+            axis.set_ylabel("True" if place % columns == 0 else "")
+    return figure, _caption(files, {name: shares[name] for name in names})
 
 
 def confusion(truth: pd.Series, answer: pd.Series, names: tuple[str, ...]) -> np.ndarray:
-    """Shares (K, K): of the videos of class i, how many were told as class j; NaN without any.
+    """Return the shares (K, K) of the videos of class i predicted as class j; NaN without videos.
 
     >>> one = pd.Series(["a", "a", "b"]), pd.Series(["a", "b", "b"])
     >>> confusion(*one, ("a", "b")).tolist()
@@ -59,14 +57,15 @@ def confusion(truth: pd.Series, answer: pd.Series, names: tuple[str, ...]) -> np
         return table / table.sum(axis=1, keepdims=True)
 
 
-def told(files: CorpusFiles) -> dict[str, np.ndarray]:
-    """Fusion -> its shares on the reported partition, the mean over its finished runs."""
+def predicted_shares(files: CorpusFiles) -> dict[str, np.ndarray]:
+    """Return fusion -> shares (K, K) on the reported partition, mean over its finished runs."""
     labels = read(files.layout.labels(files.corpus))
     scored = files.seed_scores()
     if not len(labels) or not len(scored):
         return {}
     truth = labels.dropna(subset=["label"]).set_index("video")["label"]
-    names, found = files.names, {}
+    names = files.names
+    shares: dict[str, list[np.ndarray]] = {}
     for fusion, seed in files.runs():
         if not ((scored["fusion"] == fusion) & (scored["seed"] == seed)).any():
             continue
@@ -74,21 +73,21 @@ def told(files: CorpusFiles) -> dict[str, np.ndarray]:
         table = table[(table["partition"] == files.partition) & table["video"].isin(truth.index)]
         likeliest = table[list(names)].idxmax(axis=1)
         each = confusion(table["video"].map(truth), likeliest, names)
-        found.setdefault(fusion, []).append(each)
-    return {fusion: np.mean(runs, axis=0) for fusion, runs in found.items()}
+        shares.setdefault(fusion, []).append(each)
+    return {fusion: np.mean(runs, axis=0) for fusion, runs in shares.items()}
 
 
 def _panel(axis: "Axes", shares: np.ndarray, names: tuple[str, ...], colour: str) -> None:
-    """Squares whose strength is the share, and the share in hundredths."""
+    """Draw squares whose opacity is the share, with the share in percent."""
     from matplotlib.patches import Rectangle
 
     count = len(names)
     for row, column in np.ndindex(count, count):
-        share = shares[row, column]
+        share = float(shares[row, column])
         if np.isnan(share):
             continue
         box = (column - 0.5, row - 0.5)
-        axis.add_patch(Rectangle(box, 1, 1, facecolor=colour, alpha=float(share), linewidth=0))
+        axis.add_patch(Rectangle(box, 1, 1, facecolor=colour, alpha=share, linewidth=0))
         if round(100 * share):
             axis.annotate(f"{100 * share:.0f}", (column, row), ha="center", va="center",
                           fontsize=7.5, color=PAPER if share > DARK_FROM else INK)  # fmt: skip
@@ -102,16 +101,16 @@ def _panel(axis: "Axes", shares: np.ndarray, names: tuple[str, ...], colour: str
 
 def _caption(files: CorpusFiles, shown: dict[str, np.ndarray]) -> Caption:
     text = (
-        f"Of the {files.partition} videos of each class of {files.corpus} (row), the percentage "
-        f"that was told as each class (column), the mean over runs. The diagonal holds the "
-        f"recalls, whose mean is UA."
+        f"Percentage of the {files.partition} videos of each true class of {files.corpus} (row) by "
+        f"predicted class (column), mean over runs. The diagonal holds the recalls; their mean is "
+        f"UA."
     )
-    said = []
+    errors = []
     for fusion, shares in shown.items():
         wrong = np.where(np.eye(len(shares), dtype=bool), np.nan, shares)
         if np.isfinite(wrong).any():
             row, column = np.unravel_index(np.nanargmax(wrong), wrong.shape)
             most = number(100 * wrong[row, column], 0)
-            said += [f"{fusion} tells {most}% of {files.names[row]} as {files.names[column]}"]
-    alt = f"Most frequent confusion of each fusion: {'; '.join(said)}."
-    return Caption(files.corpus, "confusion", "Classes told for classes", text, alt)
+            errors += [f"{fusion} predicts {files.names[column]} for {most}% of {files.names[row]}"]
+    alt = f"Most frequent confusion of each fusion: {'; '.join(errors)}."
+    return Caption(files.corpus, "confusion", "Confusion matrix", text, alt)

@@ -1,4 +1,4 @@
-"""Figure of gates: does their weight tell planted spans?"""
+"""Figure of the response of gates to planted spans."""
 
 import itertools
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ KIND_MARKERS = "sDv^<>P"
 
 
 def draw_gate_auroc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """AUROC of every gate, a panel a modality of spans: all kinds with interval, then each kind."""
+    """Draw the AUROC of every gate, one panel per modality: all spans, then each kind."""
     from matplotlib.figure import Figure
 
-    table = files.table("gates").dropna(subset=["auroc"]) if len(files.table("gates")) else ()
+    table = files.table("gates")
+    table = table.dropna(subset=["auroc"]) if len(table) else table
     if not len(table):
         return None
     gates = list(dict.fromkeys(zip(table["fusion"], table["gate"], strict=True)))
@@ -33,10 +34,9 @@ def draw_gate_auroc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     markers = dict(zip(pairs.sort_values("modality").itertuples(index=False, name=None),
                        itertools.cycle(KIND_MARKERS), strict=False))  # fmt: skip
     for axis, modality in zip(axes, modalities, strict=True):
-        own = table[table["modality"] == modality]
-        _auroc_panel(
-            axis, files, own, gates, {k: m for (a, k), m in markers.items() if a == modality}
-        )
+        rows = table[table["modality"] == modality]
+        kinds = {k: m for (a, k), m in markers.items() if a == modality}
+        _auroc_panel(axis, files, rows, gates, kinds)
         axis.set_title(f"spans in {modality}")
         axis.set_xlabel("AUROC of the gate's weight")
     handles, labels = _marks(markers)
@@ -48,11 +48,16 @@ def draw_gate_auroc(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
 
 
 def _marks(markers: dict[tuple[str, str], str]) -> tuple[list[Any], list[str]]:
-    """Legend of the kinds of spans."""
+    """Return the legend of the kinds of spans."""
     from matplotlib.lines import Line2D
 
-    look_of = {"color": INK, "linestyle": "", "markersize": 4, "markerfacecolor": "none"}
-    handles = [Line2D([], [], marker=marker, **look_of) for marker in markers.values()]
+    style: dict[str, Any] = {
+        "color": INK,
+        "linestyle": "",
+        "markersize": 4,
+        "markerfacecolor": "none",
+    }
+    handles = [Line2D([], [], marker=marker, **style) for marker in markers.values()]
     return handles, [f"{kind} ({modality})" for modality, kind in markers]
 
 
@@ -63,19 +68,19 @@ def _auroc_panel(
     gates: list[tuple[str, str]],
     markers: dict[str, str],
 ) -> None:
-    style = looks(files.study["fusions"])
+    style = looks(files.study.fusions)
     axis.axvline(0.5, color=SOFT, linewidth=1)
     for y, (fusion, gate) in enumerate(gates):
-        own = rows[(rows["fusion"] == fusion) & (rows["gate"] == gate)].set_index("kind")
-        mine = style[fusion]
-        if "any" in own.index:
-            row = own.loc["any"]
-            axis.plot([row["low"], row["high"]], [y, y], color=mine.colour, linewidth=2)
-            axis.plot([row["auroc"]], [y], color=mine.colour, marker=mine.marker, markersize=6)
+        kinds = rows[(rows["fusion"] == fusion) & (rows["gate"] == gate)].set_index("kind")
+        drawn = style[fusion]
+        if "any" in kinds.index:
+            row = kinds.loc["any"]
+            axis.plot([row["low"], row["high"]], [y, y], color=drawn.colour, linewidth=2)
+            axis.plot([row["auroc"]], [y], color=drawn.colour, marker=drawn.marker, markersize=6)
         for kind, marker in markers.items():
-            if kind in own.index:
-                axis.plot([own.loc[kind, "auroc"]], [y + 0.3], marker=marker, markersize=4,
-                          markerfacecolor="none", color=mine.colour)  # fmt: skip
+            if kind in kinds.index:
+                axis.plot([kinds.loc[kind, "auroc"]], [y + 0.3], marker=marker, markersize=4,
+                          markerfacecolor="none", color=drawn.colour)  # fmt: skip
     axis.grid(axis="x")
     axis.tick_params(left=False)
     axis.spines["left"].set_visible(False)
@@ -84,15 +89,15 @@ def _auroc_panel(
 def _auroc_caption(files: CorpusFiles, table: pd.DataFrame) -> Caption:
     text = (
         f"{files.corpus}, {files.partition} partition: the chance that a gate's weight is larger "
-        f"in a clip of a planted span than in a clean clip. 0.5: the gate does not tell; either "
-        f"side of it is a response. Filled: all spans of the modality, bar: {files.confidence} "
-        f"interval over {units.word(files.study['statistics'])}s; hollow: each kind of span. "
-        f"A gate's weight is that of the attended features (audio, video) or of video (modality)."
+        f"in a clip of a planted span than in a clean clip. 0.5: no response; a value on "
+        f"either side is a response. Filled: all spans of the modality, bar: {files.confidence} "
+        f"interval over {units.word(files.study.statistics)}s; hollow: each kind of span. "
+        f"The weight is that of the attended features (audio, video) or of video (modality)."
     )
     rows = table[table["kind"] == "any"]
-    said = [
+    values = [
         f"{r.fusion} {words(r.gate)} in {r.modality} spans {number(r.auroc)} "
         f"{interval(r.low, r.high)}"
         for r in rows.itertuples()
     ]
-    return Caption(files.corpus, "gates", "Gates in planted spans", text, "; ".join(said) + ".")
+    return Caption(files.corpus, "gates", "Gates in planted spans", text, "; ".join(values) + ".")

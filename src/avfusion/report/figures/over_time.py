@@ -1,7 +1,6 @@
-"""Figures of one fusion on one video: its attention and its gates above what it predicts.
+"""Figures of one fusion on one video: its attention and gates above its predictions.
 
-The form of Fig. 1 of Praveen et al., "A Joint Cross-Attention Model", arXiv:2203.14779: what is
-attended to, beside the two traces.
+The layout follows Fig. 1 of Praveen et al., "A Joint Cross-Attention Model", arXiv:2203.14779.
 """
 
 from collections.abc import Iterator
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
 
 
 MOST = 4
-"""Attention maps in one figure; a fusion of many stages shows its first ones."""
+"""Most attention maps in one figure; a fusion with more shows the first ones."""
 
 
 def draw_over_time(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":
-    """One figure a fusion with gates or attention over time, on the video with the most spans."""
+    """Yield a figure per fusion with gates or attention, on the video with the most spans."""
     weights, maps, truth = files.gates(), files.attention(), files.truth()
     every = pd.concat([table[["fusion", "video"]] for table in (weights, maps) if len(table)] or
                       [pd.DataFrame(columns=["fusion", "video"])])  # fmt: skip
@@ -36,7 +35,7 @@ def draw_over_time(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]
     gold = files.gold()
     gold, traces = gold[gold["video"] == video], files.traces()
     planted = truth[truth["video"] == video] if len(truth) else truth
-    for fusion in (name for name in files.study["fusions"] if name in set(every["fusion"])):
+    for fusion in (name for name in files.study.fusions if name in set(every["fusion"])):
         gates, seen, lines = (
             table[(table["fusion"] == fusion) & (table["video"] == video)] if len(table) else table
             for table in (weights, maps, traces)
@@ -72,12 +71,12 @@ def _draw(
     if rows:
         draw_tiers(axes[0], spans)
     for name in names:
-        _map(next(below), maps[maps["map"] == name], name, files.study["windows"]["clip_s"])
+        _map(next(below), maps[maps["map"] == name], name, files.study.windows.clip_s)
     for gate in weights:
         _weight(next(below), gates, gate)
     for axis in axes[(1 if rows else 0) + len(names) :]:
         shade(axis, spans)
-    colour = looks(files.study["fusions"])[fusion].colour
+    colour = looks(files.study.fusions)[fusion].colour
     for axis, target in zip(below, files.names, strict=True):
         _trace(axis, files, lines, gold, (target, colour))
     axes[-count].legend(loc="upper right", bbox_to_anchor=(1, 1.25), ncols=2, fontsize=8)
@@ -87,10 +86,14 @@ def _draw(
 
 
 def _trace(
-    axis: "Axes", files: CorpusFiles, lines: pd.DataFrame, gold: pd.DataFrame, what: tuple[str, str]
+    axis: "Axes",
+    files: CorpusFiles,
+    lines: pd.DataFrame,
+    gold: pd.DataFrame,
+    drawn: tuple[str, str],
 ) -> None:
-    """One target: gold, and the mean and range of the predictions over runs."""
-    target, colour = what
+    """Draw one target: gold, and the mean and range of the predictions over runs."""
+    target, colour = drawn
     by_time = lines.groupby("time_s")[target]
     axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.2,
               label="gold")  # fmt: skip
@@ -102,15 +105,15 @@ def _trace(
 
 
 def _map(axis: "Axes", rows: pd.DataFrame, name: str, clip_s: float) -> None:
-    """One attention map: a column a clip, darker where it draws on the clip of that height."""
+    """Draw one attention map: one column per clip, darker where its attention is higher."""
     from matplotlib.colors import LinearSegmentedColormap
 
     modality = next((word for word in name.split("_") if word in SINGLE), "")
     ground = LinearSegmentedColormap.from_list(
         "map", [PAPER, look(modality).colour if modality else INK]
     )
-    for _, own in rows.groupby("window"):
-        table = own.pivot_table(index="attended_s", columns="time_s", values="weight")
+    for _, window in rows.groupby("window"):
+        table = window.pivot_table(index="attended_s", columns="time_s", values="weight")
         across = np.append(table.columns[0] - clip_s, table.columns)
         up = clip_s * np.arange(len(table) + 1)
         axis.pcolormesh(across, up, table.to_numpy(), cmap=ground, vmin=0,
@@ -121,7 +124,7 @@ def _map(axis: "Axes", rows: pd.DataFrame, name: str, clip_s: float) -> None:
 
 
 def _weight(axis: "Axes", weights: pd.DataFrame, gate: str) -> None:
-    """One gate: a dot a clip and seed, and their mean over seeds and a second, by modality."""
+    """Draw one gate: a dot per clip and seed, and their mean over seeds and one second."""
     modality = gate.split("_")[1]
     colour = look(modality).colour if modality in SINGLE else INK
     axis.plot(weights["time_s"], weights[gate], linestyle="", marker=".", markersize=3,
@@ -146,21 +149,21 @@ def _caption(
     spans: pd.DataFrame,
 ) -> Caption:
     gates, maps = shown
-    what = [word for word, table in (("Attention", maps), ("gates", gates)) if len(table)]
-    title = " and ".join(what).capitalize()
+    drawn = [word for word, table in (("Attention", maps), ("gates", gates)) if len(table)]
+    title = " and ".join(drawn).capitalize()
     text = (
         f"{title} of {fusion} on {files.corpus} {files.partition} video {video}, above its "
-        f"predictions and gold on the stimulus' time."
+        f"predictions and gold, at the time of the stimulus."
     )
     if len(maps):
         text += (
-            " Maps, of the first run: a column is a clip, darker cells are the clips of its window "
-            "that it draws on, seconds from the window's start upwards."
+            " Maps of the first run: each column is a clip; darker cells are clips of its window "
+            "with more attention, in seconds from the start of the window upwards."
         )
     if len(gates):
         text += (
-            " Gates: a dot a clip and run, the line their mean over runs and a second; the weight "
-            "of the attended features (audio, video) or of video (modality)."
+            " Gates: one dot per clip and run; the line is their mean over runs and one second. "
+            "The weight is that of the attended features (audio, video) or of video (modality)."
         )
     text += " Predictions: mean and range over runs."
     if len(spans):

@@ -1,4 +1,4 @@
-"""Figure of the scoring rule's weight: the same predictions under each named protocol."""
+"""Figure of the same predictions scored under each protocol."""
 
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def draw_protocols(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """Left: mean CCC under each protocol; right: the rank it gives each fusion."""
+    """Draw the mean CCC under each protocol (left) and the rank of each fusion (right)."""
     from matplotlib.figure import Figure
 
     values = by_protocol(files)
     if values.empty:
         return None
     ranks = values.rank(ascending=False, method="min")
-    figure = Figure(figsize=(8.2, max(2.6, 0.9 + 0.3 * len(values))), layout="constrained")
+    figure = Figure(figsize=(8.2, max(2.6, 0.9 + 0.3 * len(values))))
+    figure.set_layout_engine("constrained", wspace=0.08)
     left, right = figure.subplots(1, 2, width_ratios=(1, 0.9))
-    figure.get_layout_engine().set(wspace=0.08)
-    style = looks(files.study["fusions"])
+    style = looks(files.study.fusions)
     for axis, table in ((left, values), (right, ranks)):
         for name, row in table.iterrows():
             axis.plot(range(len(row)), row, color=style[name].colour, linestyle=style[name].dash,
@@ -38,28 +38,28 @@ def draw_protocols(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
 
 
 def by_protocol(files: CorpusFiles) -> pd.DataFrame:
-    """Mean CCC, one row a fusion (best first under the headline), one column a protocol."""
+    """Return the mean CCC per fusion (rows, best first under the headline) and protocol."""
     scores = files.table("scores")
     if "mean" not in scores:
         return pd.DataFrame()
     rows = scores[(scores["target"] == "mean") & scores["mean"].notna()]
     table = rows.pivot_table(index="fusion", columns="protocol", values="mean")
-    known = [p for p in files.study["protocols"] if p in table]
+    known = [p for p in files.study.protocols if p in table]
     if not known:
         return pd.DataFrame()
-    first = files.study["headline"] if files.study["headline"] in known else known[0]
+    first = files.study.headline if files.study.headline in known else known[0]
     return table[known].sort_values(first, ascending=False, kind="stable")
 
 
 def stamps(files: CorpusFiles, protocols: list[str]) -> list[str]:
-    """Protocols as they are printed; one that uses the gold it is scored on says so."""
+    """Return the printed names of protocols; a protocol that uses its gold labels is marked."""
     scores = files.table("scores")
     leaks = set(scores.loc[scores["leaks"].eq(True), "protocol"]) if "leaks" in scores else set()
     return [f"{name}\n(LEAKS GOLD)" if name in leaks else name for name in protocols]
 
 
 def _rank_axis(axis: "Axes", ranks: pd.DataFrame) -> None:
-    """Ranks from 1 at the top; names at both ends, so that a crossing can be followed."""
+    """Put rank 1 at the top and names at both ends, so that crossings can be followed."""
     last = ranks.columns[-1]
     axis.set_ylim(len(ranks) + 0.5, 0.5)
     axis.set_yticks(ranks[ranks.columns[0]], ranks.index)
@@ -76,10 +76,10 @@ def _caption(files: CorpusFiles, values: pd.DataFrame, ranks: pd.DataFrame) -> C
     text = (
         f"The same {files.partition} predictions on {files.corpus} scored under each named "
         f"protocol ({protocols}). {moved} of {len(values)} fusions change rank with the protocol; "
-        f"scores made under different protocols are not comparable."
+        f"scores under different protocols are not comparable."
     )
-    said = "; ".join(
+    values_text = "; ".join(
         f"{name} " + ", ".join(number(v) for v in row) for name, row in values.iterrows()
     )
-    return Caption(files.corpus, "protocols", "One set of predictions, several protocols", text,
-                   f"Mean CCC under {protocols}: {said}.")  # fmt: skip
+    return Caption(files.corpus, "protocols", "Scores under each protocol", text,
+                   f"Mean CCC under {protocols}: {values_text}.")  # fmt: skip

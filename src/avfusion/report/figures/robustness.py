@@ -1,6 +1,6 @@
-"""Figure of corrupted input: each target's CCC by level, a row a corruption.
+"""Figure of corrupted input: the CCC of each target by level, one row per corruption.
 
-The form of Fig. 3 of Praveen, Alam: "Inconsistency-Aware Cross-Attention", arXiv:2405.12853.
+The layout follows Fig. 3 of Praveen, Alam: "Inconsistency-Aware Cross-Attention", arXiv:2405.12853.
 """
 
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 NAMED = 2
-"""How many fusions with gates, and how many without, are drawn in colour beside the single ones."""
+"""Number of fusions with gates, and of those without, in colour next to single modalities."""
 
 
 def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """Mean over seeds by level, the interval over videos as a band; fusions not named in grey."""
+    """Draw the mean over seeds by level with its interval as a band; other fusions in grey."""
     from matplotlib.figure import Figure
 
     table = files.table("robustness")
     if not len(table):
         return None
-    corruptions = [name for name in files.study["robustness"] if name in set(table["corruption"])]
+    corruptions = [name for name in files.study.robustness if name in set(table["corruption"])]
     named = named_fusions(files, table)
     figure = Figure(figsize=(8.2, 0.6 + 2.0 * len(corruptions)), layout="constrained")
     size = len(corruptions), len(files.names)
@@ -48,7 +48,7 @@ def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
 
 
 def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
-    """Single modalities, and the best on whole input of the fusions with and without gates.
+    """Return single modalities and, on clean input, the best fusions with and without gates.
 
     A gate that is a control (`gate: random`, …) stays grey.
     """
@@ -56,7 +56,7 @@ def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
     ranked = order(table[(table["corruption"] == first) & (table["place"] == 0)])
     gates = files.table("gates")
     gated = set(gates["fusion"]) if len(gates) else set()
-    learned = {n for n in gated if files.study["fusions"][n].get("gate", "learned") == "learned"}
+    learned = {n for n in gated if files.study.fusions[n].get("gate", "learned") == "learned"}
     ranked = [name for name in ranked if name in learned or name not in gated]
     joint = [name for name in ranked if name not in SINGLE]
     open_, shut = ([n for n in joint if (n in gated) == has][:NAMED] for has in (False, True))
@@ -64,22 +64,22 @@ def named_fusions(files: CorpusFiles, table: pd.DataFrame) -> list[str]:
 
 
 def _panel(axis: "Axes", files: CorpusFiles, rows: pd.DataFrame, named: list[str]) -> None:
-    style = looks(files.study["fusions"])
+    style = looks(files.study.fusions)
     for name in (n for n in rows["fusion"].unique() if n not in named):
-        own = rows[rows["fusion"] == name].sort_values("place")
-        axis.plot(own["place"], own["mean"], color=RULE, linewidth=1, zorder=1)
+        line = rows[rows["fusion"] == name].sort_values("place")
+        axis.plot(line["place"], line["mean"], color=RULE, linewidth=1, zorder=1)
     for name in named:
-        own, mine = rows[rows["fusion"] == name].sort_values("place"), style[name]
+        line, drawn = rows[rows["fusion"] == name].sort_values("place"), style[name]
         if name not in SINGLE:
-            axis.fill_between(own["place"], own["low"], own["high"], color=mine.colour, alpha=0.1,
-                              linewidth=0)  # fmt: skip
-        axis.plot(own["place"], own["mean"], color=mine.colour, linestyle=mine.dash, label=name,
-                  marker=mine.marker, markersize=4.5, zorder=3)  # fmt: skip
+            axis.fill_between(line["place"], line["low"], line["high"], color=drawn.colour,
+                              alpha=0.1, linewidth=0)  # fmt: skip
+        axis.plot(line["place"], line["mean"], color=drawn.colour, linestyle=drawn.dash, label=name,
+                  marker=drawn.marker, markersize=4.5, zorder=3)  # fmt: skip
     axis.grid(axis="y")
 
 
 def _levels(axis: "Axes", name: str, rows: pd.DataFrame) -> None:
-    """Ticks at the levels; one that would touch its neighbour's text keeps its tick alone."""
+    """Set ticks at the levels; a label that would touch its neighbour is left out."""
     kind, room, last = find(name)[1], 0.13 * rows["place"].max(), -np.inf
     words = []
     for place, level in zip(rows["place"], rows["level"], strict=True):
@@ -92,31 +92,31 @@ def _caption(
     files: CorpusFiles, table: pd.DataFrame, corruptions: list[str], named: list[str]
 ) -> Caption:
     text = (
-        f"{files.corpus}, {files.partition} partition, protocol {files.study['headline']}: CCC as "
+        f"{files.corpus}, {files.partition} partition, protocol {files.study.headline}: CCC as "
         f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
-        f"band: {files.confidence} interval over {units.word(files.study['statistics'])}s. "
-        f"Absent clips are masked as an absent voice or face is.{_decibels(corruptions)}"
+        f"band: {files.confidence} interval over {units.word(files.study.statistics)}s. "
+        f"Missing clips are masked like a missing voice or face.{_decibels(corruptions)}"
     )
     if set(table["fusion"]) - set(named):
         text += " Grey: the other fusions (robustness.csv has their numbers)."
     mean = table[table["target"] == "mean"].set_index(["corruption", "fusion", "place"])["mean"]
     mean = mean.sort_index()
-    said = []
+    values = []
     for name in corruptions:
         ends = [(f, mean[name, f].iloc[[0, -1]]) for f in named]
-        said += [f"{name}: {', '.join(f'{f} {number(a)} to {number(b)}' for f, (a, b) in ends)}."]
-    alt = "Mean CCC from whole input to the greatest level. " + " ".join(said)
-    return Caption(files.corpus, "robust", "Corrupted input", text, alt)
+        values += [f"{name}: {', '.join(f'{f} {number(a)} to {number(b)}' for f, (a, b) in ends)}."]
+    alt = "Mean CCC from clean input to the greatest level. " + " ".join(values)
+    return Caption(files.corpus, "robust", "Scores on corrupted input", text, alt)
 
 
 def _decibels(corruptions: list[str]) -> str:
-    """What decibels are of, where there are any."""
+    """Return what decibels refer to, if a corruption has that unit."""
     units, text = {find(name)[1].unit for name in corruptions}, ""
     if "noise" in units:
-        text += " Noise in features: at 0 dB as much as the feature varies within a video."
+        text += " Noise in features: 0 dB is as strong as the variation within a video."
     if "db" in units:
         text += (
-            " Noise in sound lies at its share of both amplitudes (root mean squares): whole input "
-            "at 0, 0 dB at a half."
+            " Noise in sound is placed by its share of both amplitudes (root mean squares): clean "
+            "input at 0, 0 dB at one half."
         )
     return text

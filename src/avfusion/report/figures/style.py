@@ -1,7 +1,7 @@
-"""One look for every figure: a fusion keeps its colour, marker and dash wherever it is drawn.
+"""Style of all figures: each fusion has the same colour, marker and dash in every figure.
 
-Hues are close to Okabe and Ito (2008) and Tol (2021), each at least 3:1 against the page; a
-marker and a dash say the same again for grey print and for colour-blind readers.
+Hues are close to Okabe and Ito (2008) and Tol (2021), with a contrast of at least 3:1 to the page.
+Markers and dashes distinguish fusions in grey print and for colour-blind readers.
 """
 
 import os
@@ -17,27 +17,19 @@ if TYPE_CHECKING:
 
 
 INK, SOFT, RULE, WASH, PAPER = "#1b1f24", "#5b636c", "#d5d9de", "#eceff2", "#ffffff"
-"""Text and gold, secondary text, grid lines, shaded spans, ground: the figure's neutrals."""
+"""Neutral colours: text and gold, secondary text, grid lines, shaded spans, background."""
 
-
-DARK = {  # the page's dark theme: every colour that a figure may hold, and what replaces it
+DARK = {  # every colour of a figure, and its replacement in the page's dark theme
     INK: "#e8eaed", SOFT: "#a3abb5", RULE: "#3a4048", WASH: "#262b31", PAPER: "#15181c",
     "#0072b2": "#5db4ee", "#d55e00": "#f58b45", "#00866a": "#35c79e", "#aa4499": "#dd87cf",
     "#9a6b00": "#e0b040", "#882255": "#e0739f", "#332288": "#a096f0", "#6b6b6b": "#b4b4b4",
     "#0e86a8": "#4fc6e0", "#7a7a1f": "#c6c65a", "#b2182b": "#f4777f", "#117733": "#6cc982",
 }  # fmt: skip
-"""Light colour to dark colour; both clear 3:1 against their own ground."""
-
+"""Light colour -> dark colour; both have a contrast of at least 3:1 to their background."""
 
 _HUES = list(DARK)[5:]
-
-
 _MARKERS = "osD^vP<*>phXdH8"
-
-
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
-
-
 _KNOWN = {  # fusion: hue, marker, dash; single modalities are dotted, joint attention is solid
     "audio": (4, 5, 2), "video": (7, 1, 2), "concat": (3, 3, 1), "late": (9, 4, 1),
     "lstm": (10, 9, 3), "self_attention": (11, 12, 3), "ca": (0, 0, 0), "ca2": (6, 8, 1),
@@ -47,7 +39,7 @@ _KNOWN = {  # fusion: hue, marker, dash; single modalities are dotted, joint att
 
 @dataclass(frozen=True)
 class Look:
-    """How one fusion is drawn everywhere; `dash` is a matplotlib line style."""
+    """How one fusion is drawn; `dash` is a matplotlib line style."""
 
     colour: str
     marker: str
@@ -55,7 +47,7 @@ class Look:
 
 
 def look(name: str) -> Look:
-    """The fusion's own look: fixed for published fusions, else derived from the name alone."""
+    """Return the look of a fusion: fixed for published fusions, else derived from its name."""
     if name in _KNOWN:
         hue, marker, dash = _KNOWN[name]
     else:
@@ -67,19 +59,19 @@ def look(name: str) -> Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Looks of a set of fusions; a new name moves on past colours and markers that are taken."""
+    """Return looks of several fusions; new names skip colours and markers that are taken."""
     taken: dict[str, Look] = {}
     for name in sorted(set(names), key=lambda n: (n not in _KNOWN, n)):
-        mine = look(name)
-        colour = _free(_HUES, mine.colour, [t.colour for t in taken.values()])
-        own = [t.marker for t in taken.values() if t.colour == colour]  # no pair twice
-        marker = _free(_MARKERS, mine.marker, [t.marker for t in taken.values()] + own * len(taken))
-        taken[name] = Look(colour, marker, mine.dash)
+        wish = look(name)
+        colour = _free(_HUES, wish.colour, [t.colour for t in taken.values()])
+        same = [t.marker for t in taken.values() if t.colour == colour]  # no pair twice
+        used = [t.marker for t in taken.values()] + same * len(taken)
+        taken[name] = Look(colour, _free(_MARKERS, wish.marker, used), wish.dash)
     return taken
 
 
 def _free(choices: Sequence[str], wish: str, taken: list[str]) -> str:
-    """The wish, or the next choice after it that is used least."""
+    """Return the wish, or the next choice after it that is used least."""
     start = choices.index(wish)
     turned = [*choices[start:], *choices[:start]]
     return min(turned, key=taken.count)
@@ -87,17 +79,18 @@ def _free(choices: Sequence[str], wish: str, taken: list[str]) -> str:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """matplotlib's settings while a figure is made and saved; nothing outside is touched."""
+    """Apply the settings of matplotlib while a figure is drawn and saved, and restore them."""
     import matplotlib
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_settings()}):
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_settings()}
+    with matplotlib.rc_context(settings):
         yield
 
 
 def _settings() -> dict[str, Any]:
     return {
         "backend": "Agg",
-        "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same widths everywhere
+        "font.family": ["DejaVu Sans"],  # part of matplotlib, so text has the same width everywhere
         "font.size": 9,
         "axes.titlesize": 9.5,
         "axes.titleweight": "bold",
@@ -113,7 +106,7 @@ def _settings() -> dict[str, Any]:
         "axes.axisbelow": True,
         "axes.unicode_minus": True,
         "text.color": INK,
-        "text.parse_math": False,  # a name with dollar signs is a name
+        "text.parse_math": False,  # names may contain dollar signs
         "xtick.color": SOFT,
         "ytick.color": SOFT,
         "xtick.labelcolor": INK,
@@ -122,21 +115,24 @@ def _settings() -> dict[str, Any]:
         "ytick.labelsize": 9,
         "grid.color": RULE,
         "grid.linewidth": 0.7,
-        "figure.constrained_layout.w_pad": 0.08,  # inches; text is as wide as measured, not hinted
+        "figure.constrained_layout.w_pad": 0.08,  # inches
         "text.hinting": "none",
         "lines.linewidth": 1.5,
         "lines.solid_capstyle": "round",
         "legend.frameon": False,
         "figure.facecolor": PAPER,
         "figure.dpi": 100,
-        "svg.fonttype": "none",  # text stays text: small files, searchable, read aloud
+        "svg.fonttype": "none",  # keep text as text: small, searchable, accessible
         "svg.hashsalt": "avfusion",
         "path.simplify": True,
     }
 
 
 def save(figure: "Figure", stem: Path) -> None:
-    """Write `stem`.svg and `stem`.png (200 dpi), whole or not at all; equal input, equal bytes."""
+    """Write `stem`.svg and `stem`.png (200 dpi), each completely or not at all.
+
+    Equal figures give equal bytes.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     _settle(figure)
     nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
@@ -147,14 +143,15 @@ def save(figure: "Figure", stem: Path) -> None:
 
 
 def _settle(figure: "Figure") -> None:
-    """Lay the figure out once and round where its axes lie.
+    """Lay the figure out once and round the positions of its axes.
 
-    The solver's last digits vary from call to call, and an SVG's ids are hashes of such numbers.
+    The last digits of the solver vary from call to call, and the ids of an SVG are hashes of them.
     """
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        engine.execute(figure)  # labels of the second pass know where the axes lie
+        engine.execute(figure)  # labels of the second pass depend on the positions
         figure.set_layout_engine("none")
     for axis in figure.axes:
-        axis.set_position([round(value, 6) for value in axis.get_position().bounds])
+        left, bottom, width, height = (round(v, 6) for v in axis.get_position().bounds)
+        axis.set_position((left, bottom, width, height))

@@ -1,13 +1,12 @@
-"""Figures of predictions over time: gold and a few fusions on one video, planted spans shaded."""
+"""Figures of predictions over time: gold and a few fusions on one video."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from avfusion.report.figures.style import INK, PAPER, WASH, look, looks
-from avfusion.report.inputs import Caption, CorpusFiles, order
+from avfusion.report.inputs import Caption, CorpusFiles, order, read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +17,9 @@ SINGLE = ("audio", "video")
 
 
 def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Caption]]":
-    """One figure a video, for the reported videos with the most planted spans (then by name).
+    """Yield a figure per video, for the videos with the most planted spans, then by name.
 
-    Fewer than `videos` where the corpus reports fewer or has no predictions.
+    There are fewer than `videos` if fewer videos have predictions.
     """
     traces, gold, truth = files.traces(), files.gold(), files.truth()
     if not len(traces) or not len(gold):
@@ -29,14 +28,14 @@ def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Capt
     chosen = sorted(traces["video"].unique(), key=lambda v: (-spans.get(v, 0), v))[:videos]
     shown = chosen_fusions(files, sorted(traces["fusion"].unique()))
     for video in chosen:
-        own = truth[truth["video"] == video] if len(truth) else truth
+        planted = truth[truth["video"] == video] if len(truth) else truth
         lines = traces[traces["video"] == video]
-        figure = _draw(files, shown, lines, gold[gold["video"] == video], own)
-        yield figure, _caption(files, video, shown, own)
+        figure = _draw(files, shown, lines, gold[gold["video"] == video], planted)
+        yield figure, _caption(files, video, shown, planted)
 
 
 def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:
-    """The best fusion first, then single modalities, then the next best, three in all."""
+    """Return three fusions: the best one, single modalities, then the next best."""
     scores = files.headline("scores")
     ranked = [n for n in order(scores) if n in present]
     ranked += [n for n in present if n not in ranked]
@@ -82,7 +81,7 @@ def _draw(
 
 
 def _limits(files: CorpusFiles, gold: pd.DataFrame, lines: pd.DataFrame) -> tuple[float, float]:
-    """What is drawn and a little more, at most a quarter beyond the rating scale at either end."""
+    """Return limits just beyond the values, at most a quarter beyond the rating scale."""
     columns = list(files.names)
     low, high = files.card().get("range", (-1.0, 1.0))
     room, edge = (high - low) / 4, (high - low) / 50
@@ -94,8 +93,8 @@ def _limits(files: CorpusFiles, gold: pd.DataFrame, lines: pd.DataFrame) -> tupl
 def _lines(
     axis: "Axes", files: CorpusFiles, shown: list[str], lines: pd.DataFrame, target: str
 ) -> None:
-    """Mean over seeds of each fusion; the best one's range over seeds as a band."""
-    style = looks(files.study["fusions"])
+    """Draw the mean over seeds of each fusion, and the range over seeds of the best one."""
+    style = looks(files.study.fusions)
     for rank, name in reversed(list(enumerate(shown))):
         by_time = lines[lines["fusion"] == name].groupby("time_s")[target]
         mean, low, high = by_time.mean(), by_time.min(), by_time.max()
@@ -108,17 +107,17 @@ def _lines(
 
 
 def shade(axis: "Axes", spans: pd.DataFrame) -> None:
-    """Grey ground behind every planted span."""
+    """Shade every planted span."""
     for span in spans.itertuples():
         axis.axvspan(span.start_s, span.end_s, facecolor=WASH, linewidth=0, zorder=0)
 
 
 def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
-    """Planted spans as annotation tiers: a row a kind, a bar a span, coloured by modality."""
+    """Draw planted spans as annotation tiers: one row per kind, coloured by modality."""
     tiers = list(dict.fromkeys(zip(spans["modality"], spans["kind"], strict=True)))
     for row, (modality, kind) in enumerate(tiers):
-        own = spans[(spans["modality"] == modality) & (spans["kind"] == kind)]
-        bars = list(zip(own["start_s"], own["end_s"] - own["start_s"], strict=True))
+        tier = spans[(spans["modality"] == modality) & (spans["kind"] == kind)]
+        bars = list(zip(tier["start_s"], tier["end_s"] - tier["start_s"], strict=True))
         colour = look(modality).colour if modality in SINGLE else INK
         axis.broken_barh(bars, (row - 0.3, 0.6), facecolor=colour, edgecolor=PAPER)
     words = [f"{kind} ({modality})" for modality, kind in tiers]
@@ -130,10 +129,10 @@ def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
 
 def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
     delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in files.names)
-    count = len(files.study["seeds"])
+    count = len(files.study.seeds)
     text = (
         f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
-        f"(thick line), on the stimulus' time: gold is shifted back by the raters' delay "
+        f"(thick line), at the time of the stimulus: gold is shifted back by the annotation delay "
         f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
         f"{shown[0]}.{_beyond(files)}"
     )
@@ -149,10 +148,9 @@ def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFra
 
 
 def _beyond(files: CorpusFiles) -> str:
-    """What becomes of predictions beyond the rating scale; figures show them as they are."""
-    path = files.layout.scores(files.corpus) / "protocols.json"
-    rules = json.loads(path.read_text()) if path.is_file() else {}
-    found = rules.values() if isinstance(rules, dict) else rules
-    clips = any(r["name"] == files.study["headline"] and r.get("clip") for r in found)
-    said = f"; “{files.study['headline']}” clips them to it before scoring" if clips else ""
-    return f" Predictions beyond the rating scale are drawn as they are{said}."
+    """Return how predictions beyond the rating scale are drawn and scored."""
+    headline = files.study.headline
+    rules = read_json(files.layout.scores(files.corpus) / "protocols.json")
+    clips = any(rule["name"] == headline and rule.get("clip") for rule in rules.values())
+    scoring = f"; “{headline}” clips them before scoring" if clips else ""
+    return f" Predictions beyond the rating scale are drawn as they are{scoring}."

@@ -1,4 +1,4 @@
-"""Figure of training: loss and validation score of every run, epoch by epoch, a column a fusion."""
+"""Figure of training: loss and validation score of every run by epoch, one column per fusion."""
 
 from typing import TYPE_CHECKING
 
@@ -16,32 +16,36 @@ COLUMNS = 5
 
 
 def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """Small multiples: one column a fusion, loss above validation score, one line a seed."""
+    """Draw one column per fusion, loss above validation score, and one line per seed."""
+    from matplotlib.ticker import MaxNLocator
+
     epochs = files.epochs()
     if not len(epochs):
         return None
-    names = [name for name in files.study["fusions"] if name in set(epochs["fusion"])]
+    names = [name for name in files.study.fusions if name in set(epochs["fusion"])]
     figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC")
-    style = looks(files.study["fusions"])
+    style = looks(files.study.fusions)
     for name, (upper, lower) in zip(names, grid, strict=True):
         for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
             _run(upper, lower, run, style[name])
         upper.set_title(name)
         lower.set_xlabel("epoch")
         lower.tick_params(labelbottom=True)
-        lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        locator = lower.xaxis.get_major_locator()
+        if isinstance(locator, MaxNLocator):
+            locator.set_params(integer=True, min_n_ticks=1)
     return figure, _caption(files, epochs, names)
 
 
 def _grid(count: int, score: str) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
-    """Pairs of axes (loss above score), `COLUMNS` pairs in a row; scales are shared by all."""
+    """Return pairs of axes (loss above score), `COLUMNS` pairs per row, with shared scales."""
     from matplotlib.figure import Figure
 
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(8.2, 3.0 * rows), layout="constrained")
+    figure = Figure(figsize=(8.2, 3.0 * rows))
+    figure.set_layout_engine("constrained", hspace=0.04, h_pad=0.06)
     axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
-    figure.get_layout_engine().set(hspace=0.04, h_pad=0.06)
     pairs = []
     for place in range(rows * columns):
         row, column = 2 * (place // columns), place % columns
@@ -73,10 +77,10 @@ def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Capt
     score = "UA" if files.on_classes else f"mean CCC of {files.mean_of}"
     text = (
         f"Training on {files.corpus}: loss on the train partition above, {score} "
-        f"on the validation partition below, one line a run ({runs} of {asked} "
+        f"on the validation partition below, one line per run ({runs} of {asked} "
         f"runs). Marker: the epoch whose weights are kept."
     )
     best = epochs.groupby("fusion")["score"].max()
-    said = "; ".join(f"{name} {number(best[name])}" for name in names)
-    alt = f"Best validation {'UA' if files.on_classes else 'CCC'} of any run: {said}."
+    scores = "; ".join(f"{name} {number(best[name])}" for name in names)
+    alt = f"Best validation {'UA' if files.on_classes else 'CCC'} of any run: {scores}."
     return Caption(files.corpus, "curves", "Training curves", text, alt)

@@ -1,4 +1,4 @@
-"""What the page says of a corpus itself: its card, its own words, its partitions, its checks."""
+"""Facts about a corpus in the page: its card, description, partitions and checks."""
 
 import ast
 from typing import Any
@@ -9,20 +9,22 @@ from avfusion.registry import corpora as corpus_files
 from avfusion.report.inputs import CorpusFiles, read
 
 UNITS = {"_s": " (s)", "_hz": " (Hz)", "_px": " (px)", "_mb": " (MB)"}
+OVER_TIME = ("targets", "range", "delay_s", "rating_hz")
+"""Keys of corpus.json that mean nothing for a corpus without ratings."""
 
 
 def card(files: CorpusFiles) -> dict[str, Any]:
-    """corpus.json as lines, what the corpus' own file says of itself, and what verifying found."""
-    own = files.card()
-    over_time = {"targets", "range", "delay_s", "rating_hz"} if not own.get("targets", True) else ()
-    facts = {_label(k): _fact(v) for k, v in own.items() if k != "name" and k not in over_time}
+    """Return corpus.json as facts, the description of the corpus, and its checks."""
+    document = files.card()
+    left_out = ("name", *(OVER_TIME if not document.get("targets", True) else ()))
+    facts = {_label(k): _fact(v) for k, v in document.items() if k not in left_out}
     try:
         text = ast.get_docstring(ast.parse(corpus_files.source(files.kind).read_text())) or ""
     except AvfError:
         text = ""
     try:
         obtain = str(corpus_files.constant(files.kind, "obtain") or "")
-    except (AvfError, ValueError):  # unknown here, or not a plain text
+    except (AvfError, ValueError):  # an unknown corpus, or not a literal
         obtain = ""
     checks = plain(
         read(files.layout.checks(files.corpus)).fillna("").astype(str).to_dict("records")
@@ -34,6 +36,28 @@ def card(files: CorpusFiles) -> dict[str, Any]:
         "checks": len(checks),
         "doubts": [row for row in checks if row["verdict"] != "PASS"],
     }
+
+
+def partitions(files: CorpusFiles) -> list[dict[str, Any]]:
+    """Return videos and subjects of each partition, and how many subjects are also in train.
+
+    If the manifest names no subjects, the card may state how many are in all partitions.
+    """
+    table = read(files.layout.manifest(files.corpus))
+    if not len(table):
+        return []
+    stated = files.card().get("speakers_shared", "unknown")
+    named = table["subject"].notna().any()
+    train = set(table.loc[table["partition"] == "train", "subject"].dropna())
+    return [
+        {
+            "name": name,
+            "videos": len(rows),
+            "subjects": rows["subject"].nunique() if named else stated,
+            "shared": len(train & set(rows["subject"].dropna())) if named else stated,
+        }
+        for name, rows in table.groupby("partition", sort=False)
+    ]
 
 
 def _label(key: str) -> str:
@@ -48,25 +72,3 @@ def _fact(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_fact(inner) for inner in value)
     return without_paths(f"{value:g}" if isinstance(value, float) else str(value))
-
-
-def partitions(files: CorpusFiles) -> list[dict[str, Any]]:
-    """Videos and subjects of each partition, and how many of those are also in train.
-
-    Where the corpus does not name its subjects, the card may still say how many are everywhere.
-    """
-    rows = read(files.layout.manifest(files.corpus))
-    if not len(rows):
-        return []
-    told = files.card().get("speakers_shared", "unknown")
-    named = rows["subject"].notna().any()
-    train = set(rows.loc[rows["partition"] == "train", "subject"].dropna())
-    return [
-        {
-            "name": name,
-            "videos": len(own),
-            "subjects": own["subject"].nunique() if named else told,
-            "shared": len(train & set(own["subject"].dropna())) if named else told,
-        }
-        for name, own in rows.groupby("partition", sort=False)
-    ]

@@ -1,58 +1,57 @@
-"""What the page says of each corpus, taken from the tables and from what is missing."""
+"""Results of each corpus in the page, from the tables and the lists of missing videos and runs."""
 
-import json
 import math
 from typing import Any
 
 import pandas as pd
 
-from avfusion.config.tasks import scoped
+from avfusion.config.study import Study
 from avfusion.io.redact import without_paths
 from avfusion.layout import Layout
 from avfusion.report.absent import left_out
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.style import looks
-from avfusion.report.inputs import CorpusFiles, interval, number, order, printed, read
-from avfusion.report.page import classes as _page_classes
+from avfusion.report.inputs import CorpusFiles, interval, number, order, printed, read, read_json
+from avfusion.report.page import classes as class_cells
 from avfusion.report.page import robustness
 from avfusion.report.page.corpus_card import card, partitions
-from avfusion.report.page.figures import figures_of
+from avfusion.report.page.figures import shown
 from avfusion.report.sentences import absence, of_seeds
 from avfusion.report.tables.grids import origin
 
 
-def corpora(study: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """One mapping a corpus that is here, in the study's order; `run: False` without scores."""
-    summary = _json(layout.tables / "summary.json").get("corpora", {})
+def corpora(study: Study, layout: Layout) -> list[dict[str, Any]]:
+    """Return a mapping per present corpus, in the study's order; `run: False` without scores."""
+    summary = read_json(layout.tables / "summary.json").get("corpora", {})
     gone = {name for one in left_out(study, layout) for name in one.names}
     return [
-        _corpus(CorpusFiles(name, scoped(study, name), layout), summary.get(name, {}))
-        for name in study["corpora"]
+        _corpus(CorpusFiles(name, study.scoped(name), layout), summary.get(name, {}))
+        for name in study.corpora
         if name not in gone
     ]
 
 
-def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
+def _corpus(files: CorpusFiles, summary: dict[str, Any]) -> dict[str, Any]:
     rows, classes = headline(files), files.on_classes
     run = any(row["run"] for row in rows)
     return {
         "name": files.corpus,
         "run": run,
-        "sentences": said.get("sentences") or [f"{files.corpus}: not run."],
-        "caveats": [without_paths(text) for text in said.get("caveats", [])],
-        "header": said.get("header", ""),
-        "headline": files.study["headline"],
+        "sentences": summary.get("sentences") or [f"{files.corpus}: not run."],
+        "caveats": [without_paths(text) for text in summary.get("caveats", [])],
+        "header": summary.get("header", ""),
+        "headline": files.study.headline,
         "metric": files.metric,
         "classes": classes,
-        "targets": _page_classes.heads() if classes else list(printed(files.names).values()),
-        "recalls": _page_classes.recalls(files),
+        "targets": class_cells.heads() if classes else list(printed(files.names).values()),
+        "recalls": class_cells.recalls(files),
         "rows": rows if run else [],
         "comparisons": comparisons(files) if run else [],
         "protocols": protocols(files) if run else {},
         "robustness": robustness.robustness(files) if run else {},
         "gates": robustness.gates(files) if run else [],
-        "rules": list(_json(files.layout.scores(files.corpus) / "protocols.json").values()),
-        "figures": figures_of(files.corpus, files.layout) if run else [],
+        "rules": list(read_json(files.layout.scores(files.corpus) / "protocols.json").values()),
+        "figures": shown(files.corpus, files.layout) if run else [],
         "card": card(files),
         "partitions": partitions(files),
         "videos_missing": videos_missing(files),
@@ -61,16 +60,16 @@ def _corpus(files: CorpusFiles, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline(files: CorpusFiles) -> list[dict[str, Any]]:
-    """The first table: a row a fusion, best first, those that were not run last."""
+    """Return the rows of the first table: one per fusion, best first, those without scores last."""
     scores = files.headline("scores")
     ranked = order(scores)
-    style = looks(files.study["fusions"])
-    absent = [name for name in files.study["fusions"] if name not in ranked]
-    found, measured = [], _page_classes.cells(files)
+    style = looks(files.study.fusions)
+    absent = [name for name in files.study.fusions if name not in ranked]
+    scored, measured = [], class_cells.cells(files)
     for name in ranked:
         rows = scores[scores["fusion"] == name].set_index("target")
         first = rows.loc["mean"]
-        found.append(
+        scored.append(
             {
                 "fusion": name,
                 "colour": style[name].colour,
@@ -86,27 +85,27 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
         )
     why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
     bare = {"run": False, "grid": ""}
-    return found + [
+    return scored + [
         {"fusion": n, "colour": style[n].colour, "why": why.get(n, "not run"), **bare}
         for n in absent
     ]
 
 
 def _cells(rows: pd.DataFrame, files: CorpusFiles) -> list[dict[str, Any]]:
-    return [_page_classes.cell(rows.loc[target].to_dict()) for target in printed(files.names)]
+    return [class_cells.cell(rows.loc[target].to_dict()) for target in printed(files.names)]
 
 
 def parameters(files: CorpusFiles, fusion: str) -> str:
-    """Trained numbers of the fusion's model, as its first finished run wrote them down."""
-    for seed in files.study["seeds"]:
-        count = _json(files.layout.run(files.corpus, fusion, seed) / "settings.json")
-        if "parameters" in count:
-            return f"{count['parameters']:,}"
+    """Return the number of trained parameters from the first finished run of a fusion."""
+    for seed in files.study.seeds:
+        record = read_json(files.layout.run(files.corpus, fusion, seed) / "settings.json")
+        if "parameters" in record:
+            return f"{record['parameters']:,}"
     return ""
 
 
 def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
-    """Every pair under the headline protocol, in the table's order, mean CCC first."""
+    """Return every pair under the headline protocol, in the order of the table, mean first."""
     pairs = files.headline("comparisons")
     if not len(pairs):
         return []
@@ -120,14 +119,14 @@ def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
             "interval": interval(row["low"], row["high"], sign=True),
             "p": number(row["p"]),
             "p_holm": number(row["p_holm"]),
-            "told_apart": bool(row["told_apart"]),
+            "significant": bool(row["told_apart"]),
         }
         for row in rows.to_dict("records")
     ]
 
 
 def protocols(files: CorpusFiles) -> dict[str, Any]:
-    """Mean CCC and rank of every fusion under every protocol."""
+    """Return the mean CCC and the rank of every fusion under every protocol."""
     values = by_protocol(files)
     ranks = values.rank(ascending=False, method="min")
     rows = [
@@ -144,13 +143,13 @@ def protocols(files: CorpusFiles) -> dict[str, Any]:
 
 
 def videos_missing(files: CorpusFiles) -> list[dict[str, str]]:
-    """Every video without a score: its partition, the stage that lost it, and why."""
+    """Return every video without a score: partition, stage that failed, and reason."""
     rows = read(files.layout.scores(files.corpus) / "missing.csv")
     return [{k: without_paths(str(v)) for k, v in row.items()} for row in rows.to_dict("records")]
 
 
 def runs_missing(files: CorpusFiles) -> list[dict[str, str]]:
-    """Every run of the study that has no score on the reported partition, and why."""
+    """Return every run without a score on the reported partition, and the reason."""
     rows = files.headline("runs")
     if not len(rows):
         return [{"run": f"{fusion} seed {seed}", "why": "not run"} for fusion, seed in files.runs()]
@@ -162,7 +161,3 @@ def runs_missing(files: CorpusFiles) -> list[dict[str, str]]:
         for fusion, seed in files.runs()
         if (fusion, seed) in why
     ]
-
-
-def _json(path: Any) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,6 +1,5 @@
-"""Figures as they stand in the page: inline SVG whose colours follow the reader's light or dark."""
+"""Figures in the page: inline SVG in the colours of the reader's light or dark theme."""
 
-import json
 import re
 from dataclasses import dataclass
 from html import escape
@@ -8,35 +7,40 @@ from html import escape
 from markupsafe import Markup
 
 from avfusion.layout import Layout
+from avfusion.report.figures import catalogue
 from avfusion.report.figures.style import DARK
+from avfusion.report.inputs import read_json
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure in the page: its drawing, and what is said beside it."""
+    """A figure in the page with its words, and the section that shows it."""
 
     stem: str
-    kind: str
+    section: str
     title: str
     text: str
     svg: Markup
 
 
-def figures_of(corpus: str, layout: Layout) -> list[Shown]:
-    """Figures of one corpus in the order they were drawn; none where `avf report` drew none."""
-    path = layout.figures / "captions.json"
-    captions = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    shown = []
-    for stem, said in captions.items():
+def shown(corpus: str, layout: Layout) -> list[Shown]:
+    """Return the figures of one corpus in the order in which they were drawn."""
+    figures = []
+    for stem, caption in read_json(layout.figures / "captions.json").items():
         drawing = layout.figures / f"{stem}.svg"
-        if said["corpus"] == corpus and drawing.is_file():
-            svg = inline(drawing.read_text(encoding="utf-8"), stem, said["alt"])
-            shown.append(Shown(stem, said["kind"], said["title"], said["text"], svg))
-    return shown
+        if caption["corpus"] == corpus and drawing.is_file():
+            svg = inline(drawing.read_text(encoding="utf-8"), stem, caption["alt"])
+            section = catalogue.section(caption["kind"])
+            figures.append(Shown(stem, section, caption["title"], caption["text"], svg))
+    return figures
 
 
 def inline(svg: str, stem: str, alt: str) -> Markup:
-    """An SVG file's text as part of a page: no prologue, own ids, theme colours, a description."""
+    """Return an SVG file as part of a page.
+
+    The prologue is removed, ids get the prefix `stem`, colours become those of the theme, and `alt`
+    describes the drawing.
+    """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', body)
@@ -52,11 +56,11 @@ def inline(svg: str, stem: str, alt: str) -> Markup:
 
 
 def variable(colour: str) -> str:
-    """Name of the CSS variable that stands for one colour of the figures."""
+    """Return the name of the CSS variable of a figure's colour."""
     return f"--c{colour[1:]}"
 
 
 def themes() -> tuple[str, str]:
-    """CSS declarations of every figure colour, for light and for dark."""
+    """Return the CSS declarations of every figure colour, for light and for dark."""
     light = " ".join(f"{variable(c)}: {c};" for c in DARK)
     return light, " ".join(f"{variable(c)}: {d};" for c, d in DARK.items())

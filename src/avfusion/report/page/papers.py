@@ -1,4 +1,4 @@
-"""What the page says of the papers: their claims and their numbers, taken from the tables."""
+"""Claims and numbers of the papers in the page, from claims.csv and published.csv."""
 
 import math
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from avfusion.config.match import kinds_of
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.literature.published import COMPARED
 from avfusion.report.absent import left_out
@@ -14,33 +15,33 @@ from avfusion.report.tables import published
 from avfusion.report.tables.claims import caveats, header
 
 
-def papers(study: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """Claims by corpus, and published numbers; both empty where the tables were not written."""
+def papers(study: Study, layout: Layout) -> dict[str, Any]:
+    """Return claims by corpus, and published numbers; both empty without their tables."""
     claims = read(layout.tables / "claims.csv")
     numbers = read(layout.tables / "published.csv")
     gone = {name for one in left_out(study, layout) for name in one.names}
     claims = claims[~claims["corpus"].isin(gone)] if len(claims) else claims
-    by_corpus = claims.groupby("corpus", sort=False) if len(claims) else []
+    by_corpus = list(claims.groupby("corpus", sort=False)) if len(claims) else []
     return {
-        "claims": [_claims(name, rows, study) for name, rows in by_corpus],
+        "claims": [_claims(str(name), rows, study) for name, rows in by_corpus],
         "published": _published(numbers, study) if len(numbers) else None,
     }
 
 
-def _claims(corpus: str, rows: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
+def _claims(corpus: str, rows: pd.DataFrame, study: Study) -> dict[str, Any]:
     texts = ["says", "source", "quantity", "detail", "missing", "claimed_on", "partition"]
     rows = rows.assign(**{name: rows[name].fillna("") for name in texts})
     ran = rows["verdict"] != "not run"
     return {
         "corpus": corpus,
-        "said": header(rows, corpus),
+        "header": header(rows, corpus),
         "caveats": caveats(rows, study),
         "rows": [_claim(row) for row in rows[ran].to_dict("records")],
         "absent": rows[~ran].to_dict("records"),
     }
 
 
-def _claim(row: dict[str, Any]) -> dict[str, Any]:
+def _claim(row: dict[Any, Any]) -> dict[Any, Any]:
     return {
         **row,
         "effect": number(row["effect"], sign=True),
@@ -49,34 +50,32 @@ def _claim(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _published(table: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
-    """Numbers with a counterpart; those on the study's corpora that lack one; how many others."""
+def _published(table: pd.DataFrame, study: Study) -> dict[str, Any]:
+    """Return compared numbers, those of our corpora without a counterpart, and the other counts."""
     table = table.assign(**{c: table[c].fillna("") for c in ("fusion", "why", "corruption")})
-    met = table["verdict"] != "not run"
-    here = table["corpus"].isin(
-        [kind for name in study["corpora"] for kind in kinds_of(name, study)]
-    )
-    open_ = here & ~met & table["metric"].isin(COMPARED) & table["fusion"].ne("")
-    others = table[~met & ~open_]
+    compared = table["verdict"] != "not run"
+    here = table["corpus"].isin([kind for name in study.corpora for kind in kinds_of(name, study)])
+    open_ = here & ~compared & table["metric"].isin(COMPARED) & table["fusion"].ne("")
+    others = table[~compared & ~open_]
+    counts = others["corpus"].value_counts()
     return {
-        "said": published.header(table) if (here | met).any() else "",
+        "header": published.header(table) if (here | compared).any() else "",
         "head": [*published.HEAD, "corpus"],
-        "met": _lines(table[met]),
+        "compared": _lines(table[compared]),
         "absent": _lines(table[open_]),
         "here": int(here.sum()),
-        "corpora": ", ".join(study["corpora"]),
+        "corpora": ", ".join(study.corpora),
         "others": len(others),
-        "elsewhere": ", ".join(f"{k} ({n})" for k, n in others["corpus"].value_counts().items()),
+        "elsewhere": ", ".join(f"{corpus} ({count})" for corpus, count in counts.items()),
     }
 
 
 def _lines(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            "cells": [*published.cells_of(row), row.corpus],
-            "source": row.source + (f"; {row.note}" if isinstance(row.note, str) else ""),
-            "why": row.why,
-        }
-        for row in rows.itertuples()
-        if math.isfinite(row.theirs)
-    ]
+    lines: list[dict[str, Any]] = []
+    row: Any
+    for row in rows.itertuples():
+        if math.isfinite(row.theirs):
+            source = row.source + (f"; {row.note}" if isinstance(row.note, str) else "")
+            cells = [*published.cells_of(row), row.corpus]
+            lines.append({"cells": cells, "source": source, "why": row.why})
+    return lines

@@ -1,10 +1,9 @@
-"""The report as one page: results/report.html opens offline and asks no other file for anything."""
+"""The report as one HTML page: results/report.html works offline and loads no other file."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from avfusion import __version__
+from avfusion.config.study import Study
 from avfusion.evaluation import units
 from avfusion.io.atomic import write_text
 from avfusion.io.redact import plain
@@ -18,14 +17,13 @@ from avfusion.report.page.papers import papers
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(study: dict[str, Any], layout: Layout) -> None:
-    """Write results/report.html from tables, figures and cards; whole or not at all."""
-    text = render(study, layout)
-    write_text(layout.page, text)
+def write_page(study: Study, layout: Layout) -> None:
+    """Write results/report.html from tables, figures and cards."""
+    write_text(layout.page, render(study, layout))
 
 
-def render(study: dict[str, Any], layout: Layout) -> str:
-    """The page's HTML; every text from outside passes through jinja's escaping."""
+def render(study: Study, layout: Layout) -> str:
+    """Return the page as HTML; jinja escapes all text that comes from files."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -46,8 +44,8 @@ def render(study: dict[str, Any], layout: Layout) -> str:
         folds=classes.folds(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
-        unit=units.word(study["statistics"]),
-        confidence=f"{100 * (1 - study['statistics']['alpha']):g}%",
+        unit=units.word(study.statistics),
+        confidence=f"{100 * (1 - study.statistics.alpha):g}%",
         origin=plain(origin(study, layout)),
         version=__version__,
         css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
@@ -56,23 +54,29 @@ def render(study: dict[str, Any], layout: Layout) -> str:
     )
 
 
-def question(study: dict[str, Any]) -> str:
-    """What the study asks, by the tasks of its corpora.
+def question(study: Study) -> str:
+    """Return the question of the study, by the tasks of its corpora.
 
-    >>> question({"corpora": {"a": {"task": "classes"}}})
-    'Which audio-visual fusion tells classes better?'
+    >>> corpora = {"a": {"root": "a", "task": "classes"}}
+    >>> question(Study(corpora=corpora, fusions={"ca": {}}))
+    'Which audio-visual fusion predicts classes better?'
     """
-    tasks = {own.get("task", "ratings") for own in study["corpora"].values()}
-    ask = {"ratings": "predicts valence and arousal", "classes": "tells classes"}
-    words = ask[tasks.pop()] if len(tasks) == 1 else "predicts ratings, or tells classes,"
-    return f"Which audio-visual fusion {words} better?"
+    tasks = {study.task(corpus) for corpus in study.corpora}
+    predicts = {"ratings": "valence and arousal", "classes": "classes"}
+    target = predicts[tasks.pop()] if len(tasks) == 1 else "ratings or classes"
+    return f"Which audio-visual fusion predicts {target} better?"
 
 
-def settings_text(study: dict[str, Any]) -> str:
-    """The resolved study as YAML, without this machine's folders."""
+def settings_text(study: Study) -> str:
+    """Return the study with all defaults as YAML, without folders of this machine."""
     import yaml
 
-    safe = plain(json.loads(json.dumps(study)))
-    return yaml.safe_dump(
-        safe, sort_keys=False, allow_unicode=True, width=92, default_flow_style=None
+    return str(
+        yaml.safe_dump(
+            plain(study.model_dump(mode="json")),
+            sort_keys=False,
+            allow_unicode=True,
+            width=92,
+            default_flow_style=None,
+        )
     )

@@ -1,10 +1,10 @@
-"""The papers' claims beside what this study says of them: results/tables/claims.{csv,md,tex}."""
+"""Table of the papers' claims and what this study finds: results/tables/claims.{csv,md,tex}."""
 
 from typing import Any
 
 import pandas as pd
 
-from avfusion.config.availability import Absence
+from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation import units
 from avfusion.evaluation.inference import least_p
@@ -13,54 +13,58 @@ from avfusion.literature import claims
 from avfusion.literature.check_claims import check_claims, not_run
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
-from avfusion.report.tables.part import Part
+from avfusion.report.tables.part import TableData
 
 AREAS = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"]
-
-
 HEAD = ["claim", "quantity", "effect", "p (Holm)", "verdict"]
 
 
-def write_claims(
-    parts: list[Part], absent: list[Absence], study: dict[str, Any], layout: Layout
-) -> None:
-    """Write the verdict on every claim on every corpus; one that was never scored says so."""
-    read = claims.load()
+def write_claims(data: TableData) -> None:
+    """Write the verdict on every claim for every corpus."""
+    study, layout, known = data.study, data.layout, claims.load()
     areas = read_areas(layout)
-    tables = {p.scored.corpus: check_claims(p.scored, study, read, areas) for p in parts}
+    tables = {p.scored.corpus: check_claims(p.scored, study, known, areas) for p in data.parts}
     shown, typeset = [_preface(study)], []
     for corpus, table in tables.items():
-        said = header(table, corpus)
+        sentence = header(table, corpus)
         cells = [_cells(row) for row in table.itertuples() if row.verdict != "not run"]
-        shown += [f"## {corpus}", said, *caveats(table, study)]
+        shown += [f"## {corpus}", sentence, *caveats(table, study)]
         if cells:
             shown.append(markdown(HEAD, cells))
-            typeset.append(latex(HEAD, cells, said, f"claims-{corpus}"))
+            typeset.append(latex(HEAD, cells, sentence, f"claims-{corpus}"))
         shown.append("\n".join(_line(row) for row in table.itertuples()))
-    for gone in absent:
-        tables |= {name: not_run(name, study, read, gone.why) for name in gone.names}
-        shown += [f"## {gone.title}", f"All {len(read.claims)} claims not run: {gone.why}."]
+    for gone in data.absent:
+        tables |= {name: not_run(name, study, known, gone.why) for name in gone.names}
+        shown += [f"## {gone.title}", f"All {len(known.claims)} claims not run: {gone.why}."]
     format.write_csv(layout.tables / "claims.csv", pd.concat(tables.values(), ignore_index=True))
     format.write_page(layout.tables / "claims.md", "Claims of the papers", shown)
     format.write_text(layout.tables / "claims.tex", "\n".join(typeset))
 
 
 def read_areas(layout: Layout) -> pd.DataFrame:
-    """Paired areas under robustness curves; empty where robustness was not run."""
+    """Read the paired areas under robustness curves; empty if robustness was not run.
+
+    Raises
+    ------
+    AvfError
+        If the table lacks a column.
+    """
     path = layout.tables / "areas.csv"
     if not path.is_file():
         return pd.DataFrame(columns=AREAS)
     table = pd.read_csv(path)
     lost = [name for name in AREAS if name not in table]
     if lost:
-        raise AvfError(f"{path}: no column {', '.join(lost)}. Remove it and make it again.")
+        raise AvfError(
+            f"{path} has no column {', '.join(lost)}. Remove it. Run: avf report --only tables"
+        )
     return table
 
 
 def header(table: pd.DataFrame, corpus: str) -> str:
-    """How many claims were checked on a corpus, under what, and what came out."""
+    """Return how many claims were checked on a corpus, under which protocol, by verdict."""
     counts = table["verdict"].value_counts()
-    parts = [f"{n} {said}" for said, n in counts.items()]
+    parts = [f"{n} {verdict}" for verdict, n in counts.items()]
     first = table.iloc[0]
     leaks = " (LEAKS GOLD)" if first.leaks else ""
     where = f"protocol {first.protocol}{leaks}"
@@ -69,32 +73,32 @@ def header(table: pd.DataFrame, corpus: str) -> str:
     return f"{corpus}, {where}: {len(table)} claims, of them {', '.join(parts)}."
 
 
-def caveats(table: pd.DataFrame, study: dict[str, Any]) -> list[str]:
-    """That no verdict is possible where the units are too few for so many claims."""
-    how, count = study["statistics"], int(table["units"].iloc[0])
+def caveats(table: pd.DataFrame, study: Study) -> list[str]:
+    """Return a caveat if no verdict is possible with so few units and so many claims."""
+    statistics, count = study.statistics, int(table["units"].iloc[0])
     compared = int((table["p"].notna() & table["kind"].eq("better")).sum())
-    least = least_p(count, how["draws"]) if count > 1 else 1.0
+    least = least_p(count, statistics.draws) if count > 1 else 1.0
     family = int(table["p"].notna().sum())
-    if not compared or least * family <= how["alpha"]:
+    if not compared or least * family <= statistics.alpha:
         return []
     return [
-        f"{count} {units.word(how)}s are few for {family} claims at once: the smallest possible p "
-        f"of a comparison is {least:.2g}, {min(1, least * family):.2f} after Holm's correction "
-        f"if all are as small, so a true claim may go without support."
+        f"{count} {units.word(statistics)}s are few for {family} claims at once: the smallest "
+        f"possible p of a comparison is {least:.2g}, {min(1, least * family):.2f} after Holm's "
+        f"correction if all are as small, so a true claim may not be supported."
     ]
 
 
-def _preface(study: dict[str, Any]) -> str:
-    how, unit = study["statistics"], units.word(study["statistics"])
+def _preface(study: Study) -> str:
+    statistics, unit = study.statistics, units.word(study.statistics)
     return (
-        f"Each claim is checked in the mean CCC over the targets (on classes: their mean recall, "
-        f"UA), paired by {unit} and seed: "
-        f"effect with its uncorrected {100 * (1 - how['alpha']):g}% interval over {how['draws']:,} "
-        f"bootstrap draws of whole {unit}s, p by exchanging fusions {unit} by {unit}, Holm's "
-        f"correction over the claims of a corpus. Supported or contradicted: corrected p at most "
-        f"{how['alpha']:g} and an interval that agrees. Equality is tested as such, by "
-        f"two one-sided tests. All of this is of these trainings on other {unit}s; what other "
-        f"seeds would do is in comparisons.csv (p_seeds)."
+        f"Each claim is checked in the mean CCC over the targets (for classes: their mean recall, "
+        f"UA), paired by {unit} and seed: effect with its uncorrected "
+        f"{100 * (1 - statistics.alpha):g}% interval over {statistics.draws:,} bootstrap draws of "
+        f"whole {unit}s, p by exchanging fusions {unit} by {unit}, Holm's correction over the "
+        f"claims of a corpus. Supported or contradicted: corrected p at most "
+        f"{statistics.alpha:g} and an interval that agrees. Equality is tested by two one-sided "
+        f"tests. The results hold for these trainings on other {unit}s; comparisons.csv (p_seeds) "
+        f"tests other seeds."
     )
 
 
@@ -104,7 +108,7 @@ def _cells(row: Any) -> list[str]:
 
 
 def _line(row: Any) -> str:
-    """The claim in words, where it was made, what was found in detail or is missing."""
+    """Return the claim in words, its source, and the details of its check or what is missing."""
     made = f"; tested there on {row.claimed_on}" if row.claimed_on else ""
     text = f"- **{row.claim}**: {row.says} ({row.source}{made}.)"
     if row.missing:

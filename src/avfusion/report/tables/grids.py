@@ -1,73 +1,73 @@
-"""What was chosen on validation, from how many points: results/tables/grids.{csv,md}."""
+"""Table of options chosen on validation from a grid: results/tables/grids.{csv,md}."""
 
-import json
 from collections import Counter
 from typing import Any
 
 import pandas as pd
 
-from avfusion.config.grid import grid_of, points
+from avfusion.config.grid import points
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.report import format
 from avfusion.report.format import markdown, number
+from avfusion.report.inputs import read_json
+from avfusion.report.tables.part import TableData
 from avfusion.runs.choose import CRITERION
 
 HEAD = ["fusion", "points", "chosen", "validation", "least", "failed", "tries"]
 
 
-def write_grids(study: dict[str, Any], layout: Layout) -> None:
-    """Write a row a corpus and fusion; without any grid, the tables of an earlier study go.
-
-    study: `Study.model_dump()`. Reads only chosen.json.
-    """
-    if not any(grid_of(study, name) for name in study["fusions"]):
-        for path in layout.tables.glob("grids.*"):
-            path.unlink()
-        return
-    rows = [_row(c, name, study, layout) for c in study["corpora"] for name in study["fusions"]]
+def write_grids(data: TableData) -> None:
+    """Write the choice of every corpus and fusion; reads only chosen.json."""
+    study, layout = data.study, data.layout
+    rows = [_row(c, name, study, layout) for c in study.corpora for name in study.fusions]
     table = pd.DataFrame(rows)
     shown = [f"One point is one set of options, trained on {_seeds(study)}; score: {CRITERION}."]
     shown += budget(study)
-    for corpus, own in table.groupby("corpus", sort=False):
-        shown += [f"## {corpus}", markdown(HEAD, [_cells(row) for row in own.itertuples()])]
+    for corpus, choices in table.groupby("corpus", sort=False):
+        shown += [f"## {corpus}", markdown(HEAD, [_cells(row) for row in choices.itertuples()])]
     format.write_csv(layout.tables / "grids.csv", table)
     format.write_page(layout.tables / "grids.md", "Grids", shown)
 
 
-def counts(study: dict[str, Any]) -> dict[str, int]:
-    """How many sets of options each fusion could choose from; 1 without a grid.
+def counts(study: Study) -> dict[str, int]:
+    """Return the number of grid points of each fusion; 1 without a grid.
 
-    >>> counts({"fusions": {"ca": {}, "jca": {"grid": {"hidden": [16, 32]}}}})
+    >>> grid = {"hidden": [16, 32]}
+    >>> counts(Study(corpora={"a": {"root": "a"}}, fusions={"ca": {}, "jca": {"grid": grid}}))
     {'ca': 1, 'jca': 2}
     """
-    return {name: len(points(grid_of(study, name))) for name in study["fusions"]}
+    return {name: len(points(study.grid_of(name))) for name in study.fusions}
 
 
-def more_tries(study: dict[str, Any]) -> list[str]:
-    """Fusions with more points than most others have (of equally common counts, the least)."""
-    found = counts(study)
-    common = Counter(found.values())
+def more_tries(study: Study) -> list[str]:
+    """Return the fusions with more points than most others.
+
+    The usual count is the most common one; of equally common counts, the smallest.
+    """
+    tries = counts(study)
+    common = Counter(tries.values())
     usual = min(common, key=lambda count: (-common[count], count))
-    return [name for name, count in found.items() if count > usual]
+    return [name for name, count in tries.items() if count > usual]
 
 
-def budget(study: dict[str, Any]) -> list[str]:
-    """A sentence if some fusions had more tries than others, for that alone finds better scores."""
-    found, more = counts(study), more_tries(study)
+def budget(study: Study) -> list[str]:
+    """Return a caveat if some fusions had more points to choose from than others."""
+    tries, more = counts(study), more_tries(study)
     if not more:
         return []
-    named = ", ".join(f"{name} from {found[name]}" for name in more)
-    others = sorted({count for name, count in found.items() if name not in more})
+    named = ", ".join(f"{name} from {tries[name]}" for name in more)
+    others = sorted({count for name, count in tries.items() if name not in more})
     rest = " or ".join(map(str, others))
     return [
-        f"Not the same number of tries: options were chosen on validation for {named} points, for "
-        f"the other fusions from {rest}; part of a difference may be that."
+        f"Unequal tuning: options were chosen on validation for {named} points, for the other "
+        f"fusions from {rest}; this may explain part of a difference."
     ]
 
 
-def origin(corpus: str, fusion: str, study: dict[str, Any], layout: Layout) -> str:
-    """How a fusion came to its options, for the page; empty without a grid."""
-    if not grid_of(study, fusion):
+def origin(corpus: str, fusion: str, study: Study, layout: Layout) -> str:
+    """Return how the options of a fusion were chosen; empty without a grid."""
+    if not study.grid_of(fusion):
         return ""
     row = _row(corpus, fusion, study, layout)
     tries = " (more than the others)" if row["more"] else ""
@@ -75,19 +75,19 @@ def origin(corpus: str, fusion: str, study: dict[str, Any], layout: Layout) -> s
     return f"chosen on validation from {row['points']} points{tries}: {options}"
 
 
-def _row(corpus: str, fusion: str, study: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    path = layout.chosen(corpus, fusion)
-    said = json.loads(path.read_text()) if path.is_file() and grid_of(study, fusion) else {}
-    scores = [row["score"] for row in said.get("points", []) if row["score"] is not None]
+def _row(corpus: str, fusion: str, study: Study, layout: Layout) -> dict[str, Any]:
+    grid = study.grid_of(fusion)
+    choice = read_json(layout.chosen(corpus, fusion)) if grid else {}
+    scores = [row["score"] for row in choice.get("points", []) if row["score"] is not None]
     return {
         "corpus": corpus,
         "fusion": fusion,
         "points": counts(study)[fusion],
-        "seeds": len(study["grid_seeds"]) if grid_of(study, fusion) else 0,
-        "chosen": said.get("chosen", "not run" if grid_of(study, fusion) else "as set"),
-        "score": said.get("score"),
+        "seeds": len(study.grid_seeds) if grid else 0,
+        "chosen": choice.get("chosen", "not run" if grid else "as set"),
+        "score": choice.get("score"),
         "least": min(scores, default=None),
-        "failed": len(said.get("points", [])) - len(scores),
+        "failed": len(choice.get("points", [])) - len(scores),
         "more": fusion in more_tries(study),
     }
 
@@ -98,6 +98,6 @@ def _cells(row: Any) -> list[str]:
     return [row.fusion, str(row.points), row.chosen, *scores, str(row.failed), tries]
 
 
-def _seeds(study: dict[str, Any]) -> str:
-    count = len(study["grid_seeds"])
+def _seeds(study: Study) -> str:
+    count = len(study.grid_seeds)
     return f"{count} seed{'s' if count > 1 else ''}"

@@ -1,20 +1,21 @@
-"""One corpus of a study as the tables show it: estimates under every protocol, pairs under one."""
+"""Input of the tables: estimates of each scored corpus, and the corpora without scores."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from avfusion.config.tasks import scoped
-from avfusion.evaluation import estimates
+from avfusion.config.availability import Absence
+from avfusion.config.study import Study
+from avfusion.evaluation import estimates, partitions
 from avfusion.evaluation.estimates import Scored
 from avfusion.evaluation.protocol import Protocol
 from avfusion.layout import Layout
+from avfusion.report.absent import absences
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was scored under the headline protocol, and the tables made of it."""
+    """Estimates of one corpus under every protocol, and its pairs under the headline protocol."""
 
     scored: Scored
     rules: list[Protocol]
@@ -35,7 +36,10 @@ class Part:
 
     @property
     def tied(self) -> list[str]:
-        """The best fusion and all that cannot be told apart from it; empty without a score."""
+        """The best fusion and those without a significant difference to it; empty without scores.
+
+        The best fusion comes first.
+        """
         rows = self.headline[(self.headline["target"] == "mean") & self.headline["mean"].notna()]
         if not len(rows):
             return []
@@ -46,11 +50,44 @@ class Part:
         return [best, *(pairs["other"] if len(pairs) else [])]
 
 
-def read_part(corpus: str, study: dict[str, Any], layout: Layout) -> Part:
-    """Estimates of a scored corpus, on test where it is rated, else on validation."""
-    study = scoped(study, corpus)
+@dataclass(frozen=True)
+class TableData:
+    """Input of every function in the registry of tables.
+
+    Parameters
+    ----------
+    study
+        The settings of the study.
+    layout
+        Paths of the results folder.
+    parts
+        One entry per scored corpus, in the study's order.
+    absent
+        Corpora without scores, grouped by reason.
+    """
+
+    study: Study
+    layout: Layout
+    parts: list[Part]
+    absent: list[Absence]
+
+    @classmethod
+    def read(cls, study: Study, layout: Layout) -> "TableData":
+        """Read the scores of every corpus of the study."""
+        scored = {c: len(estimates.read_scores(c, layout)) > 0 for c in study.corpora}
+        parts = [read_part(corpus, study, layout) for corpus, known in scored.items() if known]
+        absent = absences([corpus for corpus, known in scored.items() if not known], study, layout)
+        return cls(study, layout, parts, absent)
+
+
+def read_part(corpus: str, study: Study, layout: Layout) -> Part:
+    """Return the estimates of a scored corpus.
+
+    They are of the test partition if it has ratings, otherwise of validation.
+    """
+    study = study.scoped(corpus)
     runs = estimates.read_scores(corpus, layout)
-    partition = estimates.reported_partition(runs)
+    partition = partitions.reported_in_scores(runs)
     rules = estimates.read_rules(corpus, study, layout)
     tables, validation = [], []
     for rule in rules:
@@ -58,30 +95,30 @@ def read_part(corpus: str, study: dict[str, Any], layout: Layout) -> Part:
         tables.append(estimates.estimates(scored, study))
         other = estimates.read_scored(corpus, study, layout, rule, "validation")
         validation.append(estimates.estimates(other, study))
-        if rule.name == study["headline"]:
+        if rule.name == study.headline:
             first, headline = scored, tables[-1]
     pairs = estimates.comparisons(first, study, estimates.ranking(headline))
-    whole = _with_errors(pd.concat(tables), runs, partition)
+    complete = _with_errors(pd.concat(tables), runs, partition)
     others = _with_errors(pd.concat(validation), runs, "validation")
-    return Part(first, rules, whole, others, headline, pairs)
+    return Part(first, rules, complete, others, headline, pairs)
 
 
 def error_words(part: Part, layout: Layout) -> list[str]:
-    """How far off predictions are, where the corpus has a unit of its own; one sentence or none."""
+    """Return a sentence with mean absolute errors if the corpus has a rating scale of its own."""
     rating = estimates.read_rating(part.scored.corpus, layout)
     if rating.plain or "mae" not in part.scores:
         return []
     rows = part.scores[part.scores["protocol"] == part.scored.rule.name].set_index("fusion")
     mean = rows.loc[rows["target"] == "mean", "mae"].dropna()
-    said = ", ".join(f"{name} {mean[name]:.2f}" for name in part.order if name in mean)
+    listed = ", ".join(f"{name} {mean[name]:.2f}" for name in part.order if name in mean)
     scale = f"{rating.low:g} to {rating.high:g}"
-    return [f"Mean absolute error on the scale of {scale}: {said}."] if said else []
+    return [f"Mean absolute error on the scale of {scale}: {listed}."] if listed else []
 
 
 def _with_errors(table: pd.DataFrame, runs: pd.DataFrame, partition: str) -> pd.DataFrame:
-    """Columns `mae, rmse`: each run's error in the corpus' unit, the mean over seeds."""
-    if "mae" not in runs:  # of classes there is none
+    """Add the columns `mae` and `rmse` (unit of the corpus), averaged over seeds."""
+    if "mae" not in runs:  # classes have no such error
         return table
     keys = ["protocol", "fusion", "target"]
-    own = runs[runs["partition"] == partition].groupby(keys)[["mae", "rmse"]].mean()
-    return table.join(own, keys)
+    errors = runs[runs["partition"] == partition].groupby(keys)[["mae", "rmse"]].mean()
+    return table.join(errors, keys)

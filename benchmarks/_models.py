@@ -1,0 +1,20 @@
+"""Models for measurements: default options of a fusion, on features of one width."""
+
+from avfusion.config.jobs import RunSettings
+from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
+from avfusion.models.model import Model, build
+
+
+def model(fusion: str, width: int, clips: int, dropout: float) -> Model:
+    """Return a fusion with its head, for windows of `clips` clips and `width` features each."""
+    settings = RunSettings(
+        corpus="random",
+        fusion=fusion,
+        class_=fusion,
+        seed=0,
+        features=FeatureSettings(),
+        windows=WindowSettings(clips=clips),
+        train=TrainSettings(dropout=dropout),
+        code="",
+    )
+    return build(settings, width, width)

@@ -1,0 +1,194 @@
+"""Registry of figures: what each is called, which study has it and where the page shows it.
+
+A new figure takes a file with its function and one entry here. The figures command, the page and
+the workflow read this tuple. Nothing heavy is imported, because Snakemake reads it too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from avfusion.config.sections import Task
+from avfusion.config.study import Study
+
+PACKAGE = "avfusion.report.figures"
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """One kind of figure, drawn per corpus as `results/figures/{corpus}_{name}.svg` and `.png`.
+
+    Parameters
+    ----------
+    name
+        Kind of the figure and part of its file name.
+    draw
+        `"module:function"` below `avfusion.report.figures`. The function takes `CorpusFiles` and
+        returns a figure and its caption, or None without data. With `copies` it takes their number
+        too and yields such pairs. With `per_fusion` it yields (fusion, figure, caption).
+    section
+        Section of the page that shows the figure: scores, recalls, comparisons, protocols,
+        robustness, gates, predictions or training.
+    title, caption
+        Words of Snakemake's report.
+    tasks
+        Tasks whose corpora have the figure.
+    robustness
+        Whether only a study with `robustness` has the figure.
+    copies
+        Number of numbered figures `{name}_1`, `{name}_2`, ...; 0 is one figure without a number.
+    per_fusion
+        Whether each fusion with data has its own figure `{name}_{fusion}`. Their number is known
+        only after the runs, so the workflow does not list them.
+    """
+
+    name: str
+    draw: str
+    section: str
+    title: str
+    caption: str
+    tasks: tuple[Task, ...] = ("ratings", "classes")
+    robustness: bool = False
+    copies: int = 0
+    per_fusion: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files of one corpus that are known before the runs."""
+        if self.per_fusion:
+            return []
+        numbers = range(1, self.copies + 1)
+        return [f"{self.name}_{number}" for number in numbers] if self.copies else [self.name]
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function that draws the figure, imported on first use."""
+        module, _, name = self.draw.partition(":")
+        function: Callable[..., Any] = getattr(import_module(f"{PACKAGE}.{module}"), name)
+        return function
+
+
+FIGURES = (
+    FigureSpec(
+        "ccc",
+        "ccc:draw_ccc",
+        "scores",
+        "Scores by fusion",
+        "Mean CCC over training runs with its interval over videos (UA for classes). Small points "
+        "are single runs. A fusion without a finished run reads “not run”.",
+    ),
+    FigureSpec(
+        "differences",
+        "ccc:draw_differences",
+        "comparisons",
+        "Differences to the best fusion",
+        "Every fusion minus the best one, on the same resampled videos. A filled marker is a "
+        "significant difference after Holm's correction over all pairs, with an interval that "
+        "excludes zero. A hollow marker is not significant, which does not prove equality.",
+    ),
+    FigureSpec(
+        "protocols",
+        "protocols:draw_protocols",
+        "protocols",
+        "Scores under each protocol",
+        "The same predictions scored under each named protocol, as mean CCC and as rank. Scores "
+        "under different protocols are not comparable.",
+        tasks=("ratings",),
+    ),
+    FigureSpec(
+        "confusion",
+        "confusion:draw_confusion",
+        "recalls",
+        "Confusion matrix",
+        "Percentage of the videos of each true class (row) by predicted class (column), mean over "
+        "runs, for the best fusions. The diagonal holds the recalls; their mean is UA.",
+        tasks=("classes",),
+    ),
+    FigureSpec(
+        "curves",
+        "training_curves:draw_curves",
+        "training",
+        "Training curves",
+        "Training loss and validation score by epoch, one line per run. The marker is the epoch "
+        "whose weights were kept, chosen on validation.",
+    ),
+    FigureSpec(
+        "traces",
+        "traces:draw_traces",
+        "predictions",
+        "Predictions over time",
+        "Predictions against the gold standard for the videos with the most planted spans. The "
+        "gold standard is shifted back by the annotation delay.",
+        tasks=("ratings",),
+        copies=3,
+    ),
+    FigureSpec(
+        "robust",
+        "robustness:draw_robust",
+        "robustness",
+        "Scores on corrupted input",
+        "CCC as one modality is corrupted at test time, with the same draw for every run. The "
+        "band is the interval over videos.",
+        tasks=("ratings",),
+        robustness=True,
+    ),
+    FigureSpec(
+        "gates",
+        "gates:draw_gate_auroc",
+        "gates",
+        "Gates in planted spans",
+        "Probability that a gate's weight is larger in a clip of a planted span than in a clean "
+        "clip (AUROC; 0.5 is no response).",
+        tasks=("ratings",),
+        robustness=True,
+    ),
+    FigureSpec(
+        "gates",
+        "over_time:draw_over_time",
+        "gates",
+        "Gates and attention over time",
+        "Gates and attention of one fusion on one video, above its predictions.",
+        tasks=("ratings",),
+        robustness=True,
+        per_fusion=True,
+    ),
+)
+"""All figures, in the order in which they are drawn."""
+
+
+def specs_of(study: Study, corpus: str) -> list[FigureSpec]:
+    """Return the figures that a corpus of the study has."""
+    task = study.task(corpus)
+    return [
+        spec for spec in FIGURES if task in spec.tasks and (study.robustness or not spec.robustness)
+    ]
+
+
+def figures_of(study: Study, corpus: str) -> list[str]:
+    """Return the names of a corpus' figures, such as `"ccc"` and `"traces_1"`."""
+    return [name for spec in specs_of(study, corpus) for name in spec.names]
+
+
+def title(name: str) -> str:
+    """Return the title of a figure by its name.
+
+    >>> title("ccc"), title("traces_2")
+    ('Scores by fusion', 'Predictions over time 2')
+    """
+    spec = next(spec for spec in FIGURES if name in spec.names)
+    return f"{spec.title} {name.rpartition('_')[2]}" if spec.copies else spec.title
+
+
+def captions() -> dict[str, str]:
+    """Return title -> caption of the figures that the workflow lists."""
+    return {spec.title: spec.caption for spec in FIGURES if not spec.per_fusion}
+
+
+def section(kind: str) -> str:
+    """Return the section of the page that shows figures of this kind."""
+    return next(spec.section for spec in FIGURES if spec.name == kind)
+
+
+def code() -> list[str]:
+    """Return the functions that draw, for `fingerprint`."""
+    return sorted({f"{PACKAGE}.{spec.draw}" for spec in FIGURES})

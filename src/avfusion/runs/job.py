@@ -1,0 +1,50 @@
+"""What `train_run` needs to know about a task: ratings over time, or one class per video."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from avfusion.config.jobs import RunSettings
+from avfusion.features.windows import Windows
+from avfusion.runs.inputs import Inputs
+
+
+class Job(Protocol):
+    """The data, the loss and the validation of one run.
+
+    Attributes
+    ----------
+    file
+        Name of the file of predictions.
+    settings
+        The settings, with the targets or classes of the corpus filled in.
+    data
+        Features of all partitions.
+    rows
+        Windows of the train partition; their features define the standardisation.
+    gold
+        Gold of the train and validation partitions; its hash is part of the run's settings.
+    columns
+        Columns of the file of predictions and their types.
+    """
+
+    file: str
+    settings: RunSettings
+    data: Inputs
+    rows: Windows
+    gold: tuple[Tensor, Tensor]
+    columns: dict[str, type]
+
+    def batches(self, generator: torch.Generator) -> Iterator[Any]:
+        """Yield the batches of one epoch."""
+        ...
+
+    def loss(self, model: Any, batch: Any) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        ...
+
+    def validate(self, model: Any) -> dict[str, float]:
+        """Return numbers for epochs.csv; training keeps the epoch of the highest "score"."""
+        ...

@@ -1,0 +1,52 @@
+"""What runs again after a change of code: the jobs that use what was changed, and no others."""
+
+import pytest
+
+TINY = ("--configfile", "tiny.yaml")
+SCORED = {"score", "robust_part", "robust", "tables", "figures", "page", "record", "all"}
+"""Scoring and all that follows from it."""
+
+
+@pytest.fixture
+def due(tiny):
+    """Rule -> jobs that would run; nothing before anything is changed."""
+
+    def jobs():
+        return tiny.jobs("all", options=TINY)
+
+    assert jobs() == {}
+    return jobs
+
+
+def append(study, path, text):
+    with (study.folder / "src/avfusion" / path).open("a") as file:
+        file.write(text)
+
+
+def test_an_unused_function_next_to_the_bootstrap_trains_nothing_again(tiny, due):
+    append(tiny, "evaluation/inference.py", "\n\ndef unused():\n    return 1\n")
+    assert set(due()) <= SCORED
+
+
+def test_a_change_of_the_bootstrap_scores_again_and_trains_nothing(tiny, due):
+    tiny.edit("src/avfusion/evaluation/inference.py", "def draw(", "def draw_more(")
+    append(tiny, "evaluation/inference.py", "\n\ndraw = draw_more\n")
+    assert {"tables", "figures", "page"} <= set(due()) <= SCORED
+
+
+def test_a_constant_in_the_downloader_runs_nothing_again(tiny, due):
+    append(tiny, "corpora/download.py", "\nEXTRA_TRIES = 3\n")
+    tiny.edit("src/avfusion/corpora/download.py", "_TRIES = 5", "_TRIES = 6")
+    assert due() == {}
+
+
+def test_a_change_of_augmentation_trains_only_the_runs_that_use_it(tiny, due):
+    tiny.edit("tiny.yaml", "  ca: {}", "  ca: {train: {corrupt: {audio_missing: 0.5}}}")
+    tiny.snakemake("--cores", "2", *TINY, "--", "all")
+    assert due() == {}
+    path = "src/avfusion/runs/augment.py"
+    tiny.edit(path, "def corrupted_batch(", "def corrupted(")
+    append(tiny, "runs/augment.py", "\n\ncorrupted_batch = corrupted\n")
+    jobs = due()
+    assert jobs["train"] == 1
+    assert set(jobs) <= {"train", *SCORED}
