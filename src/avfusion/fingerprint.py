@@ -55,7 +55,7 @@ def fingerprint(*roots: str, leaving: frozenset[str] = frozenset()) -> str:
     definitions = sorted(used(*roots, leaving=leaving))
     lines = [f"# {module}:{name}\n{_text(module, name)}" for module, name in definitions]
     for module in sorted({module for module, _ in definitions}):
-        lines.append(f"# {module}\n{_index(*_stamp(_file(module))).statements}")
+        lines.append(f"# {module}\n{_index(module, *_stamp(_file(module))).statements}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -80,7 +80,7 @@ def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
             or item.module.partition(".")[0] not in tops
         ):
             continue
-        index = _index(*_stamp(_file(item.module)))
+        index = _index(item.module, *_stamp(_file(item.module)))
         if item.name not in index.definitions:
             origin = index.imports.get(item.name)  # re-exported
             if origin is not None:
@@ -108,7 +108,7 @@ def imported(*modules: str) -> set[str]:
         name = todo.pop()
         if name not in names and name.partition(".")[0] in tops and module_file(name):
             names.add(name)
-            index = _index(*_stamp(_file(name)))
+            index = _index(name, *_stamp(_file(name)))
             for module, attribute in index.imports.values():
                 inner = f"{module}.{attribute}"
                 todo.append(inner if attribute and module_file(inner) else module)
@@ -131,7 +131,7 @@ def lineage(module: str, cls: str) -> Iterator[tuple[str, ast.ClassDef]]:
     for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name == cls:
             yield module, node
-            imports = _index(*_stamp(_file(module))).imports
+            imports = _index(module, *_stamp(_file(module))).imports
             for base in (ast.unparse(base) for base in node.bases):
                 origin, name = imports.get(base.partition(".")[0], (module, base))
                 yield from lineage(origin, name or base)
@@ -186,7 +186,7 @@ class _Index(NamedTuple):
 
 
 def _every(module: str) -> list[Definition]:
-    return [Definition(module, name) for name in _index(*_stamp(_file(module))).definitions]
+    return [Definition(module, name) for name in _index(module, *_stamp(_file(module))).definitions]
 
 
 def _target(module: str, name: str | None, attribute: str | None = None) -> list[Definition]:
@@ -224,12 +224,13 @@ def _bare(path: Path, *stamp: int) -> ast.Module:
 
 
 @functools.lru_cache(maxsize=1000)
-def _index(path: Path, *stamp: int) -> _Index:
+def _index(module: str, path: Path, *stamp: int) -> _Index:
     tree = _bare(path, *stamp)
     imports: dict[str, tuple[str, str | None]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            imports |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+        if isinstance(node, ast.ImportFrom):
+            origin = _origin(node, module, path)
+            imports |= {a.asname or a.name: (origin, a.name) for a in node.names}
         elif isinstance(node, ast.Import):
             imports |= {a.asname or a.name.partition(".")[0]: (a.name, None) for a in node.names}
     definitions: dict[str, set[tuple[str, str | None]]] = {}
@@ -244,6 +245,15 @@ def _index(path: Path, *stamp: int) -> _Index:
     text = "\n".join(ast.unparse(node) for node in others if not _typing_only(node))
     frozen = {name: frozenset(pairs) for name, pairs in definitions.items()}
     return _Index(frozen, imports, frozenset(loose), text)
+
+
+def _origin(node: ast.ImportFrom, module: str, path: Path) -> str:
+    """Return the module that a statement imports from, also of `from .layers import X`."""
+    if not node.level:
+        return node.module or ""
+    up = node.level - (path.name == "__init__.py")
+    parts = module.split(".")
+    return ".".join([*parts[: len(parts) - up], *filter(None, [node.module])])
 
 
 def _text(module: str, name: str) -> str:

@@ -120,6 +120,25 @@ def test_checking_a_study_imports_nothing_heavy(project):
     assert done.stdout == "[]\n"
 
 
+def test_relative_imports_of_a_package_are_followed(lab):
+    (lab / "lab_package/inner").mkdir(parents=True)
+    files = {
+        "lab_package/__init__.py": "",
+        "lab_package/layers.py": "WIDTH = 3\n\n\ndef layer():\n    return WIDTH\n",
+        "lab_package/inner/__init__.py": "from .fusion import Some\n",
+        "lab_package/inner/fusion.py": "from ..layers import layer\n\nclass Some:\n    a = layer\n",
+    }
+    for name, text in files.items():
+        (lab / name).write_text(text)
+    expected = {("lab_package.inner.fusion", "Some"), ("lab_package.layers", "layer")}
+    expected.add(("lab_package.layers", "WIDTH"))
+    assert fingerprint.used("lab_package.inner.fusion:Some") == expected
+    assert fingerprint.used("lab_package.inner:Some") == expected
+    assert fingerprint.imported("lab_package.inner") == {
+        "lab_package.inner", "lab_package.inner.fusion", "lab_package.layers"
+    }  # fmt: skip
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch, project):
     """A copy of the package's source to edit; `fingerprint` reads it."""

@@ -7,7 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 
-BLOCK = re.compile(r'```(?:python|yaml) title="([^"]+)"\n(.*?)```', re.DOTALL)
+BLOCK = re.compile(r'```(?:python|yaml|text) title="([^"]+)"\n(.*?)```', re.DOTALL)
 KINDS = ("fusions", "encoders", "corpora", "losses")
 
 

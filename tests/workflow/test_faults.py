@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from avfusion.cli import main
+from avfusion.config.jobs import ScoreSettings
+from avfusion.config.sections import FeatureSettings
 from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError, DamagedError
 from avfusion.evaluation.score import score_corpus
@@ -22,14 +24,22 @@ from avfusion.runs.train import train_run, write_traces
 from support.synthetic_features import Plan, run_settings, write_inputs
 
 SHORT = Plan(videos={"train": 3, "validation": 2, "test": 2}, duration_s=12.0)
-STUDY = {"fusions": {"concat": {}}, "seeds": [0], "protocols": ["pooled"],
-         "features": {"audio": ["ear"], "video": ["eye"]}}  # fmt: skip
+FEATURES = FeatureSettings(audio=["ear"], video=["eye"])
+SCORED = ScoreSettings(features=FEATURES, fusions={"concat": {}}, protocols=["pooled"], seeds=[0])
 
 
 def train(layout: Layout, **rule):
     own = run_settings(SHORT, "concat", 0, **{"epochs": 3, **rule})
     train_run(own, layout)
     return layout.run(SHORT.corpus, "concat", 0)
+
+
+def train_words(layout: Layout, **rule) -> list[str]:
+    """The command that trains the run, with its settings in a file."""
+    path = layout.results / "run.json"
+    path.write_text(json.dumps(run_settings(SHORT, "concat", 0, **rule).document()))
+    words = ["train", "toy", "concat", "--results", str(layout.results)]
+    return [*words, "--settings", str(path)]
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def flip(path, place: int = -40) -> None:
 
 
 def score(layout: Layout) -> pd.DataFrame:
-    score_corpus(SHORT.corpus, STUDY, layout)
+    score_corpus(SHORT.corpus, SCORED, layout)
     return pd.read_parquet(layout.scores(SHORT.corpus) / "scores.parquet")
 
 
@@ -116,7 +126,7 @@ def test_settings_edited_by_hand_are_refused_and_written_again_by_training(layou
 def test_settings_laid_out_anew_are_the_same_settings(run):
     path = run / "settings.json"
     path.write_text(json.dumps(json.loads(path.read_text())))
-    assert read_settings(run)["fusion"] == "concat"
+    assert read_settings(run).fusion == "concat"
 
 
 @pytest.mark.parametrize("harm", ["edited", "flipped", "cut"])
@@ -152,7 +162,7 @@ def test_traces_of_other_weights_or_settings_are_not_scored(layout, run):
 
 
 def test_a_run_on_features_that_were_encoded_anew_since_is_not_scored(layout, run):
-    assert features_now(read_settings(run), layout) == read_settings(run)["inputs"]["features"]
+    assert features_now(read_settings(run), layout) == read_settings(run).inputs["features"]
     path = layout.features(SHORT.corpus, "ear") / "index.parquet"
     table = pd.read_parquet(path)
     table.loc[2, "sha256"] = "0" * 64
@@ -169,8 +179,7 @@ def test_a_table_with_a_flipped_byte_is_named(layout):
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(layout, run, capsys):
-    words = ["train", "toy", "concat", "--results", str(layout.results), "--settings"]
-    words.append(json.dumps(run_settings(SHORT, "concat", 0, epochs=3)))
+    words = train_words(layout, epochs=3)
     before = (run / "traces.parquet").read_bytes()
     with locked(run):
         assert main(words) == 1
@@ -187,8 +196,7 @@ def test_a_disk_that_takes_nothing_is_told_and_leaves_what_was(
         raise OSError(code, os.strerror(code))
 
     before = (run / "best.safetensors").read_bytes()
-    words = ["train", "toy", "concat", "--results", str(layout.results), "--settings"]
-    words.append(json.dumps(run_settings(SHORT, "concat", 0, epochs=5)))
+    words = train_words(layout, epochs=5)
     with monkeypatch.context() as patch:
         patch.setattr(atomic.os, "fsync", refuse)
         assert main(words) == 1

@@ -32,7 +32,7 @@ def test_the_page_compares_two_runs_and_shows_their_scores(pages, tmp_path, monk
     layout, pair = Layout(tmp_path / "results"), ("audio/seed0", "concat/seed0")
     study = write_study(layout, seeds=[0], protocols=["pooled"])
     with server(tmp_path / "server", free_port()) as address:
-        record_corpus("toy", layout, address, study.record_settings())
+        record_corpus("toy", study.record_settings(), layout, address)
         page = pages.browse(pages.comparison(address, "toy", pair), "--dump-dom")
     assert "Comparing 2 Runs" in page
     assert all(name in page for name in pair)

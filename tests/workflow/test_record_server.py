@@ -10,6 +10,7 @@ import time
 import pytest
 
 from avfusion.layout import Layout
+from avfusion.runs.files import read_settings
 from avfusion.tracking.record import record_corpus
 from support.mlflow_server import free_port, server
 from support.recorded_study import features_table, write_study
@@ -26,8 +27,9 @@ def layout(tmp_path, monkeypatch, project):
 
 def avf_record(layout, study, address):
     """Start `avf record`, as the rule calls it, told of the server by the environment."""
-    words = ["record", "toy", "--results", str(layout.results)]
-    words += ["--settings", json.dumps(study.record_settings())]
+    path = layout.results / "record.json"
+    path.write_text(json.dumps(study.record_settings().document()))
+    words = ["record", "toy", "--results", str(layout.results), "--settings", str(path)]
     env = {**os.environ, "MLFLOW_TRACKING_URI": address}
     return subprocess.Popen([sys.executable, "-m", "avfusion.cli", *words], env=env)
 
@@ -80,9 +82,9 @@ def assert_served(layout, address):
         "model = mlflow.pyfunc.load_model('models:/avfusion-toy@best'); "
         "assert len(model.predict(pd.read_parquet(sys.argv[1])).dropna()) > 0"
     )
-    own = json.loads((layout.run("toy", "concat", 0) / "settings.json").read_text())
+    settings = read_settings(layout.run("toy", "concat", 0))
     path = layout.results / "features.parquet"
-    features_table(layout, own).to_parquet(path)
+    features_table(layout, settings).to_parquet(path)
     env = {**os.environ, "MLFLOW_TRACKING_URI": address}
     subprocess.run([sys.executable, "-c", code, str(path)], env=env, check=True)
 
@@ -106,5 +108,5 @@ def test_killed_half_way_and_started_twice_it_leaves_each_run_once(layout, tmp_p
 
 def test_a_password_in_the_address_is_not_written_down(layout, caplog):
     write_study(layout, fusions={"concat": {}}, seeds=[0])
-    record_corpus("toy", layout, f"http://someone:secret@127.0.0.1:{free_port()}")
+    record_corpus("toy", None, layout, f"http://someone:secret@127.0.0.1:{free_port()}")
     assert "secret" not in caplog.text + json.dumps(stamp(layout))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from avfusion.corpora.base import Corpus
 from avfusion.media.store import MediaRecord
 from avfusion.media.timing import Timing
 from avfusion.rating import DIMENSIONS
@@ -17,8 +16,8 @@ class Answers(Mapping[str, "Answer"]):
 
     Parameters
     ----------
-    corpus
-        Corpus whose value range limits the predictions.
+    value_range
+        Lowest and highest rating of the corpus, which limit the predictions.
     traces
         Predictions over time, with the columns `video`, `time_s`, `valence` and `arousal`.
     videos
@@ -28,9 +27,13 @@ class Answers(Mapping[str, "Answer"]):
     """
 
     def __init__(
-        self, corpus: Corpus, traces: pd.DataFrame, videos: list[str], media: Path
+        self,
+        value_range: tuple[float, float],
+        traces: pd.DataFrame,
+        videos: list[str],
+        media: Path,
     ) -> None:
-        self._range, self._media = corpus.value_range, media
+        self._range, self._media = value_range, media
         self._videos = videos
         self._traces = dict(list(traces.groupby("video")))
         self._mean = traces[list(DIMENSIONS)].mean().to_numpy()

@@ -132,9 +132,7 @@ def apply(
     rating: Rating = VALENCE_AROUSAL,
     post: Post | None = None,
 ) -> dict[str, Pair]:
-    """Return the predictions and gold of one video as they are scored.
-
-    `rescale` is not applied, because it needs all videos.
+    """Return the predictions and gold of one video as they are scored, before `rescale`.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from avfusion.errors import CorpusError
 from avfusion.evaluation import postprocess
 from avfusion.evaluation import protocol as protocols
 from avfusion.evaluation.inference import ERROR
+from avfusion.evaluation.missing import write_missing
 from avfusion.evaluation.protocol import Post, Protocol
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
@@ -116,15 +117,6 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
     write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
 
 
-def write_missing(
-    missing: dict[str, tuple[str, str]], partition: dict[str, str], folder: Path
-) -> None:
-    """Write missing.csv: video, partition, and the stage and reason of the loss."""
-    rows = [(v, partition[v], *missing[v]) for v in sorted(missing)]
-    table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
-    write_text(folder / "missing.csv", table.to_csv(index=False))
-
-
 def _read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> _Corpus:
     """Read manifest, gold and card, and the reasons of videos that were lost before training."""
     for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
@@ -148,7 +140,7 @@ def _read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> _Corpu
 
 
 def _failures(folder: Path) -> Iterator[tuple[str, str]]:
-    """Videos that an earlier stage could not do, with its reason; none where it left no index."""
+    """Yield the videos that an earlier stage could not process, with the reason."""
     if (folder / "index.parquet").is_file():
         index = read_table(folder / "index.parquet")
         failed = index[index["status"] != "ok"]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import ScoreSettings
+from avfusion.evaluation.missing import write_missing
 from avfusion.evaluation.protocol import Protocol
-from avfusion.evaluation.score import write_missing
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
@@ -25,7 +25,7 @@ from avfusion.runs.files import (
 
 RULE = Protocol(
     name="classes",
-    description="Share of each class' videos told right (recall); their mean is UA.",
+    description="Share of each class' videos predicted correctly (recall); their mean is UA.",
     pooling="recall",
     delay="none",
 )

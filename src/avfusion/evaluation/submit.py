@@ -65,7 +65,7 @@ def submit(
             f"{path} has no predictions of the test partition, or some are not finite. "
             f"Run: {train_command(folder)}"
         )
-    answers = Answers(corpus, traces, videos, layout.media(name))
+    answers = Answers(corpus.value_range, traces, videos, layout.media(name))
     if answers.filled:
         lost = ", ".join(answers.filled[:5])
         log.warning("%d test videos have no trace and get the mean: %s", len(answers.filled), lost)

@@ -2,8 +2,7 @@
 
 Source   Praveen, Alam: "Recursive Joint Cross-Modal Attention for Multimodal Fusion in Dimensional
          Emotion Recognition", CVPR Workshops 2024, arXiv:2403.13659.
-Idea     RJCA with a third modality: each is compared with the joint of all three, and the
-         attended features are attended again.
+Idea     RJCA with a third modality: each is compared, recursively, with the joint of all three.
 
     X_m^(0) = BLSTM_m(E_m x_m + e_m)                    (T, D)    m in {a, v, t}, D = encode
     J   = F^(n) [X_a ; X_v ; X_t]^(n-1) + f^(n)         (T, 3D)   the paper's FC on the joint

@@ -7,7 +7,7 @@ Parameters
 prediction
     Predictions (B, T, K), float32.
 gold
-    Gold (B, T, K); NaN where a target is unrated.
+    Gold (B, T, K); NaN where a target is unrated. No NaN may enter the value or the gradient.
 
 Returns
 -------

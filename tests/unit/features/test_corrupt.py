@@ -7,6 +7,7 @@ import pytest
 
 from avfusion.config import corruptions
 from avfusion.config.load import load
+from avfusion.config.sections import ClipSettings
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
 from avfusion.features import corrupt
@@ -14,7 +15,7 @@ from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
 from support.synthetic_features import Plan, write_inputs
 
-CUTS = {"clip_s": 0.64, "hop_s": 0.16}
+CUTS = ClipSettings(clip_s=0.64, hop_s=0.16)
 STRIDE = 4
 OF_FEATURES = [n for n in corruptions.names() if not corruptions.find(n)[1].signal]
 
@@ -35,8 +36,8 @@ def rows(stores, name: str, level: float, video: str = "test_00", encoder="ear",
     return changed[encoder].load(video).rows
 
 
-def gone(found: np.ndarray) -> np.ndarray:
-    return np.isnan(found).all(axis=1)
+def gone(changed: np.ndarray) -> np.ndarray:
+    return np.isnan(changed).all(axis=1)
 
 
 @pytest.mark.parametrize("name", OF_FEATURES)
@@ -89,14 +90,14 @@ def test_all_encoders_of_a_modality_miss_the_same(stores):
 
 
 def test_what_is_left_is_untouched(stores):
-    clean, found = stores["ear"].load("test_00").rows, rows(stores, "audio_missing", 0.5)
-    assert np.array_equal(found[~gone(found)], clean[~gone(found)])
+    clean, changed = stores["ear"].load("test_00").rows, rows(stores, "audio_missing", 0.5)
+    assert np.array_equal(changed[~gone(changed)], clean[~gone(changed)])
 
 
 def test_late_rows_are_those_of_earlier_clips(stores):
-    clean, found = stores["ear"].load("test_00").rows, rows(stores, "audio_late", 0.48)
-    assert np.array_equal(found[3:], clean[:-3])
-    assert gone(found[:3]).all()
+    clean, changed = stores["ear"].load("test_00").rows, rows(stores, "audio_late", 0.48)
+    assert np.array_equal(changed[3:], clean[:-3])
+    assert gone(changed[:3]).all()
 
 
 def test_later_than_the_video_is_long_leaves_nothing(stores):
@@ -123,19 +124,19 @@ def test_spread_is_that_within_videos(stores):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"audio_mising": [0.1]}, "Did you mean 'audio_missing'"),
-        ({"audio_missing": [0.0, 0.5]}, "rise from above 0"),
-        ({"audio_missing": [0.5, 0.1]}, "rise from above 0"),
+        ({"audio_missing": [0.0, 0.5]}, "rise and start above 0"),
+        ({"audio_missing": [0.5, 0.1]}, "rise and start above 0"),
         ({"audio_missing": []}, "levels must be numbers"),
         ({"audio_missing": [50.0]}, "shares"),
-        ({"video_feature_noise": [1.0]}, "noise alone"),
+        ({"video_feature_noise": [1.0]}, "noise only"),
         ({"audio_late": [0.2]}, "multiples of windows.hop_s"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_its_remedy(given, said):
-    with pytest.raises(ConfigError, match=said):
+def test_a_wrong_setting_is_refused_with_its_remedy(given, message):
+    with pytest.raises(ConfigError, match=message):
         load({**GOOD, "robustness": given})
 
 

@@ -118,9 +118,9 @@ def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
     one = traces[
         (traces["fusion"] == best) & (traces["video"] == "test_00") & (traces["seed"] == 0)
     ]
-    own = gold[gold["video"] == "test_00"].dropna()
+    rows = gold[gold["video"] == "test_00"].dropna()
     gaps = [
-        np.abs(np.interp(one["time_s"] + shift, own["time_s"], own["arousal"]) - one["arousal"])
+        np.abs(np.interp(one["time_s"] + shift, rows["time_s"], rows["arousal"]) - one["arousal"])
         for shift in (0.0, files.delay_s("arousal"))
     ]
     assert gaps[1].mean() < gaps[0].mean()
@@ -128,11 +128,11 @@ def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
 
 def test_a_video_figure_names_the_planted_spans(drawn):
     _, layout = drawn
-    said = words(layout, "demo_traces_1")
+    sentence = words(layout, "demo_traces_1")
     captions = json.loads((layout.figures / "captions.json").read_text())
     assert "test_00" in captions["demo_traces_1"]["title"]
     truth = pd.read_parquet(layout.truth("demo")).query("video == 'test_00'")
-    assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(said)
+    assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(sentence)
 
 
 def test_a_protocol_that_leaks_says_so_in_the_figure(tmp_path):

@@ -28,10 +28,10 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        found = dict(attributes)
+        results = dict(attributes)
         names = ("src", "href", "srcset", "data", "action", "poster")
-        self.links += [found[name] for name in names if name in found]
-        self.ids += [found["id"]] if "id" in found else []
+        self.links += [results[name] for name in names if name in results]
+        self.ids += [results["id"]] if "id" in results else []
         if tag not in VOID:
             self.open.append(tag)
 
@@ -92,30 +92,30 @@ def test_every_headline_number_stands_in_the_page(page):
     study, layout, text = page
     scores = pd.read_csv(layout.tables / "scores.csv")
     scores = scores[(scores["corpus"] == "demo") & (scores["protocol"] == study.headline)]
-    said = Reader(text).text
+    words = Reader(text).text
     for row in scores.itertuples():
         low, mean, high = (f"{v:.3f}".replace("-", "−") for v in (row.low, row.mean, row.high))
-        assert f"{mean}" in said
-        assert f"[{low}, {high}]" in said
-    assert f"{int(scores['videos'].iloc[0])} videos scored" in said
+        assert f"{mean}" in words
+        assert f"[{low}, {high}]" in words
+    assert f"{int(scores['videos'].iloc[0])} videos scored" in words
 
 
 def test_what_is_missing_is_named_with_its_reason(page):
-    said = Reader(page[2]).text
-    assert "concat seed 1" in said
-    assert "avf train demo concat --seed 1" in said
-    assert "test_04 test media test_04.mp4: no video stream." in said
-    assert "recola (not run)" in said
-    assert "recola: not run, nothing at data/recola (avf obtain recola)." in said
+    words = Reader(page[2]).text
+    assert "concat seed 1" in words
+    assert "avf train demo concat --seed 1" in words
+    assert "test_04 test media test_04.mp4: no video stream." in words
+    assert "recola (not run)" in words
+    assert "recola: not run, nothing at data/recola (avf obtain recola)." in words
 
 
 def test_comparisons_are_put_into_words(page):
     _, layout, text = page
     pairs = pd.read_csv(layout.tables / "comparisons.csv")
     best = pairs[(pairs["target"] == "mean") & (pairs["fusion"] == pairs["fusion"].iloc[0])]
-    said = Reader(text).text
+    words = Reader(text).text
     assert len(best)
-    assert all(verdict in said for verdict in best["verdict"])
+    assert all(verdict in words for verdict in best["verdict"])
 
 
 def test_figures_are_described_and_follow_the_theme(page):
@@ -172,16 +172,16 @@ def test_checks_that_do_not_pass_are_shown(tmp_path):
     ]
     pd.DataFrame(rows, columns=columns).to_csv(layout.checks("demo"), index=False)
     write_page(study, layout)
-    said = Reader(layout.page.read_text(encoding="utf-8")).text
-    assert "made 2 checks ." in said or "made 2 checks." in said
-    assert "subjects apart WARN 0 shared 1 shared Look at s03." in said
+    words = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "made 2 checks ." in words or "made 2 checks." in words
+    assert "subjects apart WARN 0 shared 1 shared Look at s03." in words
 
 
 def test_a_study_of_which_nothing_ran_still_has_a_page(tmp_path):
     _, layout, _ = made(tmp_path, ("audio",), lost=[("audio", 0), ("audio", 1)])
-    said = Reader(layout.page.read_text(encoding="utf-8")).text
-    assert "demo (not run)" in said
-    assert "2 runs were asked for, none was scored" in said
+    words = Reader(layout.page.read_text(encoding="utf-8")).text
+    assert "demo (not run)" in words
+    assert "2 runs were asked for, none was scored" in words
 
 
 def test_the_page_is_the_same_twice(page, monkeypatch):

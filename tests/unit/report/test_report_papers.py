@@ -32,12 +32,12 @@ def part(tmp_path_factory):
 
 
 def test_tables_say_what_was_found_and_what_was_not_run(part):
-    own, study, layout = part
+    rows, study, layout = part
     absent = [Absence(("recola",), "nothing at data/recola")]
-    write_claims(TableData(study, layout, [own], absent))
+    write_claims(TableData(study, layout, [rows], absent))
     table = pd.read_csv(layout.tables / "claims.csv")
-    told = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
-    assert list(told["verdict"]) == ["supported"]
+    predicted = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
+    assert list(predicted["verdict"]) == ["supported"]
     absent = table.query("corpus == 'recola'")
     assert set(absent["verdict"]) == {"not run"}
     assert set(absent["missing"]) == {"nothing at data/recola"}
@@ -51,8 +51,8 @@ def test_tables_say_what_was_found_and_what_was_not_run(part):
 def test_few_videos_for_many_claims_are_a_caveat(part):
     table = checked(part, *[is_better("ca", "audio")] * 3)
     assert caveats(table, part[1]) == []
-    (said,) = caveats(table.assign(units=5), part[1])
-    assert "5 videos are few for 3 claims" in said
+    (sentence,) = caveats(table.assign(units=5), part[1])
+    assert "5 videos are few for 3 claims" in sentence
 
 
 def test_the_page_shows_claims_and_published_numbers(part):
@@ -77,8 +77,8 @@ def test_a_published_number_that_was_met_stands_open_on_the_page(part):
     for name, value in ours.items():
         table[name] = table[name].astype(object)
         table.loc[at, name] = value
-    found = papers(study, layout)["published"]
-    assert found["compared"] == []
+    results = papers(study, layout)["published"]
+    assert results["compared"] == []
     table.to_csv(layout.tables / "published.csv", index=False)
     (line,) = papers(study, layout)["published"]["compared"]
     assert line["cells"][6:8] == ["0.700 [0.600, 0.800]", "inside interval"]
@@ -138,9 +138,9 @@ def test_the_printed_table_marks_kind_and_verdict(tables):
 def test_where_no_number_is_on_the_corpora_the_page_says_so_once_and_lists_none(tmp_path):
     rows = [_number(corpus="affwild2"), _number(corpus="recola"), _number(corpus="recola")]
     write_csv(tmp_path / "tables" / "published.csv", pd.DataFrame(rows))
-    said = papers(_study("demo", "data/demo"), Layout(tmp_path))["published"]
-    assert (said["header"], said["compared"], said["absent"], said["others"]) == ("", [], [], 3)
-    assert said["elsewhere"] == "recola (2), affwild2 (1)"
+    here = papers(_study("demo", "data/demo"), Layout(tmp_path))["published"]
+    assert (here["header"], here["compared"], here["absent"], here["others"]) == ("", [], [], 3)
+    assert here["elsewhere"] == "recola (2), affwild2 (1)"
     there = papers(_study("recola", "no/recola"), Layout(tmp_path))["published"]
     assert "3 published numbers" in there["header"]
     assert (len(there["absent"]), there["others"]) == (2, 1)

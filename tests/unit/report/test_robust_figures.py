@@ -28,10 +28,10 @@ def test_curves_are_those_of_the_table(files):
     with drawing():
         figure, caption = draw_robust(files)
     table = files.table("robustness")
-    own = table[(table["fusion"] == "concat") & (table["corruption"] == "audio_missing")]
-    own = own[own["target"] == "valence"].sort_values("level")
+    rows = table[(table["fusion"] == "concat") & (table["corruption"] == "audio_missing")]
+    rows = rows[rows["target"] == "valence"].sort_values("level")
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    assert list(lines["concat"].get_ydata()) == list(own["mean"])
+    assert list(lines["concat"].get_ydata()) == list(rows["mean"])
     assert list(lines["concat"].get_xdata()) == [0.0, 0.3, 0.9]
     assert lines["video"].get_color() == look("video").colour
     assert "robustness.csv" in caption.text  # the control is grey
@@ -45,7 +45,7 @@ def test_a_control_is_not_named_beside_what_it_controls(files):
 def test_every_gate_has_a_row_and_a_figure(files):
     with drawing():
         figure, caption = draw_gate_auroc(files)
-        drawn = {fusion: (shown, said) for fusion, shown, said in draw_over_time(files)}
+        drawn = {fusion: (shown, sentence) for fusion, shown, sentence in draw_over_time(files)}
     words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert words == ["dca: audio", "dca: video", "dca_random: audio", "dca_random: video"]
     assert "0.5: no response" in caption.text
@@ -72,23 +72,23 @@ def test_figures_are_written_where_they_are_asked_for(files, tmp_path):
 def test_without_numbers_the_figure_says_so(files, tmp_path):
     layout = Layout(tmp_path)
     write_figures(files.study, layout)
-    said = json.loads((layout.figures / "captions.json").read_text())
-    assert "not run" in said["toy_robust"]["text"]
-    assert "not run" in said["toy_gates"]["text"]
+    sentence = json.loads((layout.figures / "captions.json").read_text())
+    assert "not run" in sentence["toy_robust"]["text"]
+    assert "not run" in sentence["toy_gates"]["text"]
 
 
 def test_the_page_says_what_the_tables_say(files):
-    found, losses = robustness(files), files.table("losses")
-    assert [kind["name"] for kind in found["names"]] == list(robust_study.LEVELS)
-    assert {row["fusion"] for row in found["rows"]} == set(files.study.fusions)
-    whole = [row["clean"]["value"] for row in found["rows"]]
-    assert whole == sorted(whole, reverse=True)
+    results, losses = robustness(files), files.table("losses")
+    assert [kind["name"] for kind in results["names"]] == list(robust_study.LEVELS)
+    assert {row["fusion"] for row in results["rows"]} == set(files.study.fusions)
+    complete = [row["clean"]["value"] for row in results["rows"]]
+    assert complete == sorted(complete, reverse=True)
     mean = losses[losses["target"] == "mean"].set_index(["fusion", "corruption"])["loss"]
-    for row in found["rows"]:
-        for kind, cell in zip(found["names"], row["cells"], strict=True):
+    for row in results["rows"]:
+        for kind, cell in zip(results["names"], row["cells"], strict=True):
             assert cell["value"] == mean[row["fusion"], kind["name"]]
-    assert len(found["pairs"]) == len(found["curves"]) == len(robust_study.LEVELS)
-    assert found["curves"][0]["head"] == ["clean", "30%", "90%"]
+    assert len(results["pairs"]) == len(results["curves"]) == len(robust_study.LEVELS)
+    assert results["curves"][0]["head"] == ["clean", "30%", "90%"]
     shown = {(row["fusion"], row["modality"]) for row in gates(files) if row["kind"] == "any"}
     assert shown == {(f, m) for f in ("dca", "dca_random") for m in ("audio", "video")}
 

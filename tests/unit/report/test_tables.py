@@ -50,7 +50,7 @@ def at_root():
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, at_root) -> Results:
+def complete(tmp_path_factory, at_root) -> Results:
     return Results(tmp_path_factory.mktemp("whole"))
 
 
@@ -58,11 +58,11 @@ def headline(results: Results) -> pd.DataFrame:
     return results.csv("scores").query("protocol == 'pooled'")
 
 
-def test_the_planted_order_is_found_and_equals_stay_equal(whole):
-    mean = headline(whole).query("target == 'mean'")
+def test_the_planted_order_is_found_and_equals_stay_equal(complete):
+    mean = headline(complete).query("target == 'mean'")
     assert list(mean["fusion"])[2:] == ["concat", "video", "audio"]
     assert set(mean.loc[mean["best"].astype(bool), "fusion"]) == {"ca", "jca"}
-    pairs = whole.csv("comparisons").query("target == 'mean'")
+    pairs = complete.csv("comparisons").query("target == 'mean'")
     assert len(pairs) == 10
     assert set(pairs.loc[~pairs["told_apart"], "verdict"].str.split(" \\(").str[0]) <= {
         "No significant difference between ca and jca",
@@ -70,20 +70,20 @@ def test_the_planted_order_is_found_and_equals_stay_equal(whole):
     }
 
 
-def test_the_table_is_the_mean_and_spread_of_the_runs(whole):
-    runs = whole.csv("runs").query("partition == 'test' and protocol == 'pooled'")
+def test_the_table_is_the_mean_and_spread_of_the_runs(complete):
+    runs = complete.csv("runs").query("partition == 'test' and protocol == 'pooled'")
     by = runs.groupby(["fusion", "target"])["ccc"]
-    rows = headline(whole).set_index(["fusion", "target"])
+    rows = headline(complete).set_index(["fusion", "target"])
     assert rows["mean"].to_dict() == pytest.approx(by.mean().to_dict(), abs=2e-6)
     assert rows["sd"].to_dict() == pytest.approx(by.std().to_dict(), abs=2e-6)
     assert (rows["low"] < rows["mean"]).all()
     assert (rows["mean"] < rows["high"]).all()
 
 
-def test_every_table_says_protocol_partition_videos_missing_seeds_and_method(whole):
+def test_every_table_says_protocol_partition_videos_missing_seeds_and_method(complete):
     for name in ("scores.md", "scores.tex"):
-        text = whole.text(name).replace("\\", "")
-        for said in (
+        text = complete.text(name).replace("\\", "")
+        for sentence in (
             "protocol pooled",
             "test partition",
             "11 videos",
@@ -91,36 +91,36 @@ def test_every_table_says_protocol_partition_videos_missing_seeds_and_method(who
             "3 seeds",
             "2,048 bootstrap draws of whole videos",
         ):
-            assert said in text, (name, said)
+            assert sentence in text, (name, sentence)
 
 
-def test_metrics_hold_the_headline_numbers(whole):
-    metrics = json.loads(whole.layout.metrics.read_text())["demo"]
-    rows = headline(whole).set_index(["fusion", "target"])
-    for fusion, found in metrics.items():
-        assert found["mean"] == pytest.approx(rows.loc[(fusion, "mean"), "mean"], abs=1e-6)
-        assert found["low"] == pytest.approx(rows.loc[(fusion, "mean"), "low"], abs=1e-6)
-        assert set(found) == {*DIMENSIONS, "mean", "low", "high"}
+def test_metrics_hold_the_headline_numbers(complete):
+    metrics = json.loads(complete.layout.metrics.read_text())["demo"]
+    rows = headline(complete).set_index(["fusion", "target"])
+    for fusion, results in metrics.items():
+        assert results["mean"] == pytest.approx(rows.loc[(fusion, "mean"), "mean"], abs=1e-6)
+        assert results["low"] == pytest.approx(rows.loc[(fusion, "mean"), "low"], abs=1e-6)
+        assert set(results) == {*DIMENSIONS, "mean", "low", "high"}
 
 
-def test_summary_sentences_carry_the_numbers_of_the_tables(whole):
-    first, *others = whole.json("summary")["sentences"]
-    best = headline(whole).query("target == 'mean'").iloc[0]
+def test_summary_sentences_carry_the_numbers_of_the_tables(complete):
+    first, *others = complete.json("summary")["sentences"]
+    best = headline(complete).query("target == 'mean'").iloc[0]
     assert f"{best['fusion']} reaches a mean CCC of {best['mean']:.3f}" in first
     assert "On 11 test videos of demo (1 missing: test_11) and 3 seeds" in first
-    assert any("No significant difference" in said for said in others)
+    assert any("No significant difference" in sentence for sentence in others)
 
 
-def test_protocols_rank_every_fusion_under_every_rule(whole):
-    table = whole.csv("protocols")
+def test_protocols_rank_every_fusion_under_every_rule(complete):
+    table = complete.csv("protocols")
     for _, rows in table.groupby("protocol"):
         assert sorted(rows["rank"]) == [1, 2, 3, 4, 5]
         assert list(rows.sort_values("rank")["mean"]) == sorted(rows["mean"], reverse=True)
 
 
 @pytest.mark.parametrize("name", ["scores.tex", "comparisons.tex"])
-def test_latex_rows_have_as_many_cells_as_columns_and_nothing_unescaped(whole, name):
-    text = whole.text(name)
+def test_latex_rows_have_as_many_cells_as_columns_and_nothing_unescaped(complete, name):
+    text = complete.text(name)
     for kind in ("table", "tabular"):
         assert text.count(rf"\begin{{{kind}}}") == text.count(rf"\end{{{kind}}}") == 1
     columns = re.search(r"\\begin\{tabular\}\{(l?r*)\}", text).group(1)
@@ -133,31 +133,31 @@ def test_latex_rows_have_as_many_cells_as_columns_and_nothing_unescaped(whole, n
 
 
 @pytest.mark.parametrize("name", ["scores.md", "comparisons.md", "protocols.md"])
-def test_markdown_columns_line_up(whole, name):
-    lines = [line for line in whole.text(name).splitlines() if line.startswith("|")]
+def test_markdown_columns_line_up(complete, name):
+    lines = [line for line in complete.text(name).splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_exactly_the_tables_of_the_registry_are_written(whole):
-    files = {path.name for path in whole.layout.tables.iterdir()}
-    assert files == {*tables_of(whole.study, ["demo"]), "provenance.json"}
+def test_exactly_the_tables_of_the_registry_are_written(complete):
+    files = {path.name for path in complete.layout.tables.iterdir()}
+    assert files == {*tables_of(complete.study, ["demo"]), "provenance.json"}
 
 
-def test_the_same_scores_give_the_same_bytes(whole):
-    before = {p.name: p.read_bytes() for p in whole.layout.tables.iterdir()}
-    write_tables(whole.study, whole.layout)
-    assert before == {p.name: p.read_bytes() for p in whole.layout.tables.iterdir()}
+def test_the_same_scores_give_the_same_bytes(complete):
+    before = {p.name: p.read_bytes() for p in complete.layout.tables.iterdir()}
+    write_tables(complete.study, complete.layout)
+    assert before == {p.name: p.read_bytes() for p in complete.layout.tables.iterdir()}
 
 
 def test_a_leaking_protocol_is_stamped_wherever_it_appears(tmp_path):
-    found = Results(
+    results = Results(
         tmp_path, Plan(seconds=8), protocols=["gold_rescaled"], headline="gold_rescaled"
     )
     for name in ("scores.md", "scores.tex", "comparisons.md", "protocols.md", "summary.json"):
-        assert "LEAKS GOLD" in found.text(name), name
+        assert "LEAKS GOLD" in results.text(name), name
     for name in ("scores", "comparisons", "protocols", "runs"):
-        assert found.csv(name)["leaks"].all(), name
+        assert results.csv(name)["leaks"].all(), name
 
 
 def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos(tmp_path):
@@ -168,22 +168,22 @@ def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos
         path = layout.run("demo", "jca", 0) / "traces.parquet"
         rewrite_traces(path, lambda traces: traces[traces["video"] != "test_04"])
 
-    found = Results(tmp_path, Plan(seconds=8), lose)
-    rows = headline(found).query("target == 'mean'").set_index("fusion")
+    results = Results(tmp_path, Plan(seconds=8), lose)
+    rows = headline(results).query("target == 'mean'").set_index("fusion")
     assert rows["seeds"].to_dict() == {"jca": 3, "ca": 2, "concat": 3, "audio": 3, "video": 0}
     assert set(rows["videos"]) == {10}
     assert list(rows.index)[-1] == "video"
     assert np.isnan(rows.loc["video", "mean"])
-    text = found.text("scores.md")
+    text = results.text("scores.md")
     assert "2 missing (test_04, test_11)" in text
     assert "4 runs have no score" in text
     assert re.search(r"\| video +\| +not run \|", text)
-    pairs = found.csv("comparisons").query("target == 'mean'").set_index(["fusion", "other"])
+    pairs = results.csv("comparisons").query("target == 'mean'").set_index(["fusion", "other"])
     assert pairs.loc[("concat", "video"), "verdict"].startswith("concat and video cannot be comp")
     members = int(pairs["p"].notna().sum())
     assert members == 6, "pairs that were not compared do not count in Holm's family"
     assert pairs["p_holm"].min() == pytest.approx(members * pairs["p"].min(), abs=1e-5)
-    assert json.loads(found.layout.metrics.read_text())["demo"]["video"]["mean"] is None
+    assert json.loads(results.layout.metrics.read_text())["demo"]["video"]["mean"] is None
 
 
 def test_validation_is_reported_where_test_is_not_rated(tmp_path):
@@ -191,32 +191,32 @@ def test_validation_is_reported_where_test_is_not_rated(tmp_path):
         gold = pd.read_parquet(layout.gold("demo"))
         gold[~gold["video"].str.startswith("test")].to_parquet(layout.gold("demo"), index=False)
 
-    found = Results(tmp_path, Plan(seconds=8), unrate)
-    assert set(found.csv("scores")["partition"]) == {"validation"}
-    assert "no ratings here; validation is reported" in found.text("scores.md")
-    assert found.json("summary")["corpora"]["demo"]["partition"] == "validation"
+    results = Results(tmp_path, Plan(seconds=8), unrate)
+    assert set(results.csv("scores")["partition"]) == {"validation"}
+    assert "no ratings here; validation is reported" in results.text("scores.md")
+    assert results.json("summary")["corpora"]["demo"]["partition"] == "validation"
 
 
 def test_too_few_videos_are_said_to_be_too_few(tmp_path):
     plan = Plan(seconds=8, videos={"train": 2, "validation": 2, "test": 5}, failed=())
-    found = Results(tmp_path, plan)
-    assert not found.csv("comparisons")["told_apart"].any()
-    text = found.text("comparisons.md")
+    results = Results(tmp_path, plan)
+    assert not results.csv("comparisons")["told_apart"].any()
+    text = results.text("comparisons.md")
     assert "5 videos are too few for all pairs to differ significantly" in text
 
 
 def test_one_fusion_and_one_seed_make_a_table_without_spread_or_pairs(tmp_path):
-    found = Results(tmp_path, Plan(seconds=8, errors={"only": 0.2}, seeds=(4,)))
-    rows = headline(found)
+    results = Results(tmp_path, Plan(seconds=8, errors={"only": 0.2}, seeds=(4,)))
+    rows = headline(results)
     assert rows["sd"].isna().all()
     assert rows["low"].notna().all()
-    assert "nothing to compare" in found.text("comparisons.md")
-    assert found.json("summary")["corpora"]["demo"]["best"] == ["only"]
+    assert "nothing to compare" in results.text("comparisons.md")
+    assert results.json("summary")["corpora"]["demo"]["best"] == ["only"]
 
 
-def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
+def test_a_corpus_that_was_never_scored_says_not_run(complete, tmp_path):
     entries = {"affwild2": CorpusEntry(root="no/affwild2"), "demo": CorpusEntry(root="")}
-    study = whole.study.model_copy(update={"corpora": entries})
+    study = complete.study.model_copy(update={"corpora": entries})
     write_tables(study, Layout(tmp_path))
     text = (tmp_path / "tables" / "scores.md").read_text()
     assert "Not run: nothing at no/affwild2 (`avf obtain affwild2`)." in text
@@ -225,11 +225,11 @@ def test_a_corpus_that_was_never_scored_says_not_run(whole, tmp_path):
     assert set(rows["note"]) == {"not run"}
 
 
-def test_a_protocol_added_after_scoring_asks_for_scoring(whole):
-    protocols = [*whole.study.protocols, "gold_rescaled"]
-    study = whole.study.model_copy(update={"protocols": protocols})
+def test_a_protocol_added_after_scoring_asks_for_scoring(complete):
+    protocols = [*complete.study.protocols, "gold_rescaled"]
+    study = complete.study.model_copy(update={"protocols": protocols})
     with pytest.raises(AvfError, match=r"gold_rescaled.*avf score demo"):
-        write_tables(study, whole.layout)
+        write_tables(study, complete.layout)
 
 
 def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
@@ -237,25 +237,29 @@ def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
         for path in (layout.results / "runs").rglob("traces.parquet"):
             path.unlink()
 
-    found = Results(tmp_path, Plan(seconds=8, errors={"a": 0.2, "b": 0.2}), lose)
-    assert found.csv("scores")["mean"].isna().all()
-    assert not found.csv("comparisons")["told_apart"].any()
-    assert found.text("scores.md").count("not run") == 2
-    assert "demo: no run was scored." in found.json("summary")["sentences"]
+    results = Results(tmp_path, Plan(seconds=8, errors={"a": 0.2, "b": 0.2}), lose)
+    assert results.csv("scores")["mean"].isna().all()
+    assert not results.csv("comparisons")["told_apart"].any()
+    assert results.text("scores.md").count("not run") == 2
+    assert "demo: no run was scored." in results.json("summary")["sentences"]
 
 
 def test_a_video_lost_to_training_stands_in_the_header_and_the_first_sentences(tmp_path):
-    found = Results(tmp_path, Plan(seconds=8, failed=("train_02", "validation_01")))
+    results = Results(tmp_path, Plan(seconds=8, failed=("train_02", "validation_01")))
     missing = "f the videos for training and validation, 2 missing (train_02, validation_01)"
-    assert f"12 videos scored, none missing; o{missing}" in found.text("scores.md")
-    assert f"O{missing}." in found.json("summary")["sentences"]
+    assert f"12 videos scored, none missing; o{missing}" in results.text("scores.md")
+    assert f"O{missing}." in results.json("summary")["sentences"]
 
 
 def test_many_that_cannot_be_told_apart_are_one_sentence(tmp_path):
     plan = Plan(seconds=8, errors=dict.fromkeys(("a", "b", "c", "d", "e"), 0.3), seeds=(0,))
-    found = Results(tmp_path, plan)
-    (said,) = [s for s in found.json("summary")["sentences"] if "No significant difference" in s]
-    best = found.csv("scores").query("protocol == 'pooled' and target == 'mean'").iloc[0]["fusion"]
-    assert said.startswith(f"No significant difference between {best} and ")
-    assert all(f"{name} (" in said for name in {"a", "b", "c", "d", "e"} - {best})
-    assert "the mean over 1 seed and its 95% interval" in found.text("scores.md")
+    results = Results(tmp_path, plan)
+    (sentence,) = [
+        s for s in results.json("summary")["sentences"] if "No significant difference" in s
+    ]
+    best = (
+        results.csv("scores").query("protocol == 'pooled' and target == 'mean'").iloc[0]["fusion"]
+    )
+    assert sentence.startswith(f"No significant difference between {best} and ")
+    assert all(f"{name} (" in sentence for name in {"a", "b", "c", "d", "e"} - {best})
+    assert "the mean over 1 seed and its 95% interval" in results.text("scores.md")

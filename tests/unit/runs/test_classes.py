@@ -104,7 +104,7 @@ def test_the_tables_say_ua_wa_and_f1_and_whose_names_are_swapped(said):
 
 def test_the_page_of_a_run_on_classes_speaks_of_classes_alone(said):
     text = said.page.read_text()
-    assert "Which audio-visual fusion tells classes better?" in text
+    assert "Which audio-visual fusion predicts classes better?" in text
     for word in ("CCC)", "mean CCC", "valence and arousal", "Predictions over time", "nothing to"):
         assert word not in text.partition('id="claims"')[0], word
     table = pd.read_csv(said.tables / "classes.csv")

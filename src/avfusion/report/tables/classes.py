@@ -19,7 +19,7 @@ MEASURES = {"ua": "UA", "wa": "WA", "f1": "macro F1"}
 NAMES = (
     "UA (unweighted accuracy) is the mean recall of the classes, WA (weighted accuracy) the share "
     "of videos predicted correctly, as is usual. Rajan, Brutti and Cavallaro (arXiv:2202.09263) "
-    "swap the two names. A run's epoch was chosen by UA on validation."
+    "use the two names the other way round. A run's epoch was chosen by UA on validation."
 )
 
 
