@@ -32,9 +32,9 @@ def part(tmp_path_factory):
 
 
 def test_tables_say_what_was_found_and_what_was_not_run(part):
-    rows, study, layout = part
+    scored, study, layout = part
     absent = [Absence(("recola",), "nothing at data/recola")]
-    write_claims(TableData(study, layout, [rows], absent))
+    write_claims(TableData(study, layout, [scored], absent))
     table = pd.read_csv(layout.tables / "claims.csv")
     predicted = table.query("corpus == 'demo' and claim == 'ca_over_concat'")
     assert list(predicted["verdict"]) == ["supported"]
