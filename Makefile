@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo study test test-slow test-slurm unlock lint lock restore clean
+.PHONY: help env demo study test test-slow test-slurm unlock lint docs lock restore clean
 
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
@@ -41,13 +41,19 @@ unlock: env ## cancel the jobs of a killed Snakemake and remove its lock
 	@workflow/profiles/slurm/cancel.sh
 	@snakemake --cores 1 --unlock
 
-lint: env ## check format, style, imports between packages, types and rules; change nothing
+lint: env ## check format, style, words, imports between packages, types and rules; change nothing
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	lint-imports
 	mypy
+	pytest -q tests/workflow/test_words.py
 	pytest -q -k lint tests/workflow/test_workflow.py
+
+docs: env ## build the documentation into site/
+	python docs/build.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@ls site/index.html
 
 lock: env ## update envs/requirements.txt from requirements.in
 	cd envs && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,4 +1,4 @@
-"""The faults themselves: what is harmed, what is seen, how it ends. A case judges nothing."""
+"""The faults: what is damaged, which message appears and how the study ends."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ Words = tuple[tuple[str, ...], ...]
 
 
 def killed(place: Place, kills: int = 20, seed: int = 1) -> dict[str, str]:
-    """kill -9 of the whole process group, at moments spread over a whole cold run."""
+    """Kill the process group with kill -9 at moments spread over a complete first run."""
     draw, hit, moments, passes = random.Random(seed), Counter(), [], 1
     place.undo()
     while len(moments) < kills:
@@ -49,7 +49,7 @@ def flip(path: Path, place: int) -> None:
 
 
 def damaged(harm: Callable[[Place], str], use: tuple[str, ...], mend: Words) -> Case:
-    """A case: harm a file, use it, do what the message says, run the study again."""
+    """Damage a file, use it, follow the message, and run the study again."""
 
     def case(place: Place) -> dict[str, str]:
         done = harm(place)
@@ -99,7 +99,7 @@ def edit_traces(place: Place) -> str:
 
 
 def twice(delay: bool) -> Case:
-    """A case: one study started by two heads, at once, or the second while the first works."""
+    """Start one study with two heads, at once or one after the other."""
 
     def case(place: Place) -> dict[str, str]:
         shutil.rmtree(place.folder / "results")
@@ -125,7 +125,7 @@ def twice(delay: bool) -> Case:
 
 
 def mounted(kind: str) -> Case:
-    """A case on a results folder that is full, or read-only, until it is mended."""
+    """Run on a results folder that is full or read-only until it is repaired."""
 
     def case(place: Place) -> dict[str, str]:
         results, kept = place.folder / "results", place.folder / "kept"
@@ -157,7 +157,7 @@ def mounted(kind: str) -> Case:
 
 
 def harm(results: Path, kind: str) -> None:
-    """Fill the disk to its last byte, or forbid writing."""
+    """Fill the disk to its last byte, or make it read-only."""
     if kind != "full":
         subprocess.run(["mount", "-o", "remount,ro", str(results)], check=True)
         return
@@ -175,7 +175,7 @@ def mend(results: Path, kind: str) -> None:
 
 
 def clock(days: int) -> Case:
-    """A case: killed in training, half of the results then dated `days` from now."""
+    """Kill training, then date half of the results `days` from now."""
 
     def case(place: Place) -> dict[str, str]:
         place.undo(*TRAINED)

@@ -1,4 +1,4 @@
-"""Where faults are tried: a scratch copy of the project with the tiny study, and what it holds."""
+"""A scratch copy of the project with the tiny study, in which faults are tried."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ TRAINED = ("runs", "scores", "tables", "figures", "report.html", "metrics.json",
 
 
 class Place:
-    """A scratch copy of the project with the tiny study; commands run there."""
+    """A scratch copy of the project with the tiny study, in which commands run."""
 
     cold_s: float
     """Seconds that the whole study took, from nothing and undisturbed."""
@@ -37,28 +37,28 @@ class Place:
         self.env.pop("MLFLOW_TRACKING_URI", None)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """A command in a process group of its own."""
+        """Start a command in a process group of its own."""
         return subprocess.Popen(
             words, cwd=self.folder, env=self.env, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def run(self, *words: str) -> tuple[int, str]:
-        """Exit code and all that was printed."""
+        """Run a command and return its exit code and output."""
         job = self.start(*words)
         printed = self.printed(job)
         return job.returncode, printed
 
     def printed(self, job: subprocess.Popen[str]) -> str:
-        """All that a command printed by its end, with the scratch folder as `…`."""
+        """Return the output of a command after its end, with the scratch folder as `…`."""
         return job.communicate()[0].replace(str(self.folder), "…")
 
     def head(self, cores: int = 2) -> subprocess.Popen[str]:
-        """The whole workflow, started."""
+        """Start the workflow."""
         return self.start("snakemake", "--cores", str(cores), *FLAGS, "--", "all")
 
     def study(self) -> tuple[int, str]:
-        """The whole workflow, after a lock that a kill left behind was taken away."""
+        """Run the workflow after removing a lock that a kill left."""
         self.unlock()
         return self.run("snakemake", "--cores", "2", *FLAGS, "--", "all")
 
@@ -66,7 +66,7 @@ class Place:
         self.run("snakemake", "--configfile", "tiny.yaml", "--unlock")
 
     def due(self) -> Counter[str]:
-        """Jobs that the workflow would run now, by rule."""
+        """Return the jobs that the workflow would run now, by rule."""
         _, printed = self.run(
             "snakemake", "--configfile", "tiny.yaml", "-n", "--quiet", "host", "reason", "rules"
         )
@@ -74,9 +74,10 @@ class Place:
         return Counter({r[0]: int(r[1]) for r in rows if len(r) == 2 and r[1].isdigit()})
 
     def undo(self, *names: str) -> None:
-        """Remove results, so that there is work left; all of them, and the corpus, if none named.
+        """Remove results, so that work is left; without names, all of them and the corpus.
 
-        Snakemake takes what is missing between its ends for done: who removes runs removes tables.
+        Snakemake does not make missing files between existing ones, so tables are removed with
+        runs.
         """
         for name in names:
             path = self.folder / "results" / name
@@ -91,14 +92,14 @@ class Place:
 
 
 def commands(job: subprocess.Popen[str]) -> list[str]:
-    """The `avf` commands, `train` or `media`, that run now in the job's process group."""
+    """Return the running `avf` commands (`train`, `media`) of the job's process group."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             words = (path / "cmdline").read_bytes().decode().split("\0")
             group = int((path / "stat").read_text().rpartition(")")[2].split()[2])
         except (OSError, ValueError, UnicodeDecodeError):
-            continue  # it has ended meanwhile
+            continue  # ended in the meantime
         own = [n for n, word in enumerate(words) if word.endswith("/avf")]
         if group == job.pid and own and "python" in words[0]:
             found.append(words[own[0] + 1])
@@ -106,13 +107,13 @@ def commands(job: subprocess.Popen[str]) -> list[str]:
 
 
 def kill(job: subprocess.Popen[str]) -> None:
-    """SIGKILL to the job's whole process group."""
+    """Send SIGKILL to the job's process group."""
     os.killpg(job.pid, signal.SIGKILL)
     job.communicate()
 
 
 def until_works(job: subprocess.Popen[str], command: str) -> bool:
-    """Wait for this `avf` command in the job's group; False if the job ended without."""
+    """Wait for this `avf` command in the job's group; False if the job ends before."""
     while job.poll() is None:
         if command in commands(job):
             return True
@@ -121,7 +122,7 @@ def until_works(job: subprocess.Popen[str], command: str) -> bool:
 
 
 def said(printed: str) -> str:
-    """What a person would act on: the line of avf, else that of Snakemake."""
+    """Return the message to act on: avf's, else Snakemake's."""
     lines = [line.strip() for line in printed.splitlines()]
     marks = ("dated after now", "avf ", "starting over", "Error: Directory", "No space left")
     for mark in (*marks, "Read-only"):
@@ -129,6 +130,6 @@ def said(printed: str) -> str:
         found += [n for n, line in enumerate(lines) if line.startswith("avf ") and mark == "avf "]
         if found:
             last = found[-1]
-            more = 2 if mark == "Error: Directory" else 0  # the folder has a line of its own
+            more = 2 if mark == "Error: Directory" else 0  # the folder is on a separate line
             return " ".join(lines[last : last + 1 + more])[:480]
     return ""

@@ -1,7 +1,7 @@
-"""Several seeds of one fusion trained side by side in one process, beside one after the other.
+"""Train several seeds of one fusion in parallel in one process, and in sequence.
 
-Side by side, the seeds' weights are stacked and one step is mapped over them (torch.func). JCA's
-blockwise operator cannot be mapped, so there its whole-batch transcription stands in.
+In parallel, the seeds' weights are stacked and one step is mapped over them (torch.func). JCA's
+blockwise operator cannot be mapped, so its whole-batch transcription replaces it.
 """
 
 from copy import deepcopy
@@ -19,7 +19,7 @@ SEEDS, WINDOWS, CLIPS, WIDTH = 5, 32, 16, 512
 
 
 def together(device: str, rounds: int) -> list[dict[str, str]]:
-    """Rows for concat, ca and jca with the study's default options and batch."""
+    """Return rows for concat, ca and jca with the study's default options and batch."""
     return [_row(name, device, rounds) for name in ("concat", "ca", "jca")]
 
 

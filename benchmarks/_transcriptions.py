@@ -1,8 +1,8 @@
-"""JCA and the dense joint block as their equations read, in plain PyTorch: what speed is beside.
+"""Plain PyTorch transcriptions of JCA and the dense joint block, as a reference for speed.
 
-Each takes the package's own module for its weights, so that outputs and gradients can be compared
-entry by entry. The first is written a window at a time, as the published code of JCA runs it;
-the other two take the whole batch at once, as that of the dense block does.
+Each reads the weights of the package's module, so outputs and gradients can be compared entry by
+entry. The first processes one window at a time, as the published code of JCA does. The other two
+process the complete batch at once, as the published code of the dense block does.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from avfusion.fusion.base import Fused
 
 
 def jca_by_window(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
-    """JCA without encoders; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
+    """Compute JCA without encoders; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
     pairs = zip(audio, video, strict=True)
     return torch.stack([_jca(fuse, a, v) for a, v in pairs])
 
 
 def jca_by_batch(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
-    """The same for all windows at once: both (B, D, 2D) maps exist in full."""
+    """Compute the same for all windows at once: both (B, D, 2D) maps exist in full."""
     return _jca(fuse, fuse.encode_audio(audio), fuse.encode_video(video))
 
 
@@ -39,7 +39,7 @@ def _jca(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
 
 
 def dense_by_batch(block: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
-    """The dense joint block; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
+    """Compute the dense joint block; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2D)."""
     q = block.query(torch.cat([video, audio], dim=-1))  # (B, T, d)
     attended = []
     for x, side in ((video, block.video), (audio, block.audio)):
@@ -52,7 +52,7 @@ def dense_by_batch(block: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
 
 
 class Plain(nn.Module):
-    """A fusion's weights run by one of the forms above; all clips count as present."""
+    """A fusion's weights in one of the forms above; all clips count as present."""
 
     def __init__(
         self, fuse: nn.Module, form: Callable[[nn.Module, Tensor, Tensor], Tensor]

@@ -1,4 +1,4 @@
-"""Alternatives timed in turn, so that a busy machine slows all of them alike."""
+"""Time alternatives in turn, so that a busy machine slows all of them equally."""
 
 import statistics
 import sys
@@ -12,7 +12,7 @@ Took = list[tuple[float, float]]
 
 
 def alternate(turns: dict[str, Callable[[], object]], rounds: int, device: str) -> dict[str, Took]:
-    """Every alternative once a round; the first of rounds + 1 warms up and is left out."""
+    """Run every alternative once per round; the first of rounds + 1 is a warm-up."""
     took: dict[str, Took] = {turn: [] for turn in turns}
     for number in range(rounds + 1):
         for turn, work in turns.items():
@@ -23,7 +23,7 @@ def alternate(turns: dict[str, Callable[[], object]], rounds: int, device: str) 
 
 
 def timed(work: Callable[[], object], device: str) -> tuple[float, float]:
-    """Wall and processor seconds of one call, all that it gave the device included."""
+    """Return wall and processor seconds of one call, including its work on the device."""
     began = time.perf_counter(), time.process_time()
     work()
     if device == "cuda":
@@ -32,12 +32,12 @@ def timed(work: Callable[[], object], device: str) -> tuple[float, float]:
 
 
 def median_ms(took: Took) -> float:
-    """Median wall time."""
+    """Return the median wall time."""
     return 1e3 * statistics.median(wall for wall, _ in took)
 
 
 def ratio(measure: str, slow: Took, fast: Took, expected: str = "") -> dict[str, str]:
-    """A row: how many times as fast in each round, by the wall and by the processor's time."""
+    """Return a row with the speed-up per round, by wall time and by processor time."""
     pairs = list(zip(slow, fast, strict=True))
     wall, busy = ([s[which] / f[which] for s, f in pairs] for which in (0, 1))
     return {
@@ -49,5 +49,5 @@ def ratio(measure: str, slow: Took, fast: Took, expected: str = "") -> dict[str,
 
 
 def say(text: str) -> None:
-    """Progress, to stderr."""
+    """Print progress to stderr."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")

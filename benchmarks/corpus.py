@@ -1,9 +1,8 @@
-"""What detector and correlations say of the demo corpus: is a face found, does it show the label?
+"""Measure how often the face detector finds the face in the demo corpus.
 
     python benchmarks/corpus.py --out benchmarks/results/corpus.json [--results results]
 
-Reads the media stage's files of a finished study; clean frames are those outside planted video
-spans.
+Reads the media files of a finished study. Clean frames are those outside planted video spans.
 """
 
 import argparse
@@ -25,7 +24,7 @@ def main() -> None:
     manifest = pd.read_parquet(layout.manifest("demo"))
     frames = read_frames(layout, manifest)
     result = {
-        "title": "The demo corpus, seen by the face detector",
+        "title": "Face detection on the demo corpus",
         "what": "Frames in which YuNet finds exactly one face, inside and outside planted spans.",
         "rows": [*sizes(layout, manifest), *faces(frames)],
     }
@@ -33,7 +32,7 @@ def main() -> None:
 
 
 def read_frames(layout: Layout, manifest: pd.DataFrame) -> pd.DataFrame:
-    """All frames: partition, number of faces, and the planted video fault, if any."""
+    """Return all frames: partition, number of faces, and the planted video fault, if any."""
     truth = pd.read_parquet(layout.truth("demo"))
     truth = truth[truth["modality"] == "video"]
     parts = []
@@ -48,7 +47,7 @@ def read_frames(layout: Layout, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def sizes(layout: Layout, manifest: pd.DataFrame) -> list[dict[str, Any]]:
-    """Videos, voices and subjects of each partition, and the length of all."""
+    """Return videos, subjects and voices of each partition, and the shortest duration."""
     index = pd.read_parquet(layout.media("demo") / "index.parquet")
     rows = [
         {
@@ -63,7 +62,7 @@ def sizes(layout: Layout, manifest: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def faces(frames: pd.DataFrame) -> list[dict[str, Any]]:
-    """Share of frames with exactly one face, by planted fault."""
+    """Return the share of frames with exactly one face, by planted fault."""
     clean = "frames without a planted fault, exactly one face"
     rows = []
     for fault, own in frames.groupby("fault"):

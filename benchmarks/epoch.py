@@ -1,11 +1,11 @@
-"""A training epoch over cached features of Aff-Wild2's size, one fusion after another.
+"""Time a training epoch of each fusion over cached features of Aff-Wild2's size.
 
     python benchmarks/epoch.py --out benchmarks/results/epoch.json
 
-564 videos of 4,965 frames (2.8 million in all), a feature row a frame and windows of 16 clips of
-32 frames, each row predicted once, as published (T-BIOM 2023, arXiv:2209.09068). A few of these
-videos are made as random float16 rows in memory-mapped files; steps over them are timed, and the
-epoch is their mean times its number of batches. About 3 minutes.
+564 videos of 4,965 frames (2.8 million in total), one feature row per frame and windows of 16 clips
+of 32 frames. Each row is predicted once, as published (T-BIOM 2023, arXiv:2209.09068). A few of
+these videos are random float16 rows in memory-mapped files. The time of an epoch is the mean time
+of their steps times the number of batches. About 3 minutes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PUBLISHED_S = 9_338
 backbones run again in every epoch, over its training partition."""
 MOST_WAITING = "<= 10 %"
 HEAVY = ("jca", "rjca", "dca", "grjca", "dense_joint")
-"""Fusions whose steps are long enough to be worth a bound: beside them, getting data is no wait."""
+"""Fusions with long steps, for which loading data must take a small share."""
 FUSIONS = ("audio", "video", "concat", "ca", "jca", "rjca", "dca", "iaca", "grjca", "dense_joint")
 
 
@@ -55,22 +55,21 @@ def main() -> None:
         work = [partial(rows_of, name, windows, batches, args.seconds) for name in args.fusions]
         rows = [row for one in work for row in apart(one)]
     result = {
-        "title": "An epoch over cached features",
-        "what": f"{VIDEOS} videos of {FRAMES:,} frames, {WIDTH} + {WIDTH} features a frame: "
-        f"{per_video} windows of {CLIPS} clips a video ({VIDEOS * per_video:,} in all), "
-        f"{batches:,} batches of {BATCH}, default options, one thread as in `avf train`, with "
-        "AdamW. "
-        f"Extrapolated linearly from the batches measured on {args.videos} videos' random "
-        f"features. The published code takes {PUBLISHED_S:,} s a training epoch (median of its "
-        "own log, GPU), since it runs its frozen backbones again each time; encoding once is not "
-        "in these numbers. Peak: most memory above what was held before the fusion was built.",
+        "title": "Training epochs over cached features",
+        "what": f"{VIDEOS} videos of {FRAMES:,} frames, {WIDTH} + {WIDTH} features per frame, "
+        f"{per_video} windows of {CLIPS} clips per video ({VIDEOS * per_video:,} in total). "
+        f"{batches:,} batches of {BATCH}, default options, AdamW, one thread as in `avf train`. "
+        f"Extrapolated linearly from batches on random features of {args.videos} videos. The "
+        f"published code takes {PUBLISHED_S:,} s per training epoch (median of its log, GPU), "
+        "because it runs its frozen backbones in every epoch. The time of encoding once is not "
+        "included. Peak is the greatest memory above that before the fusion was built.",
         "rows": rows,
     }
     finish(result, args.out)
 
 
 def made(folder: Path, videos: int) -> Windows:
-    """Random features and gold of so many videos, behind memory-mapped files."""
+    """Write random features and gold of some videos to memory-mapped files."""
     rng, count = np.random.default_rng(0), videos * FRAMES
     mapped = []
     for name in ("audio", "video"):
@@ -88,7 +87,7 @@ def made(folder: Path, videos: int) -> Windows:
 
 
 def apart(work: Callable[[], list[dict[str, str]]]) -> list[dict[str, str]]:
-    """What `work` returns, done in a fork, so that it starts with no memory of the one before."""
+    """Return the result of `work` in a fork, so that memory of earlier work does not count."""
     fork = multiprocessing.get_context("fork")
     answers = fork.SimpleQueue()
     child = fork.Process(target=lambda: answers.put(work()))
@@ -101,7 +100,7 @@ def apart(work: Callable[[], list[dict[str, str]]]) -> list[dict[str, str]]:
 
 @dataclass
 class Spent:
-    """Seconds of a fusion's steps, by what they went to."""
+    """Seconds of a fusion's steps, by purpose."""
 
     data_s: float = 0.0
     fit_s: float = 0.0
@@ -110,7 +109,7 @@ class Spent:
 
 
 def rows_of(name: str, windows: Windows, batches: int, seconds: float) -> list[dict[str, str]]:
-    """One fusion: its epoch's seconds, the share spent on getting batches, its peak memory."""
+    """Return rows of one fusion: seconds of an epoch, share of loading batches, peak memory."""
     peak = Peak()
     with deterministic(0):
         spent = steps(model(name, WIDTH, CLIPS, dropout=0.3).train(), windows, seconds)
@@ -119,13 +118,13 @@ def rows_of(name: str, windows: Windows, batches: int, seconds: float) -> list[d
     busy_s = spent.processor_s / spent.batches * batches
     epoch = {
         "measure": f"{name}: epoch",
-        "found": f"{busy_s:.0f} s of processor time ({epoch_s:.0f} s by the wall of a machine that "
-        f"other work may share), peak {peak.mb():.0f} MB; {spent.batches} of {batches:,} batches "
+        "found": f"{busy_s:.0f} s of processor time ({epoch_s:.0f} s wall on a shared "
+        f"machine), peak {peak.mb():.0f} MB; {spent.batches} of {batches:,} batches "
         "measured",
         "expected": "",
     }
     fed = {
-        "measure": f"{name}: share of it spent on getting batches",
+        "measure": f"{name}: share of loading batches",
         "found": f"{waits:.0f} %",
         "expected": MOST_WAITING if name in HEAVY else "",
     }
@@ -134,7 +133,7 @@ def rows_of(name: str, windows: Windows, batches: int, seconds: float) -> list[d
 
 
 def steps(model: Model, windows: Windows, seconds: float) -> Spent:
-    """Train for so many seconds, at least 3 batches and one epoch at most, after one to warm up."""
+    """Train for some seconds after a warm-up batch: at least 3 batches, at most one epoch."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
     spent, busy, ends = Spent(), 0.0, time.monotonic() + seconds
@@ -158,14 +157,14 @@ def steps(model: Model, windows: Windows, seconds: float) -> Spent:
 
 
 class Peak:
-    """Most memory that this process holds from here on, above what it holds now."""
+    """Peak memory of this process from here on, above its current memory."""
 
     def __init__(self) -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         self.held = self._status_mb("RssAnon")
 
     def mb(self) -> float:
-        """The peak includes pages of mapped files that were read; they are taken off again."""
+        """Return the peak without the pages of mapped files that were read."""
         return self._status_mb("VmHWM") - self._status_mb("RssFile") - self.held
 
     @staticmethod

@@ -1,9 +1,9 @@
-"""CA and JCA against plain NumPy of their printed equations, and their parameter counts.
+"""Compare CA and JCA with plain NumPy of their printed equations, and count parameters.
 
     python benchmarks/equations.py --out benchmarks/results/equations.json
 
-The same derivations stand in the tests as pass or fail, at small sizes; here, at the published
-sizes and in float64, is by how much.
+The tests check the same derivations at small sizes. This script measures the differences at the
+published sizes in float64.
 """
 
 import argparse
@@ -33,14 +33,14 @@ def main() -> None:
     result = {
         "title": "Equations and parameter counts",
         "what": "Largest absolute difference to a NumPy derivation in float64 (L = 16, 512 + 512); "
-        "parameters against those that the published configurations have.",
+        "parameter counts and those of the published configurations.",
         "rows": [*differences(), *counts()],
     }
     finish(result, args.out)
 
 
 def differences() -> list[dict[str, Any]]:
-    """Largest difference of each fusion's features to its derivation, over one window."""
+    """Return the largest difference of each fusion's features to the derivation, one window."""
     draw = np.random.default_rng(0)
     audio, video = draw.normal(size=(STEPS, 512)), draw.normal(size=(STEPS, 512))
     rows = []
@@ -58,7 +58,7 @@ def differences() -> list[dict[str, Any]]:
 
 
 def features(fuse: nn.Module, audio: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """Features (T, D) of one window in which every clip is present."""
+    """Return features (T, D) of one window in which every clip is present."""
     a, v = torch.from_numpy(audio)[None], torch.from_numpy(video)[None]
     present: Tensor = torch.ones(1, STEPS, dtype=torch.bool)
     with torch.no_grad():
@@ -66,13 +66,13 @@ def features(fuse: nn.Module, audio: np.ndarray, video: np.ndarray) -> np.ndarra
 
 
 def counts() -> list[dict[str, Any]]:
-    """Parameters of fusion and paper head at the published sizes."""
+    """Count the parameters of fusion and paper head at the published sizes."""
     ca = {width: fusions.get("ca")(width, width, steps=8) for width in (1024, 512)}
     jca = fusions.get("jca")(512, 512, steps=8, encode=128)
     cases = [
         ("ca, 1024 + 1024, and its head", [ca[1024], CaHead(2048)], 2_229_249),
         ("ca, 512 + 512, and its head", [ca[512], CaHead(1024)], 918_529),
-        ("jca, maps alone", [jca.audio, jca.video], 17_536),
+        ("jca, maps only", [jca.audio, jca.video], 17_536),
         ("jca, L = 8, and its head", [jca, JcaHead(256)], 181_889),
     ]
     return [

@@ -1,9 +1,9 @@
-"""How long the experiment of each paper takes to plan, all its corpora present at full size.
+"""Time the planning of each paper's experiment with all its corpora at full size.
 
     python benchmarks/experiments.py --out benchmarks/results/experiments.json
 
-Plans only (`--dry-run`), in a scratch copy: below `data` lie empty files of each licensed
-corpus' size and names, below `results` its manifest with a row a video. Bounds are on processor
+Only plans (`--dry-run`), in a scratch copy. `data` holds empty files with the names and numbers of
+each licensed corpus; `results` holds its manifest with one row per video. Bounds are on processor
 seconds, as in scale.py.
 """
 
@@ -52,14 +52,14 @@ def main() -> None:
     listed = ", ".join(f"{name} {VIDEOS[name]:,} in {n:,} files" for name, n in sizes.items())
     what = (
         "`snakemake --configfile config/experiments/<paper>.yaml --dry-run all` with every corpus "
-        f"of the paper present, as empty files and a manifest of its size ({listed}), and nothing "
-        "done beyond verifying."
+        f"of the paper as empty files and a manifest of its size ({listed}). Only verification has "
+        "run."
     )
     finish({"title": "Planning the papers' experiments", "what": what, "rows": rows}, args.out)
 
 
 def plant(root: Path, corpus: str) -> int:
-    """Empty files as the corpus names them; how many."""
+    """Write empty files with the corpus' names and return their number."""
     paths = list(names(corpus))
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def plant(root: Path, corpus: str) -> int:
 
 
 def names(corpus: str) -> Iterator[str]:
-    """Videos, sounds and ratings of a corpus' whole tree, without pictures."""
+    """Yield the names of a corpus' videos, sounds and ratings, without pictures."""
     if corpus == "affwild2":
         yield from (f"batch{1 + i % 2}/{i:03d}.mp4" for i in range(598))
         place = "6th_ABAW_Annotations/VA_Estimation_Challenge"
@@ -94,7 +94,7 @@ def names(corpus: str) -> Iterator[str]:
 
 
 def manifests(folder: Path, file: str) -> str:
-    """Write what verifying leaves of each licensed entry, a row a video; the classes in words."""
+    """Write the manifest and labels of each licensed entry, one row per video."""
     study = load(folder / file, folder / "config/protocols")
     layout, counts = Layout(folder / study.results), dict.fromkeys(VIDEOS, 0)
     for entry in study.corpora:

@@ -1,8 +1,8 @@
-"""Training steps of JCA and the dense joint block: time, memory and seeds side by side.
+"""Measure training steps of JCA and the dense joint block: time, memory, parallel seeds.
 
     python benchmarks/fusions.py --out benchmarks/results/fusions.json
 
-Each is run in turn with a plain transcription of the same equations (`_transcriptions.py`) on the
+Each alternates with a plain transcription of the same equations (`_transcriptions.py`) on the
 same weights and inputs: 64 windows of 16 clips, 512 + 512 features. About 3 minutes on two cores.
 """
 
@@ -51,16 +51,16 @@ def main() -> None:
     result = {
         "title": "Training steps of the joint attentions",
         "what": f"One step forward and backward of {WINDOWS} windows of {CLIPS} clips, {WIDTH} + "
-        f"{WIDTH} features, on {args.device} with {args.threads} threads, beside a plain PyTorch "
-        "transcription in float32: JCA window by window, the dense block for the whole batch. "
-        "They take turns; ratios are medians over the rounds, with the least and the greatest.",
+        f"{WIDTH} features, on {args.device} with {args.threads} threads, compared with a plain "
+        "PyTorch transcription in float32: JCA window by window, the dense block for the complete "
+        "batch. Both alternate. Ratios are medians over rounds, with minimum and maximum.",
         "rows": rows,
     }
     finish(result, args.out)
 
 
 def forms(name: str, device: str, dropout: float = 0.0) -> tuple[nn.Module, dict[str, Step]]:
-    """The module, and its output by `ours`, `plain` and `batch` (all windows at once)."""
+    """Return the module and its output by `ours`, `plain` and `batch` (all windows at once)."""
     torch.manual_seed(0)
     audio, video = torch.randn(2, WINDOWS, CLIPS, WIDTH, device=device).unbind()
     here = torch.ones(WINDOWS, CLIPS, dtype=torch.bool, device=device)
@@ -83,7 +83,7 @@ def forms(name: str, device: str, dropout: float = 0.0) -> tuple[nn.Module, dict
 
 
 def step(module: nn.Module, form: Step, device: str, kind: str) -> None:
-    """One forward and backward pass."""
+    """Run one forward and backward pass."""
     module.zero_grad()
     with torch.autocast(device, torch.bfloat16, enabled=kind == "bfloat16"):
         out = form()
@@ -91,7 +91,7 @@ def step(module: nn.Module, form: Step, device: str, kind: str) -> None:
 
 
 def difference(name: str, device: str) -> dict[str, str]:
-    """Greatest difference of outputs, and of gradients as a share of the greatest gradient."""
+    """Return the greatest difference of outputs, and of gradients relative to the greatest."""
     module, run = forms(name, device)
     outs, gradients = [], []
     for form in (run["ours"], run["plain"]):
@@ -109,7 +109,7 @@ def difference(name: str, device: str) -> dict[str, str]:
 
 
 def speed(name: str, device: str, rounds: int) -> list[dict[str, str]]:
-    """Plain over ours in float32 and bfloat16; the dense block with and without its dropout."""
+    """Compare speed in float32 and bfloat16; the dense block with and without dropout."""
     rows = []
     for dropout in (0.6, 0.0) if name == "dense" else (0.0,):
         module, run = forms(name, device, dropout)
@@ -133,7 +133,7 @@ def speed(name: str, device: str, rounds: int) -> list[dict[str, str]]:
 
 
 def memory(name: str, device: str) -> list[dict[str, str]]:
-    """What a step adds to the peak, each form in a fresh process."""
+    """Measure the memory that a step adds to the peak, each form in a new process."""
     command = [sys.executable, __file__, "--device", device, "--peak-of", name]
     peaks = {}
     for form in ("ours", "plain", "batch"):
@@ -147,7 +147,7 @@ def memory(name: str, device: str) -> list[dict[str, str]]:
 
 
 def peak_mb(name: str, form: str, device: str) -> float:
-    """Peak memory that one float32 training step needs above what is held before it."""
+    """Return the peak memory of one float32 training step above the memory before it."""
     module, run = forms(name, device, dropout=0.6)
     small = torch.randn(64, 64, requires_grad=True, device=device)
     (small @ small).tanh().sum().backward()  # loads the libraries
@@ -156,14 +156,14 @@ def peak_mb(name: str, form: str, device: str) -> float:
         torch.cuda.reset_peak_memory_stats()
         step(module, run[form], device, "float32")
         return (torch.cuda.max_memory_allocated() - held) / 2**20
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     held = status_mb("VmRSS")
     step(module, run[form], device, "float32")
     return status_mb("VmHWM") - held
 
 
 def status_mb(field: str) -> float:
-    """A figure of this process's memory."""
+    """Return a value of this process's memory."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""What machine and code a benchmark ran on, and whether its bounds were met."""
+"""Describe the machine and code of a benchmark, and check its bounds."""
 
 import importlib.metadata
 import json
@@ -15,7 +15,7 @@ PACKAGES = ("torch", "torchaudio", "numpy", "av", "decord", "opencv-python-headl
 
 
 def describe() -> dict[str, Any]:
-    """Processor model, usable cores, Python, package versions, commit and day."""
+    """Return processor model, usable cores, Python, package versions, commit and day."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))
@@ -52,7 +52,7 @@ def _git(*words: str) -> str:
 
 
 def finish(result: dict[str, Any], out: Path) -> None:
-    """Write the result with what each bound says of its figure; leave with 1 if one is missed."""
+    """Write the result with a verdict on each bound; exit with 1 if one is missed."""
     missed = []
     for row in result["rows"]:
         row["met"] = met(str(row["found"]), str(row.get("expected", "")))
@@ -66,7 +66,7 @@ def finish(result: dict[str, Any], out: Path) -> None:
 
 
 def met(found: str, expected: str) -> str:
-    """`yes` or `no` where a bound (`<= 480 s`) or an exact text is expected; else nothing.
+    """Return `yes` or `no` for a bound (`<= 480 s`) or an exact text, else nothing.
 
     >>> met("97.3 % of 100", ">= 95 %"), met("12", "0"), met("0.3", "")
     ('yes', 'no', '')

@@ -1,9 +1,9 @@
-"""The media stage: peak memory for a minute and an hour, and speed against bare detection.
+"""Measure the media stage: peak memory for a minute and an hour, and its speed.
 
     python benchmarks/media.py --out benchmarks/results/media.json
 
-The hour is the minute's packets copied sixty times (192 x 144, 25 frames/s, with sound), so that
-90,000 frames are decoded, searched, aligned and stored in a few minutes.
+The hour is the minute's packets copied sixty times (192 x 144, 25 frames/s, with sound). So 90,000
+frames are decoded, searched for faces, aligned and stored in a few minutes.
 """
 
 import argparse
@@ -35,16 +35,16 @@ def main() -> None:
         rows = memory(Path(scratch), args.minutes) + speed(Path(scratch), args.rounds)
     result = {
         "title": "Media stage",
-        "what": "Peak resident memory of the process that reads one video, and the speed of the "
-        "whole stage on pictures (decode, detect, follow, align, store) as a share of decoding and "
-        "detecting alone with the same reader, both in one process, alternating; processor time.",
+        "what": "Peak resident memory of the process that reads one video. Speed of the complete "
+        "stage on pictures (decode, detect, track, align, store) relative to only decoding and "
+        "detecting with the same reader. Both alternate in one process; processor time.",
         "rows": rows,
     }
     finish(result, args.out)
 
 
 def memory(scratch: Path, minutes: int) -> list[dict[str, str]]:
-    """Peaks for one minute and for `minutes`, each read in a fresh process."""
+    """Return peak memory for one minute and for `minutes`, each in a new process."""
     import cv2
     import numpy as np
 
@@ -60,7 +60,7 @@ def memory(scratch: Path, minutes: int) -> list[dict[str, str]]:
     repeat(short, long, minutes)
     (base, one), (_, many) = _peak_apart(short), _peak_apart(long)
     return [
-        {"measure": "imported libraries alone", "found": f"{base:.0f} MB", "expected": ""},
+        {"measure": "imported libraries only", "found": f"{base:.0f} MB", "expected": ""},
         {"measure": "peak memory, 1 minute", "found": f"{one:.0f} MB", "expected": ""},
         {
             "measure": f"peak memory, {minutes} minutes",
@@ -76,7 +76,7 @@ def memory(scratch: Path, minutes: int) -> list[dict[str, str]]:
 
 
 def repeat(source: Path, path: Path, times: int) -> None:
-    """Copy the packets of `source` (60 s long) so many times, one after another."""
+    """Copy the packets of `source` (60 s long) several times in sequence."""
     import av
 
     with av.open(str(path), "w") as new:
@@ -101,7 +101,7 @@ def _peak_apart(path: Path) -> tuple[float, float]:
 
 
 def peak_mb(path: Path) -> tuple[float, float]:
-    """Read `path` in this process; what the imports took, and the most that it ever held."""
+    """Read `path` in this process; return memory after imports, and the peak."""
     from avfusion.config.sections import MediaSettings
     from avfusion.media.read import read_video
 
@@ -116,7 +116,7 @@ def _status_mb(field: str) -> float:
 
 
 def speed(scratch: Path, rounds: int) -> list[dict[str, str]]:
-    """The stage's frames/s over bare detection's, in alternating rounds on one 640 x 480 video."""
+    """Compare frames/s of the stage and of detection in alternating rounds on one video."""
     import cv2
     import numpy as np
 
@@ -140,10 +140,10 @@ def speed(scratch: Path, rounds: int) -> list[dict[str, str]]:
     spread = f"{min(ratios):.2f} to {max(ratios):.2f} in {rounds} rounds"
     each = [f"{len(moving) / statistics.median(times):.0f} frames/s" for times in (bare_s, stage_s)]
     return [
-        {"measure": "decode and detect alone, 640 x 480", "found": each[0], "expected": ""},
-        {"measure": "the whole stage, 640 x 480", "found": each[1], "expected": ""},
+        {"measure": "only decode and detect, 640 x 480", "found": each[0], "expected": ""},
+        {"measure": "the complete stage, 640 x 480", "found": each[1], "expected": ""},
         {
-            "measure": "speed of the stage / of detection alone",
+            "measure": "speed of the stage / of detection only",
             "found": f"{statistics.median(ratios):.2f} ({spread})",
             "expected": ">= 0.50",
         },
@@ -164,7 +164,7 @@ def _bare(path: Path) -> None:
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """Seconds of processor time, which a busy machine does not lengthen."""
+    """Return processor seconds, which do not grow on a busy machine."""
     began = time.process_time()
     work()
     return time.process_time() - began

@@ -1,9 +1,9 @@
-"""Training in bfloat16 beside float32: does each fusion's CCC stay inside float32's interval?
+"""Compare training in bfloat16 and float32: is CCC inside the interval of float32?
 
     python benchmarks/precision.py --out benchmarks/results/precision.json
 
-Runs the study benchmarks/precision.yaml (what is done already is not done again) and reads
-its table. About 5 minutes on two cores after `make demo`, whose corpus it uses.
+Runs the study benchmarks/precision.yaml, except for finished jobs, and reads its table. About 5
+minutes on two cores after `make demo`, because it uses the same corpus.
 """
 
 import argparse
@@ -31,16 +31,15 @@ def main() -> None:
     plain = [name for name in table.index if f"{name}{COUNTERPART}" in table.index]
     result = {
         "title": "Training in bfloat16",
-        "what": "Mean CCC on the demo corpus' test partition over seeds, of the same fusion "
-        "trained in float32 and with bfloat16 products, and float32's interval over videos and "
-        "seeds.",
+        "what": "Mean test CCC over seeds on the demo corpus, for each fusion trained in float32 "
+        "and with bfloat16 products. The interval is that of float32.",
         "rows": [row(name, table) for name in plain],
     }
     finish(result, args.out)
 
 
 def row(name: str, table: pd.DataFrame) -> dict[str, str]:
-    """Whether bfloat16's mean CCC lies in the interval of float32's."""
+    """Return whether the mean CCC of bfloat16 lies in the interval of float32."""
     ours, other = table.loc[name], table.loc[f"{name}{COUNTERPART}"]
     inside = ours["low"] <= other["mean"] <= ours["high"]
     return {

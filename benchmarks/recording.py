@@ -1,9 +1,10 @@
-"""What showing runs in MLflow costs: nothing while a run is trained, and little afterwards.
+"""Measure the cost of logging runs to MLflow, during and after training.
 
     python benchmarks/recording.py --out benchmarks/results/recording.json    # after `make demo`
 
-Processor seconds, user and system, which other work on the machine disturbs less than wall time.
-Training is run in pairs, with a tracking server named that is down and without one, in turns.
+Reports processor seconds (user and system), because other work on the machine affects them less
+than wall time. Training runs in alternating pairs: with a tracking server that is down, and
+without a server.
 """
 
 import argparse
@@ -47,24 +48,24 @@ def main() -> None:
     train_s = statistics.median(without for _, without in trained)
     ratio = statistics.median(named / without for named, without in trained)
     rows = [
-        row("training, a server named over none named, median of pairs", f"{ratio:.3f}", "<= 1.02"),
+        row("training with a server / without, median of pairs", f"{ratio:.3f}", "<= 1.02"),
         row("MLflow modules that training imports", str(imported()), "0"),
-        row("recording a run, share of training it", f"{100 * each_s / train_s:.2f} %", "<= 2"),
+        row("recording a run, share of its training", f"{100 * each_s / train_s:.2f} %", "<= 2"),
         row("training a run", f"{train_s:.1f} s"),
         row("recording a run", f"{each_s:.3f} s"),
         row(f"recording a study of {runs} runs, its model and figures", f"{whole_s:.1f} s"),
-        row("starting MLflow, once a recording, in the above", f"{start_s:.1f} s"),
-        row("recording it again, when nothing has changed", f"{again_s:.1f} s"),
+        row("starting MLflow, once per recording, included above", f"{start_s:.1f} s"),
+        row("recording it again without changes", f"{again_s:.1f} s"),
     ]
     what = (
         f"Processor seconds on the demo study, {args.pairs} pairs of `avf train demo concat`. "
-        "Runs are recorded after they are trained, by one job a corpus."
+        "One job per corpus records runs after training."
     )
-    finish({"title": "Showing runs in MLflow", "what": what, "rows": rows}, args.out)
+    finish({"title": "Logging runs to MLflow", "what": what, "rows": rows}, args.out)
 
 
 def recording(results: Path) -> tuple[float, int, float]:
-    """Seconds of one run's record (median), runs, seconds of a first `avf record` in all."""
+    """Return seconds per recorded run (median), number of runs, and seconds of a first record."""
     from avfusion.layout import Layout
     from avfusion.tracking import record
     from avfusion.tracking import study as record_study
@@ -90,20 +91,20 @@ def recording(results: Path) -> tuple[float, int, float]:
 
 
 def pair(results: Path, study: str, first: bool) -> tuple[float, float]:
-    """Seconds of training the run with a server named that is down, and with none, or reversed."""
+    """Return seconds of training with a server that is down, and without a server."""
     corpus, fusion, seed = RUN
     folder = results / "runs" / corpus / fusion / f"seed{seed}"
     words = ["-m", "avfusion.cli", "train", corpus, fusion, "--seed", str(seed), "--config", study]
     found = {}
     for named in (first, not first):
         address = "http://127.0.0.1:9" if named else None
-        (folder / "state.pt").unlink(missing_ok=True)  # else it goes on from its last epoch
+        (folder / "state.pt").unlink(missing_ok=True)  # else it continues from its last epoch
         found[named] = child_s([*words, "--results", str(results)], address)
     return found[True], found[False]
 
 
 def imported() -> int:
-    """MLflow's modules among those that the training command has loaded."""
+    """Return the number of MLflow modules that the training command imports."""
     code = (
         "import sys, avfusion.runs.train, avfusion.commands.train; "
         "print(sum(m.split('.')[0] == 'mlflow' for m in sys.modules))"
@@ -113,7 +114,7 @@ def imported() -> int:
 
 
 def child_s(words: list[str], address: str | None = None) -> float:
-    """User and system seconds of a Python command."""
+    """Return user and system seconds of a Python command."""
     env = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     env |= {"MLFLOW_TRACKING_URI": address} if address else {}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -123,7 +124,7 @@ def child_s(words: list[str], address: str | None = None) -> float:
 
 
 def row(measure: str, found: str, expected: str = "") -> dict[str, str]:
-    """One line of the result."""
+    """Return one row of the result."""
     return {"measure": measure, "found": found, "expected": expected}
 
 

@@ -1,10 +1,10 @@
-"""How long Snakemake takes to plan large studies: a licensed corpus of 598 videos, and 10,000 jobs.
+"""Time the planning of large studies by Snakemake: a corpus of 598 videos, and 10,000 jobs.
 
     python benchmarks/scale.py --out benchmarks/results/scale.json
 
-Plans only (`--dry-run`), in a scratch copy, from corpora of which nothing but the number of shards
-is read before verification. Processor seconds are bounded, since the wall clock of a machine that
-does other things as well says little; where it does nothing else, the two agree.
+Only plans (`--dry-run`), in a scratch copy. Before verification, only the number of shards of a
+corpus is read. Bounds are on processor seconds, because wall time depends on other work on the
+machine. On an idle machine both agree.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     shards = -(-VIDEOS // A_SHARD)
     plans = [
         (f"shards of {A_SHARD} videos", study(shards, seeds=5), "<= 15 s", ">= 200"),
-        ("a job a video", study(VIDEOS, seeds=5), "<= 15 s", ">= 1000"),
+        ("one job per video", study(VIDEOS, seeds=5), "<= 15 s", ">= 1000"),
         ("10,000 jobs", study(VIDEOS, seeds=72, everywhere=True), "<= 90 s", ">= 10000"),
     ]
     rows = []
@@ -53,14 +53,14 @@ def main() -> None:
             ]
     what = (
         f"`snakemake --profile slurm --dry-run all` for a corpus of {VIDEOS} videos through all "
-        "stages, and 14 fusions with 5 seeds on each of 3 corpora; then with a job for every "
-        "video, and with a job for every video of 3 such corpora and 72 seeds."
+        "stages, with 14 fusions and 5 seeds on each of 3 corpora. Then with one job per video, "
+        "and with one job per video of 3 such corpora and 72 seeds."
     )
     finish({"title": "Planning large studies", "what": what, "rows": rows}, args.out)
 
 
 def study(shards: int, seeds: int, everywhere: bool = False) -> dict[str, object]:
-    """3 corpora, 14 fusions; the first corpus, or each, is dealt out to `shards` jobs."""
+    """Return a study of 3 corpora and 14 fusions; the first corpus, or each, has `shards` jobs."""
     counts = [shards, *([shards if everywhere else 2] * (len(CORPORA) - 1))]
     corpora = {
         name: {"is": "demo", "root": f"data/{name}", "shards": count}
@@ -74,14 +74,14 @@ def study(shards: int, seeds: int, everywhere: bool = False) -> dict[str, object
 
 
 def audio_visual() -> list[str]:
-    """Fusions of sound and picture alone; those of text want transcripts."""
+    """Return the fusions of audio and video; fusions of text need transcripts."""
     return [name for name in fusions.names() if not with_text(name, {})]
 
 
 def plan(
     folder: Path, options: tuple[str, ...] = ("--profile", "slurm")
 ) -> tuple[int, float, float, float]:
-    """Jobs, processor seconds, wall seconds and peak memory in MB of one dry run."""
+    """Return jobs, processor seconds, wall seconds and peak MB of one dry run."""
     snakemake = str(Path(sys.executable).parent / "snakemake")
     quiet = ("--quiet", "host", "rules", "reason")
     words = [snakemake, *options, "--dry-run", *quiet, "--", "all"]
@@ -101,7 +101,7 @@ def plan(
 
 
 def row(measure: str, found: str, expected: str = "") -> dict[str, str]:
-    """One line of the result."""
+    """Return one row of the result."""
     return {"measure": measure, "found": found, "expected": expected}
 
 

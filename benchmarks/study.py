@@ -1,12 +1,12 @@
-"""The demo study from nothing, twice: wall time, jobs, and whether fusion beats either modality.
+"""Run the demo study twice in an empty copy: wall time, jobs and scores.
 
     python benchmarks/study.py --out benchmarks/results/study.json
     python benchmarks/study.py --out benchmarks/results/study_all.json --all
 
 With `--all`, every fusion of config/experiments/study.yaml with its variants and controls.
 
-Runs in a scratch copy of the tracked files, so the results at hand stay as they are. The time of
-the first run is given beside that of its own stages, in core-seconds and as a share of the whole.
+Runs in a scratch copy of the tracked files, so existing results do not change. The time of the
+first run is given with the times of its stages.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> None:
         first_s, first = timed_run(folder, command)
         second_s, second = timed_run(folder, command)
         rows = [
-            row("first run until all is scored", f"{scored(folder) - began:.0f} s", all_s),
+            row("first run until scores are written", f"{scored(folder) - began:.0f} s", all_s),
             row("first run, wall", f"{first_s:.0f} s", "" if args.all else "<= 480 s"),
             row("second run, wall", f"{second_s:.1f} s", "<= 20 s"),
             row("second run, jobs", str(jobs(second)), "0"),
@@ -57,15 +57,15 @@ def main() -> None:
             *stages(folder),
         ]
     result = {
-        "title": "Every fusion, cold and again" if args.all else "The demo study, cold and again",
-        "what": f"`snakemake {' '.join(command)}` on a fresh copy, generation included.",
+        "title": f"{'Every fusion' if args.all else 'The demo study'}, first and second run",
+        "what": f"`snakemake {' '.join(command)}` in an empty copy, with corpus generation.",
         "rows": rows,
     }
     finish(result, args.out)
 
 
 def copy_tracked(folder: Path) -> None:
-    """Copy what git tracks, and no result, into an empty folder."""
+    """Copy the tracked files, without results, into an empty folder."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().split("\0")[:-1]:
         source = ROOT / name
@@ -77,7 +77,7 @@ def copy_tracked(folder: Path) -> None:
 
 
 def timed_run(folder: Path, command: list[str]) -> tuple[float, str]:
-    """Wall seconds of one `snakemake all` and what it printed."""
+    """Run `snakemake all`; return wall seconds and output."""
     snakemake = Path(sys.executable).parent / "snakemake"
     start = time.monotonic()
     done = subprocess.run(
@@ -94,18 +94,18 @@ def timed_run(folder: Path, command: list[str]) -> tuple[float, str]:
 
 
 def scored(folder: Path) -> float:
-    """When the scores were written; corrupted input, tables and figures come after it."""
+    """Return when the scores were written; corrupted input, tables and figures follow."""
     return (folder / "results/scores/demo/scores.parquet").stat().st_mtime
 
 
 def jobs(printed: str) -> int:
-    """Jobs that Snakemake said it would run; 0 when nothing was to be done."""
+    """Return the number of jobs in the output of Snakemake; 0 if none ran."""
     found = re.findall(r"^total\s+(\d+)", printed, flags=re.MULTILINE)
     return int(found[0]) if found else 0
 
 
 def scores(folder: Path) -> list[dict[str, object]]:
-    """Test CCC of each fusion under the headline protocol, mean over seeds."""
+    """Return the test CCC of each fusion under the headline protocol, mean over seeds."""
     table = pd.read_csv(folder / "results/tables/scores.csv")
     if "partition" in table:
         table = table[table["partition"] == "test"]
@@ -116,12 +116,12 @@ def scores(folder: Path) -> list[dict[str, object]]:
         row(f"CCC of {name}", f"{value:.3f}")
         for name, value in zip(table["fusion"], table["mean"], strict=True)
     ]
-    label = f"{fused['fusion']} less the better single modality, CCC"
+    label = f"{fused['fusion']} minus the better single modality, CCC"
     return [*rows, row(label, f"{fused['mean'] - singles:.3f}", "> 0")]
 
 
 def stages(folder: Path) -> list[dict[str, object]]:
-    """Seconds of each rule summed over its jobs, from Snakemake's benchmark files."""
+    """Return seconds of each rule, summed over its jobs, from Snakemake's benchmark files."""
     total: dict[str, float] = {}
     for path in sorted(folder.glob("results/**/*.bench.tsv")):
         rule = pd.read_csv(path, sep="\t")
@@ -134,7 +134,7 @@ def stages(folder: Path) -> list[dict[str, object]]:
 
 
 def row(measure: str, found: str, expected: str = "") -> dict[str, str]:
-    """One line of the result."""
+    """Return one row of the result."""
     return {"measure": measure, "found": found, "expected": expected}
 
 

@@ -1,9 +1,9 @@
-"""`avf verify affwild2` on a tree as large as the real one: peak memory, progress, second look.
+"""Measure `avf verify affwild2` on a folder as large as the real corpus.
 
     python benchmarks/verify_scale.py --out benchmarks/results/verify_scale.json
 
-The tree has the real one's form and the public frame counts; videos and images are empty files, so
-times are those of listing and checking, without the reading that a real tree adds.
+The folder has the form of the corpus and the public frame counts. Videos and images are empty
+files, so times include listing and checking, but not reading.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> None:
         first, second = look(tree, results), look(tree, results)
         kept = sum(p.stat().st_size for p in (results / "manifest").rglob("*") if p.is_file())
     rows = [
-        {"measure": "files of the tree", "found": f"{files:,}", "expected": ""},
+        {"measure": "files", "found": f"{files:,}", "expected": ""},
         {
             "measure": "peak memory of avf verify",
             "found": f"{first['peak_mb']:.0f} MB",
@@ -53,15 +53,14 @@ def main() -> None:
             "expected": ">= 1",
         },
         {"measure": "checks made", "found": str(first["checks"]), "expected": ">= 40"},
-        {"measure": "first look", "found": f"{first['seconds']:.0f} s", "expected": ""},
-        {"measure": "second look", "found": f"{second['seconds']:.0f} s", "expected": ""},
+        {"measure": "first run", "found": f"{first['seconds']:.0f} s", "expected": ""},
+        {"measure": "second run", "found": f"{second['seconds']:.0f} s", "expected": ""},
         {"measure": "written below results", "found": f"{kept / 1e6:.0f} MB", "expected": ""},
     ]
     result = {
-        "title": "Verifying a large tree",
-        "what": "`avf verify affwild2` on a tree of the real one's form and size, of empty files, "
-        "in a fresh process; a second look afterwards. Reading real videos and images adds what "
-        "the disk takes.",
+        "title": "Verifying a large corpus",
+        "what": "`avf verify affwild2` in a new process, on empty files in the form and number of "
+        "the corpus, and a second time. Reading real videos and images takes additional time.",
         "rows": rows,
     }
     if args.out:
@@ -71,7 +70,7 @@ def main() -> None:
 
 
 def plant(tree: Path, share: float) -> int:
-    """The tree; returns how many files it has."""
+    """Write the folder and return its number of files."""
     counts = json.loads(COUNTS.read_text())
     trials = [*counts][: sum(PARTS.values())]
     place = [part for part, n in PARTS.items() for _ in range(n)]
@@ -104,7 +103,7 @@ def plant(tree: Path, share: float) -> int:
 
 
 def look(tree: Path, results: Path) -> dict[str, float]:
-    """One `avf verify` in a process of its own."""
+    """Run `avf verify` in a process of its own."""
     options = {"edition": "abaw6", "faces": "official"}
     settings = CorpusSettings(class_="affwild2", root=tree, options=options)
     file = results.parent / "settings.json"

@@ -1,4 +1,4 @@
-"""The picture in docs/mlflow.md: two runs of the demo study side by side in MLflow's own page.
+"""Make the picture in docs/how-to/mlflow.md: two runs of the demo study compared in MLflow.
 
 python docs/mlflow_screenshot.py        # after `make demo`; needs chromium
 """
@@ -55,7 +55,7 @@ def comparison(address: str, corpus: str, names: tuple[str, ...]) -> str:
 def browse(page: str, *what: str) -> str:
     """Open a page without a window, let its scripts finish, and do `what`; returns what it prints.
 
-    The profile is a folder of its own, so that a person's browser is left alone.
+    The browser profile is a separate folder, so that yours does not change.
     """
     with tempfile.TemporaryDirectory() as profile:
         words = [

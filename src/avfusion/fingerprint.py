@@ -9,17 +9,19 @@ import functools
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from avfusion.errors import ConfigError
 
 PACKAGE = Path(__file__).parent
 TOP = "avfusion"
 NEUTRAL = {
     f"{TOP}.{name}"
     for name in (
-        *("errors", "fingerprint", "layout", "registry", "io.yaml"),
+        *("errors", "fingerprint", "layout", "provenance", "registry", "io.yaml"),
         *("config.jobs", "config.load", "config.sections", "config.study", "config.validate"),
     )
 }
@@ -54,104 +56,158 @@ def fingerprint(*roots: str, leaving: frozenset[str] = frozenset()) -> str:
     """
     definitions = sorted(used(*roots, leaving=leaving))
     lines = [f"# {module}:{name}\n{_text(module, name)}" for module, name in definitions]
-    for module in sorted({module for module, _ in definitions}):
-        lines.append(f"# {module}\n{_index(module, *_stamp(_file(module))).statements}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def used(*roots: str, leaving: frozenset[str] = frozenset()) -> set[Definition]:
     """Return the definitions that `roots` use, directly or through others.
 
-    Only code of avfusion and of the packages that hold `roots` is followed.
+    Code of avfusion is followed, and of the packages that hold `roots` with the modules next to
+    them. A name that cannot be resolved counts as every definition of its module. The statements of
+    a module that define nothing have the name "".
     """
-    tops = {TOP, *(root.partition(":")[0].partition(".")[0] for root in roots)}
+    ours = _followed(root.partition(":")[0] for root in roots)
     leaving = leaving | NEUTRAL
     todo: list[Definition] = []
     for root in roots:
         module, _, name = root.partition(":")
         todo += [Definition(module, name)] if name else _every(module)
     definitions: set[Definition] = set()
-    entered: set[str] = set()
     while todo:
         item = todo.pop()
-        if (
-            item in definitions
-            or item.module in leaving
-            or item.module.partition(".")[0] not in tops
-        ):
+        if item in definitions or item.module in leaving or not ours(item.module):
             continue
         index = _index(item.module, *_stamp(_file(item.module)))
-        if item.name not in index.definitions:
-            origin = index.imports.get(item.name)  # re-exported
-            if origin is not None:
-                todo += _target(*origin)
+        names = index.names if item.name == "" else index.definitions.get(item.name)
+        if names is None:
+            origins = index.imports.get(item.name)  # imported into the module from elsewhere
+            todo += _targets(origins) if origins else _every(item.module)
             continue
         definitions.add(item)
-        names = index.definitions[item.name]
-        if item.module not in entered:
-            entered.add(item.module)
-            names = names | index.names
+        todo.append(Definition(item.module, ""))
+        for module in index.stars:
+            todo += _every(module) if ours(module) else []
         for name, attribute in names:
             if name in index.definitions:
                 todo.append(Definition(item.module, name))
             elif name in index.imports:
-                todo += _target(*index.imports[name], attribute)
+                todo += _targets(index.imports[name], attribute)
     return definitions
 
 
 def imported(*modules: str) -> set[str]:
-    """Return the modules, and the modules of avfusion and their packages that they import."""
-    tops = {TOP, *(module.partition(".")[0] for module in modules)}
+    """Return the modules, and the modules that they import of those that `used` follows."""
+    ours = _followed(modules)
     names: set[str] = set()
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name not in names and name.partition(".")[0] in tops and module_file(name):
+        if name not in names and ours(name) and module_file(name):
             names.add(name)
             index = _index(name, *_stamp(_file(name)))
-            for module, attribute in index.imports.values():
+            todo += index.stars
+            for module, attribute in {o for origins in index.imports.values() for o in origins}:
                 inner = f"{module}.{attribute}"
                 todo.append(inner if attribute and module_file(inner) else module)
     return names
 
 
 def constant(module: str, cls: str, attribute: str) -> Any:
-    """Return the literal value of a class attribute, defined or inherited, or None."""
-    for _, node in lineage(module, cls):
+    """Return the literal value of a class attribute, defined or inherited, or None.
+
+    Raises
+    ------
+    ConfigError
+        If the attribute is not a literal, because it is read without running the code.
+    """
+    for origin, node in lineage(module, cls):
         values = [value for value in (_value(s, attribute) for s in node.body) if value is not None]
         if values:
-            return ast.literal_eval(values[-1])
+            try:
+                return ast.literal_eval(values[-1])
+            except ValueError:
+                raise ConfigError(
+                    f"{origin}:{node.name}.{attribute} is `{ast.unparse(values[-1])}`. Write a "
+                    f"literal, such as a text or a number: it is read without running the code."
+                ) from None
     return None
 
 
 def lineage(module: str, cls: str) -> Iterator[tuple[str, ast.ClassDef]]:
     """Yield (module, class) of a class and its bases, the class first, if their code exists."""
     path = module_file(module)
-    nodes = parsed(path).body if path else []
-    for node in nodes:
+    if path is None:
+        return
+    index = _index(module, *_stamp(path))
+    for node in parsed(path).body:
         if isinstance(node, ast.ClassDef) and node.name == cls:
             yield module, node
-            imports = _index(module, *_stamp(_file(module))).imports
-            for base in (ast.unparse(base) for base in node.bases):
-                origin, name = imports.get(base.partition(".")[0], (module, base))
-                yield from lineage(origin, name or base)
+            for base in (ast.unparse(base).partition("[")[0] for base in node.bases):
+                first, _, rest = base.partition(".")
+                if first not in index.imports:
+                    yield from lineage(module, base)
+                for origin, name in sorted(index.imports.get(first, ()), key=str):
+                    dotted = ".".join(filter(None, [name, rest]))
+                    inner, _, last = dotted.rpartition(".")
+                    yield from lineage(f"{origin}.{inner}" if inner else origin, last)
             return
+    for origin, name in sorted(index.imports.get(cls, ()), key=str):  # re-exported
+        yield from lineage(origin, name or cls)
 
 
 @functools.lru_cache(maxsize=4000)
 def module_file(module: str) -> Path | None:
     """Return the file of a module without importing it, or None."""
     top, *parts = module.split(".")
-    folder = PACKAGE if top == TOP else _folder(top)
-    if folder is None:
+    place = PACKAGE if top == TOP else location(top)
+    if place is None or (top == TOP and not parts):
         return None
-    if folder.suffix == ".py":
-        return None if parts else folder
-    stem = folder.joinpath(*parts)
+    if place.suffix == ".py":
+        return None if parts else place
+    stem = place.joinpath(*parts)
     for path in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
-        if (parts or top != TOP) and path.is_file():
+        if path.is_file():
             return path
     return None
+
+
+def location(top: str) -> Path | None:
+    """Return the folder of a top-level package, or the file of a top-level module, or None."""
+    spec = PathFinder.find_spec(top, [*sys.path, str(Path.cwd())])
+    if spec is None:
+        try:
+            spec = importlib.util.find_spec(top)  # an editable install with its own finder
+        except (ImportError, ValueError):
+            return None
+    if spec is None:
+        return None
+    if spec.origin is None:  # a folder without __init__.py
+        return next((Path(place) for place in spec.submodule_search_locations or ()), None)
+    path = Path(spec.origin)
+    if path.suffix != ".py":
+        return None
+    return path.parent if path.name == "__init__.py" else path
+
+
+def _followed(modules: Iterable[str]) -> Callable[[str], bool]:
+    """Return a test of whether the code of a module is followed from `modules`.
+
+    It is if the module belongs to avfusion, to the packages of `modules`, or lies next to these. In
+    a folder of installed packages, what lies next to a package is another project.
+    """
+    tops = {TOP, *(module.partition(".")[0] for module in modules)}
+    places = {place.parent for top in tops - {TOP} if (place := location(top))}
+    places = {place for place in places if not any(place.glob("*.dist-info"))}
+    known: dict[str, bool] = dict.fromkeys(tops, True)
+
+    def followed(module: str) -> bool:
+        top = module.partition(".")[0]
+        if top not in known:
+            place = location(top) if places and top not in sys.stdlib_module_names else None
+            known[top] = place is not None and place.parent in places
+        return known[top]
+
+    return followed
 
 
 def parsed(path: Path) -> ast.Module:
@@ -159,26 +215,15 @@ def parsed(path: Path) -> ast.Module:
     return _parsed(*_stamp(path))
 
 
-def _folder(top: str) -> Path | None:
-    """Return the folder of a top-level package, or the file of a top-level module."""
-    spec = PathFinder.find_spec(top, [*sys.path, str(Path.cwd())])
-    if spec is None:
-        try:
-            spec = importlib.util.find_spec(top)  # an editable install with its own finder
-        except (ImportError, ValueError):
-            return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    path = Path(spec.origin)
-    return path.parent if path.name == "__init__.py" else path
-
-
 class _Index(NamedTuple):
     """The definitions of a module, with the (name, attribute) pairs that each uses."""
 
     definitions: dict[str, frozenset[tuple[str, str | None]]]
-    imports: dict[str, tuple[str, str | None]]
-    """Local name -> (module, name in it), or (module, None) for the module itself."""
+    imports: dict[str, frozenset[tuple[str, str | None]]]
+    """Local name -> (module, name in it), or (module, None) for the module itself; several if
+    functions of the module import different things under one name."""
+    stars: tuple[str, ...]
+    """Modules of which everything is imported."""
     names: frozenset[tuple[str, str | None]]
     """Pairs used by the statements that define nothing."""
     statements: str
@@ -186,17 +231,25 @@ class _Index(NamedTuple):
 
 
 def _every(module: str) -> list[Definition]:
-    return [Definition(module, name) for name in _index(module, *_stamp(_file(module))).definitions]
-
-
-def _target(module: str, name: str | None, attribute: str | None = None) -> list[Definition]:
-    """Return the definitions behind an imported name, and behind an attribute of a module."""
-    if name is not None and not module_file(f"{module}.{name}"):
-        return [Definition(module, name)] if module_file(module) else []
-    path = f"{module}.{name}" if name else module
-    if not module_file(path) or path in NEUTRAL:
+    if module in NEUTRAL:
         return []
-    return [Definition(path, attribute)] if attribute else _every(path)
+    names = _index(module, *_stamp(_file(module))).definitions
+    return [Definition(module, name) for name in ("", *names)]
+
+
+def _targets(
+    origins: Iterable[tuple[str, str | None]], attribute: str | None = None
+) -> list[Definition]:
+    """Return the definitions behind an imported name, and behind an attribute of a module."""
+    definitions: list[Definition] = []
+    for module, name in origins:
+        if name is not None and not module_file(f"{module}.{name}"):
+            definitions += [Definition(module, name)] if module_file(module) else []
+            continue
+        path = f"{module}.{name}" if name else module
+        if module_file(path):
+            definitions += [Definition(path, attribute)] if attribute else _every(path)
+    return definitions
 
 
 def _file(module: str) -> Path:
@@ -226,13 +279,20 @@ def _bare(path: Path, *stamp: int) -> ast.Module:
 @functools.lru_cache(maxsize=1000)
 def _index(module: str, path: Path, *stamp: int) -> _Index:
     tree = _bare(path, *stamp)
-    imports: dict[str, tuple[str, str | None]] = {}
+    imports: dict[str, set[tuple[str, str | None]]] = {}
+    stars = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             origin = _origin(node, module, path)
-            imports |= {a.asname or a.name: (origin, a.name) for a in node.names}
+            for a in node.names:
+                if a.name == "*":
+                    stars.append(origin)
+                else:
+                    imports.setdefault(a.asname or a.name, set()).add((origin, a.name))
         elif isinstance(node, ast.Import):
-            imports |= {a.asname or a.name.partition(".")[0]: (a.name, None) for a in node.names}
+            for a in node.names:
+                local = a.asname or a.name.partition(".")[0]
+                imports.setdefault(local, set()).add((a.name, None))
     definitions: dict[str, set[tuple[str, str | None]]] = {}
     others = []
     for node in tree.body:
@@ -241,10 +301,15 @@ def _index(module: str, path: Path, *stamp: int) -> _Index:
             definitions.setdefault(name, set()).update(_names(node))
         if not names and not isinstance(node, ast.Import | ast.ImportFrom | ast.Pass):
             others.append(node)
-    loose = {pair for node in others if not _typing_only(node) for pair in _names(node)}
-    text = "\n".join(ast.unparse(node) for node in others if not _typing_only(node))
-    frozen = {name: frozenset(pairs) for name, pairs in definitions.items()}
-    return _Index(frozen, imports, frozenset(loose), text)
+    others = [node for node in others if not _typing_only(node)]
+    loose = {pair for node in others for pair in _names(node)}
+    return _Index(
+        {name: frozenset(pairs) for name, pairs in definitions.items()},
+        {name: frozenset(origins) for name, origins in imports.items()},
+        tuple(stars),
+        frozenset(loose),
+        "\n".join(ast.unparse(node) for node in others),
+    )
 
 
 def _origin(node: ast.ImportFrom, module: str, path: Path) -> str:
@@ -257,7 +322,8 @@ def _origin(node: ast.ImportFrom, module: str, path: Path) -> str:
 
 
 def _text(module: str, name: str) -> str:
-    return _source(name, *_stamp(_file(module)))
+    stamp = _stamp(_file(module))
+    return _source(name, *stamp) if name else _index(module, *stamp).statements
 
 
 @functools.lru_cache(maxsize=10_000)

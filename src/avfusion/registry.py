@@ -13,10 +13,12 @@ import ast
 import difflib
 import functools
 import importlib
+import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -65,16 +67,15 @@ class Registry:
         self.package = package
         self.group = f"{TOP}.{name}"
         self._decorator = re.compile(rf'^@(?:\w+\.)*{name}\.add\("(\w+)"\)', re.MULTILINE)
-        self._table: dict[str, Any] = {}
 
     def add(self, name: str) -> Callable[[T], T]:
-        """Register a class or function of this package under `name` (decorator)."""
+        """Mark a class or function as the entry `name` (decorator).
 
-        def register(definition: T) -> T:
-            self._table[name] = definition
-            return definition
-
-        return register
+        The mark is read from the source text. It registers nothing at run time, so importing a copy
+        of a module outside the package cannot replace an entry.
+        """
+        del name
+        return lambda definition: definition
 
     def names(self) -> list[str]:
         """Return the sorted names of all entries, without importing them."""
@@ -131,11 +132,7 @@ class Registry:
     def get(self, name: str) -> Any:
         """Return an entry's class or function, imported on first use."""
         entry = self.entry(name)
-        if entry.outside or ":" in name:
-            return getattr(_import(entry.module), entry.definition)
-        if name not in self._table:
-            importlib.import_module(entry.module)
-        return self._table[name]
+        return getattr(_import(entry.module), entry.definition)
 
     def options(self, name: str) -> dict[str, str]:
         """Return the keyword-only options of an entry's constructor with defaults as source text.
@@ -166,10 +163,11 @@ class Registry:
     def origin(self, name: str) -> str:
         """Return `package.module:Class` with the version of its package, for provenance."""
         entry = self.entry(name)
-        try:
-            return f"{entry.path} {version(entry.module.partition('.')[0])}"
-        except PackageNotFoundError:
-            return f"{entry.path} {module_file(entry.module)}"
+        packages = packages_distributions().get(entry.module.partition(".")[0], [])
+        if packages:
+            return f"{entry.path} {version(packages[0])}"
+        file = module_file(entry.module) or Path()
+        return f"{entry.path} {os.path.relpath(file)}"
 
     @functools.cached_property
     def _inside(self) -> dict[str, Entry]:
@@ -193,9 +191,18 @@ class Registry:
 
     @functools.cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        """Map name -> entry point of an installed package, without the names of this package."""
-        points = entry_points(group=self.group)
-        return {point.name: point for point in points if point.name not in self._inside}
+        """Map name -> entry point of an installed package."""
+        points: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.group):
+            taken = self._inside.get(point.name, points.get(point.name))
+            if taken is not None and getattr(taken, "value", "") != point.value:
+                first = taken.path if isinstance(taken, Entry) else taken.value
+                raise ConfigError(
+                    f"Two definitions of {self.kind} {point.name!r}: {first} and {point.value}. "
+                    f"Uninstall one package, or rename its entry point."
+                )
+            points[point.name] = point
+        return points
 
     def _names_of(self, node: ast.ClassDef | ast.FunctionDef) -> list[str]:
         marks = (f"@{ast.unparse(mark)}".replace("'", '"') for mark in node.decorator_list)

@@ -113,10 +113,10 @@ def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus)
     encode(encoder, record_of(ready, corpus, "gaps"))
     after = encode(encoder, record_of(ready, corpus, "test_0"))
     np.testing.assert_array_equal(alone, after)
-    anew = base.build(settings)
-    if anew.fitted:
-        anew.load(corpus.encoder("tiny", settings.encoder) / "best.safetensors", settings)
-    np.testing.assert_array_equal(alone, encode(anew, record_of(ready, corpus, "test_0")))
+    fresh = base.build(settings)
+    if fresh.fitted:
+        fresh.load(corpus.encoder("tiny", settings.encoder) / "best.safetensors", settings)
+    np.testing.assert_array_equal(alone, encode(fresh, record_of(ready, corpus, "test_0")))
 
 
 def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, monkeypatch):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test-slurm`: a SLURM of its own, the tests beside this file on it, and nothing left behind.
+# `make test-slurm`: a SLURM of its own, the tests of this folder on it, and nothing left behind.
 # Ends with 77 where the packages cannot be installed. WORKERS tests run at a time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -82,7 +82,7 @@ def test_a_study_whose_head_was_killed_goes_on_when_given_again(clone, undisturb
     again = clone.head("--set-resources", PLAIN)
     assert again.wait(600) == 1
     assert "--unlock" in clone.said.read_text(), (
-        "a second head must not run beside the first's jobs"
+        "a second head must not run next to the first's jobs"
     )
     printed = clone.call("make", "-o", "env", "unlock")
     assert hung.job in printed

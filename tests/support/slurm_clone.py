@@ -107,7 +107,7 @@ class Clone:
         return None
 
     def resumed(self, fusion: str) -> int:
-        """The epoch after which the last try at a training run went on; 0 if it began anew."""
+        """The epoch after which the last try at a training run went on; 0 if it began again."""
         log = (self.results / f"logs/train/demo.{fusion}.seed0.log").read_text()
         found = re.search(r"going on after epoch (\d+)", log)
         return int(found[1]) if found else 0

@@ -9,6 +9,8 @@ import pytest
 
 from avfusion import cli
 from avfusion.commands import options
+from avfusion.config.grid import at_point
+from avfusion.config.study import Study
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,56 @@ def test_settings_of_another_version_or_kind_are_refused(document, said, tmp_pat
     assert capsys.readouterr().err.startswith(f"avf media: --settings {file}: ")
     assert cli.main(words) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("train dmeo ca", "settings of corpus 'demo', but the command names 'dmeo'"),
+        ("train demo jca", "settings of fusion 'ca', but the command names 'jca'"),
+        ("train demo ca --seed 5", "settings of seed 3, but the command names 5. Name 3, or run"),
+        ("train demo ca --seed 0", "settings of seed 3, but the command names 0"),
+        ("choose demo jca", "settings of fusion 'ca', but the command names 'jca'"),
+        ("encode demo face_cnn", "settings of encoder 'mel_cnn', but the command names 'face_cnn'"),
+        ("corrupt demo audio_noise_db 10 face_cnn", "settings of encoder 'mel_cnn', but"),
+    ],
+)
+def test_settings_of_another_job_than_the_command_names_are_refused(
+    words, message, tmp_path, capsys
+):
+    study = Study(
+        corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {"grid": {"stages": [1, 2]}}}
+    )
+    settings = {
+        "train": study.run_settings("demo", "ca", 3),
+        "choose": study.grid_settings("demo", "ca"),
+        "encode": study.encoder_settings("mel_cnn"),
+        "corrupt": study.signal_settings("demo", "mel_cnn"),
+    }
+    command = words.split()
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(settings[command[0]].document()))
+    rest = ["--results", str(tmp_path), "--settings", str(file)]
+    assert cli.main([*command, *rest]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"avf {command[0]}: --settings {file}: ")
+    assert message in error
+
+
+def test_the_seed_of_a_file_holds_if_the_command_names_none(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr("avfusion.runs.train.train_run", lambda run, layout: trained.append(run))
+    study = Study(
+        corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {"grid": {"stages": [1, 2]}}}
+    )
+    run = at_point(study.run_settings("demo", "ca", 3), "stages=2")
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(run.document()))
+    words = ["train", "demo", "ca", "--results", str(tmp_path), "--settings", str(file)]
+    for more in ([], ["--seed", "3"], ["--point", "stages=2"]):
+        assert cli.main([*words, *more]) == 0
+    assert cli.main([*words, "--point", "stages=1"]) == 1
+    assert trained == [run] * 3
 
 
 def test_settings_are_read_from_a_pipe(tmp_path):

@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import torch
 
-from avfusion import fingerprint
+from avfusion import fingerprint, registry
 from avfusion.errors import ConfigError
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
 
@@ -82,7 +83,7 @@ def test_a_class_outside_the_package_is_named_by_its_module(lab):
     assert "lab_fusions" not in sys.modules, "its options are read without running it"
     assert fusions.get(name).__name__ == "Wide"
     assert losses.get("lab_fusions:loss")(2.0 * torch.ones(1), torch.zeros(1)).item() == 4
-    assert fusions.origin(name) == f"lab_fusions:Wide {lab / 'lab_fusions.py'}"
+    assert fusions.origin(name) == "lab_fusions:Wide lab_fusions.py"
 
 
 def test_a_class_outside_the_package_that_cannot_be_found_is_refused(lab):
@@ -130,13 +131,99 @@ def test_relative_imports_of_a_package_are_followed(lab):
     }
     for name, text in files.items():
         (lab / name).write_text(text)
-    expected = {("lab_package.inner.fusion", "Some"), ("lab_package.layers", "layer")}
-    expected.add(("lab_package.layers", "WIDTH"))
+    names = ["inner.fusion:Some", "inner.fusion:", "layers:layer", "layers:WIDTH", "layers:"]
+    expected = {tuple(f"lab_package.{name}".split(":")) for name in names}
     assert fingerprint.used("lab_package.inner.fusion:Some") == expected
     assert fingerprint.used("lab_package.inner:Some") == expected
     assert fingerprint.imported("lab_package.inner") == {
         "lab_package.inner", "lab_package.inner.fusion", "lab_package.layers"
     }  # fmt: skip
+
+
+USES = {
+    "next to it": ("from lab_helpers import scale\n", "scale()"),
+    "under try": (
+        "try:\n import lab_no\nexcept ImportError:\n from lab_helpers import scale\n",
+        "scale()",
+    ),
+    "in a dotted module": ("import lab_deep.inner\n", "lab_deep.inner.scale()"),
+    "in one of two": ("import lab_deep.other\nimport lab_deep.inner\n", "lab_deep.inner.scale()"),
+    "by a star": ("from lab_helpers import *\n", "scale()"),
+    "defined under if": ("from lab_switch import scale\n", "scale()"),
+    "handed on": ("from lab_again import scale\n", "scale()"),
+}  # fmt: skip
+HELPER = "def scale():\n    return 2\n"
+
+
+@pytest.mark.parametrize(("head", "call"), USES.values(), ids=USES)
+def test_code_of_ones_own_counts_however_it_is_imported(lab, head, call):
+    (lab / "lab_deep").mkdir()
+    files = {
+        "lab_mine.py": f"{head}\n\ndef loss(a, b):\n    return {call}\n",
+        "lab_helpers.py": HELPER,
+        "lab_deep/__init__.py": "",
+        "lab_deep/inner.py": HELPER,
+        "lab_deep/other.py": "",
+        "lab_switch.py": "import sys\n\nif sys.platform:\n    def scale():\n        return 2\n",
+        "lab_again.py": "from lab_helpers import scale\n",
+    }
+    for name, text in files.items():
+        (lab / name).write_text(text)
+
+    def now():
+        _forget()
+        return fingerprint.fingerprint("lab_mine:loss")
+
+    before = now()
+    for name in ("lab_helpers.py", "lab_deep/inner.py", "lab_switch.py"):
+        (lab / name).write_text(files[name].replace("return 2", "return 2 + 1"))
+    assert now() != before
+
+
+def test_a_folder_without_init_is_a_package_too(lab):
+    (lab / "lab_plain").mkdir()
+    (lab / "lab_plain/fusions.py").write_text(LAB)
+    assert fusions.options("lab_plain.fusions:Wide") == {"width": "3"}
+
+
+FITTED = """
+from avfusion.encoders import fitting
+import avfusion.encoders.fitting as fx
+from lab_base import Base
+
+class Alias(fitting.FittedEncoder): ...
+class Dotted(fx.FittedEncoder): ...
+class Again(Base): ...
+class Loose(fitting.FittedEncoder):
+    fitted = bool(1)
+"""
+
+
+def test_attributes_are_inherited_however_the_base_is_named(lab):
+    (lab / "lab_base.py").write_text(
+        "from avfusion.encoders.fitting import FittedEncoder as Base\n"
+    )
+    (lab / "lab_encoders.py").write_text(FITTED)
+    for name in ("Alias", "Dotted", "Again"):
+        assert encoders.constant(f"lab_encoders:{name}", "fitted") is True, name
+    with pytest.raises(ConfigError, match=r"Loose\.fitted is `bool\(1\)`\. Write a literal"):
+        encoders.constant("lab_encoders:Loose", "fitted")
+
+
+def test_importing_a_copy_of_a_fusion_replaces_nothing(lab):
+    text = fusions.source("jca").read_text()
+    (lab / "lab_copy.py").write_text(text)
+    ours, copy = fusions.get("jca"), fusions.get("lab_copy:JointCrossAttention")
+    assert copy.__module__ == "lab_copy"
+    assert fusions.get("jca") is ours
+
+
+def test_entry_points_of_one_name_are_refused(monkeypatch):
+    points = [metadata.EntryPoint("mine", v, "avfusion.fusions") for v in ("a.b:C", "d.e:F")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    kind = Registry("fusion", "avfusion.fusion", "fusions")
+    with pytest.raises(ConfigError, match=r"'mine': a\.b:C and d\.e:F\. Uninstall"):
+        kind.names()
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def test_a_deployed_workflow_plans_the_same_jobs(copy, deployed):
     assert deployed.jobs("all") == jobs
 
 
+@pytest.mark.slow
 def test_a_deployed_workflow_reads_the_config_of_its_folder(copy, deployed):
     deployed.edit("config/config.yaml", "seeds: [0, 1, 2]", "seeds: [0]")
     assert deployed.jobs("all")["train"] * 3 == copy.jobs("all")["train"]

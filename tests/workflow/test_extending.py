@@ -1,4 +1,4 @@
-"""Every example of docs/extending.md, taken from the page as it stands, in one study."""
+"""Every example of docs/how-to/extend.md, taken from the page as it stands, in one study."""
 
 import json
 import re
@@ -15,7 +15,7 @@ KINDS = ("fusions", "encoders", "corpora", "losses")
 def extended(tiny, project):
     """The tiny study's folder with every file of the page, and a corpus of the page's form."""
     folder = tiny.folder
-    for title, text in BLOCK.findall((project / "docs/extending.md").read_text()):
+    for title, text in BLOCK.findall((project / "docs/how-to/extend.md").read_text()):
         name, _, registry = title.partition(": ")
         path = folder / name
         if registry:
@@ -41,7 +41,7 @@ def extended(tiny, project):
 
 
 def test_the_page_has_a_complete_example_of_each_kind(project):
-    titles = dict(BLOCK.findall((project / "docs/extending.md").read_text()))
+    titles = dict(BLOCK.findall((project / "docs/how-to/extend.md").read_text()))
     assert {f"my_lab/{kind}.py" for kind in KINDS} <= titles.keys()
     for kind in ("figures", "tables"):
         files = [title for title in titles if title.startswith(f"src/avfusion/report/{kind}/")]

@@ -109,6 +109,23 @@ def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
     assert copy.jobs("all") == plain | {"grid_point": 2 * count, "choose": count}
 
 
+def test_settings_of_results_keep_the_order_of_the_config(copy):
+    """Fusions and corruptions are not sorted."""
+    names = ["lstm", "jca", "ca"]
+    raw = yaml.safe_load((copy.folder / "config/config.yaml").read_text())
+    levels = {"video_missing": [0.5], "audio_missing": [0.5]}
+    raw |= {"fusions": {name: {} for name in names}, "robustness": levels}
+    (copy.folder / "study.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    printed = copy.snakemake("-n", "-p", "all", "--configfile", "study.yaml")
+    (path,) = set(re.findall(r"avf report --only tables .*--settings (\S+)", printed))
+    assert list(json.loads((copy.folder / path).read_text())["fusions"]) == names
+    for command in ("robust demo --results", "score demo", "record demo"):
+        (path,) = set(re.findall(rf"avf {command} .*--settings (\S+)", printed))
+        settings = json.loads((copy.folder / path).read_text())
+        assert settings["fusions"] == names
+        assert list(settings.get("robustness", levels)) == list(levels)
+
+
 def test_a_key_given_twice_is_refused_by_the_workflow_too(copy):
     copy.edit("config/config.yaml", "  jca: {}", "  jca: {}\n  jca: {hidden: 3}")
     assert "key 'jca' is in line" in copy.snakemake("-n", "all", good=False)

@@ -14,6 +14,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_common.logging import get_logger
 
 from avfusion import registry
+from avfusion.config import assets
 from avfusion.config.availability import absences
 from avfusion.config.availability import not_here
 from avfusion.config.grid import at_point
@@ -114,6 +115,8 @@ SETTINGS = {
     "record": study.record_settings,
 }
 """Stage -> the function that returns the settings of one of its jobs, from names of the job."""
+ORDERED = {"choose", "score", "robust", "report", "record"}
+"""Stages whose results follow the order of the config: grid points, fusions, corruptions."""
 
 
 @functools.cache
@@ -125,8 +128,7 @@ def settings_file(stage, *names):
     no job reads does no harm.
     """
     document = SETTINGS[stage](*names).model_dump(mode="json")
-    # The points of a grid are in the order of the config, so a grid to choose from is not sorted.
-    text = json.dumps(document, indent=2, sort_keys=stage != "choose") + "\n"
+    text = json.dumps(document, indent=2, sort_keys=stage not in ORDERED) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     path = lay.results / "settings" / stage / f"{'.'.join(names) or 'study'}.{digest}.json"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -161,6 +163,16 @@ def made_settings(wildcards):
 def made_code(wildcards):
     """Return the fingerprint of the code that generates a corpus."""
     return fingerprint(registry.corpora.code(KIND[made_name(wildcards)]))
+
+
+def made_assets(wildcards):
+    """Return the digest of the data files that a corpus is generated from."""
+    return assets.digest(KIND[made_name(wildcards)])
+
+
+def corpus_assets(wildcards):
+    """Return the digest of the data files that a corpus is checked against."""
+    return assets.digest(KIND[wildcards.corpus])
 
 
 def corpus_code(wildcards):

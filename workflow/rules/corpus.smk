@@ -16,6 +16,7 @@ rule make_corpus:
     params:
         corpus=made_name,
         code=made_code,
+        assets=made_assets,
         settings=made_settings,
     shell:
         "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log:q}"
@@ -43,6 +44,7 @@ rule verify:
     params:
         results=results_folder,
         code=corpus_code,
+        assets=corpus_assets,
         settings=settings_of("verify", "corpus"),
     shell:
         "avf verify {wildcards.corpus} --results {params.results:q} "

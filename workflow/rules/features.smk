@@ -71,6 +71,7 @@ rule feature_index:
         mem_mb=600,
         runtime=10,
     params:
+        code=fingerprint("avfusion.io.shards:join"),
         folder=subpath(output[0], parent=True),
         parts=lambda wildcards: study.corpora[wildcards.corpus].shards,
     shell:

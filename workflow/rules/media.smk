@@ -43,6 +43,7 @@ rule media_index:
         mem_mb=600,
         runtime=10,
     params:
+        code=fingerprint("avfusion.io.shards:join"),
         folder=subpath(output[0], parent=True),
         parts=lambda wildcards: study.corpora[wildcards.corpus].shards,
     shell:

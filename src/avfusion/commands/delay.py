@@ -8,6 +8,8 @@ from avfusion.commands import options
 if TYPE_CHECKING:
     import pandas as pd
 
+    from avfusion.config.jobs import DelaySettings
+
 HELP = "Estimate the annotation delay from features and ratings of the training partition."
 STAGE = 35
 
@@ -15,9 +17,9 @@ STAGE = 35
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("--longest", type=float, default=10.0, help="greatest delay in s (10)")
-    sub.add_argument("--step", type=float, default=0.04, help="spacing of delays in s (0.04)")
-    sub.add_argument("--ridge", type=float, default=0.01, help="penalty per clip (0.01)")
+    sub.add_argument("--longest", type=float, help="greatest delay in s (10)")
+    sub.add_argument("--step", type=float, help="spacing of delays in s (0.04)")
+    sub.add_argument("--ridge", type=float, help="penalty per clip (0.01)")
     options.settings_option(sub)
 
 
@@ -27,21 +29,33 @@ def run(args: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from avfusion.config.jobs import DelaySettings
-    from avfusion.errors import ConfigError
     from avfusion.evaluation.delays import best, search
 
-    if not (args.step > 0 and args.longest >= 0 and args.ridge > 0):
-        raise ConfigError("--step and --ridge must be above 0, --longest 0 or more.")
-    layout = options.layout(args)
-    settings = options.settings(args, DelaySettings, lambda study: study.delay_settings())
-    delays_s = np.round(np.arange(round(args.longest / args.step) + 1) * args.step, 6)
-    table = search(args.corpus, settings.updated(ridge=args.ridge), layout, delays_s)
+    layout, settings = options.layout(args), _settings(args)
+    count = round(settings.longest_s / settings.step_s) + 1
+    delays_s = np.round(np.arange(count) * settings.step_s, 6)
+    table = search(args.corpus, settings, layout, delays_s)
     stated = json.loads(layout.card(args.corpus).read_text())["delay_s"]
     for target, rows in table.groupby("target", sort=False):
         _print_target(str(target), rows, stated.get(target, 0.0), delays_s[-1])
     line = ", ".join(f"{target}: {delay_s:g}" for target, delay_s in best(table).items())
     print(f"{layout.delays(args.corpus)}: all delays\ndelay_s: {{{line}}}")
+
+
+def _settings(args: argparse.Namespace) -> "DelaySettings":
+    """Return the settings of the job; arguments that are given replace those of the study."""
+    from pydantic import ValidationError
+
+    from avfusion.config.jobs import DelaySettings
+    from avfusion.errors import ConfigError
+
+    settings = options.settings(args, DelaySettings, lambda study: study.delay_settings())
+    given = {"longest_s": args.longest, "step_s": args.step, "ridge": args.ridge}
+    changes = {name: value for name, value in given.items() if value is not None}
+    try:
+        return settings.updated(**changes)
+    except ValidationError:
+        raise ConfigError("--step and --ridge must be above 0, --longest 0 or more.") from None
 
 
 def _print_target(target: str, rows: "pd.DataFrame", stated_s: float, longest_s: float) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JOB = ("corpus", "fusion", "encoder", "seed", "point")
+"""Arguments that name a job; a file of settings may state them too."""
+
 
 def settings_option(sub: argparse.ArgumentParser) -> None:
     """Add `--settings`, so that a job of the workflow depends only on its own settings."""
@@ -62,11 +65,23 @@ def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study],
     Raises
     ------
     ConfigError
-        If the file or the config is wrong, or lists no such corpus or fusion.
+        If the config is wrong or lists no such corpus or fusion, or if the file is wrong or
+        holds the settings of another job than the arguments name.
     """
     from avfusion.config.jobs import read
 
-    return part(known(args)) if args.settings is None else read(kind, args.settings)
+    if args.settings is None:
+        return part(known(args))
+    job = read(kind, args.settings)
+    for word in JOB:
+        given, stated = getattr(args, word, None), getattr(job, word, None)
+        stated = getattr(stated, word, stated)  # the encoder of CorruptSettings is settings too
+        if None not in (given, stated) and given != stated:
+            raise ConfigError(
+                f"--settings {args.settings}: settings of {word} {stated!r}, but the command names "
+                f"{given!r}. Name {stated!r}, or run the command without --settings."
+            )
+    return job
 
 
 def known(args: argparse.Namespace) -> "Study":

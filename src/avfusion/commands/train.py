@@ -12,7 +12,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("fusion")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=int, help="default: 0, or that of --settings")
     sub.add_argument("--point", help="a point of the fusion's grid, instead of the chosen one")
     options.settings_option(sub)
 
@@ -26,9 +26,11 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.runs.train import train_run
 
     settings = options.settings(
-        args, RunSettings, lambda study: study.run_settings(args.corpus, args.fusion, args.seed)
+        args,
+        RunSettings,
+        lambda study: study.run_settings(args.corpus, args.fusion, args.seed or 0),
     )
-    if args.point:
+    if args.point and args.point != settings.point:
         settings = at_point(settings, args.point)
     options.log_outside(settings.outside)
     layout = options.layout(args)

@@ -6,7 +6,7 @@ back with `read`. They hold nothing that does not change a number of the job.
 
 import json
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
@@ -25,7 +25,8 @@ from avfusion.config.sections import (
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 
-SCHEMA_VERSION: Final = 2
+Version = Literal[2]
+SCHEMA_VERSION: Final = get_args(Version)[0]
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
 
 T = TypeVar("T", bound=Settings)
@@ -35,11 +36,14 @@ Grid = dict[str, list[Any]]
 class JobSettings(Settings):
     """Base of the settings of a job."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Version = SCHEMA_VERSION
 
     def document(self) -> dict[str, Any]:
-        """Return the settings as a JSON-ready mapping."""
-        return self.model_dump(mode="json")
+        """Return what the results depend on, as a JSON-ready mapping.
+
+        `outside` is left out: it says where code came from, and `code` is a hash of it.
+        """
+        return self.model_dump(mode="json", exclude={"outside"})
 
     def updated(self, **changes: Any) -> Self:
         """Return a copy with some fields replaced, checked again."""
@@ -94,7 +98,9 @@ class DelaySettings(JobSettings):
 
     features: FeatureSettings
     baseline: Literal["none", "video"]
-    ridge: float = Field(0.01, description="Penalty per clip.")
+    longest_s: float = Field(10.0, ge=0, allow_inf_nan=False, description="Greatest delay.")
+    step_s: float = Field(0.04, gt=0, allow_inf_nan=False, description="Spacing of delays.")
+    ridge: float = Field(0.01, gt=0, allow_inf_nan=False, description="Penalty per clip.")
 
 
 class RunSettings(JobSettings):
@@ -111,7 +117,9 @@ class RunSettings(JobSettings):
     task: Task = "ratings"
     grid: Grid = {}
     point: str | None = Field(None, description="Grid point; its run sees no test video.")
-    code: str
+    code: str = Field(description="Fingerprint of `roots` without `leaving`.")
+    roots: list[str] = Field([], description="Definitions that the run enters the code by.")
+    leaving: list[str] = Field([], description="Modules that the run does not use.")
     outside: dict[str, str] = Field({}, description="Code from outside avfusion, by its use.")
     # Read from the corpus' card when the run starts.
     targets: tuple[str, ...] = DIMENSIONS
@@ -153,6 +161,10 @@ class RunRecord(TrainedSettings):
     dirty: bool | None = None
     chosen: dict[str, Any] = Field({}, description="Where options chosen from a grid come from.")
 
+    def document(self) -> dict[str, Any]:
+        """Return the whole record as a JSON-ready mapping."""
+        return self.model_dump(mode="json")
+
     def trained(self) -> TrainedSettings:
         """Return the part that the weights carry."""
         names = TrainedSettings.model_fields
@@ -172,7 +184,7 @@ class ScoreSettings(JobSettings):
     """What scoring a corpus depends on."""
 
     features: FeatureSettings
-    fusions: dict[str, Options]
+    fusions: list[str]
     protocols: list[str]
     seeds: list[int]
     task: Task = "ratings"
@@ -181,7 +193,7 @@ class ScoreSettings(JobSettings):
 class RobustSettings(JobSettings):
     """What evaluating runs on corrupted input depends on."""
 
-    fusions: dict[str, Options]
+    fusions: list[str]
     headline: str
     robustness: dict[str, list[float]]
     seeds: list[int]
@@ -192,7 +204,7 @@ class RobustSettings(JobSettings):
 class RecordSettings(JobSettings):
     """Which runs are shown as current in MLflow, and how the best is chosen."""
 
-    fusions: dict[str, Options]
+    fusions: list[str]
     headline: str
     seeds: list[int]
     statistics: StatisticsSettings

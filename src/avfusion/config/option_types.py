@@ -27,9 +27,13 @@ def misfit(annotation: str, value: Any) -> str:
     >>> misfit("list[float]", [1, 2.5])
     ''
     """
-    if _fits(ast.parse(annotation, mode="eval").body, value):
+    kind = ast.parse(annotation, mode="eval").body
+    if _fits(kind, value):
         return ""
-    return f"expected {annotation}, found {value!r}{text_for_number(value)}"
+    expected = annotation
+    if isinstance(kind, ast.Subscript) and ast.unparse(kind.value) == "Literal":
+        expected = f"one of {ast.unparse(kind.slice).strip('()')}"
+    return f"expected {expected}, found {value!r}{text_for_number(value)}"
 
 
 def _fits(kind: ast.expr, value: Any) -> bool:

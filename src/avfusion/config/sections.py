@@ -73,11 +73,6 @@ class WindowSettings(ClipSettings):
 
     clips: Count = Field(16, description="L, clips in a window (8 in CVPRW 2022, 16 in T-BIOM).")
 
-    @property
-    def step(self) -> int:
-        """Rows of the grid from one clip of a window to the next: clip_s / hop_s."""
-        return round(self.clip_s / self.hop_s)
-
 
 class FeatureSettings(Settings):
     """Encoders whose features are concatenated, per modality."""
@@ -138,7 +133,7 @@ class StatisticsSettings(Settings):
 
     draws: Count = Field(10_000, description="Resamplings of videos behind intervals and p.")
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     unit: Literal["video", "subject"] = Field(
         "video",
         description="What intervals and p take as independent. `subject` draws and exchanges all "

@@ -91,7 +91,7 @@ class Study(Settings):
 
     def task(self, corpus: str) -> Task:
         """Return what is predicted on a corpus: `ratings` or `classes`."""
-        return self.corpora[corpus].task if corpus in self.corpora else "ratings"
+        return self.corpora[corpus].task
 
     def scoped(self, corpus: str) -> Self:
         """Return the study as it concerns one corpus: classes have a protocol of their own."""
@@ -127,7 +127,7 @@ class Study(Settings):
 
     def train_rule(self, fusion: str, corpus: str | None = None) -> TrainSettings:
         """Return the training settings of a fusion on a corpus, overrides applied."""
-        on_corpus = self.corpora[corpus].train if corpus else {}
+        on_corpus = self.corpora[corpus].train if corpus is not None else {}
         on_fusion = self.fusions[fusion].get("train", {})
         return TrainSettings(**{**self.train.model_dump(), **on_corpus, **on_fusion})
 
@@ -151,17 +151,15 @@ class Study(Settings):
         """Return what one training run depends on besides its input files."""
         kind, options = self.fusion_class(fusion), self.fusion_options(fusion)
         train = self.train_rule(fusion, corpus)
-        inner = [options["wraps"]] if isinstance(options.get("wraps"), str) else []
         augmented = train.corrupt or "train.corrupt" in self.grid_of(fusion)
         unused = set() if augmented else {"avfusion.runs.augment", "avfusion.features.corrupt"}
         if self.task(corpus) == "ratings":
             unused.add("avfusion.runs.classes")
-        code = fingerprint(
-            *(fusions.code(name) for name in (kind, *inner)),
+        roots = [
+            fusions.code(kind),
             *(losses.code(name) for name in self.losses(fusion, corpus)),
             "avfusion.runs.train:train_run",
-            leaving=frozenset(unused),
-        )
+        ]
         features = self.run_features(fusion)
         used = {f"fusion {fusion}", f"corpus {corpus}"}
         used |= {f"loss {name}" for name in self.losses(fusion, corpus)}
@@ -177,7 +175,9 @@ class Study(Settings):
             train=train,
             task=self.task(corpus),
             grid=self.grid_of(fusion),
-            code=code,
+            code=fingerprint(*roots, leaving=frozenset(unused)),
+            roots=roots,
+            leaving=sorted(unused),
             outside={use: origin for use, origin in self.outside().items() if use in used},
         )
 
@@ -186,7 +186,7 @@ class Study(Settings):
         grid = self.grid_of(fusion)
         return jobs.GridSettings(corpus=corpus, fusion=fusion, grid=grid, seeds=self.grid_seeds)
 
-    def encoder_settings(self, encoder: str, corpus: str = "") -> jobs.EncoderSettings:
+    def encoder_settings(self, encoder: str, corpus: str | None = None) -> jobs.EncoderSettings:
         """Return what fitting or applying one encoder depends on besides its input files.
 
         corpus: for encoders of text and of arrays, which read below the corpus' root.
@@ -201,7 +201,7 @@ class Study(Settings):
             options=self.encoder_options(encoder),
             windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
             media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),
-            root=Path(self.corpora[corpus].root) if below and corpus else None,
+            root=Path(self.corpora[corpus].root) if below and corpus is not None else None,
             code=fingerprint(
                 encoders.code(kind),
                 "avfusion.encoders.stage:fit",
@@ -233,11 +233,11 @@ class Study(Settings):
         """Return what the search for the annotation delay depends on besides its input files."""
         return jobs.DelaySettings(features=self.features, baseline=self.train.baseline)
 
-    def score_settings(self, corpus: str = "") -> jobs.ScoreSettings:
+    def score_settings(self, corpus: str) -> jobs.ScoreSettings:
         """Return what scoring a corpus depends on besides its input files."""
         return jobs.ScoreSettings(
             features=self.features,
-            fusions=self.fusions,
+            fusions=list(self.fusions),
             protocols=self.protocols,
             seeds=self.seeds,
             task=self.task(corpus),
@@ -246,7 +246,7 @@ class Study(Settings):
     def record_settings(self) -> jobs.RecordSettings:
         """Return which runs are current, and how the best of them is chosen."""
         return jobs.RecordSettings(
-            fusions=self.fusions,
+            fusions=list(self.fusions),
             headline=self.headline,
             seeds=self.seeds,
             statistics=self.statistics,
@@ -255,7 +255,7 @@ class Study(Settings):
     def robust_settings(self) -> jobs.RobustSettings:
         """Return what runs on corrupted input depend on besides their input files."""
         return jobs.RobustSettings(
-            fusions=self.fusions,
+            fusions=list(self.fusions),
             headline=self.headline,
             robustness=self.robustness,
             seeds=self.seeds,

@@ -36,7 +36,12 @@ def _sentence(model: type[BaseModel], fault: Any) -> str:
         return f"setting {path!r} is missing. Add it (config/README.md lists all)."
     if fault["loc"][-1] == "[key]":
         return f"{path!r} cannot be a name: use letters, digits and _ only."
-    message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] == "value_error":  # raised by a validator of avfusion
+        message = str(fault["ctx"]["error"])
+        if message.endswith("."):
+            return f"{path}: {message}"
+    else:
+        message = fault["msg"][0].lower() + fault["msg"][1:]
     return f"{path}: {message}; found {fault['input']!r}."
 
 
@@ -167,21 +172,38 @@ def _shared_roots(study: Study) -> Iterator[str]:
 def _on_classes(study: Study) -> Iterator[str]:
     """Yield a message per corpus and setting that has no meaning where runs predict classes."""
     names = [name for name, entry in study.corpora.items() if entry.task == "classes"]
-    given: dict[str, Any] = {"train": study.train.model_dump()}
-    given |= {f"corpora.{name}.train": study.corpora[name].train for name in names}
-    given |= {f"fusions.{name}.train": entry.get("train") for name, entry in study.fusions.items()}
-    rules = {path: rule for path, rule in given.items() if isinstance(rule, dict)}
     default = TrainSettings().loss
-    unfit = [f"{path}.corrupt" for path, rule in rules.items() if rule.get("corrupt")]
-    other = [path for path, rule in rules.items() if rule.get("loss", default) != default]
-    unfit += [f"{path}.loss" for path in other]
-    if names and len(names) == len(study.corpora) and study.robustness:
-        unfit.append("robustness")
-    for path in unfit:
-        for name in names:
-            yield (
-                f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
-            )
+    unfit = [
+        (path, name)
+        for name in names
+        for fusion in study.fusions
+        for key, plain in (("corrupt", {}), ("loss", default))
+        for path, value in _trained_with(study, name, fusion, key)
+        if value != plain
+    ]
+    if len(names) == len(study.corpora) and study.robustness:
+        unfit += [("robustness", name) for name in names]
+    for path, name in dict.fromkeys(unfit):
+        yield f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
+
+
+def _trained_with(study: Study, corpus: str, fusion: str, key: str) -> list[tuple[str, Any]]:
+    """Return (path, value) of a training setting in the runs of a fusion on a corpus.
+
+    path: the place in the config that the value comes from. A grid can give several values. Grids
+    and overrides that are no mapping are left out; `_overrides` and `_grid` report them.
+    """
+    entry, on_corpus = study.fusions[fusion], study.corpora[corpus].train
+    on_fusion, grid = entry.get("train"), study.grid_of(fusion)
+    values = grid.get(f"train.{key}") if isinstance(grid, dict) else None
+    if isinstance(values, list):
+        path = f"fusions.{fusion}.grid" if "grid" in entry else "grid"
+        return [(f"{path}.train.{key}", value) for value in values]
+    if isinstance(on_fusion, dict) and key in on_fusion:
+        return [(f"fusions.{fusion}.train.{key}", on_fusion[key])]
+    if key in on_corpus:
+        return [(f"corpora.{corpus}.train.{key}", on_corpus[key])]
+    return [(f"train.{key}", getattr(study.train, key))]
 
 
 def _options(path: str, registry: Registry, name: str, given: dict[str, Any]) -> Iterator[str]:
@@ -206,7 +228,8 @@ def _inner(path: str, kind: str, given: dict[str, Any]) -> Iterator[str]:
     if not {"wraps", "inner"} <= known.keys():
         return
     wraps, inner = given.get("wraps", ast.literal_eval(known["wraps"])), given.get("inner") or {}
-    if not isinstance(wraps, str) or not isinstance(inner, dict):
+    allowed = fusions.annotations(kind).get("wraps", "Any")
+    if not isinstance(wraps, str) or not isinstance(inner, dict) or misfit(allowed, wraps):
         return  # `_options` reports it
     try:
         fusions.entry(wraps)
@@ -218,6 +241,11 @@ def _inner(path: str, kind: str, given: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{path}.inner: {kind} gates only audio and video, but {wraps} reads others. "
             f"Remove `modalities`, or wrap another fusion."
+        )
+    if inner.get("raw_video"):
+        yield (
+            f"{path}.inner: `raw_video` leaves out the attended audio, so {kind} cannot gate it. "
+            f"Remove it."
         )
 
 
@@ -271,7 +299,7 @@ def _cell(path: str, study: Study, fusion: str | None, key: str, value: Any) -> 
     if key.startswith("train.") and (hint := text_for_number(value)):
         yield f"{path}.{key}: {value!r}{hint}."
     elif key.startswith("train."):
-        yield from _overrides(path, study.train, {key.removeprefix("train."): value})
+        yield from _overrides(f"{path}.train", study.train, {key.removeprefix("train."): value})
     elif fusion is None:
         yield f"{path}.{key}: a grid for all fusions can only hold `train.…` keys."
     else:
@@ -325,11 +353,20 @@ def _constant(study: Study, listed: list[str]) -> Iterator[str]:
     for encoder in listed:
         if not encoders.constant(study.encoder_class(encoder), "constant"):
             continue
-        for name, entry in study.corpora.items():
-            if {"baseline": study.train.baseline, **entry.train}["baseline"] == "video":
+        for name in study.corpora:
+            paths = [
+                path
+                for fusion in study.fusions
+                for path, value in _trained_with(study, name, fusion, "baseline")
+                if value == "video"
+            ]
+            for path in dict.fromkeys(paths):
+                remedy = f"Add `train: {{baseline: none}}` to corpora.{name}"
+                if path != "train.baseline":
+                    remedy = f"Write `none` there (corpora.{name} has this encoder)"
                 yield (
-                    f"{encoder} is one vector per video, and train.baseline `video` subtracts all "
-                    f"of it. Add `train: {{baseline: none}}` to corpora.{name}, or leave it out."
+                    f"{encoder} is one vector per video, and {path} `video` subtracts all of it. "
+                    f"{remedy}, or leave {encoder} out."
                 )
 
 

@@ -15,7 +15,7 @@ def with_digests(videos: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     """Return the manifest sorted by video, with the columns `sha256` and `bytes` added.
 
     They are null and 0 if the file is missing. The optional columns `EXTRA` are kept; see
-    docs/architecture.md.
+    docs/explanation/architecture.md.
     """
     extra = [name for name in EXTRA if name in videos.columns]
     videos = videos[[*MANIFEST, *extra]].sort_values("video", ignore_index=True)

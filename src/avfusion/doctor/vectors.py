@@ -18,8 +18,9 @@ def findings(study: Study) -> Iterator[Finding]:
             continue
         options = study.encoder_options(name)
         vocabulary, expected = options.get("vocabulary"), options.get("sha256", "").lower()
+        files = Path(options.get("path", "")), Path(vocabulary) if vocabulary else None
         try:
-            path, _ = check(Path(options.get("path", "")), Path(vocabulary) if vocabulary else None)
+            path, _ = check(*files, name)
         except AvfError as error:
             text, _, remedy = str(error).partition(". ")
             yield Finding("MISSING", "vectors", text, remedy)

@@ -36,6 +36,8 @@ class Encoder(Protocol):
       of media.
     - `note(corpus, settings, layout)` writes settings.json and returns what identifies weights that
       neither ship with avfusion nor are fitted; it becomes part of the key of the features.
+    - `named = True`: the constructor takes `entry`, the name of the encoder in the study, which
+      messages about its options need.
     - `remark(record)` returns a note on one video for the feature index, or None.
     """
 
@@ -120,4 +122,6 @@ def build(settings: EncoderSettings) -> Any:
     Encoder
         A new instance of the class.
     """
-    return encoders.get(settings.class_)(**settings.options)
+    kind = encoders.get(settings.class_)
+    named = {"entry": settings.encoder} if getattr(kind, "named", False) else {}
+    return kind(**named, **settings.options)

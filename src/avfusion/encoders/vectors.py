@@ -15,8 +15,6 @@ import numpy as np
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 
-SET = "encoders.word_vectors"
-
 
 class Vectors:
     """Rows of a file of vectors, by word.
@@ -27,6 +25,8 @@ class Vectors:
         File of vectors: .txt, .vec or .safetensors.
     vocabulary
         For safetensors only: the words in the order of the rows, one per line.
+    entry
+        Name of the encoder in the study, for messages.
 
     Attributes
     ----------
@@ -41,13 +41,15 @@ class Vectors:
         If a file is missing, of an unknown kind or malformed.
     """
 
-    def __init__(self, path: Path, vocabulary: Path | None = None) -> None:
-        self.path, self.vocabulary = check(path, vocabulary)
+    def __init__(
+        self, path: Path, vocabulary: Path | None = None, entry: str = "word_vectors"
+    ) -> None:
+        self.path, self.vocabulary = check(path, vocabulary, entry)
         self._places: dict[str, int] = {}
         self._cased: dict[str, int] = {}
         if vocabulary:
             self.tensor, rows, self.dim = _matrix(path)
-            self._index(_vocabulary(vocabulary, rows))
+            self._index(_vocabulary(vocabulary, rows, entry))
             self.sha256 = file_digest(path).hex()
         else:
             digest = hashlib.sha256()
@@ -94,25 +96,36 @@ class Vectors:
                 yield row
 
 
-def check(path: Path, vocabulary: Path | None) -> tuple[Path, Path | None]:
+def check(path: Path, vocabulary: Path | None, entry: str) -> tuple[Path, Path | None]:
     """Return both files after checking that they exist and are of a supported kind.
+
+    Parameters
+    ----------
+    path
+        File of vectors.
+    vocabulary
+        File of words, or None.
+    entry
+        Name of the encoder in the study, for messages.
 
     Raises
     ------
     AvfError
         With what to change in the config or to do with the file.
     """
+    section = f"encoders.{entry}"
     if path == Path():
         raise AvfError(
-            f"word_vectors: no file of vectors is given. Set {SET}.path, e.g. glove.6B.300d.txt."
+            f"{entry}: no file of vectors is given. Set {section}.path, e.g. glove.6B.300d.txt."
         )
     for key, file in (("path", path), ("vocabulary", vocabulary)):
         if file is not None and not file.is_file():
-            raise AvfError(f"{file}: file not found. Put it there, or correct {SET}.{key}.")
+            raise AvfError(f"{file}: file not found. Put it there, or correct {section}.{key}.")
     if path.suffix in (".zip", ".gz"):
         unpack = "unzip" if path.suffix == ".zip" else "gunzip -k"
         raise AvfError(
-            f"{path}: compressed. Run `{unpack} {path}` and set {SET}.path to the unpacked file."
+            f"{path}: compressed. Run `{unpack} {path}` and set {section}.path to the file "
+            f"that it unpacks."
         )
     if path.suffix not in (".txt", ".vec", ".safetensors"):
         raise AvfError(
@@ -121,7 +134,8 @@ def check(path: Path, vocabulary: Path | None) -> tuple[Path, Path | None]:
         )
     if (path.suffix == ".safetensors") != (vocabulary is not None):
         need = "needs" if vocabulary is None else "takes no"
-        raise AvfError(f"{path}: {need} a vocabulary, one word per line. Correct {SET}.vocabulary.")
+        remedy = f"Correct {section}.vocabulary."
+        raise AvfError(f"{path}: {need} a vocabulary, one word per line. {remedy}")
     return path, vocabulary
 
 
@@ -164,10 +178,11 @@ def _word(path: Path, number: int, fields: list[bytes], dim: int) -> str:
         raise _wrong(path, number, "is not UTF-8") from None
 
 
-def _vocabulary(path: Path, rows: int) -> Iterator[tuple[str, int]]:
+def _vocabulary(path: Path, rows: int, entry: str) -> Iterator[tuple[str, int]]:
     words = path.read_text(encoding="utf-8", errors="replace").splitlines()
     if len(words) != rows:
-        raise AvfError(f"{path}: {len(words)} words for {rows} vectors. Correct {SET}.vocabulary.")
+        remedy = f"Correct encoders.{entry}.vocabulary."
+        raise AvfError(f"{path}: {len(words)} words for {rows} vectors. {remedy}")
     return ((word.strip(), place) for place, word in enumerate(words))
 
 

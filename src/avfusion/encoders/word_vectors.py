@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.encoders.vectors import SET, Vectors
+from avfusion.encoders.vectors import Vectors
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest, write_text
 from avfusion.layout import Layout
@@ -30,20 +30,22 @@ class WordVectors:
 
     modality = "text"
     fitted = False
+    named = True
 
     def __init__(
         self,
+        entry: str = "word_vectors",
         *,
         path: str = "",
         vocabulary: str = "",
         sha256: str = "",
         context_s: float = 2.56,
     ) -> None:
-        self.vectors = Vectors(Path(path), Path(vocabulary) if vocabulary else None)
+        self.vectors = Vectors(Path(path), Path(vocabulary) if vocabulary else None, entry)
         if sha256 and sha256.lower() != self.vectors.sha256:
             raise AvfError(
                 f"{path}: its SHA-256 is {self.vectors.sha256}, not {sha256.lower()}. Download "
-                f"the file again, or correct {SET}.sha256."
+                f"the file again, or correct encoders.{entry}.sha256."
             )
         self.context_s, self.dim, self.weights = context_s, self.vectors.dim, self.vectors.path
 

@@ -29,7 +29,7 @@ class Scored:
     partition: str
     videos: list[str]
     missing: list[str]
-    unlearnt: list[str]  # missing from the other partitions: not used for fitting or choosing
+    missing_in_training: list[str]  # videos of the other partitions, which fit and choose
     notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
     sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (K, V, 6)
     names: tuple[str, ...] = DIMENSIONS  # K targets
@@ -129,14 +129,24 @@ def read_scored(
         )
     lost = pd.read_csv(folder / "missing.csv")
     here = lost["partition"] == partition
-    missing, unlearnt = (sorted(set(lost.loc[of, "video"].astype(str))) for of in (here, ~here))
+    missing, in_training = (sorted(set(lost.loc[of, "video"].astype(str))) for of in (here, ~here))
     subjects: tuple[str, ...] = ()
     unit = None
     if videos:
         subjects = tuple(units.subjects(corpus, videos, layout, study.statistics))
         unit = units.numbers(subjects, study.statistics)
     return Scored(
-        corpus, rule, partition, videos, missing, unlearnt, notes, table, names, subjects, unit
+        corpus=corpus,
+        rule=rule,
+        partition=partition,
+        videos=videos,
+        missing=missing,
+        missing_in_training=in_training,
+        notes=notes,
+        sums=table,
+        names=names,
+        subjects=subjects,
+        unit=unit,
     )
 
 
@@ -230,7 +240,7 @@ def comparisons(scored: Scored, study: Study, order: Sequence[str]) -> pd.DataFr
     alpha = statistics.alpha
     columns = ["fusion", "other", "difference", "low", "high", "p_holm"]
     each = list(table[columns].itertuples(index=False, name=None))
-    table["told_apart"] = [
+    table["significant"] = [
         inference.significant(low, high, p, alpha) for _, _, _, low, high, p in each
     ]
     table["verdict"] = [

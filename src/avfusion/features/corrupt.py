@@ -22,6 +22,7 @@ import numpy as np
 
 from avfusion.config.sections import ClipSettings
 from avfusion.features.store import Features, FeatureStore
+from avfusion.features.windows import stride_of
 
 Change = Callable[[str, np.ndarray], np.ndarray]
 
@@ -80,7 +81,7 @@ def corrupted(
         Seed of the draws.
     """
     act = CHANGES[name.partition("_")[2]]
-    stride = round(cuts.clip_s / cuts.hop_s)
+    stride = stride_of(cuts)
 
     def change(encoder: str) -> Change:
         def one(video: str, rows: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion.config.sections import ClipSettings
 from avfusion.training import device
 
 GAP = 1.5
@@ -134,6 +135,11 @@ def cut(rows: int, clips: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.
     used = inside & (index >= np.repeat(starts, stride)[:, None])
     needed = used.any(1)
     return np.minimum(index, rows - 1)[needed], inside[needed], used[needed]
+
+
+def stride_of(clips: ClipSettings) -> int:
+    """Return the rows of the grid from one clip of a window to the next: clip_s / hop_s."""
+    return round(clips.clip_s / clips.hop_s)
 
 
 def join(videos: Iterator[tuple[np.ndarray, ...]], clips: int, stride: int) -> Windows:

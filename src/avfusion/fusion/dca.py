@@ -18,7 +18,7 @@ Masks    Those of the wrapped attention; X_m of an absent clip is a row of zeros
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -38,7 +38,15 @@ class DynamicCrossAttention(Fusion):
         video_dim: int,
         *,
         steps: int,
-        wraps: str = "jca",
+        wraps: Literal[
+            "ca",
+            "cross_transformer",
+            "dense_joint",
+            "jca",
+            "rjca",
+            "self_attention",
+            "self_transformer",
+        ] = "jca",
         inner: dict[str, Any] | None = None,
         gate: str = "learned",
         temperature: float = 0.1,

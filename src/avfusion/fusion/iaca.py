@@ -21,7 +21,7 @@ Departs  A reconstruction: what a gate looks at, one temperature for both stages
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,15 @@ class InconsistencyAwareCrossAttention(Fusion):
         video_dim: int,
         *,
         steps: int,
-        wraps: str = "ca",
+        wraps: Literal[
+            "ca",
+            "cross_transformer",
+            "dense_joint",
+            "jca",
+            "rjca",
+            "self_attention",
+            "self_transformer",
+        ] = "ca",
         inner: dict[str, Any] | None = None,
         encode: int = 128,
         stage2: str = "sum",

@@ -1,6 +1,7 @@
 """Unimodal baselines: text only, audio only, video only.
 
-Source   The unimodal text row of Rajan et al., ICASSP 2022, arXiv:2202.09263.
+Source   Audio, video: the unimodal rows of Praveen et al., FG 2021, arXiv:2111.05222. Text: the
+         unimodal text row of Rajan et al., ICASSP 2022, arXiv:2202.09263.
 
     Y = X_t                                             (T, d_t)    X_a and X_v likewise
 

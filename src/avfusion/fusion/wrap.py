@@ -1,6 +1,7 @@
 """Build the attention that another fusion wraps, from its name and options.
 
-A new attention that can be wrapped is a `base.Attention` and an entry of `ABLE`.
+A new attention that can be wrapped is a `base.Attention`, an entry of `ABLE`, and a name in the
+annotations of `wraps` in dca.py and iaca.py, which the check of a study reads without torch.
 """
 
 from typing import Any

@@ -8,16 +8,16 @@ from typing import Any, NotRequired, TypedDict
 import pandas as pd
 
 from avfusion.config import match
-from avfusion.config.jobs import JobSettings, RunSettings
+from avfusion.config.jobs import RunSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import weights_digest
 from avfusion.layout import Layout
+from avfusion.lineage import commands
 from avfusion.lineage.tables import Origins, corpus_sources, read_origins, run_sources, state
 from avfusion.literature import claims
-from avfusion.registry import corpora, encoders
 from avfusion.runs.files import read_settings, train_command
 
 
@@ -167,37 +167,15 @@ def _seeds(cells: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
 
 def _commands(corpus: str, runs: list[TracedRun], study: Study, layout: Layout) -> list[str]:
     """Return all commands from the videos to the tables, for bash, each with its settings."""
-    known = not study.results.startswith("…")
-    place = shlex.quote(study.results if known else str(layout.results))
-
-    def line(words: str, settings: dict[str, Any] | JobSettings, results: bool = True) -> str:
-        document = settings.document() if isinstance(settings, JobSettings) else settings
-        text = shlex.quote(json.dumps(document, sort_keys=True, ensure_ascii=False))
-        where = f" --results {place}" if results else ""
-        return f"avf {words}{where} --settings /dev/stdin <<< {text}"
-
-    entry = study.corpus_settings(corpus)
-    made = corpora.known(entry.class_) and corpora.defines(entry.class_, "make")
-    lines = [line(f"make-corpus {corpus}", entry, results=False)] if made else []
-    lines.append(line(f"verify {corpus}", entry))
-    lines.append(line(f"media {corpus}", study.media_settings(corpus)))
-    lines.append(f"avf index {shlex.quote(f'{study.results}/media/{corpus}')} --shards 1")
-    for name in dict.fromkeys(study.features.encoders):
-        encoder = study.encoder_settings(name, corpus)
-        if encoders.constant(encoder.class_, "fitted"):
-            lines.append(line(f"fit-encoder {corpus} {name}", encoder))
-        lines.append(line(f"encode {corpus} {name}", encoder))
-        folder = shlex.quote(f"{study.results}/features/{corpus}/{name}")
-        lines.append(f"avf index {folder} --shards 1")
-    lines += [
-        line(run["train"].removeprefix("avf "), run["settings"])
-        for run in runs
-        if "settings" in run
-    ]
-    lines.append(line(f"score {corpus}", study.score_settings(corpus)))
-    if study.robustness and study.task(corpus) == "ratings":
-        for name, level, encoder_name in study.signal_cases():
-            settings = study.signal_settings(corpus, encoder_name)
-            lines.append(line(f"corrupt {corpus} {name} {level} {encoder_name}", settings))
-        lines.append(line(f"robust {corpus}", study.robust_settings()))
-    return [*lines, line("report --only tables", study.model_dump(mode="json"))]
+    place = commands.place(study, layout)
+    recorded = {run["train"]: run["settings"] for run in runs if "settings" in run}
+    pairs = [(settings["fusion"], settings["seed"]) for settings in recorded.values()]
+    lines = []
+    for step in [*commands.steps(corpus, study, place, pairs), commands.report(study, "tables")]:
+        line = f"{step.words} --results {shlex.quote(place)}" if step.results else step.words
+        if step.settings is not None:
+            document = recorded.get(step.words) or step.settings().model_dump(mode="json")
+            text = shlex.quote(json.dumps(document, ensure_ascii=False))
+            line = f"{line} --settings /dev/stdin <<< {text}"
+        lines.append(line)
+    return lines

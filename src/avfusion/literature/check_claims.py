@@ -1,7 +1,7 @@
 """Check claims against the scores of a study: a row per claim with one of four verdicts.
 
 `supported` and `contradicted` require that the corrected p and the interval agree. Otherwise the
-verdict is `cannot be told`, or `not run` if a run is missing, with its name in the row.
+verdict is `undecided`, or `not run` if a run is missing, with its name in the row.
 """
 
 from dataclasses import asdict
@@ -63,14 +63,14 @@ def not_run(corpus: str, study: Study, claims: Claims, why: str = "") -> pd.Data
 
 
 def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
-    """Return `supported`, `contradicted`, `cannot be told` or `not run`."""
+    """Return `supported`, `contradicted`, `undecided` or `not run`."""
     if finding.missing:
         return "not run"
     if p_holm <= alpha and finding.sure_for:
         return "supported"
     if p_holm <= alpha and finding.sure_against:
         return "contradicted"
-    return "cannot be told"
+    return "undecided"
 
 
 def _table(

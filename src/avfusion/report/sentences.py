@@ -134,12 +134,14 @@ def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: St
         f"{seeds}, {best.fusion} reaches a mean {scored.rule.metric} of "
         f"{estimate(best['mean'], best.low, best.high)} under protocol {scored.rule.stamp}."
     ]
-    if scored.unlearnt:
-        sentences.append(f"Of the videos for training and validation, {_named(scored.unlearnt)}.")
+    if scored.missing_in_training:
+        sentences.append(
+            f"Of the videos for training and validation, {_named(scored.missing_in_training)}."
+        )
     if not len(pairs):
         return sentences
     compared = pairs[(pairs["fusion"] == best.fusion) & pairs["difference"].notna()]
-    beaten, tied = compared[compared["told_apart"]], compared[~compared["told_apart"]]
+    beaten, tied = compared[compared["significant"]], compared[~compared["significant"]]
     if len(beaten):
         parts = [
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
@@ -182,7 +184,7 @@ def short_verdict(row: Any) -> str:
     """Return the result of a comparison for a table that shows its numbers."""
     if not np.isfinite(row.difference):
         return "not compared"
-    if not row.told_apart:
+    if not row.significant:
         return "no significant difference"
     first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
     return f"{first} beats {second}"
@@ -228,8 +230,8 @@ def _metric(scored: Scored) -> str:
 def _missing(scored: Scored) -> str:
     """Return which videos are missing from the reported partition and from the others."""
     text = _named(scored.missing) if scored.missing else "none missing"
-    if scored.unlearnt:
-        text += f"; of the videos for training and validation, {_named(scored.unlearnt)}"
+    if scored.missing_in_training:
+        text += f"; of the videos for training and validation, {_named(scored.missing_in_training)}"
     return text
 
 

@@ -17,7 +17,7 @@ from avfusion.evaluation.partitions import reported_in_corpus
 from avfusion.features.windows import Windows
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.runs.files import predicts
+from avfusion.runs.files import ATTENTION, predicts
 from avfusion.runs.predictor import Trained
 from avfusion.training import device
 from avfusion.training.loop import deterministic
@@ -36,7 +36,7 @@ def write_attention(corpus: str, settings: RobustSettings, layout: Layout) -> No
     for fusion in settings.fusions:
         folders = [layout.run(corpus, fusion, seed) for seed in settings.seeds]
         for folder in folders:
-            (folder / "attention.parquet").unlink(missing_ok=True)
+            (folder / ATTENTION).unlink(missing_ok=True)
         finished = next((folder for folder in folders if predicts(folder)), None)
         if finished is None:
             continue
@@ -46,7 +46,7 @@ def write_attention(corpus: str, settings: RobustSettings, layout: Layout) -> No
         with deterministic(trained.settings.seed):
             table = pairs(trained.model, trained.data.windows(partition), rows, video)
         if len(table):
-            write_table(table, finished / "attention.parquet")
+            write_table(table, finished / ATTENTION)
 
 
 def shown_video(videos: pd.Series, truth: Path) -> str:

@@ -216,7 +216,7 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
     family = table.groupby(["corruption", "target"])["p"]
     table["p_holm"] = family.transform(lambda p: inference.holm(p.to_numpy())) if rows else []
     results = zip(table["low"], table["high"], table["p_holm"], strict=True)
-    table["told_apart"] = [inference.significant(*row, statistics.alpha) for row in results]
+    table["significant"] = [inference.significant(*row, statistics.alpha) for row in results]
     return table
 
 

@@ -11,7 +11,7 @@ from avfusion.features.windows import Windows
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.robustness.gates import KINDS
-from avfusion.runs.files import predicts
+from avfusion.runs.files import GATES, predicts
 from avfusion.runs.predictor import Trained
 from avfusion.training import device
 from avfusion.training.loop import deterministic
@@ -27,12 +27,15 @@ def write_gates(corpus: str, settings: RobustSettings, layout: Layout) -> None:
     """
     partition = reported_in_corpus(corpus, layout)
     runs = [layout.run(corpus, f, s) for f in settings.fusions for s in settings.seeds]
-    for folder in (folder for folder in runs if predicts(folder)):
+    for folder in runs:
+        (folder / GATES).unlink(missing_ok=True)  # perhaps of an earlier training
+        if not predicts(folder):
+            continue
         trained = Trained.open(folder, layout)
         with deterministic(trained.settings.seed):
             weights = gate_weights(trained.model, trained.data.windows(partition))
         if weights:
-            write_table(trained.rows(partition).assign(**weights), folder / "gates.parquet")
+            write_table(trained.rows(partition).assign(**weights), folder / GATES)
             log.info("%s: %d gates", folder, len(weights))
 
 

@@ -35,7 +35,7 @@ def corrupted_batch(
     batch: Batch, levels: dict[str, float], spreads: Spreads, generator: torch.Generator
 ) -> Batch:
     """Return the batch with each window corrupted at a level that is drawn for it."""
-    for name, greatest in levels.items():
+    for name, greatest in sorted(levels.items()):  # settings are equal in any order
         modality, _, kind = name.partition("_")
         present = getattr(batch, f"{modality}_present")  # (B, T)
         level = greatest * torch.rand(len(present), 1, generator=generator)  # (B, 1)

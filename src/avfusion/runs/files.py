@@ -16,6 +16,8 @@ from avfusion.layout import Layout
 from avfusion.schemas import SEES
 
 WEIGHTS, EPOCHS = "best.safetensors", "epochs.csv"
+GATES, ATTENTION = "gates.parquet", "attention.parquet"
+"""Written by `avf robust` into the folder of a run; training again removes them."""
 
 T = TypeVar("T", bound=RunSettings)
 

@@ -11,7 +11,7 @@ from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import Windows, join, targets
+from avfusion.features.windows import Windows, join, stride_of, targets
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout
@@ -132,7 +132,7 @@ class Inputs:
             )
             for v, g in zip(videos, golds, strict=True)
         )
-        return join(parts, self.cuts.clips, self.cuts.step)
+        return join(parts, self.cuts.clips, stride_of(self.cuts))
 
     def gold(
         self, partition: str, layout: Layout, delay_s: dict[str, float]

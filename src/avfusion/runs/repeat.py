@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from avfusion.config.jobs import RunRecord, RunSettings
-from avfusion.config.sections import CorpusEntry
-from avfusion.config.study import Study
 from avfusion.errors import TrainError
+from avfusion.fingerprint import fingerprint
 from avfusion.layout import Layout
 from avfusion.metrics.ccc import ccc
 from avfusion.provenance import code_state, machine_state
@@ -180,14 +179,14 @@ def _code(record: RunRecord) -> list[str]:
 
 
 def _code_now(record: RunRecord) -> str:
-    """Return the hash that a study would give the code of this run now."""
-    entry = {"is": record.class_, **record.options, "train": record.train.model_dump()}
-    study = Study(
-        corpora={record.corpus: CorpusEntry(root="", task=record.task)},
-        fusions={record.fusion: entry},
-        features=record.features,
-    )
-    return study.run_settings(record.corpus, record.fusion, record.seed).code
+    """Return the hash that a study would give the code of this run now.
+
+    The roots of the study count, also those that only other points of a grid use.
+    """
+    try:
+        return fingerprint(*record.roots, leaving=frozenset(record.leaving))
+    except ModuleNotFoundError as error:
+        return f"not known ({error})"
 
 
 def _gaps(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -12,7 +12,7 @@ import pandas as pd
 from avfusion.config.jobs import TrainedSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.errors import AvfError
-from avfusion.features.windows import join
+from avfusion.features.windows import join, stride_of
 from avfusion.models.model import Model, build
 from avfusion.runs.files import checked
 from avfusion.runs.inputs import off_baseline
@@ -101,7 +101,7 @@ class Served:
         if self.settings.train.baseline == "video":
             rows = [off_baseline(part) for part in rows]
         blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
-        windows = join(iter([(*rows[:2], blank, *rows[2:])]), cuts.clips, cuts.step)
+        windows = join(iter([(*rows[:2], blank, *rows[2:])]), cuts.clips, stride_of(cuts))
         with deterministic(self.settings.seed):
             return rating.outward(windows.predict(self.model).numpy())
 

@@ -15,7 +15,7 @@ from avfusion.layout import Layout
 from avfusion.models.model import Model, build
 from avfusion.provenance import code_state, machine_state
 from avfusion.runs import classes, ratings
-from avfusion.runs.files import EPOCHS, WEIGHTS, run_folder
+from avfusion.runs.files import ATTENTION, EPOCHS, GATES, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
 from avfusion.runs.job import Job
 from avfusion.runs.predictor import Trained
@@ -54,7 +54,7 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
     hashes = data.hashes() | {"gold": content_hash(*job.gold)}
     trained = TrainedSettings(**dict(settings), inputs=hashes)
     folder = run_folder(settings, layout)
-    for name in (ratings.FILE, classes.FILE, "failed.json"):
+    for name in (ratings.FILE, classes.FILE, "failed.json", GATES, ATTENTION):
         (folder / name).unlink(missing_ok=True)  # perhaps of other settings
     record = _record(trained, job, model, chosen, layout)
     write_sealed(folder / "settings.json", record.document())
@@ -128,8 +128,7 @@ def _record(
 
 def _fail(folder: Path, error: RunError, job: Job, run: str) -> None:
     """Write failed.json and a table of predictions without rows; tables then show the failure."""
-    for name in (WEIGHTS, "gates.parquet"):
-        (folder / name).unlink(missing_ok=True)
+    (folder / WEIGHTS).unlink(missing_ok=True)
     content = {"reason": error.reason, "next": f"{error.remedy} Then `{job.settings.command}`."}
     write_text(folder / "failed.json", json.dumps(content, indent=2) + "\n")
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in job.columns.items()})

@@ -2,21 +2,21 @@
 
 The best run has the highest validation score under the headline protocol; test scores are not used.
 A version holds weights (safetensors), settings, a card, and the source of the modules that the
-model needs, those of avfusion and of the package of an outside fusion. It loads where neither is
-installed.
+model needs, those of avfusion and of an outside fusion. It loads where neither is installed.
 """
 
+import ast
 import importlib.metadata
 import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from avfusion.evaluation.run_scores import Run
-from avfusion.fingerprint import PACKAGE, TOP, imported, module_file
+from avfusion.fingerprint import PACKAGE, TOP, imported, location, module_file, parsed
 from avfusion.io.stamped import content_key
 from avfusion.registry import fusions
 from avfusion.tracking.store import Store, Tags, texts
@@ -125,7 +125,7 @@ def save(run: Path, folder: Path) -> None:
             signature=ModelSignature(
                 Schema(inputs), Schema([ColSpec("double", name) for name in served.targets])
             ),
-            pip_requirements=_requirements(served.settings.class_),
+            pip_requirements=requirements(served.settings.class_),
         )
     _without_folder(folder / "MLmodel")
 
@@ -149,7 +149,7 @@ def copy_code(kind: str, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        avfusion, and for a fusion from outside its package and the metadata with its entry point.
+        avfusion, and for a fusion from outside its modules and the metadata with its entry point.
     """
     for name, source in _code(kind).items():
         target = folder / name
@@ -171,8 +171,7 @@ def _code(kind: str) -> dict[str, Path]:
     """Return path on the Python path -> file, of the modules behind `serve` and one fusion."""
     entry = fusions.entry(kind)
     outside = _outside(entry.module) if entry.outside else {}
-    names = (name.removesuffix(".py").removesuffix("/__init__") for name in outside)
-    modules = imported(SERVE, entry.module, *(name.replace("/", ".") for name in names))
+    modules = imported(SERVE, entry.module, *map(_module, outside))
     files = {PACKAGE / "__init__.py"}
     for module in modules:
         if module.partition(".")[0] == TOP and (path := module_file(module)):
@@ -181,28 +180,57 @@ def _code(kind: str) -> dict[str, Path]:
 
 
 def _outside(module: str) -> dict[str, Path]:
-    """Return path -> file of all modules of the package of a module outside avfusion."""
-    top = module.partition(".")[0]
-    path = module_file(top)
-    assert path is not None, module
-    if path.name != "__init__.py":
-        return {path.name: path}
-    folder = path.parent
-    return {f"{top}/{p.relative_to(folder).as_posix()}": p for p in sorted(folder.rglob("*.py"))}
+    """Return path -> file of the modules outside avfusion that a module of one needs.
+
+    They are the modules of its package, and those next to it that it imports, with their packages.
+    """
+    files: dict[str, Path] = {}
+    tops, done = {module.partition(".")[0]}, {TOP}
+    while tops - done:
+        for top in sorted(tops - done):
+            place = location(top)
+            assert place is not None, top
+            paths = [place] if place.is_file() else sorted(place.rglob("*.py"))
+            files |= {path.relative_to(place.parent).as_posix(): path for path in paths}
+        done |= tops
+        tops = {name.partition(".")[0] for name in imported(module, *map(_module, files))}
+    return files
 
 
-def _requirements(kind: str) -> list[str]:
-    """Return the packages that the model needs, with the requirements of an outside fusion's."""
+def _module(path: str) -> str:
+    """Return the module of a path on the Python path; `__init__.py` is that of its folder."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def requirements(kind: str) -> list[str]:
+    """Return the packages that the model needs, with those of a fusion from outside.
+
+    They are the requirements of the distribution of its modules. For modules of no distribution,
+    they are the packages that the modules import.
+    """
     needed = [f"{name}=={importlib.metadata.version(name)}" for name in NEEDS]
     entry = fusions.entry(kind)
     if not entry.outside:
         return needed
-    try:
-        stated = importlib.metadata.requires(entry.module.partition(".")[0]) or []
-    except importlib.metadata.PackageNotFoundError:
-        return needed
-    names = {*NEEDS, TOP}
-    return needed + [r for r in stated if "extra ==" not in r and _package(r) not in names]
+    outside = _outside(entry.module)
+    tops = {_module(path).partition(".")[0] for path in outside}
+    owners = importlib.metadata.packages_distributions()
+    stated: set[str] = set()
+    for name in {name for top in tops for name in owners.get(top, [])}:
+        stated.update(importlib.metadata.requires(name) or [])
+    loose = [file for path, file in outside.items() if _module(path).split(".")[0] not in owners]
+    used = {name for top in _imports(loose) - tops for name in owners.get(top, [])}
+    stated |= {f"{name}=={importlib.metadata.version(name)}" for name in used}
+    ours = {*NEEDS, TOP}
+    return needed + sorted(r for r in stated if "extra ==" not in r and _package(r) not in ours)
+
+
+def _imports(files: Iterable[Path]) -> set[str]:
+    """Return the top-level packages that files import."""
+    nodes = [node for file in files for node in ast.walk(parsed(file))]
+    names = [a.name for node in nodes if isinstance(node, ast.Import) for a in node.names]
+    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
+    return {name.partition(".")[0] for name in names}
 
 
 def _package(requirement: str) -> str:

@@ -47,7 +47,7 @@ def faults(frames: dict[str, int], expect: dict) -> dict[str, Fault]:
     """Return all faults; `expect` and `frames` are the counts of the clean miniature."""
     long, short = f"{TRAIN}/3-30-320x240.txt", f"{VALIDATION}/10-60-640x240.txt"
     other = {**expect, "frames": {**frames, "video4": 91}}
-    beside = "cropped_aligned/10-60-640x240"
+    next_to = "cropped_aligned/10-60-640x240"
     minus = lambda n: lambda lines: ["-5,-5"] * n + lines[n:]  # noqa: E731
     train, validation = ROWS_OF["train"], ROWS_OF["validation"]
     return {
@@ -115,25 +115,25 @@ def faults(frames: dict[str, int], expect: dict) -> dict[str, Fault]:
             rows(f"{TRAIN}/video4.txt", minus(92)), "gold of train", "video4", also=(train,)
         ),
         "an image past the last row": Fault(
-            copied(f"{beside}/00001.jpg", f"{beside}/00122.jpg"), "rows and images",
+            copied(f"{next_to}/00001.jpg", f"{next_to}/00122.jpg"), "rows and images",
             "10-60-640x240 image 122 of 121", also=("images",),
         ),
         "an image without leading zeros": Fault(
-            copied(f"{beside}/00001.jpg", f"{beside}/12.jpg"), "image names",
+            copied(f"{next_to}/00001.jpg", f"{next_to}/12.jpg"), "image names",
             "10-60-640x240/12.jpg", "WARN", also=("images",),
         ),
         "images counted from zero": Fault(
-            copied(f"{beside}/00001.jpg", f"{beside}/00000.jpg"), "image names",
+            copied(f"{next_to}/00001.jpg", f"{next_to}/00000.jpg"), "image names",
             "10-60-640x240/00000.jpg", "WARN", also=("images",),
         ),
         "an image in both siblings": Fault(
-            copied(f"{beside}/00001.jpg", "cropped_aligned_new_50_vids/10-60-640x240/00001.jpg"),
+            copied(f"{next_to}/00001.jpg", "cropped_aligned_new_50_vids/10-60-640x240/00001.jpg"),
             "image siblings", "10-60-640x240", "WARN", also=("images",),
         ),
         "the second sibling not unpacked": Fault(
             gone("cropped_aligned_new_50_vids"), "image folders", "451", "WARN", also=("images",)
         ),
-        "an image lost": Fault(gone(f"{beside}/00007.jpg"), "images", "794", "WARN"),
+        "an image lost": Fault(gone(f"{next_to}/00007.jpg"), "images", "794", "WARN"),
         "more rated rows without image than published": Fault(
             lambda root: None, "rated rows of train without image", "616", "WARN",
             options=(("expect", {**expect, "bare_rows": {"train": 600}}),),

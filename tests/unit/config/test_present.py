@@ -31,6 +31,7 @@ def study(corpora: dict, **more) -> Study:
     return Study(corpora=corpora, fusions={"concat": {}}, **more)
 
 
+@pytest.mark.slow
 def test_a_graph_holds_a_corpus_where_it_lies_and_the_generated_one_everywhere(copy):
     file = ("--configfile", "config/experiments/fg2021_ca.yaml")
     own = load(ROOT / file[1])

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import jsonschema
 import pytest
@@ -10,6 +11,9 @@ import yaml
 from avfusion.config.load import load, schema
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
+from avfusion.fingerprint import fingerprint, used
+from avfusion.fusion.wrap import ABLE
+from avfusion.registry import fusions
 
 GOOD = {"corpora": {"demo": {"root": "data/demo"}}, "fusions": {"concat": {}, "jca": {}}}
 
@@ -60,8 +64,11 @@ def refusal(path, value):
         (
             "fusions/dca",
             {"wraps": "jcaa"},
-            "fusions.dca.wraps: No fusion named 'jcaa'. Did you mean",
+            "fusions.dca.wraps: expected one of 'ca', 'cross_transformer', 'dense_joint', 'jca'",
         ),
+        ("fusions/dca", {"wraps": "concat"}, "'self_transformer', found 'concat'"),
+        ("fusions/iaca", {"grid": {"wraps": ["ca", "lstm"]}}, "fusions.iaca.grid.wraps: expected"),
+        ("fusions/dca", {"wraps": "ca", "inner": {"raw_video": True}}, "so dca cannot gate it"),
         ("fusions/dca", {"inner": 3}, "fusions.dca.inner: expected dict"),
         (
             "fusions/dca",
@@ -81,7 +88,7 @@ def refusal(path, value):
         ("corpora/demo/options", {"videos": []}, "corpora.demo.options.videos: expected int"),
         ("fusions/jca", {"grid": {"hiden": [3]}}, "fusions.jca.grid has no option 'hiden'"),
         ("fusions/jca", {"grid": {"hidden": [3, "x"]}}, "fusions.jca.grid.hidden: expected int"),
-        ("fusions/jca", {"grid": {"train.lr": [-1]}}, "fusions.jca.grid.lr: "),
+        ("fusions/jca", {"grid": {"train.lr": [-1]}}, "fusions.jca.grid.train.lr: "),
         ("fusions/jca", {"grid": {"hidden": 3}}, "fusions.jca.grid: expected lists"),
         ("fusions/jca", {"grid": {"hidden": [3, 3]}}, "two of its points are the same"),
         ("grid", {"hidden": [3]}, "can only hold `train.…` keys"),
@@ -104,7 +111,20 @@ def refusal(path, value):
         ("train/loss", "poled", "train.loss: No loss named 'poled'. Did you mean 'pooled'?"),
         ("corpora/demo/train", {"loss": "poled"}, "corpora.demo.train.loss: No loss named"),
         ("fusions/jca", {"train": {"loss": "poled"}}, "fusions.jca.train.loss: No loss named"),
-        ("fusions/jca", {"grid": {"train.loss": ["poled"]}}, "fusions.jca.grid.loss: No loss"),
+        ("fusions/jca", {"grid": {"train.loss": ["poled"]}}, "jca.grid.train.loss: No loss"),
+        ("grid", {"train.lrr": [1]}, "unknown setting 'grid.train.lrr'. Did you mean 'lr'?"),
+        ("statistics", {"seed": -1}, "statistics.seed: input should be greater than or equal to 0"),
+        (
+            "train/corrupt",
+            {"audio_mising": 0.5},
+            "config: train.corrupt: No corruption named 'audio_mising'. Did you mean",
+        ),
+        (
+            "fusions/jca",
+            {"grid": {"train.corrupt": [{"audio_missing": 2}]}},
+            "fusions.jca.grid.train.corrupt: audio_missing: the greatest level is a share above 0 "
+            "and at most 1 (for noise below 1); found {'audio_missing': 2}.",
+        ),
         ("train/loss", "no.lab:loss", "train.loss: loss 'no.lab:loss': no module 'no.lab'"),
         ("headline", "pooed", "no protocol named 'pooed'"),
         ("headline", "gold_rescaled", "headline 'gold_rescaled' is not among protocols"),
@@ -197,11 +217,75 @@ def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
         load(raw | {"train": {"loss": "per_window"}})
     with pytest.raises(ConfigError, match=r"fusions\.jca\.train\.loss is not offered"):
         load(raw | {"fusions": {"jca": {"train": {"loss": "avfusion.training.losses:ccc_loss"}}}})
+    for key, values in (("loss", ["per_window"]), ("corrupt", [{}, {"audio_missing": 0.5}])):
+        grid = {f"train.{key}": values}
+        with pytest.raises(ConfigError, match=rf"config: grid\.train\.{key} is not offered"):
+            load(raw | {"grid": grid})
+        with pytest.raises(ConfigError, match=rf"fusions\.jca\.grid\.train\.{key} is not offered"):
+            load(raw | {"fusions": {"jca": {"grid": grid}}})
+        load(raw | {"grid": grid, "fusions": {"jca": {"grid": {}}}})
+    default = {"corpora": {"demo": raw["corpora"]["demo"] | {"train": {"loss": "pooled"}}}}
+    load(raw | default | {"train": {"loss": "per_window"}})
     curves = {"robustness": {"audio_missing": [0.5]}}
     with pytest.raises(ConfigError, match=r"robustness is not offered"):
         load(raw | curves)
     load(raw)
     load(raw | curves | {"corpora": raw["corpora"] | {"rated": {"is": "demo", "root": "data/x"}}})
+
+
+def test_no_run_subtracts_the_mean_of_a_vector_that_is_constant_per_video():
+    entry = {"root": "data/arrays", "task": "classes", "train": {"baseline": "none"}}
+    raw = {
+        "corpora": {"iemocap_arrays": entry},
+        "features": {"audio": ["arrays_prosody"], "video": ["arrays_video"]},
+        "fusions": {"ca": {}},
+    }
+    load(raw)
+    plain = {"iemocap_arrays": {key: entry[key] for key in ("root", "task")}}
+    with pytest.raises(ConfigError, match=r"and train\.baseline `video` subtracts.*Add `train"):
+        load(raw | {"corpora": plain})
+    own = {"train": {"baseline": "video"}}
+    with pytest.raises(ConfigError, match=r"and fusions\.ca\.train\.baseline `video` subtracts"):
+        load(raw | {"fusions": {"ca": own}})
+    grid = {"train.baseline": ["none", "video"]}
+    with pytest.raises(ConfigError, match=r"and grid\.train\.baseline `video` subtracts"):
+        load(raw | {"grid": grid})
+    with pytest.raises(ConfigError, match=r"and fusions\.ca\.grid\.train\.baseline `video`"):
+        load(raw | {"fusions": {"ca": {"grid": grid}}})
+
+
+def test_what_a_gate_may_wrap_is_written_where_the_check_reads_it():
+    for name in ("dca", "iaca"):
+        (allowed,) = re.findall(r"^Literal\[(.*)\]$", fusions.annotations(name)["wraps"])
+        assert allowed.replace("'", "").split(", ") == list(ABLE)
+
+
+def test_the_code_of_a_run_follows_from_its_roots_and_holds_what_a_gate_wraps():
+    study = load(GOOD | {"fusions": {"dca": {"wraps": "rjca", "grid": {"train.corrupt": [{}]}}}})
+    settings = study.run_settings("demo", "dca", 0)
+    leaving = frozenset(settings.leaving)
+    assert settings.code == fingerprint(*settings.roots, leaving=leaving)
+    assert leaving == {"avfusion.runs.classes"}
+    definitions = used(*settings.roots, leaving=leaving)
+    for name in ABLE:
+        assert used(fusions.code(name)) <= definitions
+
+
+def test_settings_of_results_hold_names_of_fusions_in_the_order_of_the_study():
+    first, second = (
+        load(GOOD | {"fusions": {"jca": options, "concat": {}}})
+        for options in ({}, {"train": {"lr": 0.5}})
+    )
+    for of in (Study.record_settings, Study.robust_settings, lambda s: s.score_settings("demo")):
+        assert of(first).fusions == ["jca", "concat"]
+        assert of(first) == of(second)
+
+
+def test_a_corpus_that_is_not_in_the_study_has_no_task():
+    with pytest.raises(KeyError, match="dmeo"):
+        load(GOOD).task("dmeo")
+    with pytest.raises(KeyError, match="dmeo"):
+        load(GOOD).score_settings("dmeo")
 
 
 def test_two_entries_do_not_make_one_folder_by_different_options():

@@ -19,6 +19,8 @@ from avfusion.layout import Layout
 from support.miniatures import affwild2, fatigue, own, recola
 from support.miniatures._decode import ReadBack, as_encoded, read, read_back
 
+pytestmark = pytest.mark.slow
+
 HOP_S = 0.16
 Shown = tuple[np.ndarray, np.ndarray, float]  # of every frame its time and value; gold over value
 

@@ -22,7 +22,8 @@ from avfusion.layout import Layout
 from support.miniatures import own, verify
 
 TARGETS = ("valence", "arousal")
-PAGE = Path(__file__).parents[3] / "docs" / "own-corpus.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "tutorials" / "own-clips.md"
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +210,14 @@ def test_any_file_that_holds_no_ratings_is_told_by_name(tmp_path, ending):
 def test_the_page_can_be_followed_to_the_letter(tree, tmp_path, monkeypatch, capsys):
     """Its files are written, its config loads, its commands run, in its order."""
     text = PAGE.read_text()
-    blocks = re.findall(r"(?:^`(\S+)`\n\n)?^```(\w+)\n(.*?)```", text, flags=re.DOTALL | re.M)
+    blocks = re.findall(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', text, flags=re.DOTALL | re.M)
+    assert len([path for _, path, _ in blocks if path]) == 3, "manifest, ratings and config"
     monkeypatch.chdir(tmp_path)
     Path("data/my_clips/clips").mkdir(parents=True)
-    shutil.copytree(PAGE.parents[1] / "config", "config")
+    shutil.copytree(ROOT / "config", "config")
     films = sorted((tree / "clips").glob("*.mp4"))
     ran = []
-    for path, kind, body in blocks:
+    for kind, path, body in blocks:
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(body)

@@ -131,6 +131,7 @@ def corpus(tmp_path_factory):
     return media.make_corpus(tmp_path_factory.mktemp("tiny"), PARTITIONS, seconds=10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FITTED)
 def test_a_fit_learns_what_is_shown(name, corpus):
     """On validation videos, whose faces and sounds were not trained on."""

@@ -15,6 +15,7 @@ from avfusion.encoders.vectors import Vectors
 from avfusion.errors import AvfError
 from avfusion.io.shards import join
 from avfusion.media.transcript import Transcript
+from avfusion.registry import encoders
 from support import synthetic_media as media
 
 
@@ -132,6 +133,21 @@ def test_a_file_that_is_absent_or_of_another_kind_is_refused_with_what_to_do(tmp
             Vectors(path)
     with pytest.raises(AvfError, match=r"Set encoders\.word_vectors\.path"):
         base.build(media.settings("word_vectors"))
+
+
+def test_messages_name_the_entry_of_the_study(tmp_path):
+    """`glove: {is: word_vectors}` is set below encoders.glove."""
+    settings = media.settings("word_vectors").updated(encoder="glove")
+    with pytest.raises(AvfError, match=r"glove: no file .*Set encoders\.glove\.path"):
+        base.build(settings)
+    path = tmp_path / "none.txt"
+    with pytest.raises(AvfError, match=r"correct encoders\.glove\.path"):
+        base.build(settings.updated(options={"path": str(path)}))
+    path.write_text("good 1 2\n")
+    options = {"path": str(path), "sha256": "0" * 64}
+    with pytest.raises(AvfError, match=r"correct encoders\.glove\.sha256"):
+        base.build(settings.updated(options=options))
+    assert "entry" not in encoders.options("word_vectors")
 
 
 def test_a_matrix_beside_a_vocabulary_gives_the_rows_of_its_words(tmp_path):

@@ -84,6 +84,27 @@ def test_the_command_prints_a_line_for_the_config(layout, tmp_path, capsys):
     assert "delay_s: {valence: 2.4, arousal: 2.4}" in printed
     assert "at 2.72 s (corpus.json)" in printed
     assert cli.main([*words, "--settings", str(settings), "--step", "0"]) == 1
+    assert "--step and --ridge must be above 0" in capsys.readouterr().err
+
+
+def test_arguments_replace_the_settings_of_the_file_only_if_they_are_given(
+    layout, tmp_path, monkeypatch
+):
+    calls = []
+
+    def searched(corpus, settings, layout, delays_s):
+        calls.append((settings, delays_s))
+        return search(corpus, settings, layout, delays_s)
+
+    monkeypatch.setattr("avfusion.evaluation.delays.search", searched)
+    asked = SETTINGS.updated(ridge=0.5, longest_s=1.0, step_s=0.5)
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(asked.document()))
+    words = ["delay", "recola", "--results", str(tmp_path), "--settings", str(settings)]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--ridge", "2", "--longest", "0.5"]) == 0
+    assert [settings for settings, _ in calls] == [asked, asked.updated(ridge=2, longest_s=0.5)]
+    assert [delays_s.tolist() for _, delays_s in calls] == [[0.0, 0.5, 1.0], [0.0, 0.5]]
 
 
 def test_slow_signals_with_gaps_are_found_within_one_step_and_shared_clips(tmp_path):

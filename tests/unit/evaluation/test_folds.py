@@ -18,6 +18,8 @@ from avfusion.report.tables.splits import Split, shared, side_by_side
 from avfusion.runs.train import train_run
 from support.synthetic_classes import study, write_utterances
 
+pytestmark = pytest.mark.slow
+
 FOLDS = {
     f"fold{k}": {"is": "said", "root": "data/said", "task": "classes", "options": {"fold": k}}
     for k in range(2)

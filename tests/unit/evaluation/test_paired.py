@@ -28,7 +28,7 @@ def test_equal_fusions_are_seldom_told_apart():
     for _ in range(150):
         each = {name: sums(rng, 12, 0.5) for name in "abc"}
         findings = [better(["a", "b"], each, how), better(["a", "b", "c"], each, how)]
-        wrong.append([verdict(f, f.p, how.alpha) != "cannot be told" for f in findings])
+        wrong.append([verdict(f, f.p, how.alpha) != "undecided" for f in findings])
     assert np.mean(wrong, axis=0).max() < 0.1
 
 
@@ -53,7 +53,7 @@ def test_equal_by_p_is_equal_by_interval(videos):
 
 
 @pytest.mark.parametrize(
-    ("errors", "expected"), [((1.0, 0.5, 0.1), "supported"), ((1.0, 0.1, 0.5), "cannot be told")]
+    ("errors", "expected"), [((1.0, 0.5, 0.1), "supported"), ((1.0, 0.1, 0.5), "undecided")]
 )
 def test_a_row_that_surely_falls_at_a_step_does_not_rise(errors, expected):
     rng, how = np.random.default_rng(2), Resampling("pooled", 400, 0.05, 0)

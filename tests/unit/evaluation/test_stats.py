@@ -135,7 +135,7 @@ def test_a_draw_without_a_score_makes_the_interval_unknown():
 
 @pytest.mark.parametrize(("videos", "draws"), [(8, 256), (12, 300)])
 def test_the_swap_test_holds_its_level(videos, draws):
-    """Two equally good fusions are told apart about as often as alpha says, no more."""
+    """The test rejects two equally good fusions about as often as alpha says, no more."""
     rng = np.random.default_rng(9)
     rejected = 0
     for seed in range(300):

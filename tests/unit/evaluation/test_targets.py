@@ -18,6 +18,8 @@ from avfusion.report import write
 from avfusion.runs.train import train_run
 from support.synthetic_features import Plan, run_settings, write_inputs
 
+pytestmark = pytest.mark.slow
+
 FATIGUE = Rating(("fatigue",), 0.0, 10.0)
 TIRED = Plan(corpus="tired", rating=FATIGUE, delay_s={"fatigue": 0.4})
 FELT = replace(Plan(corpus="felt"), rating=Rating(("valence", "arousal"), 1.0, 5.0))

@@ -149,7 +149,7 @@ def test_training_does_not_depend_on_robustness():
     plain, asked = (Study.model_validate({**GOOD, "robustness": given})
                     for given in ({}, {"audio_missing": [0.5]}))  # fmt: skip
     assert plain.run_settings("demo", "ca", 0) == asked.run_settings("demo", "ca", 0)
-    assert plain.score_settings() == asked.score_settings()
+    assert plain.score_settings("demo") == asked.score_settings("demo")
 
 
 GOOD = {"corpora": {"demo": {"root": "data/demo"}}, "fusions": {"ca": {}, "concat": {}}}

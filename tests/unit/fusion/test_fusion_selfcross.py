@@ -30,7 +30,7 @@ def test_with_the_parts_for_utterances_it_has_the_published_size(name, attention
 
 
 def said(windows: int = 3):
-    """Text (B, T, Dt) and its presence, beside `clips()`."""
+    """Text (B, T, Dt) and its presence, next to `clips()`."""
     draw = torch.Generator().manual_seed(4)
     text = torch.randn(windows, STEPS, TEXT_DIM, generator=draw)
     return text, torch.ones(windows, STEPS, dtype=torch.bool)

@@ -158,6 +158,6 @@ def test_a_run_with_text_trains_and_predicts_whatever_the_order_of_its_settings(
     table = pd.read_parquet(trained(tmp_path, "rjcma", plan) / "traces.parquet")
     assert np.isfinite(table[["valence", "arousal"]].to_numpy()).all()
     settings = RobustSettings(
-        fusions={"rjcma": {}}, headline="pooled", robustness={}, seeds=[0], draw=0, code=""
+        fusions=["rjcma"], headline="pooled", robustness={}, seeds=[0], draw=0, code=""
     )
     write_attention(plan.corpus, settings, Layout(tmp_path))

@@ -113,7 +113,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_encoding_by_several_processes_at_once_leaves_what_one_leaves(tmp_path):
-    """Two shards of two, and beside them a third process that encodes all of it."""
+    """Two shards of two, and next to them a third process that encodes all of it."""
     found = {}
     for name, shards in (("one", ["0/1"]), ("many", ["0/2", "1/2", "0/1"])):
         layout = media.make_corpus(tmp_path / name, {"train": 3, "test": 2}, seconds=3)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from avfusion.cli import main
+from avfusion.config.grid import at_point, points
 from avfusion.config.jobs import EncoderSettings
 from avfusion.config.sections import (
     CorpusEntry,
@@ -21,9 +22,12 @@ from avfusion.errors import AvfError, TrainError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io.stamped import read_stamped, write_sealed, write_stamped
 from avfusion.layout import Layout
+from avfusion.lineage import commands
 from avfusion.lineage.tables import read_origins, write_origins
 from avfusion.lineage.trace import trace
+from avfusion.report.page import origin
 from avfusion.report.tables.write import write_tables
+from avfusion.runs.files import run_folder
 from avfusion.runs.repeat import repeat
 from avfusion.runs.train import train_run
 from support.synthetic_features import Plan, write_inputs
@@ -180,6 +184,82 @@ def test_a_run_repeated_is_equal_and_the_first_is_not_touched(done):
     assert verdict.equal
     assert verdict.lines[-1] == "EQUAL"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_whose_options_come_from_a_grid_has_the_code_of_its_study(done):
+    """The grid names losses and corruptions that the chosen options no longer name."""
+    grid = {"train.loss": ["pooled", "per_window"], "train.corrupt": [{}, {"audio_missing": 0.5}]}
+    study = STUDY.model_copy(update={"grid": grid})
+    at_first, *_ = points(grid)
+    settings = at_point(study.run_settings("toy", "concat", 0), at_first)
+    assert settings.code != STUDY.run_settings("toy", "concat", 0).code
+    train_run(settings, done)
+    verdict = repeat(run_folder(settings, done), done)
+    assert verdict.equal
+    assert f"  code: {settings.code}, unchanged since" in verdict.lines
+
+
+def words(steps) -> list[str]:
+    return [step.words for step in steps]
+
+
+def test_the_commands_are_complete_and_in_order():
+    study = STUDY.model_copy(
+        update={
+            "grid": {"train.lr": [0.01, 0.001]},
+            "grid_seeds": [7],
+            "robustness": {"audio_noise_db": [10.0], "video_missing": [0.5]},
+            "encoders": {"ear": {"is": "mel_cnn"}, "eye": {"is": "face_cnn"}},
+        }
+    )
+    lines = words(commands.steps("toy", study, "my results", [("video", 1)]))
+    assert lines == [
+        "avf verify toy",
+        "avf media toy",
+        "avf index 'my results/media/toy' --shards 1",
+        "avf encode toy ear",
+        "avf index 'my results/features/toy/ear' --shards 1",
+        "avf encode toy eye",
+        "avf index 'my results/features/toy/eye' --shards 1",
+        "avf train toy video --point train.lr=0.01 --seed 7",
+        "avf train toy video --point train.lr=0.001 --seed 7",
+        "avf choose toy video",
+        "avf train toy video --seed 1",
+        "avf score toy",
+        "avf corrupt toy audio_noise_db 10 ear",
+        "avf robust toy",
+    ]
+    assert words([commands.report(study)]) == ["avf report"]
+    every = words(commands.steps("toy", study, "results"))
+    assert [line for line in every if " --seed 0" in line] == [
+        "avf train toy concat --seed 0", "avf train toy video --seed 0"
+    ]  # fmt: skip
+    points_of_concat = [
+        step for step in commands.steps("toy", study, "r") if "--point" in step.words
+    ]
+    assert [step.settings().train.lr for step in points_of_concat[:2]] == [0.01, 0.001]
+    demo = Study(corpora={"demo": CorpusEntry(root="data/demo")}, fusions={"ca": {}})
+    assert words(commands.steps("demo", demo, "results"))[0] == "avf make-corpus demo"
+
+
+def test_the_page_and_the_trace_list_the_same_commands(done):
+    """Those of the trace are of the runs behind the row, and each has its settings."""
+    study = STUDY.model_copy(update={"results": str(done.results)})
+    page = origin.origin(study, done)["commands"]
+    traced = trace(done.tables / "scores.csv", 1)
+    short = [
+        line.partition(" --results ")[0].partition(" --settings ")[0] for line in traced["commands"]
+    ]
+    trained = [line for line in page if line.startswith("avf train")]
+    behind = [run["train"] for run in traced["runs"]]
+    assert len(trained) == 4
+    assert set(behind) < set(trained)
+    assert short[-1] == "avf report --only tables"
+    assert short[:-1] == [line for line in page[:-1] if line not in set(trained) - set(behind)]
+    assert page[-1] == "avf report"
+    assert f"avf index {done.results}/media/toy --shards 1" in page
+    report = json.loads(shlex.split(traced["commands"][-1])[-1])
+    assert list(report["fusions"]) == list(STUDY.fusions)
 
 
 def test_other_numbers_on_the_same_kind_fail_and_on_another_are_stated(done, tmp_path):

@@ -1,4 +1,4 @@
-"""Claims: what was planted is found, what was not is not, and what cannot be told is said so."""
+"""Claims: what was planted is found, what was not is not, and what is undecided is reported so."""
 
 import re
 
@@ -28,13 +28,13 @@ def test_a_planted_difference_is_supported_and_its_reverse_contradicted(part):
 
 def test_a_difference_within_the_noise_cannot_be_told(part):
     (row,) = checked(part, is_better("concat", "jca")).itertuples()
-    assert row.verdict == "cannot be told"
+    assert row.verdict == "undecided"
     assert row.low < 0 < row.high
 
 
 def test_better_than_both_needs_both(part):
     both, one = checked(part, is_better("jca", "audio", "concat"), is_better("jca", "audio")).iloc
-    assert (both.verdict, one.verdict) == ("cannot be told", "supported")
+    assert (both.verdict, one.verdict) == ("undecided", "supported")
     assert both.quantity == "jca − concat"
     assert both.p >= one.p
 
@@ -49,13 +49,13 @@ def test_equality_is_shown_not_assumed(part):
     """Equal traces are equal; a wide interval around 0 is no equality; a gap beyond is unequal."""
     pairs = [["ca", "late"], ["concat", "jca"], ["ca", "audio"]]
     table = checked(part, *({"kind": "equivalent", "pair": pair} for pair in pairs))
-    assert list(table["verdict"]) == ["supported", "cannot be told", "contradicted"]
+    assert list(table["verdict"]) == ["supported", "undecided", "contradicted"]
 
 
 def test_a_wider_margin_makes_equal_what_a_narrow_one_cannot_tell(part):
     pair = {"kind": "equivalent", "pair": ["concat", "jca"]}
     narrow, wide = checked(part, {**pair, "margin": 0.001}, {**pair, "margin": 0.5}).iloc
-    assert (narrow.verdict, wide.verdict) == ("cannot be told", "supported")
+    assert (narrow.verdict, wide.verdict) == ("undecided", "supported")
 
 
 def test_a_trend_is_found_with_each_step(part):
@@ -110,8 +110,8 @@ def test_claims_and_comparisons_agree(part):
 def test_p_and_interval_must_agree():
     sure = Finding(p=0.01, sure_for=True)
     assert verdict(sure, 0.04, 0.05) == "supported"
-    assert verdict(sure, 0.06, 0.05) == "cannot be told"
-    assert verdict(Finding(p=0.01), 0.01, 0.05) == "cannot be told"
+    assert verdict(sure, 0.06, 0.05) == "undecided"
+    assert verdict(Finding(p=0.01), 0.01, 0.05) == "undecided"
 
 
 @pytest.mark.parametrize(

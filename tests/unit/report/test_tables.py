@@ -64,7 +64,7 @@ def test_the_planted_order_is_found_and_equals_stay_equal(complete):
     assert set(mean.loc[mean["best"].astype(bool), "fusion"]) == {"ca", "jca"}
     pairs = complete.csv("comparisons").query("target == 'mean'")
     assert len(pairs) == 10
-    assert set(pairs.loc[~pairs["told_apart"], "verdict"].str.split(" \\(").str[0]) <= {
+    assert set(pairs.loc[~pairs["significant"], "verdict"].str.split(" \\(").str[0]) <= {
         "No significant difference between ca and jca",
         "No significant difference between jca and ca",
     }
@@ -200,7 +200,7 @@ def test_validation_is_reported_where_test_is_not_rated(tmp_path):
 def test_too_few_videos_are_said_to_be_too_few(tmp_path):
     plan = Plan(seconds=8, videos={"train": 2, "validation": 2, "test": 5}, failed=())
     results = Results(tmp_path, plan)
-    assert not results.csv("comparisons")["told_apart"].any()
+    assert not results.csv("comparisons")["significant"].any()
     text = results.text("comparisons.md")
     assert "5 videos are too few for all pairs to differ significantly" in text
 
@@ -239,7 +239,7 @@ def test_a_study_whose_every_run_failed_still_has_a_report(tmp_path):
 
     results = Results(tmp_path, Plan(seconds=8, errors={"a": 0.2, "b": 0.2}), lose)
     assert results.csv("scores")["mean"].isna().all()
-    assert not results.csv("comparisons")["told_apart"].any()
+    assert not results.csv("comparisons")["significant"].any()
     assert results.text("scores.md").count("not run") == 2
     assert "demo: no run was scored." in results.json("summary")["sentences"]
 

@@ -9,9 +9,10 @@ from avfusion.config.sections import StatisticsSettings
 from avfusion.features.windows import join
 from avfusion.layout import Layout
 from avfusion.robustness.attention import pairs
-from avfusion.robustness.gate_weights import gate_weights
+from avfusion.robustness.gate_weights import gate_weights, write_gates
 from avfusion.robustness.gates import mark, respond
 from avfusion.runs.predictor import Trained
+from avfusion.runs.train import train_run
 from support import robust_study
 
 STATISTICS = StatisticsSettings(draws=500)
@@ -127,6 +128,22 @@ def test_gates_lie_in_every_run_that_has_them_and_in_no_other(done):
             traces = traces[traces["partition"] == "test"].reset_index(drop=True)
             assert gates[["video", "time_s"]].equals(traces[["video", "time_s"]])
             assert gates[["gate_audio", "gate_video"]].stack().between(0, 1).all()
+
+
+def test_gates_and_attention_of_an_earlier_training_are_removed(tmp_path):
+    """By training again, and by writing those of runs that have none now."""
+    layout = Layout(tmp_path)
+    study = robust_study.make(layout, ["concat"], seeds=[0])
+    files = [
+        layout.run("toy", "concat", 0) / name for name in ("gates.parquet", "attention.parquet")
+    ]
+    for path in files:
+        path.write_bytes(b"of another fusion")
+    train_run(study.run_settings("toy", "concat", 0), layout)
+    assert not any(path.exists() for path in files)
+    files[0].write_bytes(b"of another fusion")
+    write_gates("toy", study.robust_settings(), layout)
+    assert not files[0].exists()
 
 
 def test_the_weight_on_disk_is_the_models_own_for_that_clip(done):

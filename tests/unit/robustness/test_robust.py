@@ -145,7 +145,7 @@ def test_a_run_that_is_absent_is_left_out_and_named(done, tmp_path, caplog):
     write_tables(study, done[1], ["robustness"])
     assert set(pd.read_csv(done[1].tables / "robustness.csv")["fusion"]) == set(done[0].fusions)
     with pytest.raises(AvfError, match="avf train"):
-        robust_corpus(CORPUS, study.robust_settings().updated(fusions={"late": {}}), done[1])
+        robust_corpus(CORPUS, study.robust_settings().updated(fusions=["late"]), done[1])
 
 
 def test_the_parts_deal_out_every_run_once(done):

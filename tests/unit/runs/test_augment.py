@@ -78,6 +78,14 @@ def test_the_same_draws_corrupt_alike():
     assert not torch.equal(first.audio_present, other.audio_present)
 
 
+def test_the_order_of_the_settings_does_not_change_the_draws():
+    """Digests of settings ignore the order of keys, so equal digests must mean equal draws."""
+    asked = {"audio_missing": 0.5, "video_missing_block": 0.5}
+    first, other = spoilt(**asked), spoilt(**dict(reversed(asked.items())))
+    assert torch.equal(first.audio_present, other.audio_present)
+    assert torch.equal(first.video_present, other.video_present)
+
+
 def weights(layout: Layout, settings: RunSettings) -> dict[str, torch.Tensor]:
     return load_weights(run_folder(settings, layout) / "best.safetensors")[0]
 

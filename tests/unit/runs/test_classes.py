@@ -19,6 +19,8 @@ from avfusion.runs.train import train_run, write_traces
 from avfusion.tracking.card import _scores
 from support.synthetic_classes import CLASSES, SIZES, study, write_utterances
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):

@@ -126,4 +126,4 @@ def test_every_table_figure_and_the_page_show_failed_runs_as_failed(layout):
     assert "failed: diverged: loss is" in page
     assert "1 of 2" in page
     claims = pd.read_csv(layout.tables / "claims.csv").set_index("claim")
-    assert set(claims["verdict"]) <= {"not run", "cannot be told", "supported", "contradicted"}
+    assert set(claims["verdict"]) <= {"not run", "undecided", "supported", "contradicted"}

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.registry import fusions
 from avfusion.runs.serve import Served
+from avfusion.tracking.model import copy_code, requirements
 from avfusion.tracking.record import record_corpus
 from avfusion.training.checkpoint import load_weights
 from support.recorded_study import features_table, write_study
@@ -58,6 +60,7 @@ def lab(tmp_path, monkeypatch):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab\nVersion: 1.2\n")
     (info / "entry_points.txt").write_text("[avfusion.fusions]\nlab_mean = lab.fusions:Mean\n")
+    (info / "top_level.txt").write_text("lab\n")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     fusions.__dict__.pop("_installed", None)
     yield
@@ -148,6 +151,41 @@ def test_a_fusion_of_another_package_is_served_without_it(layout, lab, tmp_path,
     )
     assert len(both) == len(table)
     assert (both["valence_x"] - both["valence_y"]).abs().max() <= 1e-6
+
+
+def test_modules_next_to_a_fusion_in_one_file_are_copied_with_it(tmp_path, monkeypatch):
+    """They belong to no distribution, so the packages that they import are requirements."""
+    work, copied = tmp_path / "work", tmp_path / "copied"
+    (work / "parts").mkdir(parents=True)
+    text = FUSION.replace("from .layers", "from parts.layers")
+    (work / "alone.py").write_text(f"import scipy\n{text}")
+    (work / "parts/__init__.py").write_text("import steps\n")
+    (work / "parts/layers.py").write_text(LAYERS)
+    (work / "steps.py").write_text("")
+    (work / "unused.py").write_text("")
+    monkeypatch.syspath_prepend(str(work))
+    copied.mkdir()
+    names = {path.name for path in copy_code("alone:Mean", copied)}
+    assert names == {"alone-0.dist-info", "alone.py", "avfusion", "parts", "steps.py"}
+    assert (copied / "parts/layers.py").read_text() == LAYERS
+    assert f"scipy=={version('scipy')}" in requirements("alone:Mean")
+
+
+def test_requirements_are_those_of_a_distribution_with_another_name(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    package, info = site / "labpart", site / "lab_tools-1.0.dist-info"
+    package.mkdir(parents=True)
+    info.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "fusions.py").write_text("class Mean:\n    pass\n")
+    stated = "Requires-Dist: sympy>=1.9\nRequires-Dist: torch>=2\nRequires-Dist: x; extra == 'y'\n"
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: lab-tools\nVersion: 1.0\n{stated}"
+    )
+    (info / "top_level.txt").write_text("labpart\n")
+    monkeypatch.syspath_prepend(str(site))
+    added = [line for line in requirements("labpart.fusions:Mean") if "==" not in line]
+    assert added == ["sympy>=1.9"]
 
 
 @pytest.mark.slow

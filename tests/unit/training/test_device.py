@@ -26,7 +26,7 @@ STEPS, AUDIO, VIDEO, TEXT = 8, 12, 20, 6
 
 @pytest.fixture
 def chosen(monkeypatch):
-    """Choose anew under these variables, as a fresh process would."""
+    """Choose again under these variables, as a fresh process would."""
 
     def choose(**variables):
         for name in (device.VARIABLE, "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG"):

@@ -15,7 +15,7 @@ class Demo(DemoRelease):
     """Generated talking faces with known valence and arousal and planted faults.
 
     The same seed gives the same signals, gold standard and planted spans. More videos do not change
-    the first ones. docs/demo-corpus.md describes how a video is made.
+    the first ones. docs/explanation/demo-corpus.md describes how a video is made.
 
     Parameters
     ----------

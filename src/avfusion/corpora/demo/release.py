@@ -1,7 +1,7 @@
 """Read and generate the demo corpus: talking faces with known signals and planted faults.
 
 It tests that a study runs and responds as expected. Its scores say nothing about recordings of
-people (docs/demo-corpus.md).
+people (docs/explanation/demo-corpus.md).
 """
 
 import hashlib

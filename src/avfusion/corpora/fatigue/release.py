@@ -23,7 +23,7 @@ from avfusion.errors import ConfigError, CorpusError
 COLUMNS = ("video", "subject", "start_s", "end_s", "level")
 
 
-HINT = "docs/own-corpus.md describes the manifest."
+HINT = "docs/tutorials/own-clips.md describes the manifest."
 
 
 ACCESS = """\

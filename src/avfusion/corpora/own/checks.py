@@ -11,7 +11,7 @@ from avfusion.corpora.splits import split_digest, split_summary
 if TYPE_CHECKING:
     from avfusion.corpora.own.release import OwnRelease
 
-HINT = "Correct it and run `avf verify` again; docs/own-corpus.md describes the format."
+HINT = "Correct it and run `avf verify` again; docs/tutorials/own-clips.md describes the format."
 OVER_S = 1.0  # ratings may be this much longer than their video
 
 

@@ -1,6 +1,6 @@
 """Read your own recordings: a manifest with one row per video, or an audformat database.
 
-docs/own-corpus.md is a tutorial of five minutes.
+docs/tutorials/own-clips.md is a tutorial of five minutes.
 """
 
 from functools import cached_property
@@ -18,7 +18,7 @@ from avfusion.corpora.splits import holdout, split_digest
 from avfusion.errors import ConfigError
 from avfusion.schemas import PARTITIONS
 
-HINT = "docs/own-corpus.md describes the manifest."
+HINT = "docs/tutorials/own-clips.md describes the manifest."
 ALIASES = {"dev": "validation", "devel": "validation", "val": "validation", "valid": "validation"}
 ACCESS = """\
 These are your own files. Write manifest.csv next to the videos, one row per video:
@@ -26,7 +26,8 @@ These are your own files. Write manifest.csv next to the videos, one row per vid
     video,subject,partition,ratings
     clips/anna_1.mp4,anna,train,ratings/anna_1.csv
 
-Each ratings file has one line per instant: time_s,valence,arousal. See docs/own-corpus.md."""
+Each ratings file has one line per instant: time_s,valence,arousal.
+See docs/tutorials/own-clips.md."""
 
 
 class OwnRelease(Corpus):

@@ -62,8 +62,8 @@ def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
         for y, name in enumerate(others):
             row = against(pairs, name, best, target)
             if row is not None and np.isfinite(row["difference"]):
-                _bar(axis, y, row, "difference", style[name], hollow=not row["told_apart"])
-                significant += [name] if row["told_apart"] and target == "mean" else []
+                _bar(axis, y, row, "difference", style[name], hollow=not row["significant"])
+                significant += [name] if row["significant"] and target == "mean" else []
         axis.set_title(files.word(words))
         axis.set_xlabel(f"{files.metric} minus that of {best}")
     axes[0].set_yticks(range(len(others)), others)

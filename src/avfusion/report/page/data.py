@@ -119,7 +119,7 @@ def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
             "interval": interval(row["low"], row["high"], sign=True),
             "p": number(row["p"]),
             "p_holm": number(row["p_holm"]),
-            "significant": bool(row["told_apart"]),
+            "significant": bool(row["significant"]),
         }
         for row in rows.to_dict("records")
     ]

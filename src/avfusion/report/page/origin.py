@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,11 +11,10 @@ import pandas as pd
 
 from avfusion import __version__
 from avfusion.config.study import Study
-from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
 from avfusion.layout import Layout
+from avfusion.lineage import commands
 from avfusion.provenance import code_state
-from avfusion.registry import corpora, encoders
 from avfusion.report.inputs import CorpusFiles, read
 from avfusion.report.tables.catalogue import TABLES
 
@@ -33,7 +32,7 @@ def origin(study: Study, layout: Layout) -> dict[str, Any]:
         "outside": [f"{use} = {source}" for use, source in study.outside().items()],
         "versions": {"Python": platform.python_version(), **_versions()},
         "hashes": [line for files in parts for line in _hashes(files)],
-        "commands": [line for files in parts for line in _commands(files)],
+        "commands": _commands(parts, study, layout),
         "tables": tables(layout),
     }
 
@@ -89,26 +88,13 @@ def _digest(index: pd.DataFrame) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _commands(files: CorpusFiles) -> list[str]:
-    """Return the commands behind one corpus' numbers; Snakemake runs them in more shards."""
-    name, runs = files.corpus, files.runs()
-    if not files.card():
-        return []
-    made = [f"avf make-corpus {name}"] if _known(corpora.defines, files.kind, "make") else []
-    lines = [*made, f"avf verify {name}", f"avf media {name}"]
-    lines.append(f"avf index results/media/{name} --shards 1")
-    for encoder in dict.fromkeys(files.study.features.encoders):
-        if _known(encoders.constant, files.study.encoder_class(encoder), "fitted"):
-            lines.append(f"avf fit-encoder {name} {encoder}")
-        lines.append(f"avf encode {name} {encoder}")
-        lines.append(f"avf index results/features/{name}/{encoder} --shards 1")
-    lines += [f"avf train {name} {fusion} --seed {seed}" for fusion, seed in runs]
-    return [*lines, f"avf score {name}"]
-
-
-def _known(ask: Callable[[str, str], Any], name: str, what: str) -> Any:
-    """Return what a registry knows about an entry, None for an unknown entry."""
-    try:
-        return ask(name, what)
-    except AvfError:
-        return None
+def _commands(parts: list[CorpusFiles], study: Study, layout: Layout) -> list[str]:
+    """Return the commands behind the numbers of the corpora; Snakemake runs them in more shards."""
+    place = commands.place(study, layout)
+    elsewhere = f" --results {shlex.quote(place)}" if place != study.results else ""
+    known = [files.corpus for files in parts if files.card()]
+    steps = [step for name in known for step in commands.steps(name, study, place)]
+    return [
+        f"{step.words}{elsewhere}" if step.results else step.words
+        for step in [*steps, commands.report(study)]
+    ]

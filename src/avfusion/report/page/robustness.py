@@ -88,7 +88,7 @@ def _pairs(files: CorpusFiles, name: str, count: int) -> str:
     """Return a sentence about the fusions that lose less than others under one corruption."""
     areas = files.table("areas")
     rows = areas[(areas["corruption"] == name) & (areas["target"] == "mean")]
-    significant = rows[rows["told_apart"].astype(bool)]
+    significant = rows[rows["significant"].astype(bool)]
     if not len(rows):
         return f"{name}: nothing to compare."
     if not len(significant):

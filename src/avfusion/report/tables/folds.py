@@ -97,7 +97,7 @@ def pooled(name: str, folds: list[Scored]) -> Scored:
         corpus=name,
         videos=[f"{fold.corpus}/{video}" for fold in folds for video in fold.videos],
         missing=[f"{fold.corpus}/{video}" for fold in folds for video in fold.missing],
-        unlearnt=[],
+        missing_in_training=[],
         notes={run: note for fold in folds for run, note in fold.notes.items()},
         sums=sums,
         subjects=subjects,

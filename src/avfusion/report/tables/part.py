@@ -46,7 +46,7 @@ class Part:
         best, pairs = rows.iloc[0]["fusion"], self.mean_pairs
         if len(pairs):
             pairs = pairs[(pairs["fusion"] == best) & pairs["difference"].notna()]
-            pairs = pairs[~pairs["told_apart"]]
+            pairs = pairs[~pairs["significant"]]
         return [best, *(pairs["other"] if len(pairs) else [])]
 
 

@@ -111,7 +111,7 @@ def _differences(pairs: pd.DataFrame, curves: Curves, name: str, study: Study) -
     """Return which fusions lose significantly less than others."""
     statistics = study.statistics
     rows = pairs[(pairs["corruption"] == name) & (pairs["target"] == "mean")]
-    significant = rows[rows["told_apart"].astype(bool)]
+    significant = rows[rows["significant"].astype(bool)]
     if not len(significant):
         text = f"No significant difference in loss between {len(rows)} pairs (Holm-corrected p)."
         least = least_p(curves.units, statistics.draws)
