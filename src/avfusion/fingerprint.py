@@ -22,7 +22,8 @@ NEUTRAL = {
     f"{TOP}.{name}"
     for name in (
         *("errors", "fingerprint", "layout", "provenance", "registry", "io.yaml"),
-        *("config.jobs", "config.load", "config.sections", "config.study", "config.validate"),
+        *("config.jobs", "config.load", "config.messages", "config.sections", "config.study"),
+        *("config.validate", "config.validate_features"),
     )
 }
 """Modules of names, paths, messages and settings, which compute no result."""

@@ -97,6 +97,7 @@ def test_a_later_instance_of_one_root_waits_for_the_first_as_a_whole(copy):
             assert [p for p in line.split(", ") if p.startswith(first)] == [f"{first}index.parquet"]
 
 
+@pytest.mark.slow
 def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
     plain = copy.jobs("all")
     copy.edit(

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from avfusion.config.messages import sentences
 from avfusion.config.study import Study
-from avfusion.config.validate import faults, sentences
+from avfusion.config.validate import faults
 from avfusion.errors import ConfigError
 from avfusion.io.atomic import write_text
 from avfusion.io.yaml import read_mapping

@@ -7,55 +7,20 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import ValidationError, create_model
 
 from avfusion.config import corruptions, modalities
 from avfusion.config.grid import points
+from avfusion.config.messages import sentence
 from avfusion.config.modalities import MODALITIES
 from avfusion.config.option_types import misfit, text_for_number
 from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
+from avfusion.config.validate_features import features, trained_with
 from avfusion.errors import ConfigError
 from avfusion.registry import Registry, corpora, encoders, fusions, losses, near
-
-ARRAYS = "arrays"
-
-
-def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
-    """Return the faults that pydantic reports in plain words."""
-    return [_sentence(model, fault) for fault in error.errors()]
-
-
-def _sentence(model: type[BaseModel], fault: Any) -> str:
-    path = ".".join(str(part) for part in fault["loc"] if part != "[key]")
-    if fault["type"] == "extra_forbidden":
-        return f"unknown setting {path!r}.{_nearest(model, fault['loc'])} Correct or remove it."
-    if fault["type"] == "missing":
-        return f"setting {path!r} is missing. Add it (config/README.md lists all)."
-    if fault["loc"][-1] == "[key]":
-        return f"{path!r} cannot be a name: use letters, digits and _ only."
-    if fault["type"] == "value_error":  # raised by a validator of avfusion
-        message = str(fault["ctx"]["error"])
-        if message.endswith("."):
-            return f"{path}: {message}"
-    else:
-        message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{path}: {message}; found {fault['input']!r}."
-
-
-def _nearest(model: Any, loc: tuple[Any, ...]) -> str:
-    """Return a hint at the known setting of the same section that is nearest to an unknown one."""
-    for part in loc[:-1]:
-        if hasattr(model, "model_fields"):
-            model = model.model_fields[part].annotation
-        else:  # a mapping of names to settings
-            model = get_args(model)[-1]
-        if get_origin(model) is Annotated:
-            model = get_args(model)[0]
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    return near(str(loc[-1]), known) or f" Known: {', '.join(known)}."
 
 
 def faults(study: Study, protocols: Path) -> list[str]:
@@ -71,7 +36,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
         chain(
             _corpora(study),
             _encoders(study),
-            _features(study),
+            features(study),
             _values(study),
             _loss("train.loss", study.train.loss),
             _fusions(study),
@@ -178,32 +143,13 @@ def _on_classes(study: Study) -> Iterator[str]:
         for name in names
         for fusion in study.fusions
         for key, plain in (("corrupt", {}), ("loss", default))
-        for path, value in _trained_with(study, name, fusion, key)
+        for path, value in trained_with(study, name, fusion, key)
         if value != plain
     ]
     if len(names) == len(study.corpora) and study.robustness:
         unfit += [("robustness", name) for name in names]
     for path, name in dict.fromkeys(unfit):
         yield f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
-
-
-def _trained_with(study: Study, corpus: str, fusion: str, key: str) -> list[tuple[str, Any]]:
-    """Return (path, value) of a training setting in the runs of a fusion on a corpus.
-
-    path: the place in the config that the value comes from. A grid can give several values. Grids
-    and overrides that are no mapping are left out; `_overrides` and `_grid` report them.
-    """
-    entry, on_corpus = study.fusions[fusion], study.corpora[corpus].train
-    on_fusion, grid = entry.get("train"), study.grid_of(fusion)
-    values = grid.get(f"train.{key}") if isinstance(grid, dict) else None
-    if isinstance(values, list):
-        path = f"fusions.{fusion}.grid" if "grid" in entry else "grid"
-        return [(f"{path}.train.{key}", value) for value in values]
-    if isinstance(on_fusion, dict) and key in on_fusion:
-        return [(f"fusions.{fusion}.train.{key}", on_fusion[key])]
-    if key in on_corpus:
-        return [(f"corpora.{corpus}.train.{key}", on_corpus[key])]
-    return [(f"train.{key}", getattr(study.train, key))]
 
 
 def _options(path: str, registry: Registry, name: str, given: dict[str, Any]) -> Iterator[str]:
@@ -268,7 +214,7 @@ def _overrides(path: str, train: TrainSettings, given: Any) -> Iterator[str]:
         fields: dict[str, Any] = {path: (TrainSettings, ...)}
         model = create_model("Train", **fields)
         for fault in error.errors():
-            yield _sentence(model, {**fault, "loc": (path, *fault["loc"])})
+            yield sentence(model, {**fault, "loc": (path, *fault["loc"])})
         return
     if "loss" in given:
         yield from _loss(f"{path}.loss", given["loss"])
@@ -307,77 +253,6 @@ def _cell(path: str, study: Study, fusion: str | None, key: str, value: Any) -> 
         yield from _options(path, fusions, kind, {key: value})
         if key in ("wraps", "inner"):
             yield from _inner(path, kind, {**study.fusions[fusion], key: value})
-
-
-def _features(study: Study) -> Iterator[str]:
-    """Yield a message per encoder under the wrong modality or for another kind of corpus.
-
-    `_encoders` reports unknown names.
-    """
-    pairs = [(m, name) for m in MODALITIES for name in getattr(study.features, m)]
-    pairs = [(m, name) for m, name in pairs if encoders.known(study.encoder_class(name))]
-    for modality, name in pairs:
-        encoded = encoders.constant(study.encoder_class(name), "modality")
-        if encoded not in (None, modality):
-            yield f"features.{modality} lists {name!r}, which encodes {encoded}. Move it there."
-    names = [name for _, name in pairs]
-    yield from _media(study, names)
-    yield from _unrated(study)
-    yield from _constant(study, names)
-
-
-def _media(study: Study, listed: list[str]) -> Iterator[str]:
-    """Yield a message per encoder of recordings on a corpus of arrays, and the other way round."""
-    has_media = _has_media(study)
-    of_arrays = [name for name in encoders.names() if encoders.constant(name, "reads") == ARRAYS]
-    for encoder in listed:
-        reads_media = encoders.constant(study.encoder_class(encoder), "reads") != ARRAYS
-        for corpus in (name for name in has_media if has_media[name] != reads_media):
-            start = f"features lists {encoder!r}, but corpora.{corpus} holds"
-            if reads_media:
-                known = ", ".join(of_arrays)
-                yield f"{start} arrays and no recordings. Use {known}, in a study of its own."
-            else:
-                yield f"{start} recordings. Give corpora that are arrays a study of their own."
-
-
-def _unrated(study: Study) -> Iterator[str]:
-    """Yield a message per corpus of arrays, which have no ratings, with the task `ratings`."""
-    for name, media in _has_media(study).items():
-        if not media and study.corpora[name].task != "classes":
-            yield f"corpora.{name} holds arrays with classes only. Add `task: classes` to it."
-
-
-def _constant(study: Study, listed: list[str]) -> Iterator[str]:
-    """Yield a message per encoder of one vector per video whose mean per video is subtracted."""
-    for encoder in listed:
-        if not encoders.constant(study.encoder_class(encoder), "constant"):
-            continue
-        for name in study.corpora:
-            paths = [
-                path
-                for fusion in study.fusions
-                for path, value in _trained_with(study, name, fusion, "baseline")
-                if value == "video"
-            ]
-            for path in dict.fromkeys(paths):
-                remedy = f"Add `train: {{baseline: none}}` to corpora.{name}"
-                if path != "train.baseline":
-                    remedy = f"Write `none` there (corpora.{name} has this encoder)"
-                yield (
-                    f"{encoder} is one vector per video, and {path} `video` subtracts all of it. "
-                    f"{remedy}, or leave {encoder} out."
-                )
-
-
-def _has_media(study: Study) -> dict[str, bool]:
-    """Return corpus -> whether it holds recordings, of those whose class is known."""
-    kinds = {name: study.corpus_class(name) for name in study.corpora}
-    return {
-        name: corpora.constant(kind, "media") is not False
-        for name, kind in kinds.items()
-        if corpora.known(kind)
-    }
 
 
 def _values(study: Study) -> Iterator[str]:

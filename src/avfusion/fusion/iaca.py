@@ -11,9 +11,8 @@ Idea     Where the modalities do not agree, each uses self-attention instead of 
     Y   = gate(Z_a, Z_v), looking at [Z_a ; Z_v]        (T, D)    relu(G_0 Z_a + G_1 Z_v)
 
 Options  `stage2: concat` weighs and concatenates, Y = relu([G_1 Z_v ; G_0 Z_a]), then joins as the
-         wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py. In stage 1,
-         `relu_only` passes C_m and `none` the mean of S_m and C_m; in stage 2, both pass the
-         mean of the modalities.
+         wrapped fusion does. `wraps`, `inner`, `gate`, `relu`: as in dca.py. `relu_only` passes C_m
+         in stage 1, `none` the mean of S_m and C_m; in stage 2, both pass the modalities' mean.
 Maps     gate_audio, gate_video (B, T): weight of C_m; gate_modality (B, T): weight of video.
 Masks    Those of the attentions; X_m of an absent clip is a row of zeros.
 Departs  A reconstruction: what a gate looks at, one temperature for both stages and the form of

@@ -23,7 +23,6 @@ Departs  The paper labels an utterance: it averages Y over time, then pools. Val
 """
 
 from itertools import permutations
-from typing import Any
 
 from avfusion.fusion.layers.selfcross import SelfCross
 from avfusion.registry import fusions
@@ -33,32 +32,8 @@ from avfusion.registry import fusions
 class CrossTransformer(SelfCross):
     """Cross-attention transformer: each modality attends to every other."""
 
+    name = "cross_transformer"
     least = 2
-
-    def __init__(
-        self,
-        audio_dim: int,
-        video_dim: int,
-        text_dim: int = 0,
-        *,
-        steps: int,
-        modalities: Any = ("audio", "video"),
-        width: int = 120,
-        heads: int = 6,
-        dropout: float = 0.1,
-        memory: bool = True,
-        pool: bool = True,
-    ) -> None:
-        super().__init__(
-            "cross_transformer",
-            (audio_dim, video_dim, text_dim),
-            modalities,
-            width=width,
-            heads=heads,
-            dropout=dropout,
-            memory=memory,
-            pool=pool,
-        )
 
     def attentions(self, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         """Return one attention per ordered pair; of two modalities, named like the query's."""
@@ -70,30 +45,7 @@ class CrossTransformer(SelfCross):
 class SelfTransformer(SelfCross):
     """Self-attention transformer: each modality attends to itself."""
 
-    def __init__(
-        self,
-        audio_dim: int,
-        video_dim: int,
-        text_dim: int = 0,
-        *,
-        steps: int,
-        modalities: Any = ("audio", "video"),
-        width: int = 120,
-        heads: int = 6,
-        dropout: float = 0.1,
-        memory: bool = True,
-        pool: bool = True,
-    ) -> None:
-        super().__init__(
-            "self_transformer",
-            (audio_dim, video_dim, text_dim),
-            modalities,
-            width=width,
-            heads=heads,
-            dropout=dropout,
-            memory=memory,
-            pool=pool,
-        )
+    name = "self_transformer"
 
     def attentions(self, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         """Return one attention per modality, named like it."""

@@ -48,6 +48,7 @@ def test_a_graph_holds_a_corpus_where_it_lies_and_the_generated_one_everywhere(c
     assert copy.jobs("all", file)["train"] == 2 * runs
 
 
+@pytest.mark.slow
 def test_without_the_mark_an_absent_corpus_is_an_error_that_names_it(copy):
     copy.edit("config/config.yaml", "corpora:\n", "corpora:\n  recola: {root: data/far}\n")
     said = copy.snakemake("-n", "all", good=False)

@@ -10,6 +10,8 @@ from avfusion.layout import Layout
 from support.miniatures import _film, iemocap
 from support.miniatures._decode import as_encoded, read, read_back
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def turns(tmp_path_factory):

@@ -76,7 +76,10 @@ def verified(tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize(
+    "split",
+    [pytest.param(s, marks=[pytest.mark.slow] if s == "demo" else []) for s in SPLITS],
+)
 def test_no_partition_shares_a_person(verified, split):
     name, options = SPLITS[split]
     code, _, manifest = verified(name, options)

@@ -36,6 +36,7 @@ def opened(tree, tmp_path, **more):
     return Layout(tmp_path)
 
 
+@pytest.mark.slow
 def test_tone_and_rating_agree_at_the_planted_delay_and_at_no_other_frame(tree, tmp_path):
     layout = opened(tree, tmp_path)
     settings = MediaJobSettings(root=tree, media=MediaSettings())

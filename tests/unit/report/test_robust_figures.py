@@ -58,6 +58,7 @@ def test_every_gate_has_a_row_and_a_figure(files):
     )
 
 
+@pytest.mark.slow
 def test_figures_are_written_where_they_are_asked_for(files, tmp_path):
     write_figures(files.study, files.layout)
     stems = set(json.loads((files.layout.figures / "captions.json").read_text()))

@@ -157,6 +157,7 @@ def test_without_a_finished_run_it_says_so(here):
     )
 
 
+@pytest.mark.slow
 def test_training_does_not_import_mlflow(here):
     """In a process of its own, as `avf train` is, with a server named that it must not look at."""
     plan = write_inputs(here, Plan(duration_s=6.0))

@@ -34,31 +34,37 @@ class SelfCross(Attention):
         For one label per video, Y_n is averaged over time before the join, as published.
     attends
         Attention -> (modality of the queries, modality of the keys).
+    name
+        Name of the fusion in messages.
     least
         Least number of modalities.
     """
 
     joins_pooled = True
+    name: str
     least = 1
 
     def __init__(
         self,
-        name: str,
-        dims: tuple[int, int, int],
-        modalities: Any,
+        audio_dim: int,
+        video_dim: int,
+        text_dim: int = 0,
         *,
-        width: int,
-        heads: int,
-        dropout: float,
-        memory: bool,
-        pool: bool,
+        steps: int,
+        modalities: Any = ("audio", "video"),
+        width: int = 120,
+        heads: int = 6,
+        dropout: float = 0.1,
+        memory: bool = True,
+        pool: bool = True,
     ) -> None:
         super().__init__()
+        name = self.name
         check_heads(name, width, heads)
         if memory and width % 2:
             raise ConfigError(f"{name}: width is {width}; set an even one, or `memory: false`.")
         names = self.modalities = ordered(name, modalities, least=self.least)
-        inputs = dict(zip(("audio", "video", "text"), dims, strict=True))
+        inputs = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         for m in names:
             encode = _Memory(inputs[m], width) if memory else nn.Linear(inputs[m], width)
             self.add_module(f"encode_{m}", encode)
