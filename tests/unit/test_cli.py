@@ -31,6 +31,9 @@ from avfusion.config.study import Study
         (["submit", "demo", "jac"], "lists no fusion 'jac', only: "),
         (["robust", "demo", "--results", "nowhere"], "manifest.parquet. Run: avf verify demo"),
         (["index", "nowhere"], "no complete set of shards"),
+        (["infer", "x"], "x: not the folder of a run. Name one such as results/runs/demo"),
+        (["infer", "results/runs/demo/ca/seed0"], "seed0: not the folder of a run"),
+        (["repeat", "results"], "results: not the folder of a run"),
     ],
 )
 def test_a_wrong_word_is_answered_in_one_line(words, said, capsys, monkeypatch, project):

@@ -86,6 +86,10 @@ def test_other_commands_in_pages_exist():
             options = dict(pairwise(words))
             assert words[-1] in re.findall(r"^rule (\w+):", rules, re.MULTILINE), (page.name, words)
             file = options.get("--configfile", "config/config.yaml")
+            lists = words.index("--configfile") if "--configfile" in words else len(words)
+            assert "--" in words[lists:] or lists > len(words) - 3 or words[lists + 2][0] == "-", (
+                page.name, words, "--configfile takes all words up to the next option",
+            )  # fmt: skip
             assert file in WRITTEN or (ROOT / file).is_file(), (page.name, words)
             assert (ROOT / options.get("--profile", ".")).is_dir(), (page.name, words)
 

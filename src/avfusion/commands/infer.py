@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands.options import layout
+from avfusion.commands.options import layout, run_folder
 
 HELP = "Write the predictions of a trained run again."
 STAGE = 41
@@ -18,4 +18,4 @@ def run(args: argparse.Namespace) -> None:
     """Predict with the weights in the run's folder and write the predictions there."""
     from avfusion.runs.train import write_traces
 
-    write_traces(args.folder, layout(args))
+    write_traces(run_folder(args), layout(args))

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -110,6 +111,17 @@ def corpus_settings(args: argparse.Namespace) -> "CorpusSettings":
     from avfusion.config.jobs import CorpusSettings
 
     return settings(args, CorpusSettings, lambda study: study.corpus_settings(args.corpus))
+
+
+def run_folder(args: argparse.Namespace) -> Path:
+    """Return the folder of a run that the command names; refuse what cannot be one."""
+    folder: Path = args.folder
+    if not re.fullmatch(r"seed\d+", folder.resolve().name) or not folder.is_dir():
+        raise ConfigError(
+            f"{folder}: not the folder of a run. Name one such as results/runs/demo/ca/seed0 "
+            f"(results/runs/CORPUS/FUSION/seedN)."
+        )
+    return folder if len(folder.parts) > 3 else folder.resolve()
 
 
 def log_outside(outside: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from avfusion.commands.options import layout
+from avfusion.commands.options import layout, run_folder
 
 HELP = "Train a run again from the settings in its folder and compare both; 0 if equal."
 STAGE = 42
@@ -19,6 +19,6 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison; return 0 if equal, or close enough on another kind of machine."""
     from avfusion.runs.repeat import repeat
 
-    verdict = repeat(args.folder, layout(args), args.keep)
+    verdict = repeat(run_folder(args), layout(args), args.keep)
     print("\n".join(verdict.lines))
     return int(not verdict.good)
