@@ -4,7 +4,6 @@ Each function returns Markdown. `docs/build.py` writes it, and a test compares i
 """
 
 import argparse
-import ast
 import inspect
 import json
 import re
@@ -19,6 +18,7 @@ from avfusion.config.study import Study
 from avfusion.evaluation import protocol
 from avfusion.layout import Layout
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
+from avfusion.report import fusions as described
 from avfusion.report.figures.catalogue import FIGURES
 from avfusion.report.tables.catalogue import TABLES
 
@@ -309,7 +309,7 @@ def kind(field: dict[str, Any], schema: dict[str, Any]) -> str:
 def options_section(registry: Registry, name: str) -> str:
     """Return heading, sentence and options of one entry of a registry."""
     options, kinds = registry.options(name), registry.annotations(name)
-    words = parameters(docstrings(registry, name)[0])
+    words = parameters(registry.docstrings(name)[0])
     if registry is encoders:
         words = {**ENCODER_OPTIONS, **words}
     rows = [
@@ -500,7 +500,7 @@ def fusions_page() -> str:
     ]
     for path in paths:
         names = [name for name in fusions.names() if fusions.source(name) == path]
-        title, body = docstrings(fusions, names[0])[1].split("\n\n", 1)
+        title, body = fusions.docstrings(names[0])[1].split("\n\n", 1)
         parts.append(f"\n## {escaped(joined(title).rstrip('.'))} {{#{path.stem}}}\n")
         parts.append(f"`{path.relative_to(ROOT)}`\n")
         parts.append(prose(body))
@@ -514,19 +514,17 @@ def fusions_page() -> str:
 
 def fusion_table() -> str:
     """Return the name, title and source of every fusion as a Markdown table."""
-    rows = []
-    for name in fusions.names():
-        path = fusions.source(name)
-        of_class, of_file = docstrings(fusions, name)
-        shared = sum(fusions.source(other) == path for other in fusions.names()) > 1
-        title = joined((of_class if shared else of_file).split("\n\n")[0]).rstrip(".")
-        matches = [match for text in (of_class, of_file) if (match := SOURCE.search(text))]
-        source = linked(joined(matches[0][1])) if matches else ""
-        rows.append([f"[`{name}`](#{path.stem})", title, source])
+    rows = [
+        [
+            f"[`{name}`](#{fusions.source(name).stem})",
+            described.title(name),
+            linked(described.source(name)),
+        ]
+        for name in fusions.names()
+    ]
     return table(["name", "fusion", "source"], rows)
 
 
-SOURCE = re.compile(r"^Source\s+(.*?)(?=^\S|^$)", flags=re.DOTALL | re.MULTILINE)
 LABEL = re.compile(r"^(Source|Idea|Options|Maps|Masks|Init|Cost|Fixes T|Departs)\s{2,}(?=\S)")
 
 
@@ -563,18 +561,9 @@ def prose(text: str) -> str:
 # Shared
 
 
-def docstrings(registry: Registry, name: str) -> tuple[str, str]:
-    """Return the docstrings of an entry's definition and of its file."""
-    tree = ast.parse(registry.source(name).read_text())
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    definition = registry.entry(name).definition
-    (node,) = (n for n in tree.body if isinstance(n, kinds) and n.name == definition)
-    return ast.get_docstring(node) or "", ast.get_docstring(tree) or ""
-
-
 def title_of(registry: Registry, name: str) -> str:
     """Return the first paragraph of an entry's docstring."""
-    return escaped(joined(docstrings(registry, name)[0].split("\n\n")[0]))
+    return escaped(joined(registry.docstrings(name)[0].split("\n\n")[0]))
 
 
 def parameters(docstring: str) -> dict[str, str]:

@@ -160,6 +160,13 @@ class Registry:
         """Return the value of a class attribute such as `fitted = True`, defined or inherited."""
         return constant(*self.entry(name), attribute)
 
+    def docstrings(self, name: str) -> tuple[str, str]:
+        """Return the docstrings of an entry's definition and of its file; "" without one."""
+        entry, tree = self.entry(name), parsed(self.source(name))
+        nodes = (n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef))
+        node = next(node for node in nodes if node.name == entry.definition)
+        return ast.get_docstring(node) or "", ast.get_docstring(tree) or ""
+
     def origin(self, name: str) -> str:
         """Return `package.module:Class` with the version of its package, for provenance."""
         entry = self.entry(name)

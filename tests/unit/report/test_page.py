@@ -206,3 +206,9 @@ def test_the_page_is_the_same_twice(page, monkeypatch):
 )
 def test_only_folders_are_taken_out_of_a_text(given, kept):
     assert without_paths(given) == kept
+
+
+def test_every_fusion_has_its_full_name_and_source(page):
+    for text in (page[2], (page[1].tables / "fusions.md").read_text()):
+        assert "Joint cross-attention (JCA)" in text
+        assert "arXiv:2203.14779" in text

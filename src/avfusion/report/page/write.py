@@ -9,6 +9,7 @@ from avfusion.io.atomic import write_text
 from avfusion.io.redact import plain
 from avfusion.layout import Layout
 from avfusion.report.absent import left_out
+from avfusion.report.fusions import described
 from avfusion.report.page import classes, data
 from avfusion.report.page.figures import themes
 from avfusion.report.page.origin import origin
@@ -44,6 +45,7 @@ def render(study: Study, layout: Layout) -> str:
         folds=classes.folds(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
+        fusions=described(study),
         unit=units.word(study.statistics),
         confidence=f"{100 * (1 - study.statistics.alpha):g}%",
         origin=plain(origin(study, layout)),

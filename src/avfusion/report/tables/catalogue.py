@@ -65,6 +65,7 @@ TABLES = (
     TableSpec("grids", "Grids", "grids:write_grids", TEXT, when="grids"),
     TableSpec("claims", "Claims of the papers", "claims:write_claims"),
     TableSpec("published", "Published numbers", "published:write_published"),
+    TableSpec("fusions", "Fusions", "fusions:write_fusions", TEXT),
     TableSpec("runs", "Runs", "summary:write_runs", CSV),
     TableSpec("summary", "Summary", "summary:write_summary", ("json",)),
 )
