@@ -179,5 +179,5 @@ def test_a_real_study_outlives_a_bad_video_and_runs_again_only_what_changed(tiny
     tiny.edit("tiny.yaml", "epochs: 4}", "epochs: 3}")
     tiny.edit("src/avfusion/fusion/ca.py", '"""', '"""In other words: ')
     assert due() == {}, "words change nothing"
-    tiny.edit("src/avfusion/fusion/ca.py", "    def forward(", "    extra = 1\n\n    def forward(")
+    tiny.edit("src/avfusion/fusion/ca.py", "    def attend(", "    extra = 1\n\n    def attend(")
     assert due() == {"train": 1, **after}, "an edited fusion trains again, alone"
