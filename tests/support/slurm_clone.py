@@ -42,7 +42,12 @@ class Clone:
     def untrained(self, folder: Path) -> "Clone":
         """A copy of this clone with media and features, before any training."""
         done = ("runs", "scores", "tables", "figures", "logs", "report.html", "mlflow*", "mlart*")
-        skip = shutil.ignore_patterns(*done, "head.log", "slurm_logs", "locks", "incomplete", "log")
+        of_results = shutil.ignore_patterns(*done)
+        of_head = shutil.ignore_patterns("head.log", "slurm_logs", "locks", "incomplete", "log")
+
+        def skip(place: str, names: list[str]) -> set[str]:
+            return (of_results if Path(place) == self.results else of_head)(place, names)
+
         shutil.copytree(self.folder, folder, symlinks=True, ignore=skip)
         return Clone(folder, Path(os.environ["AVF_LAB"]))
 
