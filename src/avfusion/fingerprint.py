@@ -224,7 +224,7 @@ class _Index(NamedTuple):
     """Local name -> (module, name in it), or (module, None) for the module itself; several if
     functions of the module import different things under one name."""
     stars: tuple[str, ...]
-    """Modules of which everything is imported."""
+    """Modules imported with a star."""
     names: frozenset[tuple[str, str | None]]
     """Pairs used by the statements that define nothing."""
     statements: str

@@ -21,7 +21,7 @@ SAMPLE = {
     "n": "2",
 }
 REPORT = ("tables", "figures")
-"""Folders of which each file is named by the catalogue of `avfusion.report`."""
+"""Folders whose files are all named by the catalogue of `avfusion.report`."""
 
 
 @pytest.fixture

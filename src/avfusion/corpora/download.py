@@ -132,7 +132,7 @@ def _resume(file: Download, part: Path) -> None:
 
 
 def _copy(answer: IO[bytes], out: IO[bytes], done: int, file: Download) -> None:
-    """Copy the answer to `out`, `done` bytes of which are there, and log the progress."""
+    """Append the rest of the answer to `out`, which holds `done` bytes, and log the progress."""
     logged_s = time.monotonic()
     while piece := answer.read(_CHUNK):
         out.write(piece)
