@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pages
 import pictures
+import published_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -54,6 +55,7 @@ def generated() -> dict[str, str]:
         "reference/files.md": pages.files_page(),
         "reference/protocols.md": pages.protocols_page(),
         "reference/fusions.md": pages.fusions_page(),
+        "reference/published-settings.md": published_settings.page(),
         "results/benchmarks.md": benchmarks_page(),
     }
 

@@ -10,13 +10,15 @@ import re
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
 
 from avfusion import cli, schemas
-from avfusion.config import corruptions
+from avfusion.config import corruptions, schedules
 from avfusion.config.study import Study
-from avfusion.evaluation import protocol
 from avfusion.layout import Layout
+from avfusion.protocols import protocol
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
 from avfusion.report import fusions as described
 from avfusion.report.figures.catalogue import FIGURES
@@ -91,6 +93,7 @@ MEANINGS = {
     "features.audio": "Encoders of audio; their features are concatenated.",
     "features.video": "Encoders of face crops; their features are concatenated.",
     "train.epochs": "Greatest number of epochs.",
+    "train.select": "How the epoch that a run keeps is chosen.",
     "train.lr": "Learning rate.",
     "train.weight_decay": "Weight decay of the optimiser.",
     "statistics.alpha": "Significance level; intervals cover 1 - alpha.",
@@ -210,6 +213,7 @@ def config_page() -> str:
         "windows": ("WindowSettings", "Keys of `windows`"),
         "features": ("FeatureSettings", "Keys of `features`"),
         "train": ("TrainSettings", "Keys of `train`"),
+        "train.select": ("SelectSettings", "Keys of `train.select`"),
         "statistics": ("StatisticsSettings", "Keys of `statistics`"),
     }
     parts = [
@@ -228,6 +232,10 @@ def config_page() -> str:
     for section, (name, title) in sections.items():
         parts += [f"\n## {title}\n", key_table(section, schema["$defs"][name], schema)]
     parts += [
+        "\n## Schedules\n",
+        "`train.schedule`, such as `{is: step, factor: 0.8, every: 2}`. Epochs count from 0. Every",
+        "schedule takes `warmup: {epochs: 5, shape: linear}`.\n",
+        table(["`is`", "other keys with their defaults", "effect"], schedule_rows()),
         "\n## Keys of an entry of `encoders`\n",
         table(
             ["key", "default", "meaning"],
@@ -264,12 +272,32 @@ def config_page() -> str:
     return finished(parts)
 
 
+def schedule_rows() -> list[list[str]]:
+    """Return name, keys and meaning of every learning-rate schedule, and of its warm-up."""
+    union, _ = get_args(schedules.Schedule)
+    rows = []
+    for model in (*get_args(union), schedules.Warmup):
+        fields = {k: f for k, f in model.model_fields.items() if k not in ("is_", "warmup")}
+        keys = [f"`{k}` ({shown_value(f)})" for k, f in fields.items()]
+        name = f"`{model.__name__.lower()}`" if "is_" in model.model_fields else "(`warmup`)"
+        text = joined((inspect.getdoc(model) or "").replace("\n\n", " "))
+        rows.append([name, ", ".join(keys), escaped(text)])
+    return rows
+
+
+def shown_value(field: FieldInfo) -> str:
+    """Return the default of a field of a model."""
+    if field.is_required():
+        return "required"
+    return "`train.lr`" if field.default is None else f"{field.default}"
+
+
 def key_table(section: str, model: dict[str, Any], schema: dict[str, Any]) -> str:
     """Return the keys of one model with type, default, meaning and what runs again."""
     rows = []
     for key, field in model["properties"].items():
         path = f"{section}.{key}" if section else key
-        again = RUNS_AGAIN.get(path, RUNS_AGAIN.get(section, ""))
+        again = RUNS_AGAIN.get(path, RUNS_AGAIN.get(section.partition(".")[0], ""))
         text = field.get("description") or MEANINGS[path]
         required = key in model.get("required", [])
         shown = "required" if required else shown_default(field)
@@ -279,7 +307,7 @@ def key_table(section: str, model: dict[str, Any], schema: dict[str, Any]) -> st
 
 def shown_default(field: dict[str, Any]) -> str:
     """Return a default as YAML; empty for a section and for null."""
-    if "$ref" in field or field.get("default") is None:
+    if {"$ref", "oneOf"} & field.keys() or field.get("default") is None:
         return ""
     return f"`{json.dumps(field['default'], ensure_ascii=False)}`".replace('"', "")
 
@@ -288,7 +316,7 @@ def kind(field: dict[str, Any], schema: dict[str, Any]) -> str:
     """Return the type and the bounds of a key in words."""
     if "anyOf" in field:
         return " or ".join(kind(f, schema) for f in field["anyOf"] if f.get("type") != "null")
-    if "$ref" in field:
+    if "$ref" in field or "oneOf" in field:
         return "section"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
@@ -460,7 +488,7 @@ def protocol_rows() -> list[list[str]]:
     words = {
         "name": "Name of the file.",
         "pooling": "Score over all frames together, mean over videos, or mean recall of classes.",
-        "unrated": "Leave out unrated frames, or count them as the pair (0, 0).",
+        "unrated": "Leave out unrated frames, count them as (0, 0), or hold the newest ratings.",
         "delay": "Shift predictions by the corpus' annotation delay, or not at all.",
         "clip": "Lowest and highest prediction, on [-1, 1].",
         "smoothing": "Box filter: frames for `valence`, `arousal` and `others`, and `edges`.",

@@ -10,7 +10,11 @@ from types import ModuleType
 
 from avfusion import __version__
 from avfusion import commands as package
+from avfusion.commands import messages
 from avfusion.errors import AvfError, of_place
+
+SHARED = ("messages", "options")
+"""Modules of `commands` that are no commands."""
 
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
@@ -18,15 +22,18 @@ ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status; print an expected failure and return 1."""
     args = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(messages.Formatter(args))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         return args.run(args) or 0
     except AvfError as error:
-        print(f"avf {args.command}: {error}", file=sys.stderr)
+        print(f"avf {args.command}: {messages.describe(error, args)}", file=sys.stderr)
         return 1
     except OSError as error:
+        if message := messages.describe(error, args):
+            print(f"avf {args.command}: {message}", file=sys.stderr)
+            return 1
         if not of_place(error):
             raise
         print(
@@ -50,15 +57,16 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=command.run)
         command.arguments(sub)
         sub.add_argument("--results", type=Path, help="folder of results; default: the config's")
-        config = Path("config/config.yaml")
-        sub.add_argument("--config", type=Path, default=config, help="settings of the study")
+        sub.add_argument(
+            "--config", type=Path, default=messages.DEFAULT, help="settings of the study"
+        )
     return parser
 
 
 def _commands() -> list[ModuleType]:
     """Return the modules of `commands`, in the order of the pipeline: STAGE, then name."""
-    names = [module.name for module in iter_modules(package.__path__) if module.name != "options"]
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    names = (module.name for module in iter_modules(package.__path__))
+    modules = [import_module(f"{package.__name__}.{name}") for name in names if name not in SHARED]
     return sorted(modules, key=lambda module: module.STAGE)
 
 

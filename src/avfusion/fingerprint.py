@@ -23,7 +23,8 @@ NEUTRAL = {
     for name in (
         *("errors", "fingerprint", "layout", "provenance", "registry", "io.yaml"),
         *("config.jobs", "config.load", "config.messages", "config.sections", "config.study"),
-        *("config.validate", "config.validate_features"),
+        *("config.schedules", "config.validate", "config.validate_features"),
+        *("config.validate_select", "config.validate_training", "config.validate_windows"),
     )
 }
 """Modules of names, paths, messages and settings, which compute no result."""

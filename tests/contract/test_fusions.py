@@ -19,6 +19,13 @@ FORMS = {name: (name, {}) for name in fusions.names()} | {
     if "modalities" in fusions.options(name) and not with_text(name, {})
 }
 """Every fusion with its defaults, and with text where text is an option."""
+FORMS |= {
+    "concat_blstm": ("concat", {"blstm": "both", "encode": 8}),
+    "jca_blstm": ("jca", {"blstm": "both"}),
+    "rjcma_dense": ("rjcma", {"operator": "dense", "project": False}),
+    "tcn_centred": ("tcn", {"causal": False}),
+}
+"""Options that add or replace a part of the fusion."""
 
 pytestmark = pytest.mark.parametrize("name", FORMS)
 
@@ -71,6 +78,18 @@ def test_gives_one_row_of_out_dim_a_clip(name, size, windows):
     assert fused.features.shape == (windows, size[0], fuse.out_dim)
     assert fused.features.isfinite().all()
     assert all(len(m) == windows and m.isfinite().all() for m in fused.maps.values())
+
+
+def test_windows_of_300_clips_give_finite_features_and_gradients(name):
+    """The longest published windows (RJCMA)."""
+    size = (300, 12, 12)
+    fuse = fusion(name, *size)
+    features = fuse(*clips(name, *size, windows=2)).features
+    assert features.shape == (2, 300, fuse.out_dim)
+    assert features.isfinite().all()
+    if features.requires_grad:
+        features.square().sum().backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in fuse.parameters())
 
 
 @pytest.mark.parametrize("size", SIZES)

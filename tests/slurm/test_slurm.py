@@ -8,7 +8,7 @@ def test_the_study_runs_as_typed_from_a_fresh_clone(undisturbed):
     for name in ("tables/scores.csv", "figures/demo_ccc.png", "report.html", "mlflow.demo.json"):
         assert (results / name).stat().st_size > 0
     states = undisturbed.jobs("")
-    assert len(states) == 9
+    assert len(states) == 10
     assert set(states.values()) == {"COMPLETED"}
 
 

@@ -4,7 +4,6 @@ Rows are clips; every clip is present. Weights come by the names of the modules 
 """
 
 import numpy as np
-from scipy.special import erf
 
 from support.derivations_family import Array, Named, affine, one_way, relu, softmax, under
 
@@ -61,17 +60,22 @@ def selfcross(x: dict, w: Named, *, across: bool, heads: int, memory=True, pool=
     return np.hstack([every.std(0, ddof=1), every.mean(0)])
 
 
-def layer_norm(x: Array, w: Named, name: str) -> Array:
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+def layer_norm(x: Array, w: Named, name: str, least: float = 1e-5) -> Array:
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + least)
     return x * w[f"{name}.weight"] + w[f"{name}.bias"]
 
 
+JAX = 1e-6
+"""What a norm of MBT's published code adds to the variance; PyTorch adds 1e-5."""
+
+
 def block(x: Array, w: Named, heads: int) -> Array:
-    """A pre-norm transformer block over all rows."""
-    z = layer_norm(x, w, "norm")
+    """A pre-norm transformer block over all rows; the GELU is its approximation by tanh."""
+    z = layer_norm(x, w, "norm", JAX)
     u = x + multi_head(z, z, under(w, "attention"), heads)
-    inner = affine(layer_norm(u, w, "norm_mlp"), w, "mlp.0")
-    return u + affine(inner * (1 + erf(inner / np.sqrt(2))) / 2, w, "mlp.3")
+    inner = affine(layer_norm(u, w, "norm_mlp", JAX), w, "mlp.0")
+    rise = np.tanh(np.sqrt(2 / np.pi) * (inner + 0.044715 * inner**3))
+    return u + affine(inner * (1 + rise) / 2, w, "mlp.3")
 
 
 def mbt(a: Array, v: Array, w: Named, *, heads: int, layers: int, fuse_from: int) -> Array:
@@ -89,7 +93,7 @@ def mbt(a: Array, v: Array, w: Named, *, heads: int, layers: int, fuse_from: int
         }
         z = {m: x[: len(a)] for m, x in both.items()}
         shared = (both["audio"][len(a) :] + both["video"][len(a) :]) / 2
-    return np.hstack([layer_norm(z[m], w, "norm") for m in ("video", "audio")])
+    return np.hstack([layer_norm(z[m], w, "norm", JAX) for m in ("video", "audio")])
 
 
 MUTUAL = (("audio", "video"), ("video", "audio"))

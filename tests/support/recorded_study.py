@@ -13,9 +13,9 @@ from avfusion.runs.train import train_run
 from support.synthetic_features import Plan, write_inputs
 
 
-def write_study(layout: Layout, **given) -> Study:
+def write_study(layout: Layout, plan: Plan | None = None, **given) -> Study:
     """Train and score concat and audio with two seeds on corpus `toy`; run in the project."""
-    plan = write_inputs(layout, Plan(duration_s=12.0))
+    plan = write_inputs(layout, plan or Plan(duration_s=12.0))
     study = Study(
         **{
             "corpora": {plan.corpus: CorpusEntry(root="data/toy")},

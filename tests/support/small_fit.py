@@ -9,19 +9,33 @@ import random
 import signal
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch._dynamo  # seconds that each child would spend, as AdamW imports it late
+from pydantic import TypeAdapter
 from torch import nn
 
+from avfusion.config.schedules import Schedule
 from avfusion.training.loop import FitResult, deterministic, fit
 from avfusion.training.losses import ccc_loss
+from avfusion.training.rule import FitRule
+
+RULE = [field.name for field in fields(FitRule)]
+
+
+def schedule_of(given: dict[str, Any]) -> Schedule:
+    """The settings of a schedule, constant unless `given` says otherwise."""
+    return TypeAdapter(Schedule).validate_python({"is": "constant", **given})
 
 
 def small_fit(folder: Path, **changes: Any) -> FitResult:
-    """Fit two outputs to a known function of five inputs; `changes` replace arguments of fit."""
+    """Fit two outputs to a known function of five inputs.
+
+    `changes` replace arguments of fit and settings of its rule.
+    """
     draw = torch.Generator().manual_seed(1)
     x = torch.randn(64, 5, generator=draw)  # (N, 5)
     gold = torch.tanh(x[:, :2] + 0.3 * torch.randn(64, 2, generator=draw))  # (N, 2)
@@ -29,16 +43,17 @@ def small_fit(folder: Path, **changes: Any) -> FitResult:
         model = nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.3), nn.Linear(8, 2))
 
     def batches(generator: torch.Generator):
-        for rows in torch.randperm(48, generator=generator).split(16):
-            yield x[rows], gold[rows]
+        chosen = torch.randperm(48, generator=generator).split(16)
+        return [(x[rows], gold[rows]) for rows in chosen]
 
     def validate(model: nn.Module) -> dict[str, float]:
         return {"score": 2 - ccc_loss(model(x[48:]), gold[48:]).item(), "rows": 16}
 
-    rule = {"epochs": 12, "lr": 0.01, "weight_decay": 1e-4, "patience": 12, "seed": 0}
-    given = {"batches": batches, "validate": validate, "settings": {"study": "small"}, **rule}
+    rule = {"epochs": 12, "lr": 0.01, "weight_decay": 1e-4, "patience": 12}
+    rule |= {key: changes.pop(key) for key in list(changes) if key in RULE}
+    given = {"batches": batches, "validate": validate, "settings": {"study": "small"}, "seed": 0}
     given |= {"loss": lambda model, batch: ccc_loss(model(batch[0]), batch[1]), "name": "small"}
-    return fit(model, **{**given, "folder": folder, **changes})
+    return fit(model, **{**given, "folder": folder, "rule": FitRule(**rule), **changes})
 
 
 def _killed(folder: Path, seed: int) -> int:

@@ -1,6 +1,7 @@
 """A fit of a fitted encoder's own network on drawn examples, in one process or in several forked.
 
-As a script: `python small_ranks.py FOLDER ENCODER PROCESSES [--epochs N] [--stop N] [--double]`.
+As a script: `python small_ranks.py FOLDER ENCODER PROCESSES [--epochs N] [--stop N] [--double]
+[--plateau]`.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import torch
 import torch.distributed as dist
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.config.schedules import Constant, Plateau
 from avfusion.config.sections import ClipSettings, SignalSettings
 from avfusion.encoders import fitting
 from avfusion.registry import encoders
 from avfusion.training import distributed
 from avfusion.training.loop import deterministic, fit
+from avfusion.training.rule import FitRule
 
 SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64), "face_tuned": (112, 112, 3)}
 OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {"lr": 1e-4}}
@@ -49,7 +52,13 @@ def doubled(net: torch.nn.Module) -> torch.nn.Module:
 
 
 def small_fit(
-    folder: Path, name: str, batch: int = 19, epochs: int = 2, stop: int = 0, double: bool = False
+    folder: Path,
+    name: str,
+    batch: int = 19,
+    epochs: int = 2,
+    stop: int = 0,
+    double: bool = False,
+    plateau: bool = False,
 ) -> None:
     """Fit as `FittedEncoder.fit` does; killed by itself after epoch `stop`, if there is one."""
     encoder = encoders.get(name)(epochs=epochs, batch=batch, **OPTIONS[name])
@@ -64,15 +73,11 @@ def small_fit(
         history = (folder / "epochs.csv").read_text().splitlines()[1:]
         if stop and len(history) == stop:
             os._exit(9)  # as a kill would end it, in the next epoch
+        if plateau:
+            found["score"] *= -1  # falls while the network learns
         return found
 
-    rule = {
-        "epochs": epochs,
-        "lr": encoder.recipe.lr,
-        "weight_decay": 1e-2,
-        "patience": epochs,
-        "seed": 0,
-    }
+    schedule = Plateau(is_="plateau", patience=0) if plateau else Constant()
     fit(
         net,
         batches=encoder.batches(train),
@@ -81,7 +86,8 @@ def small_fit(
         folder=folder,
         settings={},
         name=name,
-        **rule,
+        rule=FitRule(epochs, epochs, encoder.recipe.lr, 1e-2, schedule=schedule),
+        seed=0,
     )
 
 
@@ -117,6 +123,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--stop", type=int, default=0)
     parser.add_argument("--double", action="store_true")
+    parser.add_argument("--plateau", action="store_true")
     torch.set_num_threads(1)
     return max(map(abs, together(**vars(parser.parse_args()))))
 

@@ -20,7 +20,7 @@ from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
 from avfusion.rating import Rating
 
-CARRIES = {"ear": (0.3, 1.0), "eye": (1.0, 0.3)}
+CARRIES = {"ear": (0.3, 1.0), "eye": (1.0, 0.3), "word": (0.6, 0.6)}
 """How strongly each encoder's features follow (valence, arousal)."""
 
 

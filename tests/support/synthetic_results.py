@@ -21,7 +21,7 @@ from avfusion.layout import Layout
 
 DIMENSIONS = ("valence", "arousal")
 ERRORS = {"audio": 0.45, "video": 0.30, "concat": 0.22, "ca": 0.15, "jca": 0.15}
-"""Size of each fusion's error; ca and jca err alike, so no honest test may tell them apart."""
+"""Size of each fusion's error; ca and jca have the same error, so they do not differ."""
 
 
 @dataclass(frozen=True)

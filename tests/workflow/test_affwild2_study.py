@@ -1,4 +1,4 @@
-"""The whole way on Aff-Wild2's miniature: from the raw tree to tables and a submission."""
+"""Test a study of Aff-Wild2's miniature from the raw files to tables and a submission."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The whole way of RECOLA and own clips: from the raw tree to tables.
+"""Test studies of RECOLA and own clips from the raw files to the tables.
 
 Every score is computed here again from the run's predictions and the raw annotation files, with
 none of the package's readers, delays, protocols or units.

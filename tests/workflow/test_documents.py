@@ -17,7 +17,8 @@ DOCUMENTS = [
     *sorted(ROOT.glob("config/**/*.md")),
 ]
 GENERATED = [
-    DOCS / "reference" / f"{name}.md" for name in ("cli", "config", "files", "protocols", "fusions")
+    DOCS / "reference" / f"{name}.md"
+    for name in ("cli", "config", "files", "protocols", "fusions", "published-settings")
 ]
 GENERATED += (DOCS / "results").glob("*.md")
 
@@ -176,7 +177,7 @@ def test_the_api_page_shows_the_contracts(site):
         "avfusion.training.losses.ccc_loss",
         "avfusion.metrics.ccc.ccc",
         "avfusion.evaluation.inference.swap_test",
-        "avfusion.evaluation.protocol.apply",
+        "avfusion.protocols.protocol.apply",
         "avfusion.config.study.Study",
         "avfusion.config.jobs.RunSettings",
         "avfusion.layout.Layout.run",

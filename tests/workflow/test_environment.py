@@ -1,4 +1,4 @@
-"""The lock is whole, names no place, and is what `make env` and the package ask for."""
+"""Test that the lock is complete, names no folder, and fits `make env` and the package."""
 
 import os
 import re

@@ -62,8 +62,9 @@ def test_every_example_of_the_page_runs_in_one_study(extended):
     results = extended.folder / "results"
     run = results / "runs/interviews/weighted_sum/seed0/settings.json"
     assert json.loads(run.read_text())["outside"].keys() == uses.keys()
-    assert set(pd.read_csv(results / "tables/scores.csv")["fusion"]) == {"concat", "weighted_sum"}
-    assert len(pd.read_csv(results / "tables/epochs.csv")) == 2
+    scored = {"ridge", "concat", "weighted_sum"}
+    assert set(pd.read_csv(results / "tables/scores.csv")["fusion"]) == scored
+    assert len(pd.read_csv(results / "tables/epochs.csv")) == 3
     assert (results / "figures/interviews_epochs.png").stat().st_size > 0
     assert "Number of epochs until training stopped" in (results / "report.html").read_text()
     assert extended.jobs("all", options=options) == {}

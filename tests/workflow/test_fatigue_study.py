@@ -1,4 +1,4 @@
-"""The whole way of Fatigue's miniature: levels of 0 to 10, folds that leave a subject out."""
+"""Test a study of Fatigue's miniature: levels of 0 to 10, folds that leave a subject out."""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ def test_each_fold_of_fatigue_tests_one_subject_and_the_pages_hold_their_sums(fi
     assert tested == {entry: {who} for entry, who in studies.FOLDS.items()}
     folds = pd.read_csv(copy.folder / "results/tables/folds.csv")
     rows = folds[(folds["table"] == "fusions") & (folds["target"] == "fatigue")]
-    assert set(rows["fusion"]) == {"concat", "ca"}
+    assert set(rows["fusion"]) == {"ridge", "concat", "ca"}
     assert set(rows["folds"]) == {2}
     for row in rows.itertuples():
         files = [lay(copy).scores(entry) / "sums.parquet" for entry in studies.FOLDS]

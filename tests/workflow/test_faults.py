@@ -1,4 +1,4 @@
-"""Damage to any file a number passes through is told by the file's name, or mended to the bit."""
+"""Test that damage to a file is reported with its name, or repaired to the same bits."""
 
 import errno
 import json

@@ -50,3 +50,18 @@ def test_a_change_of_augmentation_trains_only_the_runs_that_use_it(tiny, due):
     jobs = due()
     assert jobs["train"] == 1
     assert set(jobs) <= {"train", *SCORED}
+
+
+def test_a_change_of_a_protocol_trains_only_the_runs_whose_epoch_it_chooses(tiny, due):
+    rule = "{train: {targets: separate, select: {protocol: smoothed}}}"
+    tiny.edit("tiny.yaml", "  ca: {}", f"  ca: {rule}")
+    tiny.snakemake("--cores", "2", *TINY, "--", "all")
+    assert due() == {}
+    run = tiny.folder / "results/runs/demo/ca/seed0"
+    assert {path.name for path in run.iterdir() if path.is_dir()} == {"valence", "arousal"}
+    tiny.edit("config/protocols/smoothed.yaml", "valence: 20", "valence: 10")
+    jobs = due()
+    assert jobs["train"] == 1
+    assert set(jobs) <= {"train", *SCORED}
+    tiny.edit("config/protocols/pooled.yaml", "clip: [-1, 1]", "clip: [-1, 0.9]")
+    assert due()["train"] == 1

@@ -64,7 +64,7 @@ def test_the_study_is_one_run_a_fusion_and_seed(copy):
     encoders = study["features"]["audio"] + study["features"]["video"]
     shards = study["corpora"]["demo"]["shards"]
     jobs = copy.jobs("all")
-    assert jobs["train"] == len(study["fusions"]) * len(study["seeds"])
+    assert jobs["train"] == (len(study["fusions"]) + 1) * len(study["seeds"]), "and ridge"
     assert jobs["media"] == shards
     assert jobs["encode"] == shards * len(encoders)
     assert jobs["fit_encoder"] == 2, "mel_cnn and face_cnn; face_expression brings its weights"
@@ -119,6 +119,7 @@ def test_settings_of_results_keep_the_order_of_the_config(copy):
     (copy.folder / "study.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     printed = copy.snakemake("-n", "-p", "all", "--configfile", "study.yaml")
     (path,) = set(re.findall(r"avf report --only tables .*--settings (\S+)", printed))
+    names = ["ridge", *names]
     assert list(json.loads((copy.folder / path).read_text())["fusions"]) == names
     for command in ("robust demo --results", "score demo", "record demo"):
         (path,) = set(re.findall(rf"avf {command} .*--settings (\S+)", printed))
@@ -174,7 +175,7 @@ def test_a_real_study_outlives_a_bad_video_and_runs_again_only_what_changed(tiny
     assert due() == {"train": 1, **after}, "an option re-runs its fusion only"
     tiny.edit("tiny.yaml", "ca: {stages: 2}", "ca: {}")
     tiny.edit("tiny.yaml", "epochs: 3}", "epochs: 4}")
-    again = {"train": 2, "grid_point": 2, "choose": 1}
+    again = {"train": 3, "grid_point": 2, "choose": 1}
     assert due() == {**again, **after}, "training settings re-run training only"
     tiny.edit("tiny.yaml", "epochs: 4}", "epochs: 3}")
     tiny.edit("src/avfusion/fusion/ca.py", '"""', '"""In other words: ')

@@ -217,6 +217,19 @@ def feature_indexes(corpus, fusion=None):
     return expand(pattern, corpus=corpus, encoder=features.encoders)
 
 
+def select_protocols(wildcards):
+    """Return the protocols that choose the epochs of a fusion's runs; most runs need none."""
+    names = study.select_protocols(wildcards.fusion, wildcards.corpus)
+    return expand("config/protocols/{name}.yaml", name=names)
+
+
+def point_protocol(wildcards):
+    """Return the protocol that chooses the epochs of one grid point, if it names one."""
+    names = (wildcards.corpus, wildcards.fusion, wildcards.point, wildcards.seed)
+    name = SETTINGS["grid"](*names).train.select.protocol
+    return f"config/protocols/{name}.yaml" if name else []
+
+
 def predictions(corpus):
     """Return the predictions of every fusion and seed."""
     name = "classes" if corpus in CLASSES else "traces"

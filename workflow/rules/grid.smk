@@ -8,6 +8,7 @@ rule grid_point:
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
+        protocol=point_protocol,
     output:
         epochs="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
         traces="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet",

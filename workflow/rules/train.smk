@@ -8,6 +8,7 @@ rule train:
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
+        protocols=select_protocols,
         chosen=chosen,
     output:
         epochs="<results>/runs/{corpus}/{fusion}/seed{seed}/epochs.csv",

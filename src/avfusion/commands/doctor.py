@@ -12,10 +12,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; return 1 if anything is missing."""
+    from avfusion.commands.messages import with_study
     from avfusion.doctor.machine import examine
 
     verdicts = []
     for finding in examine(args.config):
-        print(finding)
+        print(with_study(str(finding), args))
         verdicts.append(finding.verdict)
     return int("MISSING" in verdicts)

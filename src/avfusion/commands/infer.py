@@ -16,6 +16,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Predict with the weights in the run's folder and write the predictions there."""
+    from avfusion.runs.scaling import warn
     from avfusion.runs.train import write_traces
 
-    write_traces(run_folder(args), layout(args))
+    folder = run_folder(args)
+    write_traces(folder, layout(args))
+    warn(folder)

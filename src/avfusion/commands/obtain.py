@@ -2,6 +2,7 @@
 
 import argparse
 
+from avfusion.commands.messages import DEFAULT
 from avfusion.commands.options import corpus_class, corpus_settings, settings_option, study
 
 HELP = "Show how to obtain a corpus and download its public files."
@@ -23,24 +24,28 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.registry import corpora
 
     corpus = corpora.get(corpus_class(args))
-    verify = f"avf verify {args.corpus}{_config(args)}"
+    config, study_file = _config(args)
+    then = f"Then: avf verify {args.corpus}{config}"
     print(f"{args.corpus}\n\nLicence: {corpus.licence}\n\n{corpus.access or corpus.obtain}")
     if not corpus.downloads:
-        print(f"\nNo file of it can be downloaded by a program. Then: {verify}")
+        if corpus.licensed:
+            print("\nNo file of it can be downloaded by a program.")
+        print(f"\n{then}{study_file}")
         return
     root = Path(args.root) if args.root else corpus_settings(args).root
     for file in corpus.downloads:
         print(fetch(file, root))
-    print(f"\nThen: {verify}")
+    print(f"\n{then}{study_file}")
 
 
-def _config(args: argparse.Namespace) -> str:
-    """Return the option that names a study with the corpus, if the default study has none."""
+def _config(args: argparse.Namespace) -> tuple[str, str]:
+    """Return the option that names a study with the corpus, and what it must be if unknown."""
     from avfusion.errors import AvfError
 
     try:
         if args.corpus in study(args).corpora:
-            return "" if str(args.config) == "config/config.yaml" else f" --config {args.config}"
+            return "" if args.config == DEFAULT else f" --config {args.config}", ""
     except AvfError:
         pass  # the command that reads the config reports its faults
-    return " --config STUDY.yaml, a study that lists it: config/experiments/README.md"
+    more = "\nSTUDY.yaml is a study that lists the corpus; see config/experiments/README.md."
+    return " --config STUDY.yaml", more

@@ -103,7 +103,15 @@ def corpus_class(args: argparse.Namespace) -> str:
     """Return the class of the corpus that the command names: a class, or an entry of the config."""
     from avfusion.registry import corpora
 
-    return args.corpus if corpora.known(args.corpus) else corpus_settings(args).class_
+    if corpora.known(args.corpus):
+        return args.corpus
+    try:
+        return corpus_settings(args).class_
+    except ConfigError as error:
+        kinds = corpora.names()
+        raise ConfigError(
+            f"{error} Classes of corpora: {', '.join(kinds)}.{near(args.corpus, kinds)}"
+        ) from None
 
 
 def corpus_settings(args: argparse.Namespace) -> "CorpusSettings":

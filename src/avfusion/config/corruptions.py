@@ -20,6 +20,9 @@ CLEAN: Case = ("whole", 0.0)
 
 MODALITIES = ("audio", "video")
 
+OFF_GRID = 1e-4
+"""How far a delay in hops may be from a whole number: a hop of 1/30 s is rounded in a file."""
+
 
 class HasRobustness(Protocol):
     """Settings with the corruptions of a study: `Study` or `RobustSettings`."""
@@ -143,7 +146,8 @@ def signal_of(name: str, encoder: str) -> Kind:
     modality, kind = find(name)
     if not kind.signal:
         raise ConfigError(
-            f"{name} changes features after encoding, so nothing is to encode. Run: avf robust"
+            f"{name} changes features after encoding, so nothing is to encode. "
+            f"Run: avf robust CORPUS"
         )
     read = encoders.constant(encoder, "modality")
     if read != modality:
@@ -216,7 +220,7 @@ def _level_faults(kind: Kind, levels: list[float], hop_s: float) -> list[str]:
     if kind.unit == "noise" and 1 in levels:
         messages.append("level 1 is noise only; set less")
     off = max(abs(level / hop_s - round(level / hop_s)) for level in levels)
-    if kind.unit == "s" and not kind.signal and off > 1e-6:
+    if kind.unit == "s" and not kind.signal and off > OFF_GRID:
         messages.append(
             f"levels are seconds, multiples of windows.hop_s ({hop_s:g}); found {levels}"
         )

@@ -6,10 +6,11 @@ back with `read`. They hold nothing that does not change a number of the job.
 
 import json
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
+from avfusion.config.schedules import keys_as_text
 from avfusion.config.sections import (
     ClipSettings,
     FeatureSettings,
@@ -30,7 +31,8 @@ SCHEMA_VERSION: Final = get_args(Version)[0]
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
 
 T = TypeVar("T", bound=Settings)
-Grid = dict[str, list[Any]]
+
+Grid = Annotated[dict[str, list[Any]], BeforeValidator(keys_as_text)]
 
 
 class JobSettings(Settings):
@@ -146,7 +148,7 @@ class RunSettings(JobSettings):
 class TrainedSettings(RunSettings):
     """Settings of a run with hashes of its inputs; what its weights carry."""
 
-    inputs: dict[str, Any] = Field(description="Hashes of features, partitions and gold.")
+    inputs: dict[str, Any] = Field(description="Hashes of features, partitions, gold and protocol.")
 
 
 class RunRecord(TrainedSettings):
@@ -154,6 +156,9 @@ class RunRecord(TrainedSettings):
 
     data_hash: str
     missing: list[str] = Field([], description="Videos without features, left out.")
+    set_aside: list[str] = Field(
+        [], description="Train videos that the epoch was chosen on; not trained on."
+    )
     parameters: int
     run: str = Field(description="Digest of the settings and inputs.")
     machine: dict[str, Any] = {}

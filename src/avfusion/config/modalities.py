@@ -1,7 +1,8 @@
 """Modalities that a fusion reads: audio and video, and text if its class or an option says so.
 
 A fusion that reads anything else than audio and video states it in a class attribute
-(`modalities = ("audio", "video", "text")`) or has an option of that name.
+(`modalities = ("audio", "video", "text")`) or has an option of that name. A fusion that is given
+modalities that it does not read states those that it reads (`reads = ("audio",)`).
 """
 
 import ast
@@ -21,6 +22,11 @@ def used(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
         return tuple(fusions.constant(kind, "modalities") or USUAL)
     given = options.get("modalities") or ast.literal_eval(default)
     return tuple(given) if isinstance(given, list | tuple) else (str(given),)
+
+
+def read(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the modalities that the predictions of a fusion depend on."""
+    return tuple(fusions.constant(kind, "reads") or used(kind, options))
 
 
 def with_text(kind: str, options: dict[str, Any]) -> bool:

@@ -1,18 +1,33 @@
 """The sections of a study's settings: each key with its default, unit and bound."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from avfusion.config.corruptions import trainable
+from avfusion.config.schedules import Constant, Schedule, keys_as_text, on_as_text
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Task = Literal["ratings", "classes"]
-Options = Annotated[dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)]
+Options = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else keys_as_text(given))
+]
 """Options of an entry; `jca:` with nothing behind it means `jca: {}`."""
+
+
+FRAME_KEYS = ("clip_frames", "hop_frames", "frame_hz")
+RATIO_SLACK = 1e-4
+"""How far clip_s / hop_s may be from a whole number, because both are rounded in a file."""
 
 
 class Settings(BaseModel):
@@ -62,16 +77,69 @@ class MediaSettings(SignalSettings):
 
 
 class ClipSettings(Settings):
-    """The grid of clips; a feature describes the clip that ends at its time."""
+    """The grid of clips; a feature describes the clip that ends at its time.
+
+    With `frame_hz`, the grid is in frames: clip_s = clip_frames / frame_hz and
+    hop_s = hop_frames / frame_hz, and `clip_s` and `hop_s` cannot be given. The rate is one for the
+    corpus. A video of another rate has clips of the same length in seconds, which hold more or
+    fewer of its frames.
+    """
 
     clip_s: Positive = Field(0.64, description="Length of a clip (RECOLA: 16 frames at 25 Hz).")
     hop_s: Positive = Field(0.16, description="Spacing of clip ends; clip_s is a multiple of it.")
+    clip_frames: Count | None = Field(
+        None, description="Length of a clip in frames (Aff-Wild2: 32), with `frame_hz`."
+    )
+    hop_frames: Count | None = Field(
+        None, description="Spacing of clip ends in frames (Aff-Wild2: 1), with `frame_hz`."
+    )
+    frame_hz: Positive | None = Field(
+        None, description="Frame rate behind the two keys above, one for all videos."
+    )
+
+    @model_validator(mode="after")
+    def _grid(self) -> Self:
+        """Set clip_s and hop_s from frames; set a rounded hop_s so that it divides clip_s."""
+        frames = {name: getattr(self, name) for name in FRAME_KEYS}
+        missing = [name for name, value in frames.items() if value is None]
+        if len(missing) == len(frames):
+            steps = round(self.clip_s / self.hop_s)
+            if steps and 1e-6 < abs(self.clip_s / self.hop_s - steps) <= RATIO_SLACK:
+                # The rounding of hop_s would add up over a video.
+                object.__setattr__(self, "hop_s", self.clip_s / steps)
+            return self
+        if missing:
+            raise ValueError(
+                f"a grid in frames needs {', '.join(FRAME_KEYS)}; found no {missing[0]}. Add it, "
+                f"or give clip_s and hop_s instead."
+            )
+        for name, count in (("clip_s", self.clip_frames), ("hop_s", self.hop_frames)):
+            seconds = (count or 0) / (self.frame_hz or 1)
+            if name in self.model_fields_set and getattr(self, name) != seconds:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but the grid is in frames and gives "
+                    f"{seconds:.6g} s. Remove {name}, or {', '.join(FRAME_KEYS)}."
+                )
+            object.__setattr__(self, name, seconds)
+        return self
 
 
 class WindowSettings(ClipSettings):
     """Clips and windows; a window is L consecutive clips."""
 
     clips: Count = Field(16, description="L, clips in a window (8 in CVPRW 2022, 16 in T-BIOM).")
+    advance: Count | None = Field(
+        None,
+        description="Clips from one window to the next; by default `clips`, so that windows do not "
+        "overlap. RJCMA: 200 of 300. Where windows overlap, each is trained on and predictions are "
+        "averaged.",
+    )
+    last: Literal["moved", "padded", "dropped"] = Field(
+        "moved",
+        description="The last, incomplete window of a video: moved back so that it is complete, "
+        "padded with absent clips, or not trained on (`dropped`, as in T-BIOM). Predictions with "
+        "`dropped` are those of `moved`, so that they cover each row.",
+    )
 
 
 class FeatureSettings(Settings):
@@ -93,6 +161,32 @@ class FeatureSettings(Settings):
         return [*self.audio, *self.video, *self.text]
 
 
+class SelectSettings(Settings):
+    """How the epoch that a run keeps is chosen.
+
+    Under a fusion or a corpus, `select` replaces the study's `select` as a whole.
+    """
+
+    protocol: str | None = Field(
+        None,
+        description="Scoring rule of ratings, a file in config/protocols. By default the pooled "
+        "CCC at the times of the features, without interpolation, smoothing or clipping.",
+    )
+    on: Literal["validation", "train_subjects"] = Field(
+        "validation",
+        description="Score the validation partition, or a share of the subjects of the train "
+        "partition, which is then not trained on.",
+    )
+    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.2, description="Share of the train subjects that `on: train_subjects` sets aside."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, given: Any) -> Any:
+        return on_as_text(given)
+
+
 class TrainSettings(Settings):
     """How a fusion is trained; the same for all, unless a fusion overrides a key under `train`."""
 
@@ -101,13 +195,51 @@ class TrainSettings(Settings):
         description="`video` subtracts each video's own mean from its features. This removes what "
         "a face or voice is like at rest, and with it the video's overall mood.",
     )
+    standardise: Literal["robust", "standard", "none"] = Field(
+        "robust",
+        description="`robust`: center and scale from the train partition without its extremes, and "
+        "values beyond `limit` are limited. `standard`: mean 0, deviation 1. `none`: raw features.",
+    )
+    limit: Positive = Field(
+        5.0, description="Greatest size of a standardised value under `standardise: robust`."
+    )
+    unit_length: bool = Field(
+        False, description="Divide each modality's row by its length, after `standardise`."
+    )
     epochs: Count = 40
     batch: Count = Field(32, description="Windows in a batch; the CCC loss pools over them.")
+    order: Literal["shuffled", "consecutive"] = Field(
+        "shuffled",
+        description="`consecutive`: windows in the order of videos and time, so that a batch is "
+        "mostly of one video, as in the published code of T-BIOM, RJCA and DCA.",
+    )
+    drop_last: bool = Field(
+        False, description="With batches of exactly `batch` windows, leave out the incomplete one."
+    )
+    exclude: list[str] = Field(
+        [], description="Videos of the train partition that are not trained on."
+    )
+    optimiser: Literal["adamw", "adam", "sgd"] = Field(
+        "adamw",
+        description="`weight_decay` is decoupled in `adamw` and an L2 term of the loss in the "
+        "others.",
+    )
+    momentum: Share = Field(0.0, description="Of `sgd`.")
     lr: Positive = 1e-3
+    schedule: Schedule = Field(Constant(), description="The learning rate over the epochs.")
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    clip_norm: Positive | None = Field(
+        None, description="Greatest norm of the gradient; longer ones are shortened to it."
+    )
     patience: Count = Field(10, description="Stop after so many epochs without a better score.")
-    head: Literal["regressor", "ca", "jca", "selfcross"] = Field(
-        "regressor", description="One head for all fusions, or the head of a paper."
+    select: SelectSettings = SelectSettings()
+    targets: Literal["together", "separate"] = Field(
+        "together",
+        description="`separate` trains one model per target, each with its own best epoch.",
+    )
+    head: Literal["regressor", "separate", "ca", "jca", "selfcross", "rjcma"] = Field(
+        "regressor",
+        description="One head for all fusions, one such head per target, or the head of a paper.",
     )
     hidden: Count = Field(128, description="Width of the regressor's hidden layer.")
     dropout: Share = Field(0.6, description="In the regressor; 0.6 as in JCA, RJCA and DCA.")
@@ -121,10 +253,10 @@ class TrainSettings(Settings):
         description="`pooled`: 1 - CCC over all of a batch. `per_window`: the mean of each "
         "window's own. Or `package.module:function`.",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="Of the products while training (bfloat16: autocast); weights, sums, loss and "
-        "predictions are float32 either way.",
+        description="Of the products while training (autocast; float16 with gradient scaling); "
+        "weights, sums, loss and predictions are float32 either way.",
     )
 
 

@@ -19,6 +19,7 @@ from avfusion.config.sections import (
     MediaSettings,
     Name,
     Options,
+    SelectSettings,
     Settings,
     SignalSettings,
     StatisticsSettings,
@@ -44,7 +45,10 @@ class Study(Settings):
     windows: WindowSettings = WindowSettings()
     features: FeatureSettings = FeatureSettings()
     encoders: dict[Name, Options] = Field({}, description="Options of each encoder.")
-    fusions: dict[Name, Options] = Field(min_length=1, description="Options of each fusion.")
+    fusions: dict[Name, Options] = Field(
+        min_length=1,
+        description="Options of each fusion. The baseline `ridge` is added to every study.",
+    )
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
     grid: Grid = Field(
         {},
@@ -101,8 +105,16 @@ class Study(Settings):
         return self.model_copy(update=changes)
 
     def grid_of(self, fusion: str) -> Grid:
-        """Return a fusion's own grid, else the study's; `{}` is none."""
-        return self.fusions[fusion].get("grid", self.grid)
+        """Return a fusion's own grid, else the study's; `{}` is none.
+
+        The study's grid is of gradient training, so a fusion in closed form has only its own.
+        """
+        return self.fusions[fusion].get("grid", {} if self.closed_form(fusion) else self.grid)
+
+    def closed_form(self, fusion: str) -> bool:
+        """Return whether a fusion is solved in closed form, as `ridge`; torch is not imported."""
+        kind = self.fusion_class(fusion)
+        return fusions.known(kind) and bool(fusions.constant(kind, "closed_form"))
 
     def run_features(self, fusion: str) -> FeatureSettings:
         """Return the encoders that a fusion's runs read; text only if the fusion reads text."""
@@ -136,6 +148,14 @@ class Study(Settings):
         grid = self.grid_of(fusion).get("train.loss", [])
         return sorted({self.train_rule(fusion, corpus).loss, *grid})
 
+    def select_protocols(self, fusion: str, corpus: str) -> list[str]:
+        """Return the protocols that choose epochs in a fusion's runs, its grid's included."""
+        given = [
+            self.train_rule(fusion, corpus).select,
+            *map(SelectSettings.model_validate, self.grid_of(fusion).get("train.select", [])),
+        ]
+        return sorted({select.protocol for select in given if select.protocol is not None})
+
     def corpus_settings(self, name: str) -> jobs.CorpusSettings:
         """Return what verifying one corpus depends on."""
         entry = self.corpora[name]
@@ -155,6 +175,10 @@ class Study(Settings):
         unused = set() if augmented else {"avfusion.runs.augment", "avfusion.features.corrupt"}
         if self.task(corpus) == "ratings":
             unused.add("avfusion.runs.classes")
+        if not self.select_protocols(fusion, corpus):
+            unused.add("avfusion.runs.by_protocol")
+        if "separate" not in [train.targets, *self.grid_of(fusion).get("train.targets", [])]:
+            unused.add("avfusion.runs.separate")
         roots = [
             fusions.code(kind),
             *(losses.code(name) for name in self.losses(fusion, corpus)),

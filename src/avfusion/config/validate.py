@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from avfusion.config import corruptions, modalities
+from avfusion.config import baseline, corruptions, modalities, planned, validate_select
 from avfusion.config.grid import points
 from avfusion.config.messages import sentence
 from avfusion.config.modalities import MODALITIES
@@ -19,6 +19,8 @@ from avfusion.config.option_types import misfit, text_for_number
 from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
 from avfusion.config.validate_features import features, trained_with
+from avfusion.config.validate_training import training
+from avfusion.config.validate_windows import windows
 from avfusion.errors import ConfigError
 from avfusion.registry import Registry, corpora, encoders, fusions, losses, near
 
@@ -40,10 +42,14 @@ def faults(study: Study, protocols: Path) -> list[str]:
             _values(study),
             _loss("train.loss", study.train.loss),
             _fusions(study),
+            baseline.taken(study),
             _grid("grid", study, None, study.grid),
-            _windows(study),
+            windows(study),
+            training(study),
             _shared_roots(study),
             _on_classes(study),
+            validate_select.on_classes(study),
+            validate_select.select(study, protocols),
             _robustness(study),
             _protocols(study, protocols),
         )
@@ -67,6 +73,7 @@ def _corpora(study: Study) -> Iterator[str]:
 
 
 def _encoders(study: Study) -> Iterator[str]:
+    absent = planned.missing(study)
     for name in dict.fromkeys([*study.features.encoders, *study.encoders]):
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             yield (
@@ -76,6 +83,9 @@ def _encoders(study: Study) -> Iterator[str]:
             )
             continue
         kind = study.encoder_class(name)
+        if name in absent:
+            yield absent[name]
+            continue
         yield from _options(f"encoders.{name}", encoders, kind, study.encoder_options(name))
         yield from _processes(name, kind, study.processes(name))
 
@@ -90,16 +100,6 @@ def _fusions(study: Study) -> Iterator[str]:
             yield from modalities.faults(name, kind, options, study.features.text)
         yield from _overrides(f"{path}.train", study.train, entry.get("train", {}))
         yield from _grid(f"{path}.grid", study, name, entry.get("grid", {}))
-
-
-def _windows(study: Study) -> Iterator[str]:
-    windows = study.windows
-    steps = windows.clip_s / windows.hop_s
-    if abs(steps - round(steps)) > 1e-6:
-        yield (
-            f"windows.clip_s ({windows.clip_s}) must be a multiple of windows.hop_s "
-            f"({windows.hop_s}), so that each instant ends exactly one clip."
-        )
 
 
 def _robustness(study: Study) -> Iterator[str]:

@@ -115,6 +115,8 @@ class Corpus(ABC):
         Whether the corpus holds recordings. If not, it holds arrays (`avfusion.media.arrays`).
     licence, obtain, access : str
         Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
+    licensed : bool
+        Whether another party gives the files out; false if they are generated or your own.
     downloads : tuple of Download
         Files that are free to download. Files under a signed agreement are never listed.
     unrated : tuple of str
@@ -139,6 +141,7 @@ class Corpus(ABC):
     licence: str
     obtain: ClassVar[str]
     access: ClassVar[str] = ""
+    licensed: ClassVar[bool] = True
     downloads: ClassVar[tuple[Download, ...]] = ()
     split_given: bool = False
     spare_videos: ClassVar[bool] = False

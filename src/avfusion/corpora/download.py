@@ -86,7 +86,7 @@ def fetch(file: Download, root: Path, pause_s: float = 2.0) -> Path:
     """
     target = root / file.path
     if target.is_file():
-        _verify(file, target, "Move it away, then run `avf obtain` again.")
+        _verify(file, target, "Move it away, then run the same command again.")
         log.info("%s: already downloaded and verified", target)
         return target
     part = target.with_name(f"{target.name}.part")
@@ -104,7 +104,7 @@ def fetch(file: Download, root: Path, pause_s: float = 2.0) -> Path:
             log.warning("%s: %s; retrying", file.url, error)
             time.sleep(pause_s * 2**idle)
     else:
-        raise DownloadError(f"{file.url}: no answer. {part} is kept. Run `avf obtain` again.")
+        raise DownloadError(f"{file.url}: no answer. {part} is kept. Run the same command again.")
     try:
         _verify(file, part, "It was removed. Check what the source offers now.")
     except DownloadError:

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from avfusion.config.load import load
-from avfusion.doctor import corpora, slurm, vectors
+from avfusion.config import planned
+from avfusion.config.load import BASE, checked, overlay
+from avfusion.doctor import corpora, published, slurm, training, vectors
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
 from avfusion.fingerprint import PACKAGE
@@ -109,18 +110,29 @@ def _reader() -> Finding:
 
 
 def _study(config: Path) -> Iterator[Finding]:
+    """Yield the faults of the config, and what the study needs if nothing else is wrong in it."""
     try:
-        study = load(config)
+        study, messages = checked(config)
     except AvfError as error:
-        for line in str(error).splitlines():
-            yield Finding("MISSING", "config", line, f"edit {config}")
+        study, messages = None, [str(error).removeprefix(f"{config}: ")]
+    absent = planned.missing(study).values() if study else ()
+    for message in messages:
+        if message in absent:
+            text, _, remedy = message.partition(" per clip. ")
+            yield Finding("MISSING", "encoder", f"{text} per clip", remedy)
+        else:
+            yield Finding("MISSING", "config", f"{config}: {message}", f"edit {config}")
+    if study is None or set(messages) - set(absent):
         return
     runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
-    yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs")
+    base = f"; {config} changes keys of {BASE}" if overlay(config) else ""
+    yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs{base}")
     for use, code in study.outside().items():
         yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
     yield from corpora.findings(study, config)
     yield from vectors.findings(study)
+    yield from published.findings(config)
+    yield from training.findings(study)
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):
         yield Finding("OK", "results", f"{results} can be written")

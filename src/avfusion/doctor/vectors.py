@@ -14,7 +14,8 @@ from avfusion.registry import encoders
 def findings(study: Study) -> Iterator[Finding]:
     """Yield a finding per encoder of the study that reads word vectors from a file."""
     for name in study.features.encoders:
-        if "vocabulary" not in encoders.options(study.encoder_class(name)):
+        kind = study.encoder_class(name)
+        if not encoders.known(kind) or "vocabulary" not in encoders.options(kind):
             continue
         options = study.encoder_options(name)
         vocabulary, expected = options.get("vocabulary"), options.get("sha256", "").lower()

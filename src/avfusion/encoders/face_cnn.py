@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders import colour
 from avfusion.encoders.faces import encode_faces, read_faces, thin
-from avfusion.encoders.fitting import FittedEncoder, Recipe
+from avfusion.encoders.fitting import FittedEncoder
+from avfusion.encoders.recipe import Recipe
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from avfusion.training import device
@@ -33,7 +35,19 @@ GREYS = 32.0
 
 @encoders.add("face_cnn")
 class FaceCnn(FittedEncoder):
-    """`dim` numbers in (-1, 1) per clip; embeds `frame_hz` faces per second, fits on `fit_hz`."""
+    """`dim` numbers in (-1, 1) per clip; embeds `frame_hz` faces per second, fits on `fit_hz`.
+
+    Parameters
+    ----------
+    brightness
+        Each face is multiplied by a draw from U(1 - brightness, 1 + brightness). The mean level is
+        subtracted from a face, so this changes its contrast. With `brightness` or `contrast`, the
+        usual factor of 0.67 to 1.5 is left out. T-BIOM: 0.2.
+    contrast
+        Each face is multiplied by such a draw. T-BIOM: 0.2.
+    flip
+        Share of the faces that are mirrored.
+    """
 
     modality = "video"
 
@@ -49,7 +63,12 @@ class FaceCnn(FittedEncoder):
         most: int = 40_000,
         at_rest: bool = True,
         seed: int = 0,
+        brightness: float | None = None,
+        contrast: float | None = None,
+        flip: float = 0.5,
     ) -> None:
+        colour.check("face_cnn", brightness, contrast, flip)
+        self.brightness, self.contrast, self.flip = brightness, contrast, flip
         self.dim, self.frame_hz, self.fit_hz, self.at_rest = dim, frame_hz, fit_hz, at_rest
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
@@ -70,7 +89,18 @@ class FaceCnn(FittedEncoder):
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror, move, turn, scale, relight, add grain to and partly cover the pictures."""
-        return _spoil(_move(inputs.float(), generator), generator)
+        moved = _move(inputs.float(), self.flip, generator)
+        grain = 6 * torch.rand((len(moved), 1, 1), generator=generator)
+        return _spoil(moved * self._contrasts(len(moved), generator), grain, generator)
+
+    def _contrasts(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw a factor per picture (B, 1, 1): 0.67 to 1.5, or as the options say."""
+        if self.brightness is None and self.contrast is None:
+            return torch.exp((torch.rand((count, 1, 1), generator=generator) * 2 - 1) * 0.4)
+        bright, strong = (
+            colour.factors(count, spread, generator) for spread in (self.brightness, self.contrast)
+        )
+        return (bright * strong)[:, None, None]
 
     def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
@@ -99,11 +129,11 @@ def _grey(faces: Tensor) -> Tensor:
     return grey - grey.mean((1, 2), keepdim=True)
 
 
-def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of (B, 56, 56); move by up to 3 px, turn by up to 7°, scale by up to 8 %."""
+def _move(pictures: Tensor, flip: float, generator: torch.Generator) -> Tensor:
+    """Mirror a share of (B, 56, 56); move by up to 3 px, turn by up to 7°, scale by up to 8 %."""
     count = len(pictures)
     draw = torch.rand(count, 5, generator=generator) * 2 - 1  # (B, 5) in (-1, 1)
-    mirror = torch.where(draw[:, 0] > 0, 1.0, -1.0)
+    mirror = torch.where(draw[:, 0] > 2 * flip - 1, 1.0, -1.0)
     angle, scale = 0.12 * draw[:, 1], 1 + 0.08 * draw[:, 2]
     shift = draw[:, 3:, None] * (6 / SIDE_PX)  # a side is 2 wide in the grid's unit
     turn = torch.stack([angle.cos() * mirror, -angle.sin(), angle.sin() * mirror, angle.cos()])
@@ -113,11 +143,9 @@ def _move(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)[:, 0]
 
 
-def _spoil(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Change the contrast (0.67 to 1.5), add grain; cover a quarter of the side in half of them."""
+def _spoil(pictures: Tensor, grain: Tensor, generator: torch.Generator) -> Tensor:
+    """Add grain of deviation (B, 1, 1); cover a quarter of the side in half of (B, 56, 56)."""
     one = (len(pictures), 1, 1)
-    grain = 6 * torch.rand(one, generator=generator)
-    pictures = pictures * torch.exp((torch.rand(one, generator=generator) * 2 - 1) * 0.4)
     pictures = pictures + grain * torch.randn(pictures.shape, generator=generator)
     size, place = SIDE_PX // 4, torch.arange(SIDE_PX)
     corner = torch.randint(SIDE_PX - size, (len(pictures), 2), generator=generator)

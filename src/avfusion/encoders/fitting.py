@@ -7,7 +7,7 @@ epoch; gold of the test partition is not read.
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.recipe import Recipe, Release
 from avfusion.encoders.records import Records
+from avfusion.encoders.release import Group, fit_in_stages
 from avfusion.errors import TrainError
 from avfusion.features.windows import targets
 from avfusion.io.atomic import write_text
@@ -28,9 +30,11 @@ from avfusion.metrics.ccc import ccc
 from avfusion.provenance import machine_state
 from avfusion.rating import Rating
 from avfusion.training import device, distributed
+from avfusion.training.batches import Batches
 from avfusion.training.checkpoint import load_weights
-from avfusion.training.loop import deterministic, fit
+from avfusion.training.loop import FitResult, deterministic, fit
 from avfusion.training.losses import ccc_loss
+from avfusion.training.rule import FitRule
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +47,6 @@ class Examples(NamedTuple):
 
     inputs: Tensor
     gold: Tensor
-
-
-class Recipe(NamedTuple):
-    """Settings of a fit; `most` bounds the examples held in memory, per partition."""
-
-    epochs: int
-    batch: int
-    lr: float
-    weight_decay: float
-    patience: int
-    most: int
-    seed: int
 
 
 class FittedEncoder:
@@ -71,6 +63,8 @@ class FittedEncoder:
         K, the number of targets of the corpus.
     recipe
         Settings of the fit.
+    release
+        When the next group of `groups` is released.
     """
 
     fitted = True
@@ -79,6 +73,7 @@ class FittedEncoder:
     net: nn.Module
     outputs: int = 2
     recipe: Recipe
+    release: Release = Release()
 
     def new_net(self, settings: EncoderSettings) -> nn.Module:
         """Return a network with new weights."""
@@ -99,6 +94,10 @@ class FittedEncoder:
         """Return a randomly changed copy of a batch of train inputs."""
         raise NotImplementedError
 
+    def groups(self, net: nn.Module) -> Sequence[Group]:
+        """Return groups of blocks to release one after the other; empty trains all at once."""
+        return ()
+
     def fit(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
         """Fit on train and keep the best epoch by validation; see `FittableEncoder.fit`."""
         rating = Rating.of(json.loads(layout.card(corpus).read_text()))
@@ -112,30 +111,52 @@ class FittedEncoder:
             net = self.new_net(settings)
             self.prepare(net, train.inputs)
             net = distributed.of_whole_batches(net)
-        r = self.recipe
         document = {
             "settings": settings.lasting,
             **rating.stated(),
             "examples": content_hash(*train, *validation),
         }
         log.info("%s: %d train examples", settings.encoder, len(train.gold))
-        fit(
-            net,
-            batches=self.batches(train),
-            loss=batch_loss,
-            validate=lambda model: validate(model, validation, rating.names),
-            folder=folder,
-            settings=document,
-            epochs=r.epochs,
-            lr=r.lr,
-            weight_decay=r.weight_decay,
-            patience=r.patience,
-            seed=r.seed,
-            name=settings.encoder,
-        )
+        self.fit_net(net, (train, validation), rating.names, folder, document, settings.encoder)
         record = document | {"machine": machine_state(device.gpu()) | _processes()}
         if distributed.first():
             write_text(folder / "settings.json", json.dumps(record, indent=1) + "\n")
+
+    def fit_net(
+        self,
+        net: nn.Module,
+        examples: tuple[Examples, Examples],
+        targets: tuple[str, ...],
+        folder: Path,
+        document: dict[str, Any],
+        name: str,
+    ) -> None:
+        """Fit a network on train and validation examples, at once or in stages; write weights."""
+        train, validation = examples
+
+        def fit_once(folder: Path, document: dict[str, Any], r: Recipe) -> FitResult:
+            return fit(
+                net,
+                batches=self.batches(train),
+                loss=batch_loss,
+                validate=lambda model: validate(model, validation, targets),
+                folder=folder,
+                settings=document,
+                rule=FitRule(
+                    *(r.epochs, r.patience, r.lr, r.weight_decay),
+                    schedule=r.schedule,
+                    ends_at=r.ends_at,
+                ),
+                seed=r.seed,
+                name=name,
+            )
+
+        groups = self.groups(net)
+        if groups:
+            rule = (folder, document, self.recipe)
+            fit_in_stages(net, groups, self.release, fit_once, *rule)
+        else:
+            fit_once(folder, document, self.recipe)
 
     def load(self, path: Path, settings: EncoderSettings) -> None:
         """Read fitted weights; see `FittableEncoder.load`."""
@@ -143,22 +164,25 @@ class FittedEncoder:
         if document.get("settings") != json.loads(json.dumps(settings.lasting)):
             raise TrainError(
                 f"{path}: fitted under other settings than the current ones. Run "
-                f"`avf fit-encoder CORPUS {settings.encoder}` again."
+                f"`avf fit-encoder {path.parent.parent.name} {settings.encoder}` again."
             )
         self.outputs = len(Rating.of(document).names)
         self.net = self.new_net(settings)
         self.net.load_state_dict(weights)
         self.net.to(device.chosen()).eval().requires_grad_(False)
 
-    def batches(self, train: Examples) -> Callable[[torch.Generator], Iterable[Examples]]:
-        """Return a function that yields the shuffled, augmented batches of one epoch."""
+    def batches(self, train: Examples) -> Callable[[torch.Generator], Batches[Examples]]:
+        """Return a function that returns the shuffled, augmented batches of one epoch."""
 
-        def batches(generator: torch.Generator) -> Iterable[Examples]:
+        def batches(generator: torch.Generator) -> Batches[Examples]:
+            def load(chosen: Tensor) -> Examples:
+                inputs = self.augment(train.inputs[chosen], generator)
+                return Examples(inputs[distributed.part(len(chosen))], train.gold[chosen])
+
             order = torch.randperm(len(train.gold), generator=generator)
-            for chosen in order.split(self.recipe.batch):
-                if len(chosen) > 1:  # batch normalisation and concordance need two
-                    inputs = self.augment(train.inputs[chosen], generator)
-                    yield Examples(inputs[distributed.part(len(chosen))], train.gold[chosen])
+            parts = order.split(self.recipe.batch)
+            # Batch normalisation and concordance need two.
+            return Batches([chosen for chosen in parts if len(chosen) > 1], load)
 
         return batches
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.encoders.fitting import FittedEncoder, Recipe
+from avfusion.encoders.fitting import FittedEncoder
+from avfusion.encoders.recipe import Recipe
 from avfusion.media.clips import clip_ends, clip_spans
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders

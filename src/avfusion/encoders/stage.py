@@ -158,8 +158,13 @@ class Job:
         expected = (len(ends_s), self.encoder.dim)
         if rows.shape != expected:
             raise AvfError(f"{name} gave features of shape {rows.shape}, expected {expected}.")
-        if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float16).max:
-            raise AvfError(f"{name} gave a feature beyond the range of float16.")
+        beyond = np.abs(rows) > np.finfo(np.float16).max  # False for NaN
+        if beyond.any():
+            at, feature = (int(index[0]) for index in np.nonzero(beyond))
+            raise AvfError(
+                f"{name} gave {rows[at, feature]:.3g} as feature {feature} at {ends_s[at]:g} s, "
+                f"beyond the range of float16 ({int(beyond.any(0).sum())} such features)."
+            )
         stamp = self.folder / f"{video}.json"
         stamp.unlink(missing_ok=True)
         row = {

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.encoders.fitting import FittedEncoder, Recipe
+from avfusion.encoders.fitting import FittedEncoder
+from avfusion.encoders.recipe import Recipe
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
 from avfusion.media.transcript import Transcript, word_hash

@@ -13,10 +13,11 @@ from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation import inference, units
-from avfusion.evaluation.protocol import Protocol
+from avfusion.evaluation.missing import PREDICT
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN, point, target_scores
+from avfusion.protocols.protocol import Protocol
 from avfusion.rating import DIMENSIONS, Rating
 
 
@@ -128,6 +129,7 @@ def read_scored(
             [by_target.loc[name].loc[videos].to_numpy(float) for name in names]
         )
     lost = pd.read_csv(folder / "missing.csv")
+    lost = lost[lost["stage"] != PREDICT]  # these are scored
     here = lost["partition"] == partition
     missing, in_training = (sorted(set(lost.loc[of, "video"].astype(str))) for of in (here, ~here))
     subjects: tuple[str, ...] = ()

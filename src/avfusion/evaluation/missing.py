@@ -1,10 +1,13 @@
-"""List the videos without a score, with the stage that lost them and the reason."""
+"""List the videos without a score or a prediction, with the stage and the reason."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from avfusion.io.atomic import write_text
+
+PREDICT = "predict"
+"""Stage of a video without a prediction, which is scored all the same."""
 
 
 def write_missing(

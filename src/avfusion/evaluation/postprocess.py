@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import median_filter
 
-from avfusion.evaluation.protocol import Pair, Protocol, aligned
 from avfusion.metrics.sums import point, video_sums
+from avfusion.protocols.protocol import Pair, Protocol, aligned
 from avfusion.rating import Rating
 
 MEDIANS_S = (0.4, 0.6, 0.8, 1.2, 1.6, 2.4, 3.2, 4.8, 6.4, 9.6, 12.8, 16.0, 20.0)

@@ -17,13 +17,13 @@ from avfusion.evaluation import inference, units
 from avfusion.io.stamped import content_key
 from avfusion.layout import Layout
 from avfusion.metrics.sums import CLASS_SUMS, MEAN, SUMS, target_scores
-from avfusion.runs.files import failure, predictions, read_settings
+from avfusion.runs.files import did_not_train, failure, predictions, read_settings
 
 PLACE = ("partition", "protocol", "target")
 PROVENANCE = frozenset(
     {
         *("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "outside"),
-        *("run", "schema_version"),
+        *("run", "schema_version", "set_aside"),
     }
 )
 """Fields of a run's record that are not parameters of the training."""
@@ -82,16 +82,21 @@ class Run:
             "chosen": record.chosen.get("chosen"),
             "kind": "run",
             "failed": self.failed or None,
+            "did_not_train": "; ".join(did_not_train(self.folder)) or None,
         }
         return {name: str(value) for name, value in tags.items() if value is not None}
 
     def epochs(self) -> Iterator[tuple[str, float, int]]:
-        """Yield (name, value, epoch) of every column of epochs.csv."""
+        """Yield (name, value, epoch) of every column of epochs.csv.
+
+        A target that has stopped before the others has no value (`avfusion.runs.separate`).
+        """
         table = pd.read_csv(self.folder / "epochs.csv")
         for column in table.columns.drop("epoch"):
-            stage = {"loss": "train/", "lr": ""}.get(str(column), "validation/")
+            stage = {"loss": "train/", "lr": "", "penalty": ""}.get(str(column), "validation/")
             for epoch, value in zip(table["epoch"], table[column], strict=True):
-                yield f"{stage}{column}", float(value), int(epoch)
+                if pd.notna(value):
+                    yield f"{stage}{column}", float(value), int(epoch)
 
     def final(self, statistics: StatisticsSettings) -> dict[str, float]:
         """Return scores by name: `test/pooled/ccc_mean`, and `…_low`, `…_high`, its interval.
@@ -153,7 +158,8 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     folders = sorted((layout.results / "runs" / corpus).glob("*/seed*"))
     folders = [folder for folder in folders if predictions(folder).is_file()]
     if not folders:
-        raise AvfError(f"no finished run below {layout.results / 'runs' / corpus}")
+        below = layout.results / "runs" / corpus
+        raise AvfError(f"no finished run below {below}. Run: snakemake all")
     videos = sorted(set(sums["video"]))
     names = units.subjects(corpus, videos, layout) if videos else []
     subjects = dict(zip(videos, names, strict=True))

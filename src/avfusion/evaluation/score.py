@@ -1,7 +1,9 @@
 """Score the traces of all runs under all protocols: a table of scores and the sums behind it.
 
 A run that is missing or predicted values that are not finite is a row with a note. A video that
-cannot be scored is counted and listed in missing.csv. Traces of other data are refused.
+cannot be scored is counted and listed in missing.csv. A video in which the fusion's modalities are
+absent has no prediction: it is listed too, and scored as the middle of the scale. Traces of other
+data are refused.
 """
 
 import json
@@ -18,15 +20,17 @@ import pandas as pd
 from avfusion.config.jobs import ScoreSettings
 from avfusion.errors import CorpusError
 from avfusion.evaluation import postprocess
-from avfusion.evaluation import protocol as protocols
 from avfusion.evaluation.inference import ERROR
-from avfusion.evaluation.missing import write_missing
-from avfusion.evaluation.protocol import Post, Protocol
+from avfusion.evaluation.missing import PREDICT, write_missing
+from avfusion.evaluation.unpredicted import filled, unpredicted
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN, SUMS, absolute_error, errors, point, video_sums
+from avfusion.protocols import protocol as protocols
+from avfusion.protocols.protocol import Post, Protocol
 from avfusion.rating import Rating
+from avfusion.runs.by_protocol import refuse_other_protocol
 from avfusion.runs.files import (
     failure,
     read_settings,
@@ -91,7 +95,9 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
     runs = [(fusion, seed) for fusion in settings.fusions for seed in settings.seeds]
     logged = time.monotonic()
     for done, run in enumerate(runs, start=1):
-        traces, note = _read_traces(data, run, layout)
+        traces, note, absent = _read_traces(data, run, layout)
+        for video, reason in absent.items():
+            missing.setdefault(video, (PREDICT, reason))
         for video in data.partition.keys() - traces.keys() if not note else ():
             reason = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
             missing.setdefault(video, ("train", reason))
@@ -147,33 +153,42 @@ def _failures(folder: Path) -> Iterator[tuple[str, str]]:
         yield from zip(failed["video"], failed["reason"].fillna(""), strict=True)
 
 
-def _read_traces(data: _Corpus, run: Run, layout: Layout) -> tuple[dict[str, pd.DataFrame], str]:
-    """Return the run's trace of each video, or none and a note with the reason."""
+def _read_traces(
+    data: _Corpus, run: Run, layout: Layout
+) -> tuple[dict[str, pd.DataFrame], str, dict[str, str]]:
+    """Return the run's trace of each video, or none and a note with the reason.
+
+    The third part is the reason of each video that has no prediction.
+    """
     folder = layout.run(data.name, *run)
     path = folder / "traces.parquet"
     again = f"`{train_command(folder)}`"
     if not path.is_file():
-        return {}, f"not run: no {path.name} in {folder}. Run {again}."
+        return {}, f"not run: no {path.name} in {folder}. Run {again}.", {}
     record = read_settings(folder)
     refuse_other_inputs(record, data.data_hash, folder, layout)
+    refuse_other_protocol(record, folder)
     table = read_traces(folder, record)
     if reason := failure(folder):
-        return {}, reason
+        return {}, reason, {}
     foreign = sorted(set(table["video"]) - data.partition.keys())
     if foreign:
         raise CorpusError(
             f"{path}: {len(foreign)} videos are not in the manifest of {data.name}, such as "
             f"{foreign[0]!r}. The traces belong to other data; remove {folder} and run {again}."
         )
+    absent = unpredicted(table, data.rating)
+    if len(absent) < table["video"].nunique():  # else the model is at fault
+        table = filled(table, data.rating)
     values = table[["time_s", *data.rating.names]].to_numpy(float)
     wrong = int((~np.isfinite(values)).any(axis=1).sum())
     if wrong:
-        return (
-            {},
-            f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv.",
-        )
+        note = f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv."
+        return {}, note, {}
     by_video = table.groupby("video", sort=True)
-    return {str(video): rows.sort_values("time_s") for video, rows in by_video}, ""
+    traces = {str(video): rows.sort_values("time_s") for video, rows in by_video}
+    reason = f"what {run[0]} reads is absent in the whole video; scored as the middle of the scale"
+    return traces, "", dict.fromkeys(absent, reason)
 
 
 def _sums(

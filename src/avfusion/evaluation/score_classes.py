@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import ScoreSettings
-from avfusion.evaluation.missing import write_missing
-from avfusion.evaluation.protocol import Protocol
+from avfusion.evaluation.missing import PREDICT, write_missing
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import CLASS_SUMS, MEAN, class_scores, class_sums, point
+from avfusion.protocols.protocol import Protocol
 from avfusion.runs.classes import FILE
 from avfusion.runs.files import (
     failure,
@@ -30,6 +30,9 @@ RULE = Protocol(
     delay="none",
 )
 """The protocol of all runs on classes; it has no options and therefore no file."""
+
+NONE = -1
+"""Prediction of a video in which the fusion's modalities are absent; it counts as wrong."""
 
 KEY = ["corpus", "fusion", "seed", "partition", "protocol"]
 
@@ -53,6 +56,9 @@ def score_classes(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
             predicted, note = _read(corpus, (fusion, seed), card, layout)
             for video in truth.keys() - predicted.keys() if not note else ():
                 missing.setdefault(video, ("train", f"no prediction in {fusion} seed {seed}"))
+            for video in (video for video, guess in predicted.items() if guess == NONE):
+                reason = f"what {fusion} reads is absent in the whole video; counted as wrong"
+                missing.setdefault(video, (PREDICT, reason))
             for part in dict.fromkeys(partition.values()):
                 labelled = [v for v in truth if partition.get(v) == part]
                 videos = [v for v in labelled if v in predicted]
@@ -82,9 +88,11 @@ def _read(
     if reason := failure(folder):
         return {}, reason
     probability = table[card["classes"]].to_numpy(float)
-    if not np.isfinite(probability).all():
+    absent = np.isnan(probability).all(axis=1)
+    if absent.all() or not np.isfinite(probability[~absent]).all():
         return {}, f"predictions are not finite. See {folder}/epochs.csv."
-    return dict(zip(table["video"], probability.argmax(1).tolist(), strict=True)), ""
+    guess = np.where(absent, NONE, np.nan_to_num(probability).argmax(1))
+    return dict(zip(table["video"], guess.tolist(), strict=True)), ""
 
 
 def _rows(

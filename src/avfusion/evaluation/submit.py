@@ -10,7 +10,9 @@ from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora.base import DIMENSIONS, build
 from avfusion.corpora.submission import Answers
 from avfusion.errors import CorpusError, TrainError
+from avfusion.evaluation.unpredicted import unpredicted
 from avfusion.layout import Layout
+from avfusion.rating import Rating
 from avfusion.runs.files import read_settings, read_traces, train_command
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ def submit(
     manifest = pd.read_parquet(layout.manifest(name))
     videos = manifest.loc[manifest["partition"] == "test", "video"].tolist()
     traces = read_traces(folder, read_settings(folder)).query("partition == 'test'")
+    absent = unpredicted(traces, Rating(DIMENSIONS))
+    traces = traces[~traces["video"].isin(absent)]
     if traces.empty or not np.isfinite(traces[list(DIMENSIONS)].to_numpy()).all():
         raise TrainError(
             f"{path} has no predictions of the test partition, or some are not finite. "

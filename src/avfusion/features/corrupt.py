@@ -9,8 +9,8 @@ and before the video's baseline and standardisation; training never sees it:
     feature_noise  row -> row + Gaussian noise
 
 Time is removed in stretches of clip_s: the clips that end in a stretch are removed together. Clips
-overlap those of the next stretch, but the clips of one window adjoin, and each row is predicted
-from only one window. So no clip in a window overlaps a clip that was removed from it.
+overlap those of the next stretch, but the clips of one window adjoin. So no clip in a window
+overlaps a clip that was removed from it.
 Corruptions of audio and video before encoding are in avfusion.encoders.corrupt.
 """
 
@@ -96,14 +96,14 @@ def corrupted(
 
 def spread(store: FeatureStore, videos: list[str]) -> np.ndarray:
     """Return the within-video deviation of each feature (D,), over the present rows of `videos`."""
-    total, count = np.zeros(store.dim), 0
+    total, count = np.zeros(store.dim), np.zeros(store.dim, int)
     for video in videos:
         rows = store.load(video).rows.astype(np.float64)
-        rows = rows[~np.isnan(rows).any(axis=1)]
-        if len(rows):
-            total += ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
-            count += len(rows)
-    return np.sqrt(total / max(count, 1))
+        present = ~np.isnan(rows)
+        mean = np.where(present, rows, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+        total += (np.where(present, rows - mean, 0) ** 2).sum(axis=0)
+        count += present.sum(axis=0)
+    return np.sqrt(total / np.maximum(count, 1))
 
 
 class _Corrupted(FeatureStore):

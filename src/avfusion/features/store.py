@@ -18,7 +18,7 @@ class Features(NamedTuple):
     """One video's features: row i describes the clip that ends at `times_s[i]`."""
 
     times_s: np.ndarray  # (N,) float64
-    rows: np.ndarray  # (N, D) float16; NaN = the modality is absent in the whole clip
+    rows: np.ndarray  # (N, D) float16; NaN rows = the modality is absent in the whole clip
 
 
 def write_features(folder: Path, video: str, times_s: np.ndarray, rows: np.ndarray) -> str:
@@ -78,15 +78,13 @@ class FeatureStore:
             If there is no such file, or it is not an index of features.
         """
         if not path.is_file():
-            raise AvfError(
-                f"{path}: no such index. Run `avf encode` and `avf index {path.parent} --shards 1`."
-            )
+            raise AvfError(f"{path}: no such index. Run {_again(path.parent)}.")
         index = read_table(path)
         missing = [column for column in INDEX if column not in index.columns]
         if missing:
             raise AvfError(
                 f"{path}: not an index of features; it lacks {', '.join(missing)}. "
-                f"Remove {path.parent} and run `avf encode` again."
+                f"Remove {path.parent} and run {_again(path.parent)}."
             )
         return cls(path, index)
 
@@ -103,7 +101,7 @@ class FeatureStore:
             actual = f"widths {widths}" if widths else "no video with features"
             raise AvfError(
                 f"{self.path}: expected features of one width, found {actual}. "
-                f"Remove {self.path.parent} and run `avf encode` again."
+                f"Remove {self.path.parent} and run {_again(self.path.parent)}."
             )
         return widths[0]
 
@@ -118,7 +116,7 @@ class FeatureStore:
             If a file differs from the index.
         """
         if video not in self.index.index:
-            raise AvfError(f"{self.path}: no video {video!r}. Run `avf encode` again.")
+            raise AvfError(f"{self.path}: no video {video!r}. Run {_again(self.path.parent)}.")
         entry = self.index.loc[video]
         if entry["status"] != "ok":
             raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
@@ -143,8 +141,7 @@ class FeatureStore:
     def _refusal(self, name: str, expected: str, actual: str) -> DamagedError:
         path = self.path.parent
         return DamagedError(
-            f"{path / name}: expected {expected}, found {actual}. Remove it and run "
-            f"`avf encode {path.parent.name} {path.name}` and `avf index {path} --shards 1` again."
+            f"{path / name}: expected {expected}, found {actual}. Remove it and run {_again(path)}."
         )
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -157,3 +154,13 @@ class FeatureStore:
         if array is None or array.shape != shape or array.dtype != dtype:
             raise self._refusal(name, f"{np.dtype(dtype)} {shape} as the index says", actual)
         return array
+
+
+def _again(folder: Path) -> str:
+    """Return the commands that write the features of a folder of `Layout` again."""
+    parts = folder.parts
+    if parts[-5:-4] == ("robustness",):  # corpus, "features", corruption-level, encoder
+        corruption, _, level = parts[-2].partition("-")
+        return f"`avf corrupt {parts[-4]} {corruption} {level} {folder.name}`"
+    encode = f"`avf encode {folder.parent.name} {folder.name}`"
+    return f"{encode} and `avf index {folder} --shards 1`"

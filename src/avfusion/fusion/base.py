@@ -41,6 +41,11 @@ class Fusion(nn.Module):
         Width of the fused features.
     modalities
         Class attribute or option; only if the fusion reads anything but audio and video.
+    reads
+        Class attribute; only if the fusion does not read all modalities that it gets.
+    closed_form
+        Class attribute, `True` for a linear model: the features are followed by one linear layer
+        that ridge regression solves (`avfusion.runs.ridge`). The class has no weights to learn.
 
     Notes
     -----

@@ -18,8 +18,8 @@ Maps     audio, video (B, T, T): the last layer's weights over the other modalit
 Masks    An absent clip is no key, enters no mean and stays a row of zeros; the BiGRU reads it.
 Departs  The paper joins two such pairs, text-audio and text-video; this is one pair, audio-video.
          It predicts once, from the first row of each stream; we predict from every row, so the
-         window is padded for the convolution. Its modality discriminator is off in the published
-         code and left out here.
+         window is padded for the convolution. Its residual layer before the output is left to the
+         head. Its modality discriminator is off in the published code and left out here.
 """
 
 from functools import partial

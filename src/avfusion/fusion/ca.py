@@ -20,7 +20,9 @@ Departs  W is (d_a, d_v), square only if both widths are equal. Their code scale
          one-hot from the start. `softmax_axis: row` normalises over the other modality's clips,
          as some code does; the sum is then not an average of clips. `stages: 2` attends to the
          Y_m of the first stage with another W. The paper has a "2-stage" row without defining
-         it; this is our interpretation.
+         it; this is our interpretation. The published code adds both attended modalities without
+         tanh and takes their maximum over the clips, for one prediction per window; it starts its
+         head from a trained concatenation, and its validation scores features without attention.
 """
 
 import torch

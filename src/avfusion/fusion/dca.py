@@ -12,9 +12,12 @@ Idea     Attention harms where audio and video do not complement each other. A g
 
 Options  `wraps` names the attention (wrap.py), `inner` its options. `gate` replaces the learned
          gate by a control (layers/gate.py). `relu: false` drops the ReLU, which sets about half
-         of zero-mean features to 0. The published form is `wraps: dense_joint, inner: {depth: 2}`.
+         of zero-mean features to 0. The published form is `wraps: dense_joint, inner: {depth: 2,
+         guided: as_published}`, which needs un-pooled maps: 18,574,967 parameters with its two
+         heads (`head: separate`), and 17,736,774 without `guided`.
 Maps     gate_audio, gate_video (B, T): the weight of the attended features.
 Masks    Those of the wrapped attention; X_m of an absent clip is a row of zeros.
+Departs  Any attention can be wrapped, by default JCA; the published code wraps dense_joint.py.
 """
 
 from functools import partial

@@ -17,7 +17,7 @@ Cost     At the published width of 512 a step of training takes about 25 times t
          of jca.py with `encode: 128` (T = 16); benchmarks/epoch.py measures both.
 Masks    A clip that is absent is a row of zeros before each DJC; the published code has no masks.
 Departs  `unit_length: false` leaves x_m standardised; with it, standardised rows are divided by
-         their length. One shared head in place of one for valence and one for arousal.
+         their length. The published heads are one per target: `head: separate` under train.
 """
 
 from functools import partial

@@ -13,27 +13,30 @@ Idea     Each modality is compared with the audio-visual concatenation J instead
     Y_m = (H_m W_hm^T)^T + X_m                          (T, D)
     Y   = [Y_v ; Y_a]                                   (T, 2D)
 
+Options  `blstm` adds the BLSTMs of rjca.py: `unimodal` before the attention (on X_m), `joint` after
+         it (on Y), or `both`. With `both`, JCA is RJCA with one recursion. The default is `none`,
+         as in the papers: it is a control for what memory adds to attention.
 Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m and J, so it adds nothing to C_m or H_m.
 Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + d_v. The
          published code regresses from [x_v ; Y_v] and never uses the attended audio. The paper
-         and we regress from [Y_v ; Y_a]; `raw_video: true` gives the published form.
+         and we regress from [Y_v ; Y_a]; `raw_video: true` gives the published form. The code of
+         T-BIOM runs another operator: see dense_joint.py.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from avfusion.fusion.base import Attended, Attention, Fused, Pair
-from avfusion.fusion.layers.correlation import attend, correlations
+from avfusion.errors import ConfigError
+from avfusion.fusion.base import Attended, Fused, Pair
+from avfusion.fusion.layers.joint import JointAttend
 from avfusion.fusion.layers.lazy_maps import Maps
+from avfusion.fusion.layers.recurrent import RecurrentAttention
 from avfusion.registry import fusions
 
 
 @fusions.add("jca")
-class JointCrossAttention(Attention):
+class JointCrossAttention(RecurrentAttention):
     """Joint cross-attention: attention by correlation with the joint features."""
 
     def __init__(
@@ -45,23 +48,27 @@ class JointCrossAttention(Attention):
         hidden: int = 32,
         encode: int = 128,
         raw_video: bool = False,
+        blstm: str = "none",
     ) -> None:
-        super().__init__()
-        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
-        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
-        self.widths = (encode, encode) if encode else (audio_dim, video_dim)
+        super().__init__("jca", audio_dim, video_dim, encode=encode, blstm=blstm)
+        if raw_video and self.joined:
+            raise ConfigError(
+                f"jca: `raw_video` leaves out the attended audio, so nothing is joined for `blstm: "
+                f"{blstm}`. Set `blstm` to `none` or `unimodal`, or remove `raw_video`."
+            )
         self.raw_video = raw_video
         joint = sum(self.widths)
         self.audio = JointAttend(joint, steps, hidden)
         self.video = JointAttend(joint, steps, hidden)
-        self.out_dim = video_dim + self.widths[1] if raw_video else joint
+        self.close()
+        if raw_video:
+            self.out_dim = video_dim + self.widths[1]
 
     def attend(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> Attended:
         """audio (B, T, Da), video (B, T, Dv), present (B, T) -> X_m and Y_m, (B, T, D) each."""
-        audio = self.encode_audio(audio) * audio_present[..., None]  # (B, T, D)
-        video = self.encode_video(video) * video_present[..., None]  # (B, T, D)
+        audio, video = self.enter(audio, video, audio_present, video_present)  # (B, T, D) each
         joint = torch.cat([audio, video], dim=-1)  # (B, T, 2D)
         after_audio, audio_map = self.audio(audio, joint)
         after_video, video_map = self.video(video, joint)
@@ -76,21 +83,3 @@ class JointCrossAttention(Attention):
             return super().forward(audio, video, audio_present, video_present)
         attended = self.attend(audio, video, audio_present, video_present)
         return Fused(torch.cat([video, attended.after.video], dim=-1), attended.maps)
-
-
-class JointAttend(nn.Module):
-    """C, H and Y of one modality; the linear maps have no bias, as in the paper."""
-
-    def __init__(self, joint: int, steps: int, hidden: int) -> None:
-        super().__init__()
-        self.mix = nn.Linear(steps, steps, bias=False)  # W_j
-        self.from_map = nn.Linear(joint, hidden, bias=False)  # W_c
-        self.from_self = nn.Linear(steps, hidden, bias=False)  # W_m
-        self.back = nn.Linear(hidden, steps, bias=False)  # W_h
-
-    def forward(self, x: Tensor, joint: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-        """x (B, T, D), joint (B, T, 2D) -> attended (B, T, D), correlations C (B, D, 2D)."""
-        mixed = self.mix(joint.mT).mT / joint.shape[-1] ** 0.5  # (B, T, 2D)
-        from_map = attend(x.mT, mixed, self.from_map.weight.T)  # C W_c^T (B, D, k)
-        h = torch.relu(self.from_self(x.mT) + from_map)  # (B, D, k)
-        return self.back(h).mT + x, partial(correlations, x.mT, mixed)

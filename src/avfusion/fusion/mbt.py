@@ -11,13 +11,12 @@ Idea     Attention between all clips of both modalities is expensive and redunda
     B^l   = (B_a + B_v) / 2                             (n, D)    n = bottlenecks, B^f learned
     Y     = [norm(Z_v) ; norm(Z_a)]                     (T, 2D)   after the last block
 
-         block(X) = U + MLP(norm U), U = X + MHA(norm X asks norm X); MLP: 4D wide, GELU.
-         MHA: layers/multihead.py. Information from the other modality in B^l is first read in
-         block f+2, so a single block after f would fuse nothing and is refused.
+         block(X) = U + MLP(norm U), U = X + MHA(norm X asks norm X); MLP: 4D wide, GELU by tanh.
+         MHA: layers/multihead.py. The other modality's B^l is first read in block f+2, so one
+         block after f would fuse nothing and is refused.
 Fixes T  P_m has one row per clip of a window of `steps`.
 Maps     audio, video (B, T, T+n): the last block's weights over m's clips, then the bottlenecks.
-Masks    An absent clip enters only as its position; it is masked as a key but not as a query.
-         Bottlenecks are always present.
+Masks    An absent clip enters as its position, masked as a key, not as a query. B is never masked.
 Departs  12 blocks of 768, fused from the 9th and pre-trained on images, became 4 of 64, fused from
          the 3rd. A token is a clip instead of a patch, and keeps its own row where the paper
          averages. `dropout` replaces its stochastic depth.
@@ -30,6 +29,8 @@ from avfusion.errors import ConfigError
 from avfusion.fusion.base import Fused, Fusion
 from avfusion.fusion.layers.multihead import MultiHead, check_heads
 from avfusion.registry import fusions
+
+EPS = 1e-6  # in the published code, which is written in JAX; PyTorch has 1e-5
 
 
 @fusions.add("mbt")
@@ -59,9 +60,8 @@ class BottleneckTransformer(Fusion):
         self.audio = _Stream(audio_dim, steps, width, heads, layers, dropout)
         self.video = _Stream(video_dim, steps, width, heads, layers, dropout)
         self.shared = nn.Parameter(0.02 * torch.randn(bottlenecks, width))  # B^f
-        self.norm = nn.LayerNorm(width)
-        self.fuse_from = fuse_from
-        self.out_dim = 2 * width
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.fuse_from, self.out_dim = fuse_from, 2 * width
 
     def forward(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
@@ -102,10 +102,11 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.norm, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        wide = 4 * width
+        self.norm, self.norm_mlp = (nn.LayerNorm(width, eps=EPS) for _ in range(2))
         self.attention = MultiHead(width, heads, dropout)
         self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
+            nn.Linear(width, wide), nn.GELU("tanh"), nn.Dropout(dropout), nn.Linear(wide, width)
         )
 
     def forward(self, z: Tensor, shared: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -113,8 +114,7 @@ class Block(nn.Module):
         steps = z.shape[1]
         x = torch.cat([z, shared], dim=1)  # (B, T+n, D)
         mask = torch.cat([present, present.new_ones(shared.shape[:2])], dim=1)  # (B, T+n)
-        scaled = self.norm(x)
-        attended, weights = self.attention(scaled, scaled, mask)
+        attended, weights = self.attention(scaled := self.norm(x), scaled, mask)
         x = x + attended
         x = x + self.mlp(self.norm_mlp(x))
         return x[:, :steps], x[:, steps:], weights[:, :steps]

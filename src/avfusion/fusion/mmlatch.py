@@ -15,6 +15,8 @@ Idea     Perception is bottom-up and top-down: a first pass through the encoders
          ask(X, Z) = softmax(X W_q (Z W_k)^T / sqrt(k)) Z W_v, ask(X) = ask(X, X); each ask has
          its own weights, without bias, residual or heads. An LSTM gives numbers in (-1, 1), so M_m
          is in (0.27, 0.73): it can weaken a feature but not remove it.
+         `dropout` (0.2) applies to the BLSTM and the weights of enc_m and to M_m; half of it (0.1)
+         to the LSTM before the sigmoid, the weights in F and the last BLSTM, as published.
 Options  `feedback: false` leaves out the second pass, as the published code also can: a control.
 Maps     audio, video (B, T, T): the weights within F; mask_audio, mask_video (B, T, D): M_m.
 Masks    An absent clip is masked as a key; LSTMs continue over it, a row of zeros. M_m is 1 where
@@ -23,7 +25,7 @@ Departs  The paper also has text: M_m is then the mean of two masks, F covers th
          is attended once more. It weighs the rows of Y by one more ask and sums them for one
          label; we keep every row. We add E_m, because our features are wider than its 35 to 300;
          `encode: 0` leaves it out. Its code applies the dropout on M_m (0.2) at test time too;
-         ours only in training.
+         ours only in training. It masks no keys in F, where our absent clips are masked.
 """
 
 import torch
@@ -56,7 +58,7 @@ class FeedbackMasking(Fusion):
         self.audio, self.video = _Encoder(audio, hidden, dropout), _Encoder(video, hidden, dropout)
         self.mask_audio = nn.LSTM(hidden, audio, batch_first=True) if feedback else None
         self.mask_video = nn.LSTM(hidden, video, batch_first=True) if feedback else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.light = nn.Dropout(dropout), nn.Dropout(dropout / 2)
         self.hears, self.sees = _Ask(hidden, dropout / 2), _Ask(hidden, dropout / 2)
         self.memory = nn.LSTM(3 * hidden, hidden, batch_first=True, bidirectional=True)
         self.out_dim = 2 * hidden
@@ -70,19 +72,18 @@ class FeedbackMasking(Fusion):
         heard, seen = self.audio(audio, audio_present), self.video(video, video_present)
         maps = {}
         if self.mask_audio is not None and self.mask_video is not None:
-            maps["mask_audio"] = _mask(self.mask_audio, seen, video_present)  # (B, T, D)
-            maps["mask_video"] = _mask(self.mask_video, heard, audio_present)  # (B, T, D)
+            maps["mask_audio"] = self._mask(self.mask_audio, seen, video_present)  # (B, T, D)
+            maps["mask_video"] = self._mask(self.mask_video, heard, audio_present)  # (B, T, D)
             heard = self.audio(audio * self.dropout(maps["mask_audio"]), audio_present)
             seen = self.video(video * self.dropout(maps["mask_video"]), video_present)
         of_video, maps["audio"] = self.hears(heard, seen, video_present)
         of_audio, maps["video"] = self.sees(seen, heard, audio_present)
         both = torch.cat([seen, heard, heard + of_video + seen + of_audio], dim=-1)  # (B, T, 3k)
-        return Fused(self.memory(both)[0], maps)
+        return Fused(self.light(self.memory(both)[0]), maps)
 
-
-def _mask(lstm: nn.LSTM, other: Tensor, present: Tensor) -> Tensor:
-    """M from the other modality (B, T, k), present (B, T) -> (B, T, d); 1 where it is absent."""
-    return lstm(other)[0].sigmoid().masked_fill(~present[..., None], 1.0)
+    def _mask(self, lstm: nn.LSTM, other: Tensor, present: Tensor) -> Tensor:
+        """M from the other modality (B, T, k), present (B, T) -> (B, T, d); 1 if it is absent."""
+        return self.light(lstm(other)[0]).sigmoid().masked_fill(~present[..., None], 1.0)
 
 
 class _Encoder(nn.Module):

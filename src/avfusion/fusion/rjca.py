@@ -11,26 +11,26 @@ Idea     The attended features are compared again with their joint representatio
 
          JCA is that of jca.py without its encoder; BLSTM: layers/bilstm.py.
 Options  `share` uses one JCA for all t; the paper's superscripts give each t its own weights.
-         `blstm` is `unimodal`, `joint`, `both` or `none`.
+         `blstm` is `unimodal`, `joint`, `both` or `none`. `jca: {blstm: both}` and
+         `concat: {blstm: both, encode: 128}` have the same BLSTMs around one JCA and around none,
+         as controls for what recursion adds and for what attention adds.
 Masks    As in JCA, and the row of an absent clip is zero again before each JCA.
 Departs  E_m, so that one recursion without BLSTM is our JCA; `encode: 0` leaves it out. The
          published code runs another operator once: see dense_joint.py.
 """
 
-from functools import partial
-
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
-from avfusion.fusion.base import Attended, Attention, Pair
+from avfusion.fusion.base import Attended, Pair
 from avfusion.fusion.jca import JointCrossAttention
-from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
 from avfusion.fusion.layers.lazy_maps import Maps
+from avfusion.fusion.layers.recurrent import RecurrentAttention
 from avfusion.registry import fusions
 
 
 @fusions.add("rjca")
-class RecursiveJointCrossAttention(Attention):
+class RecursiveJointCrossAttention(RecurrentAttention):
     """Recursive joint cross-attention: n joint cross-attentions in a row."""
 
     def __init__(
@@ -45,32 +45,21 @@ class RecursiveJointCrossAttention(Attention):
         hidden: int = 32,
         encode: int = 128,
     ) -> None:
-        super().__init__()
+        super().__init__("rjca", audio_dim, video_dim, encode=encode, blstm=blstm)
         if recursions < 1:
             raise ConfigError(f"rjca: recursions is {recursions}; set 1 or more.")
-        unimodal, joint = places("rjca", blstm)
-        self.encode_audio = nn.Linear(audio_dim, encode) if encode else nn.Identity()
-        self.encode_video = nn.Linear(video_dim, encode) if encode else nn.Identity()
-        self.widths = audio, video = (encode, encode) if encode else (audio_dim, video_dim)
-        memory = partial(ResidualBiLSTM, layers=2, dropout=0.1)
-        self.audio_memory = memory(audio, audio) if unimodal else nn.Identity()
-        self.video_memory = memory(video, video) if unimodal else nn.Identity()
         self.blocks = nn.ModuleList(
-            JointCrossAttention(audio, video, steps=steps, hidden=hidden, encode=0)
+            JointCrossAttention(*self.widths, steps=steps, hidden=hidden, encode=0)
             for _ in range(1 if share else recursions)
         )
         self.recursions = recursions
-        self.out_dim = encode or video if joint else audio + video
-        self.memory = ResidualBiLSTM(audio + video, self.out_dim) if joint else nn.Identity()
+        self.close()
 
     def passes(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> tuple[list[Pair], Maps]:
         """X^(0) … X^(n), each audio and video (B, T, D), and the correlations of every pass."""
-        heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
-        audio = self.audio_memory(self.encode_audio(audio) * heard) * heard
-        video = self.video_memory(self.encode_video(video) * seen) * seen
-        pairs, maps = [Pair(audio, video)], Maps()
+        pairs, maps = [self.enter(audio, video, audio_present, video_present)], Maps()
         for t in range(self.recursions):
             block = self.blocks[t % len(self.blocks)]
             assert isinstance(block, JointCrossAttention)
@@ -85,7 +74,3 @@ class RecursiveJointCrossAttention(Attention):
         """audio (B, T, Da), video (B, T, Dv), present (B, T) -> X^(0) and X^(n), (B, T, D)."""
         pairs, maps = self.passes(audio, video, audio_present, video_present)
         return Attended(pairs[0], pairs[-1], maps)
-
-    def join(self, pair: Pair) -> Tensor:
-        """(B, T, D) after the joint BLSTM, [X_v ; X_a] (B, T, 2D) without it."""
-        return self.memory(super().join(pair))

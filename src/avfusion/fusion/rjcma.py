@@ -1,7 +1,7 @@
 """Recursive joint cross-modal attention over audio, video and text (RJCMA).
 
 Source   Praveen, Alam: "Recursive Joint Cross-Modal Attention for Multimodal Fusion in Dimensional
-         Emotion Recognition", CVPR Workshops 2024, arXiv:2403.13659.
+         Emotion Recognition", CVPR Workshops 2024, arXiv:2403.13659, and its published code.
 Idea     RJCA with a third modality: each is compared, recursively, with the joint of all three.
 
     X_m^(0) = BLSTM_m(E_m x_m + e_m)                    (T, D)    m in {a, v, t}, D = encode
@@ -12,17 +12,21 @@ Idea     RJCA with a third modality: each is compared, recursively, with the joi
     Y   = BLSTM([X_v ; X_a ; X_t])                      (T, D)    (T, 3D) without this BLSTM
 
 Options  `modalities` takes two or three. `share` uses one F, W_j, W, W_c, W_h for all n.
-         `project: false` leaves out F, as the published code does. `blstm` is `none`, `unimodal`,
-         `joint` or `both`, as in rjca.py.
-Fixes T  W_jm (T, T), W_m (k, T) and W_hm (T, k) act along time: built for one number of `steps`.
+         `project: false` leaves out F. `blstm` is `none`, `unimodal`, `joint` or `both`, as in
+         rjca.py. `operator: dense` replaces J, C, H and X by layers/dense.py with `dropout`. The
+         published code is `operator: dense, project: false, encode: 0`: it computes F, but passes
+         the joint. With widths of 256, 128, 128 and 300 steps it has 1,922,153 parameters,
+         including a head of 132,097 and 525,312 in the two idle F, which we leave out.
+Fixes T  The maps along time (W_jm, W_m, W_hm; W_km in layers/dense.py) have one number of `steps`.
 Masks    An absent clip is a row of zeros in X_m before each pass; where all are absent, J is 0.
-Departs  The paper has temporal convolutional networks before the attention; here `blstm` and E_m
-         (`encode: 0` leaves it out). The published code runs layers/dense.py over three
-         modalities, and computes F without using it.
+Departs  The paper has temporal convolutional networks and batch normalisation before the attention;
+         here `blstm` and E_m (`encode: 0` leaves it out). The dense operator starts Xavier-uniform
+         as in layers/dense.py; the code of RJCMA has PyTorch's initialisation.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +34,11 @@ from torch import Tensor, nn
 from avfusion.config.modalities import ordered
 from avfusion.errors import ConfigError
 from avfusion.fusion.base import Fused, Fusion, by_modality
-from avfusion.fusion.jca import JointAttend
-from avfusion.fusion.layers.bilstm import ResidualBiLSTM, places
+from avfusion.fusion.layers.bilstm import places
+from avfusion.fusion.layers.dense import ORDER, DenseBlock
+from avfusion.fusion.layers.joint import JointBlock
 from avfusion.fusion.layers.lazy_maps import Maps
+from avfusion.fusion.layers.recurrent import after, encoders, memories
 from avfusion.registry import fusions
 
 
@@ -54,29 +60,29 @@ class RecursiveJointCrossModalAttention(Fusion):
         blstm: str = "none",
         hidden: int = 32,
         encode: int = 128,
+        operator: Literal["joint", "dense"] = "joint",
+        dropout: float = 0.6,
     ) -> None:
         super().__init__()
         if recursions < 1:
             raise ConfigError(f"rjcma: recursions is {recursions}; set 1 or more.")
+        if operator not in ("joint", "dense"):
+            raise ConfigError(f"rjcma: operator is {operator!r}; set `joint` or `dense`.")
         unimodal, joint = places("rjcma", blstm)
-        names = self.modalities = ordered("rjcma", modalities, least=2)
-        dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
-        widths = [encode or dims[m] for m in names]
-        total, memory = sum(widths), partial(ResidualBiLSTM, layers=2, dropout=0.1)
-        self.encode = nn.ModuleDict(
-            {m: nn.Linear(dims[m], encode) if encode else nn.Identity() for m in names}
-        )
-        self.memories = nn.ModuleDict(
-            {
-                m: memory(w, w) if unimodal else nn.Identity()
-                for m, w in zip(names, widths, strict=True)
-            }
-        )
-        blocks = range(1 if share else recursions)
-        self.blocks = nn.ModuleList(_Block(names, total, steps, hidden, project) for _ in blocks)
+        self.modalities = ordered("rjcma", modalities, least=2)
+        every = {"audio": audio_dim, "video": video_dim, "text": text_dim}
+        dims = {m: every[m] for m in self.modalities}
+        widths = {m: encode or d for m, d in dims.items()}
+        self.encode, self.memories = encoders(dims, encode), memories(widths, unimodal)
+        block: Callable[..., nn.Module] = partial(JointBlock, hidden=hidden)
+        if operator == "dense":
+            block = partial(DenseBlock, dropout=dropout)
+        number = 1 if share else recursions
+        self.blocks = nn.ModuleList(block(widths, steps, project=project) for _ in range(number))
         self.recursions = recursions
-        self.out_dim = (encode or widths[1]) if joint else total
-        self.memory = ResidualBiLSTM(total, self.out_dim) if joint else nn.Identity()
+        total = sum(widths.values())
+        self.out_dim = [*widths.values()][1] if joint else total
+        self.memory = after(total, self.out_dim) if joint else nn.Identity()
 
     def forward(
         self,
@@ -96,25 +102,5 @@ class RecursiveJointCrossModalAttention(Fusion):
         for n in range(self.recursions):
             x, correlations = self.blocks[n % len(self.blocks)](x, present)
             maps |= correlations.numbered(n + 1)
-        order = sorted(x, key=("video", "audio", "text").index)
-        return Fused(self.memory(torch.cat([x[m] for m in order], dim=-1)), maps)
-
-
-class _Block(nn.Module):
-    """One pass: the joint, and each modality compared with it."""
-
-    def __init__(self, names: Any, total: int, steps: int, hidden: int, project: bool) -> None:
-        super().__init__()
-        self.project = nn.Linear(total, total) if project else nn.Identity()  # F, f
-        self.attend = nn.ModuleDict({m: JointAttend(total, steps, hidden) for m in names})
-
-    def forward(
-        self, x: dict[str, Tensor], present: dict[str, Tensor]
-    ) -> tuple[dict[str, Tensor], Maps]:
-        """x: each (B, T, D), present: each (B, T, 1) -> attended, each (B, T, D), and maps."""
-        x = {m: part * present[m] for m, part in x.items()}
-        some = torch.stack(list(present.values())).any(0)  # (B, T, 1)
-        joint = self.project(torch.cat(list(x.values()), dim=-1)) * some
-        results = {m: self.attend[m](part, joint) for m, part in x.items()}
-        maps = Maps({m: correlation for m, (_, correlation) in results.items()})
-        return {m: after for m, (after, _) in results.items()}, maps
+        joined = torch.cat([x[m] for m in ORDER if m in x], dim=-1)
+        return Fused(self.memory(joined), maps)

@@ -10,9 +10,9 @@ Source   Rajan, Brutti, Cavallaro: "Is Cross-Attention Preferable to Self-Attent
 
          The published model has no residual, no norm and no feed-forward layer.
 Options  `width` D and `heads` are the paper's 120 and 6. `memory: false` replaces each BiGRU by a
-         linear map. `pool: false` concatenates the attentions (our reading of the paper's "noSP").
-         `modalities` takes two or three; self-attention also a single one, which is not pooled
-         because it has no deviation.
+         linear map. `text_dropout`, on x_t, is the paper's 0.25. `pool: false` concatenates the
+         attentions (our reading of the paper's "noSP"). `modalities` takes two or three;
+         self-attention also a single one, which is not pooled because it has no deviation.
 Maps     Attention weights (B, T, T), mean over heads: self has audio, video, text; cross has audio
          and video (the query's modality), or audio_asks_video and so on of three modalities.
 Masks    An absent clip is masked as a key, but not as a query. If all keys are absent, Y is 0.
@@ -20,6 +20,7 @@ Departs  The paper labels an utterance: it averages Y over time, then pools. Val
          are rated over time, so a clip keeps its own row and pooling is clip by clip. The paper
          resamples time (32 to 25, 1000 to 500 steps) before the BiGRU; our clips share one grid.
          Its code has three modalities; its table also has pairs without saying how they are wired.
+         It computes in float64 and does not standardise audio.
 """
 
 from itertools import permutations

@@ -19,6 +19,7 @@ class TextOnly(Fusion):
     """Text-only baseline: the text features, unchanged."""
 
     modalities = ("audio", "video", "text")
+    reads = ("text",)
 
     def __init__(self, audio_dim: int, video_dim: int, text_dim: int, *, steps: int) -> None:
         super().__init__()
@@ -41,6 +42,8 @@ class TextOnly(Fusion):
 class AudioOnly(Fusion):
     """Audio-only baseline: the audio features, unchanged."""
 
+    reads = ("audio",)
+
     def __init__(self, audio_dim: int, video_dim: int, *, steps: int) -> None:
         super().__init__()
         self.out_dim = audio_dim
@@ -55,6 +58,8 @@ class AudioOnly(Fusion):
 @fusions.add("video")
 class VideoOnly(Fusion):
     """Video-only baseline: the video features, unchanged."""
+
+    reads = ("video",)
 
     def __init__(self, audio_dim: int, video_dim: int, *, steps: int) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from avfusion.runs.files import predictions
 
 FILE = "provenance.json"
 REMEDY = "Run `avf report --only tables` (or `snakemake all`), which writes it with the tables."
-RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv")
+RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv", "fit.json", "scaling.csv")
 
 
 class Origins(TypedDict):

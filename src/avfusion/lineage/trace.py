@@ -102,9 +102,13 @@ def _as_python(value: Any) -> Any:
 def _read(path: Path, layout: Layout) -> pd.DataFrame:
     if path.suffix == ".csv" and path.is_file():
         return pd.read_csv(path)
-    names = ", ".join(sorted(p.name for p in layout.tables.glob("*.csv"))) or "none"
+    names = ", ".join(sorted(p.name for p in layout.tables.glob("*.csv")))
+    if not names:
+        raise AvfError(f"{path}: no study has written tables there yet. Run: snakemake all")
+    what = "not a CSV table" if path.is_file() else "no such table"
     raise AvfError(
-        f"{path}: not a CSV table of a study. Tables in {layout.tables}: {names}. Run: avf report"
+        f"{path}: {what}. Tables in {layout.tables}: {names}. To write them again, "
+        f"run `avf report --only tables`."
     )
 
 

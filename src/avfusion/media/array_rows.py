@@ -37,7 +37,8 @@ def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
     try:
         pictures, steps, digest = len(utterance.pictures), len(utterance.mfcc), utterance.digest()
     except (CorpusError, IndexError) as error:
-        return {"video": video.video, "status": "failed", "reason": f"{error} Run `avf verify`."}
+        reason = f"{error} Run `avf verify CORPUS`."
+        return {"video": video.video, "status": "failed", "reason": reason}
     text = json.dumps([fingerprint("avfusion.media.arrays"), digest, utterance.duration_s])
     meta = {
         "frames": pictures,

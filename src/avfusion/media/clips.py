@@ -1,4 +1,9 @@
-"""The grid of clips: their ends, the frames in them, and means over them."""
+"""The grid of clips: their ends, the frames in them, and means over them.
+
+The grid is in seconds and the same for all videos. A grid in frames (`windows.frame_hz`) therefore
+holds other numbers of frames in a video of another rate; docs/explanation/windows.md lists what
+differs from code that counts each video's own frames.
+"""
 
 import numpy as np
 

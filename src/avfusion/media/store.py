@@ -212,5 +212,6 @@ def write_record(
 
 def _unreadable(path: Path, error: Exception) -> MediaError:
     return MediaError(
-        f"{path}: {type(error).__name__}: {error}. Remove {path.parent} and run `avf media` again."
+        f"{path}: {type(error).__name__}: {error}. Remove {path.parent} and run "
+        f"`avf media {path.parent.parent.name}` again."
     )

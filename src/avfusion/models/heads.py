@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
@@ -32,6 +33,38 @@ class SelfCrossHead(nn.Sequential):
         super().__init__(nn.Linear(width, 60), nn.Linear(60, outputs))
 
 
+class RjcmaHead(nn.Module):
+    """RJCMA's head for one target (CVPRW 2024): batch norm after the first layer, tanh at the end.
+
+    Lin(width -> 256), BatchNorm, LeakyReLU, Lin(256 -> 1), tanh, as in the published code. What the
+    published sizes leave open is PyTorch's default here: initialisation, slope 0.01, and epsilon
+    1e-5 and momentum 0.1 of the batch norm.
+
+    All steps of a batch count as rows of the batch norm. Steps past the end of a video count too,
+    with the features that the fusion gives to absent steps. The published code also counts the
+    frames that pad a short video. A batch of a single row has no variance, so it is normalised with
+    the running statistics, as in prediction.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(width, 256), nn.Linear(256, 1)
+        self.norm = nn.BatchNorm1d(256)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features (..., width) -> target (..., 1) in [-1, 1]."""
+        hidden = self.first(features)
+        rows = hidden.flatten(0, -2)
+        if self.training and len(rows) == 1:
+            norm = self.norm
+            rows = F.batch_norm(
+                *(rows, norm.running_mean, norm.running_var, norm.weight, norm.bias), eps=norm.eps
+            )
+        else:
+            rows = self.norm(rows)
+        return self.last(F.leaky_relu(rows.view_as(hidden))).tanh()
+
+
 class Apart(nn.Module):
     """One head per target, side by side, each under its target's name."""
 
@@ -54,11 +87,12 @@ def build_head(
     Parameters
     ----------
     kind
-        `train.head`: `"regressor"`, or `"ca"`, `"jca"` or `"selfcross"` with the paper's sizes.
+        `train.head`: `"regressor"`; `"separate"`, one such head per target, as in T-BIOM 2023, RJCA
+        and DCA; or `"ca"`, `"jca"`, `"selfcross"` or `"rjcma"` with the paper's sizes.
     width
         Width of the fusion's features.
     hidden, dropout
-        Hidden width and dropout of the regressor; the other heads have their own.
+        Hidden width and dropout of `"regressor"` and `"separate"`; other heads have their own.
     names
         What is predicted: targets or classes, K names.
 
@@ -76,8 +110,10 @@ def build_head(
         return Regressor(width, hidden, dropout, len(names))
     if kind == "selfcross":
         return SelfCrossHead(width, len(names))
-    if kind == "ca":
-        return Apart({name: CaHead(width) for name in names})
-    if kind == "jca":
-        return Apart({name: JcaHead(width) for name in names})
-    raise ConfigError(f"train.head is {kind!r}; set `regressor`, `ca`, `jca` or `selfcross`.")
+    if kind == "separate":
+        return Apart({name: Regressor(width, hidden, dropout, 1) for name in names})
+    of_papers: dict[str, type[nn.Module]] = {"ca": CaHead, "jca": JcaHead, "rjcma": RjcmaHead}
+    if kind in of_papers:
+        return Apart({name: of_papers[kind](width) for name in names})
+    known = ("regressor", "separate", "selfcross", *of_papers)
+    raise ConfigError(f"train.head is {kind!r}; set one of {', '.join(known)}.")

@@ -1,7 +1,7 @@
 """Model of one run: standardise each modality, fuse, then regress or classify."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import torch
@@ -9,23 +9,31 @@ from torch import Tensor, nn
 
 from avfusion.config.jobs import RunSettings
 from avfusion.config.modalities import MODALITIES
+from avfusion.config.sections import TrainSettings
 from avfusion.fusion.base import PooledJoin
 from avfusion.models.heads import build_head
+from avfusion.models.standardise import Standardise
 from avfusion.registry import fusions
 
 
 class Model(nn.Module):
     """Standardisation, fusion and head; a run's best.safetensors holds its weights."""
 
-    audio: "Standardise"
-    video: "Standardise"
-    text: "Standardise"
+    audio: Standardise
+    video: Standardise
+    text: Standardise
     """Only if the fusion reads text."""
 
-    def __init__(self, fusion: nn.Module, head: nn.Module, *dims: int) -> None:
+    def __init__(
+        self,
+        fusion: nn.Module,
+        head: nn.Module,
+        *dims: int,
+        rule: TrainSettings | None = None,
+    ) -> None:
         super().__init__()
         for modality, width in zip(MODALITIES, dims, strict=False):
-            self.add_module(modality, Standardise(width))
+            self.add_module(modality, Standardise(width, rule))
         self.fusion = fusion
         self.head = head
 
@@ -43,7 +51,8 @@ class Model(nn.Module):
         Parameters
         ----------
         audio, video, text
-            Features (B, T, Da), (B, T, Dv) and (B, T, Dt); anything in absent rows.
+            Features (B, T, Da), (B, T, Dv) and (B, T, Dt); anything in absent rows. NaN in a
+            present row is a missing feature.
         audio_present, video_present, text_present
             Which steps are present (B, T).
 
@@ -64,6 +73,44 @@ class Model(nn.Module):
         """Return the arguments of `forward` with each modality standardised."""
         both = (self.audio(audio, heard), self.video(video, seen), heard, seen)
         return (*both, self.text(*text), text[1]) if text else both
+
+
+class SeparateModel(Model):
+    """One model per target, `model_<target>`, with a common standardisation.
+
+    It predicts as one model does. Maps have the target in their names: `gate_audio_valence`.
+    """
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        nn.Module.__init__(self)
+        self.names = tuple(models)
+        first = models[self.names[0]]
+        for modality in (name for name in MODALITIES if hasattr(first, name)):
+            self.add_module(modality, getattr(first, modality))
+        for name, model in models.items():
+            for modality in (name for name in MODALITIES if hasattr(first, name)):
+                model.add_module(modality, getattr(first, modality))
+            self.add_module(f"model_{name}", model)
+
+    def of(self, target: str) -> Model:
+        """Return the model of one target."""
+        return cast(Model, self.get_submodule(f"model_{target}"))
+
+    def forward(
+        self,
+        audio: Tensor,
+        video: Tensor,
+        audio_present: Tensor,
+        video_present: Tensor,
+        text: Tensor | None = None,
+        text_present: Tensor | None = None,
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """As `Model.forward`; each target of (B, T, K) comes from its own model."""
+        inputs = audio, video, audio_present, video_present, text, text_present
+        results = {name: self.of(name)(*inputs) for name in self.names}
+        prediction = torch.cat([one for one, _ in results.values()], dim=-1)
+        named = {f"{m}_{name}": x for name, (_, maps) in results.items() for m, x in maps.items()}
+        return prediction, named
 
 
 class ClassModel(Model):
@@ -118,31 +165,6 @@ def mean_of(x: Tensor, counts: Tensor, owner: Tensor) -> Tensor:
     return total / (windows @ counts.sum(1).to(x.dtype)).clamp(min=1)[:, None]
 
 
-class Standardise(nn.Module):
-    """Scale each feature to mean 0 and deviation 1 over the train partition; absent rows to 0."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
-
-    def measure(self, rows: Tensor) -> None:
-        """Take mean and deviation from the present rows (N, width) of the train partition."""
-        if len(rows) == 0:
-            return
-        deviation, mean = torch.std_mean(rows.float(), 0, correction=0)
-        constant = deviation <= 1e-6 * rows.abs().amax(0).clamp(min=1e-6)
-        self.mean.copy_(mean)
-        self.scale.copy_(deviation.masked_fill(constant, 1.0))
-
-    def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """x (..., width) with anything in absent rows, present (...) -> (..., width), finite."""
-        return ((x - self.mean) / self.scale).where(present[..., None], 0)
-
-
 def build(settings: RunSettings, *dims: int) -> Model:
     """Return the model of a run, freshly initialised.
 
@@ -156,15 +178,27 @@ def build(settings: RunSettings, *dims: int) -> Model:
     Returns
     -------
     Model
-        A `ClassModel` if the task is classes. A fusion whose constructor has `outputs` gets the
-        number of targets or classes.
+        A `ClassModel` if the task is classes, a `SeparateModel` if each target is trained
+        separately. A fusion whose constructor has `outputs` gets the number of targets or classes.
     """
+    if settings.train.targets == "separate":
+        return SeparateModel({name: build(one, *dims) for name, one in per_target(settings)})
     train, names = settings.train, settings.outputs
     fusion_class = fusions.get(settings.class_)
     derived = {}
     if "outputs" in inspect.signature(fusion_class).parameters:
         derived["outputs"] = len(names)
     fusion = fusion_class(*dims, steps=settings.windows.clips, **derived, **settings.options)
-    head = build_head(train.head, fusion.out_dim, train.hidden, train.dropout, names)
+    if getattr(fusion, "closed_form", False):
+        head: nn.Module = nn.Linear(fusion.out_dim, len(names))
+    else:
+        head = build_head(train.head, fusion.out_dim, train.hidden, train.dropout, names)
     model = ClassModel if settings.task == "classes" else Model
-    return model(fusion, head, *dims)
+    return model(fusion, head, *dims, rule=train)
+
+
+def per_target(settings: RunSettings) -> Iterator[tuple[str, RunSettings]]:
+    """Yield each target with the settings of a run that predicts only this target."""
+    train = settings.train.model_copy(update={"targets": "together"})
+    for name in settings.targets:
+        yield name, settings.updated(targets=(name,), train=train)

@@ -13,6 +13,7 @@ from avfusion.evaluation import units
 from avfusion.evaluation.estimates import Scored
 from avfusion.evaluation.inference import least_p, p_text
 from avfusion.report.format import estimate
+from avfusion.report.marks import Marks
 
 
 def and_list(words: list[str]) -> str:
@@ -121,8 +122,13 @@ def repeated_subjects(scored: Scored, statistics: StatisticsSettings) -> list[st
     ]
 
 
-def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: Study) -> list[str]:
-    """Return the result as sentences: the best fusion and its differences to the others."""
+def findings(
+    scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: Study, marks: Marks
+) -> list[str]:
+    """Return the result as sentences: the best fusion and its differences to the others.
+
+    A fusion with runs that did not train is named with this remark.
+    """
     rows = table[(table["target"] == "mean") & table["mean"].notna()]
     if not len(rows):
         return [f"{scored.corpus}: no run was scored."]
@@ -131,7 +137,7 @@ def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: St
     missing = f" ({_named(scored.missing).replace(' (', ': ')}" if scored.missing else ""
     sentences = [
         f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{missing} and "
-        f"{seeds}, {best.fusion} reaches a mean {scored.rule.metric} of "
+        f"{seeds}, {marks.named(best.fusion)} reaches a mean {scored.rule.metric} of "
         f"{estimate(best['mean'], best.low, best.high)} under protocol {scored.rule.stamp}."
     ]
     if scored.missing_in_training:
@@ -146,10 +152,12 @@ def findings(scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: St
         parts = [
             f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
         ]
-        sentences.append(f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)}).")
+        sentence = f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)})."
+        sentences.append(marks.qualified(sentence, [best.fusion, *beaten["other"]]))
         sentences += other_trainings(beaten, study)
     if len(tied) > 3:
-        return [*sentences, _not_significant(best.fusion, tied, study)]
+        sentence = _not_significant(best.fusion, tied, study)
+        return [*sentences, marks.qualified(sentence, [best.fusion, *tied["other"]])]
     return sentences + list(tied["verdict"])
 
 

@@ -1,8 +1,8 @@
 """Export the attention of trained runs on one video.
 
 Only maps of clips by clips are exported; maps of features by features (JCA's correlations) have no
-time axis. One window per block is kept, and of its clips those whose prediction is used, so that no
-time occurs twice.
+time axis. One window per block is kept, and of its clips those whose prediction is used. Where
+windows overlap, a clip is shown in the first of them, so that no time occurs twice.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,8 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
     """
     places = np.flatnonzero((rows["video"] == video).to_numpy())
     time_s, tables = rows["time_s"].to_numpy(), [pd.DataFrame(columns=COLUMNS)]
-    which = torch.tensor(_blocks(windows.rows[:, 0].numpy(), places))
+    which = torch.tensor(_blocks(windows, places))
+    shown = _shown(windows, which)
     with torch.no_grad():
         maps = model(*device.moved(windows.batch(which).inputs, device.of(model)))[1]
     steps = windows.rows.shape[1]
@@ -90,7 +91,7 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
         for number, one in enumerate(weight.numpy()):
             at = time_s[windows.rows[which[number]].numpy()]
             attends = one if np.allclose(one.sum(0)[one.any(0)], 1, atol=1e-3) else one.T
-            used = np.tile(windows.used[which[number]].numpy(), steps)
+            used = np.tile(shown[number], steps)
             tables.append(pd.DataFrame({
                 "video": video, "map": name, "window": number, "time_s": np.tile(at, steps),
                 "attended_s": np.repeat(at, steps), "weight": attends.ravel(),
@@ -98,8 +99,25 @@ def pairs(model: torch.nn.Module, windows: Windows, rows: pd.DataFrame, video: s
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _blocks(first: np.ndarray, places: np.ndarray) -> list[int]:
-    """Return one window per block that starts in `places`; its windows start on adjacent rows."""
-    numbers = np.flatnonzero(np.isin(first, places))
-    begins = np.diff(first[numbers], prepend=-2) != 1
-    return [int(number) for number in numbers[begins]]
+def _blocks(windows: Windows, places: np.ndarray) -> list[int]:
+    """Return one window per block that starts in `places`.
+
+    The windows of a block start on adjacent rows, as many as from one clip to the next.
+    """
+    first = windows.rows[:, 0].numpy()
+    steps = windows.rows[windows.inside[:, :2].all(1), :2].diff().flatten()
+    stride = int(steps[0]) if len(steps) else len(first)
+    chosen: list[int] = []
+    for number in np.flatnonzero(np.isin(first, places)):
+        adjacent = len(chosen) and first[number] == first[number - 1] + 1
+        if not adjacent or first[number] >= first[chosen[-1]] + stride:
+            chosen.append(int(number))
+    return chosen
+
+
+def _shown(windows: Windows, which: torch.Tensor) -> np.ndarray:
+    """Return the used steps (B, L) of the windows `which` whose rows no earlier one of them has."""
+    rows, shown = windows.rows[which].numpy(), np.array(windows.used[which])
+    for number in range(len(rows)):
+        shown[number] &= ~np.isin(rows[number], rows[:number][shown[:number]])
+    return shown

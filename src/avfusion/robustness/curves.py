@@ -16,11 +16,12 @@ from avfusion.config.corruptions import CLEAN, MODALITIES, Case, cases, find
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
-from avfusion.evaluation import inference, protocol, units
+from avfusion.evaluation import inference, units
 from avfusion.evaluation.estimates import read_rating
-from avfusion.evaluation.protocol import Protocol
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN, SUMS, point, target_scores
+from avfusion.protocols import protocol
+from avfusion.protocols.protocol import Protocol
 from avfusion.rating import DIMENSIONS
 
 

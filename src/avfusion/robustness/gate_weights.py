@@ -7,7 +7,7 @@ import torch
 
 from avfusion.config.jobs import RobustSettings
 from avfusion.evaluation.partitions import reported_in_corpus
-from avfusion.features.windows import Windows
+from avfusion.features.windows import RowMeans, Windows
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.robustness.gates import KINDS
@@ -56,15 +56,15 @@ def gate_weights(
     Returns
     -------
     dict of str to ndarray of shape (R,)
-        Gate -> weights; empty if the model has no gates.
+        Gate -> weights, the mean over a row's windows; empty if the model has no gates.
     """
-    gates: dict[str, torch.Tensor] = {}
+    gates: dict[str, RowMeans] = {}
     with torch.no_grad():
         for which in torch.arange(len(windows)).split(batch):
             inputs = device.moved(windows.batch(which).inputs, device.of(model))
             maps = model(*inputs)[1]
             used = windows.used[which]
             for name in (name for name in maps if name.startswith(KINDS)):
-                rows = gates.setdefault(name, torch.full((len(windows.audio),), torch.nan))
-                rows[windows.rows[which][used]] = maps[name].cpu()[used]
-    return {name: rows.numpy() for name, rows in gates.items()}
+                means = gates.setdefault(name, RowMeans(len(windows.audio)))
+                means.add(windows.rows[which][used], maps[name].cpu()[used])
+    return {name: means.result().numpy() for name, means in gates.items()}

@@ -19,7 +19,7 @@ from avfusion.encoders.corrupt import open_store
 from avfusion.errors import TrainError
 from avfusion.features.corrupt import corrupted, spread
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import Windows
+from avfusion.features.windows import Windows, is_present
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
@@ -227,17 +227,18 @@ def _encoders(trained: Trained, case: Case) -> list[str]:
 def present(windows: Windows) -> dict[str, np.ndarray]:
     """Return which rows (R,) have audio and video."""
     rows = {"has_audio": windows.audio, "has_video": windows.video}
-    return {name: ~part.isnan().any(-1).numpy() for name, part in rows.items()}
+    return {name: is_present(part).numpy() for name, part in rows.items()}
 
 
 def _refuse_other_numbers(clean: pd.DataFrame, folder: Path, settings: RunSettings) -> None:
     """Check that the opened run predicts on clean input what its traces hold."""
     traces = read_traces(folder, read_settings(folder))
     both = clean.merge(traces, on=["video", "time_s"], suffixes=("", "_before"))
-    names = settings.rating.names
-    gap = max((both[name] - both[f"{name}_before"]).abs().max() for name in names)
-    if len(both) != len(clean) or not gap <= CLOSE:
+    names = list(settings.rating.names)
+    now, before = both[names], both[[f"{name}_before" for name in names]].set_axis(names, axis=1)
+    gap = (now - before).abs().fillna(0).max(axis=None)
+    if len(both) != len(clean) or not gap <= CLOSE or not now.isna().equals(before.isna()):
         raise TrainError(
             f"{folder}: predictions on clean input differ from traces.parquet by {gap:.2g}. "
-            f"Write the traces again: `avf infer {folder}`, then `avf score`."
+            f"Write the traces again: `avf infer {folder}`, then `avf score {folder.parts[-3]}`."
         )

@@ -74,7 +74,8 @@ def predict_runs(
     partition = reported_in_corpus(corpus, layout)
     finished = list(_finished(corpus, settings, layout))
     if not finished:
-        raise AvfError(f"{corpus} has no finished run of this study. Run: avf train")
+        first = f"{corpus} {settings.fusions[0]} --seed {settings.seeds[0]}"
+        raise AvfError(f"{corpus} has no finished run of this study. Run: avf train {first}")
     runs, logged = finished[shard[0] :: shard[1]], time.monotonic()
     for done in predict(corpus, runs, partition, settings, layout):
         if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from avfusion.evaluation import postprocess
-from avfusion.evaluation import protocol as protocols
-from avfusion.evaluation.protocol import Post, Protocol
+from avfusion.evaluation.unpredicted import filled
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, video_sums
+from avfusion.protocols import protocol as protocols
+from avfusion.protocols.protocol import Post, Protocol
 from avfusion.rating import Rating
 from avfusion.runs.files import read_settings, read_traces
 
@@ -39,7 +40,8 @@ def case_sums(
     rule = protocols.load(protocol)
     card = json.loads(layout.card(corpus).read_text())
     delay_s, rating = card["delay_s"], Rating.of(card)
-    table = read_table(layout.robustness(corpus) / run[0] / f"seed{run[1]}" / "traces.parquet")
+    path = layout.robustness(corpus) / run[0] / f"seed{run[1]}" / "traces.parquet"
+    table = read_table(path)
     gold = read_table(layout.gold(corpus)).sort_values(["video", "time_s"])
     names = list(rating.names)
     by_video = ((str(video), rows) for video, rows in gold.groupby("video"))
@@ -48,7 +50,8 @@ def case_sums(
     sums: list[tuple[Any, ...]] = []
     cases = table.groupby(["corruption", "level"], observed=True, sort=False)
     for (name, level), case in cases:
-        traces = {str(v): rows for v, rows in case.groupby("video") if v in rated}
+        each = filled(case, rating).groupby("video")
+        traces = {str(v): rows for v, rows in each if v in rated}
         pairs = {
             v: protocols.apply(rule, trace, rated[v], delay_s, rating, chain)
             for v, trace in traces.items()
@@ -76,7 +79,7 @@ def _chain(
     if rule.postprocess is None:
         return None
     folder = layout.run(corpus, *run)
-    traces = read_traces(folder, read_settings(folder))
+    traces = filled(read_traces(folder, read_settings(folder)), rating)
     by_video = {str(v): rows.sort_values("time_s") for v, rows in traces.groupby("video")}
     manifest = read_table(layout.manifest(corpus))
     partition = dict(zip(manifest["video"], manifest["partition"], strict=True))

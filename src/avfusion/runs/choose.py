@@ -2,7 +2,7 @@
 
 A grid point is trained like any run, but only on videos of train and validation, and it predicts
 validation only: the choice uses nothing of the test partition. A point's score is that of its best
-epoch, as during training: the pooled CCC on validation.
+epoch, as during training: by default the pooled CCC on validation, else what `train.select` says.
 """
 
 import json
@@ -14,6 +14,7 @@ from avfusion.config.jobs import GridSettings
 from avfusion.errors import AvfError, ConfigError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
+from avfusion.runs.by_protocol import refuse_other_protocol
 from avfusion.runs.files import (
     failure,
     predictions,
@@ -24,8 +25,8 @@ from avfusion.runs.files import (
 )
 
 CRITERION = (
-    "mean over seeds of the best epoch's score on validation (pooled CCC, of classes UA); ties: "
-    "first in the file"
+    "mean over seeds of the best epoch's score on validation (pooled CCC, of classes UA, or as "
+    "`train.select` says); ties: first in the file"
 )
 
 
@@ -83,6 +84,7 @@ def _best_score(folder: Path, corpus: str, layout: Layout) -> tuple[float | None
     read_traces(folder, record)
     data_hash = json.loads(layout.card(corpus).read_text())["data_hash"]
     refuse_other_inputs(record, data_hash, folder, layout)
+    refuse_other_protocol(record, folder)
     if failure(folder):
         return None, failure(folder)
     return float(pd.read_csv(folder / "epochs.csv")["score"].max()), ""

@@ -1,10 +1,10 @@
 """Runs on classes: one label per video, predicted from the mean over its present steps."""
 
 import json
-import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -13,13 +13,17 @@ from torch import Tensor
 from avfusion.config.jobs import RunSettings
 from avfusion.errors import TrainError
 from avfusion.features.windows import Windows
+from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.metrics.sums import class_scores, class_sums
 from avfusion.models.model import ClassModel
+from avfusion.runs.divide import choosing, divided
 from avfusion.runs.inputs import Inputs
-from avfusion.runs.predictor import Trained
+from avfusion.runs.predictor import Trained, reads
 from avfusion.training import device
+from avfusion.training.batches import Batches, divide
 from avfusion.training.loop import deterministic
+from avfusion.training.precision import products
 
 FILE = "classes.parquet"
 
@@ -50,6 +54,11 @@ class Utterances(NamedTuple):
         )
         return self.windows.batch(which).inputs, self.windows.used[which], owner
 
+    def without(self, modalities: Sequence[str]) -> Tensor:
+        """Return the videos (V,) in which none of the modalities is ever present."""
+        first = torch.stack([self.windows.rows[windows[0], 0] for windows in self.of])
+        return self.windows.without(modalities)[first]
+
 
 class ClassJob:
     """One run on classes (see `avfusion.runs.job.Job`)."""
@@ -64,52 +73,72 @@ class ClassJob:
             )
         if settings.train.corrupt:
             raise TrainError("`train.corrupt` is not offered with `task: classes`; leave it out.")
+        refuse_of_ratings(settings)
         self.settings = settings.updated(classes=card["classes"])
         self.data = Inputs.read(self.settings, layout)
+        self.divided = divided(self.settings, self.data, layout)
         self.train = self._labelled("train", layout)
-        self.validation = self._labelled("validation", layout)
+        self.validation = self._labelled(choosing(self.settings), layout)
         self.rows = self.train.windows
         self.gold = self.train.label, self.validation.label
         self.columns: dict[str, type] = {"video": str, "partition": str}
         self.columns |= dict.fromkeys(self.settings.classes, float)
 
-    def batches(self, generator: torch.Generator) -> Iterator[ClassBatch]:
-        """Yield the labelled train videos in a new order, `train.batch` at a time."""
+    def batches(self, generator: torch.Generator) -> Batches[ClassBatch]:
+        """Return the labelled train videos of an epoch, `train.batch` at a time."""
+
+        def load(chosen: Tensor) -> ClassBatch:
+            return self.train.inputs(chosen), self.train.label[chosen]
+
         labelled = (self.train.label >= 0).nonzero()[:, 0]
-        order = labelled[torch.randperm(len(labelled), generator=generator)]
-        for chosen in order.tensor_split(math.ceil(len(order) / self.settings.train.batch)):
-            yield self.train.inputs(chosen), self.train.label[chosen]
+        return Batches(divide(labelled, self.settings.train, generator, "videos"), load)
 
     def loss(self, model: ClassModel, batch: ClassBatch) -> Tensor:
         """Return the cross-entropy, the mean over the batch's videos."""
         inputs, label = batch
-        rounded = self.settings.train.precision == "bfloat16"
-        with torch.autocast(label.device.type, torch.bfloat16, enabled=rounded):
+        with products(label.device, self.settings.train.precision):
             logits = model.classify(*inputs)
         return F.cross_entropy(logits.float(), label)
 
     def validate(self, model: ClassModel) -> dict[str, float]:
-        """Return UA of the labelled validation videos as "score", with WA and macro F1."""
-        known = self.validation.label >= 0
-        predicted = probabilities(model, self.validation)[known].argmax(1)
-        label = self.validation.label[known]
-        sums = class_sums(label.numpy(), predicted.numpy(), len(self.settings.classes))
-        wa, ua, f1 = class_scores(sums.sum(axis=1)[None])[:, 0]
-        return {"score": float(ua), "ua": float(ua), "wa": float(wa), "f1": float(f1)}
+        """Return UA of the labelled videos of validation as "score", with WA and macro F1.
+
+        With `train.select.on: train_subjects`, it is that of the videos that are set aside.
+        """
+        return scores(model, self.validation, self.settings.classes)
+
+    def hashes(self) -> dict[str, Any]:
+        """Return hashes of what the run is fitted to, besides the features."""
+        return {"gold": content_hash(*self.gold)}
 
     def _labelled(self, partition: str, layout: Layout) -> Utterances:
         """Return the videos of a partition with their labels; refuses the test partition."""
         if partition == "test":
             raise TrainError("Labels of the test partition are for scoring; training reads none.")
-        table = self.data.videos
+        table = self.divided.videos
         videos = table["video"][table["partition"] == partition].tolist()
         path = layout.labels(self.settings.corpus)
         labels = pd.read_parquet(path, filters=[("video", "in", videos)])
         known = dict(zip(labels["video"], labels["label"], strict=True))
-        utterances = gather(self.data, partition, known, self.settings.classes)
+        utterances = gather(self.divided, partition, known, self.settings.classes)
         if not (utterances.label >= 0).any():
             raise TrainError(f"{path}: no label for any of {len(videos)} {partition} videos.")
         return utterances
+
+
+def refuse_of_ratings(settings: RunSettings) -> None:
+    """Refuse training settings that are defined only for ratings; a study is checked earlier."""
+    train = settings.train
+    given = {
+        "train.targets: separate": train.targets == "separate",
+        "train.select.protocol": train.select.protocol is not None,
+        "train.head: rjcma": train.head == "rjcma",
+    }
+    unfit = [key for key, used in given.items() if used]
+    if unfit:
+        raise TrainError(
+            f"{settings.corpus}: {unfit[0]} is not offered with `task: classes`. Remove it."
+        )
 
 
 def gather(
@@ -135,6 +164,15 @@ def probabilities(model: ClassModel, utterances: Utterances) -> Tensor:
         return torch.cat([model.classify(*part).softmax(1).cpu() for part in parts])
 
 
+def scores(model: ClassModel, utterances: Utterances, classes: Sequence[str]) -> dict[str, float]:
+    """Return UA, WA and macro F1 of the labelled videos; "score" is UA."""
+    known = utterances.label >= 0
+    predicted = probabilities(model, utterances)[known].argmax(1)
+    sums = class_sums(utterances.label[known].numpy(), predicted.numpy(), len(classes))
+    wa, ua, f1 = class_scores(sums.sum(axis=1)[None])[:, 0]
+    return {"score": float(ua), "ua": float(ua), "wa": float(wa), "f1": float(f1)}
+
+
 def predictions(trained: Trained, partitions: list[str]) -> pd.DataFrame:
     """Return `video, partition` and the probability of each class, as in classes.parquet."""
     names, model = list(trained.settings.classes), trained.model
@@ -144,6 +182,7 @@ def predictions(trained: Trained, partitions: list[str]) -> pd.DataFrame:
         for partition in partitions:
             utterances = gather(trained.data, partition, {}, names)
             table = pd.DataFrame(probabilities(model, utterances).numpy(), columns=names)
+            table.loc[utterances.without(reads(trained.settings)).numpy()] = np.nan
             table.insert(0, "video", utterances.names)
             table.insert(1, "partition", partition)
             parts.append(table)

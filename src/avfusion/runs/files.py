@@ -15,7 +15,8 @@ from avfusion.io.stamped import listing_digest, read_sealed, read_stamped, weigh
 from avfusion.layout import Layout
 from avfusion.schemas import SEES
 
-WEIGHTS, EPOCHS = "best.safetensors", "epochs.csv"
+WEIGHTS, EPOCHS, SCALING = "best.safetensors", "epochs.csv", "scaling.csv"
+STATE, FIT = "state.pt", "fit.json"
 GATES, ATTENTION = "gates.parquet", "attention.parquet"
 """Written by `avf robust` into the folder of a run; training again removes them."""
 
@@ -162,6 +163,12 @@ def failure(folder: Path) -> str:
         return ""
     content = json.loads(path.read_text())
     return f"failed: {content['reason']} {content['next']}"
+
+
+def did_not_train(folder: Path) -> list[str]:
+    """Return the reasons in a run's fit.json why it did not train; none if it has no such file."""
+    path = folder / FIT
+    return list(json.loads(path.read_text())["marks"]) if path.is_file() else []
 
 
 def predicts(folder: Path) -> bool:

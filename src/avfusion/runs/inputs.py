@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 
 from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import Windows, join, stride_of, targets
+from avfusion.features.windows import Windows, join, last_of, stride_of, targets
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout
@@ -111,13 +112,27 @@ class Inputs:
             log.warning("%s: no features for %s; left out", corpus, ", ".join(missing))
         return cls(corpus, features, baseline, table[kept], stores, missing)
 
-    def windows(self, partition: str, gold: dict[str, np.ndarray] | None = None) -> Windows:
-        """Return all windows of a partition; without gold, every row counts as unrated."""
+    def windows(
+        self,
+        partition: str,
+        gold: dict[str, np.ndarray] | None = None,
+        training: bool = False,
+    ) -> Windows:
+        """Return all windows of a partition; without gold, every row counts as unrated.
+
+        Windows for `training` may leave out rows (`windows.last: dropped`); others cover all.
+
+        Raises
+        ------
+        TrainError
+            If the partition has no video, or training has no complete, rated window.
+        """
         videos = self.videos["video"][self.videos["partition"] == partition]
         if videos.empty:
             raise TrainError(
-                f"{self.corpus}: no {partition} video with features. Run `avf index` on the "
-                f"features' folders and look at `reason` in index.parquet."
+                f"{self.corpus}: no {partition} video with features. Look at `reason` in "
+                f"results/features/{self.corpus}/ENCODER/index.parquet. After a change, run "
+                f"`avf encode {self.corpus} ENCODER` again."
             )
         width = len(self.rating.names)
         blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
@@ -125,14 +140,31 @@ class Inputs:
         text = [self.features.text] if self.features.text else []
         parts = (
             (
-                self._rows(v, self.features.audio),
-                self._rows(v, self.features.video),
+                self.rows(v, self.features.audio),
+                self.rows(v, self.features.video),
                 g,
-                *(self._rows(v, names) for names in text),
+                *(self.rows(v, names) for names in text),
             )
             for v, g in zip(videos, golds, strict=True)
         )
-        return join(parts, self.cuts.clips, stride_of(self.cuts))
+        lengths = torch.tensor([len(self.times(video)) for video in videos])
+        owner = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+        cuts, last = self.cuts, last_of(self.cuts, training)
+        joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
+        if last == "dropped" and not len(joined.rated()):
+            at = int(lengths.argmax())
+            self._refuse_short(partition, str(videos.iloc[at]), int(lengths[at]))
+        return replace(joined, owner=owner)
+
+    def _refuse_short(self, partition: str, video: str, rows: int) -> None:
+        cuts = self.cuts
+        least = (cuts.clips - 1) * stride_of(cuts) + 1
+        raise TrainError(
+            f"{self.corpus}: `windows.last: dropped` leaves no rated {partition} window. The "
+            f"longest video, {video!r}, has {rows} rows ({rows * cuts.hop_s:.4g} s), and a window "
+            f"needs {least} ({least * cuts.hop_s:.4g} s). Set `windows.last: moved`, or fewer "
+            f"`windows.clips`."
+        )
 
     def gold(
         self, partition: str, layout: Layout, delay_s: dict[str, float]
@@ -184,8 +216,16 @@ class Inputs:
         """Return the clip ends (R,) of the grid that all encoders share, in seconds."""
         return next(iter(self.stores.values())).load(video).times_s
 
-    def _rows(self, video: str, encoders: list[str]) -> np.ndarray:
-        """Return the features of several encoders side by side (R, D); refuses unequal grids."""
+    def rows(self, video: str, encoders: list[str]) -> np.ndarray:
+        """Return the features of the encoders of a modality side by side (R, D).
+
+        The modality is absent (NaN) where one of its encoders has no number at all.
+
+        Raises
+        ------
+        TrainError
+            If the encoders have different grids, or a feature is infinite.
+        """
         loaded = [self.stores[name].load(video) for name in encoders]
         for name, part in zip(encoders, loaded, strict=True):
             if not np.array_equal(part.times_s, self.times(video)):
@@ -193,8 +233,19 @@ class Inputs:
                     f"{self.stores[name].path}: clip ends of {video!r} differ from the other "
                     f"encoders' ({len(part.times_s)}). Encode all with the same `windows`."
                 )
-        rows = np.concatenate([part.rows for part in loaded], axis=1)
+            self._refuse_infinite(name, video, part.rows)
+        rows = side_by_side([part.rows for part in loaded])
         return off_baseline(rows) if self.baseline == "video" else rows
+
+    def _refuse_infinite(self, encoder: str, video: str, rows: np.ndarray) -> None:
+        infinite = np.isinf(rows).any(axis=0)
+        if infinite.any():
+            raise TrainError(
+                f"{self.stores[encoder].path.parent / video}.npy: feature "
+                f"{int(infinite.argmax())} of encoder {encoder!r} is infinite in video {video!r} "
+                f"({int(infinite.sum())} such features). Correct the encoder and run "
+                f"`avf encode {self.corpus} {encoder}`, or take the video out of the corpus."
+            )
 
     def hashes(self) -> dict[str, Any]:
         """Return hashes of the features and of the split."""
@@ -203,12 +254,21 @@ class Inputs:
         kept = {name: {v: of_video[v] for v in split} for name, of_video in hashes.items()}
         return {
             "features": {name: listing_digest(of_video) for name, of_video in kept.items()},
+            "widths": {name: store.dim for name, store in self.stores.items()},
             "partitions": listing_digest(split),
         }
 
 
+def side_by_side(parts: list[np.ndarray]) -> np.ndarray:
+    """Join the features (R, D) of a modality's encoders; NaN where one of them is all NaN."""
+    rows = np.concatenate(parts, axis=1)
+    absent = np.any([np.isnan(part).all(axis=1) for part in parts], axis=0)
+    rows[absent] = np.nan
+    return rows
+
+
 def off_baseline(rows: np.ndarray) -> np.ndarray:
-    """Subtract the mean over a video's present rows; NaN rows stay NaN.
+    """Subtract the mean over a video's present rows; NaN stays NaN.
 
     Faces and voices at rest differ between people more than one of them changes over time; AVEC's
     baselines standardise per recording for the same reason. The mean covers the whole video, so
@@ -224,6 +284,7 @@ def off_baseline(rows: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Shape (R, D), float32.
     """
-    rows = rows.astype(np.float32)
-    present = ~np.isnan(rows).any(axis=1)
-    return rows - rows[present].mean(axis=0) if present.any() else rows
+    present = ~np.isnan(rows)
+    total = np.where(present, rows, 0).sum(axis=0, dtype=np.float64)
+    mean = total / np.maximum(present.sum(axis=0), 1)  # float64, so that a constant becomes 0
+    return (rows - mean).astype(np.float32)

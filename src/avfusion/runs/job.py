@@ -1,6 +1,5 @@
 """What `train_run` needs to know about a task: ratings over time, or one class per video."""
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 from avfusion.config.jobs import RunSettings
 from avfusion.features.windows import Windows
 from avfusion.runs.inputs import Inputs
+from avfusion.training.batches import Batches
 
 
 class Job(Protocol):
@@ -22,10 +22,12 @@ class Job(Protocol):
         The settings, with the targets or classes of the corpus filled in.
     data
         Features of all partitions.
+    divided
+        The same, where videos that are not trained on have left `train` (`runs.divide`).
     rows
-        Windows of the train partition; their features define the standardisation.
+        Windows of the train partition of `divided`; their features define the standardisation.
     gold
-        Gold of the train and validation partitions; its hash is part of the run's settings.
+        Gold that is trained on, and that the epoch is chosen on.
     columns
         Columns of the file of predictions and their types.
     """
@@ -33,12 +35,13 @@ class Job(Protocol):
     file: str
     settings: RunSettings
     data: Inputs
+    divided: Inputs
     rows: Windows
     gold: tuple[Tensor, Tensor]
     columns: dict[str, type]
 
-    def batches(self, generator: torch.Generator) -> Iterator[Any]:
-        """Yield the batches of one epoch."""
+    def batches(self, generator: torch.Generator) -> Batches[Any]:
+        """Return the batches of one epoch."""
         ...
 
     def loss(self, model: Any, batch: Any) -> Tensor:
@@ -47,4 +50,8 @@ class Job(Protocol):
 
     def validate(self, model: Any) -> dict[str, float]:
         """Return numbers for epochs.csv; training keeps the epoch of the highest "score"."""
+        ...
+
+    def hashes(self) -> dict[str, Any]:
+        """Return hashes of gold and protocol, which are part of the settings of the weights."""
         ...

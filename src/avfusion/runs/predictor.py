@@ -1,22 +1,30 @@
 """Open a trained run: its model and the features that it was trained on."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
-from avfusion.config.jobs import TrainedSettings
+from avfusion.config import modalities
+from avfusion.config.jobs import RunSettings, TrainedSettings
 from avfusion.errors import TrainError
 from avfusion.features.windows import Windows
 from avfusion.layout import Layout
 from avfusion.models.model import Model, build
-from avfusion.rating import in_unit
+from avfusion.rating import Rating, in_unit
 from avfusion.runs.files import WEIGHTS, checked, train_command
 from avfusion.runs.inputs import Inputs
 from avfusion.training import device
 from avfusion.training.checkpoint import load_weights
 from avfusion.training.loop import deterministic
+
+log = logging.getLogger(__name__)
+
+EDGE = 1e-6
+"""Share of the width of the scale that a prediction may pass its ends by, through rounding."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class Trained:
         weights, document = load_weights(path)
         settings = checked(TrainedSettings, document, path, remedy)
         data = Inputs.read(settings, layout)
-        if data.hashes() != {k: v for k, v in settings.inputs.items() if k != "gold"}:
+        now = data.hashes()
+        if now != {k: v for k, v in settings.inputs.items() if k not in ("gold", "select")}:
             raise TrainError(
                 f"{folder}: its features have changed since it was trained. "
                 f"Run `{settings.command}`."
@@ -62,12 +71,46 @@ class Trained:
         return pd.DataFrame({"video": names, "time_s": np.concatenate(times)})
 
     def traces(self, partition: str) -> pd.DataFrame:
-        """Return a partition's rows of traces.parquet: `video, partition, time_s`, targets."""
+        """Return a partition's rows of traces.parquet: identity, targets and `outside`."""
         rows = self.rows(partition)
         rows.insert(1, "partition", partition)
-        return rows.assign(**self.predict(self.data.windows(partition)))
+        rows = rows.assign(**self.predict(self.data.windows(partition)))
+        return rows.assign(outside=outside(rows, self.settings.rating))
 
     def predict(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return target -> predictions (R,) in the corpus' unit, as training writes them."""
+        """Return target -> predictions (R,) in the corpus' unit, as training writes them.
+
+        They are NaN in a recording without any of the modalities that the fusion reads.
+        """
         with deterministic(self.settings.seed):
-            return in_unit(windows.predict(self.model), self.settings.rating)
+            prediction = windows.predict(self.model)
+        prediction[windows.without(reads(self.settings))] = torch.nan
+        return in_unit(prediction, self.settings.rating)
+
+
+def reads(settings: RunSettings) -> tuple[str, ...]:
+    """Return the modalities that a run's predictions depend on."""
+    return modalities.read(settings.class_, settings.options)
+
+
+def outside(table: pd.DataFrame, rating: Rating) -> np.ndarray:
+    """Return which rows (R,) have a prediction beyond the scale of the corpus.
+
+    >>> outside(pd.DataFrame({"pain": [0.0, 10.2, np.nan]}), Rating(("pain",), 0, 10)).tolist()
+    [False, True, False]
+    """
+    values = table[list(rating.names)].to_numpy(float)
+    slack = EDGE * (rating.high - rating.low)
+    return ((values < rating.low - slack) | (values > rating.high + slack)).any(axis=1)
+
+
+def warn_outside(name: str, table: pd.DataFrame, rating: Rating) -> None:
+    """Log how many rows are beyond the scale of the corpus, and the furthest value."""
+    beyond = table[list(rating.names)].to_numpy(float)[outside(table, rating)]
+    if len(beyond):
+        middle = (rating.low + rating.high) / 2
+        furthest = beyond.flat[np.nanargmax(np.abs(beyond - middle))]
+        log.warning(
+            "%s: %d of %d rows have a prediction beyond the scale [%g, %g]; the furthest is %.3g",
+            *(name, len(beyond), len(table), rating.low, rating.high, furthest),
+        )

@@ -1,22 +1,30 @@
 """Runs on ratings over time: each target of each clip, fitted by concordance."""
 
+import copy
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from avfusion.config.jobs import RunSettings
 from avfusion.errors import TrainError
-from avfusion.features.windows import Batch, Windows
+from avfusion.features.windows import Batch
+from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.metrics.ccc import ccc
 from avfusion.models.model import Model
 from avfusion.rating import DIMENSIONS, Rating
 from avfusion.registry import losses
 from avfusion.runs.augment import corrupted_batch, spreads_of
+from avfusion.runs.by_protocol import ProtocolScore
+from avfusion.runs.divide import choosing, divided
 from avfusion.runs.inputs import Inputs
+from avfusion.runs.predictor import reads
+from avfusion.training.batches import Batches, divide
+from avfusion.training.precision import products
 
 FILE = "traces.parquet"
 
@@ -35,40 +43,70 @@ class RatingJob:
             )
         scale = rating.low, rating.high
         self.settings = settings.updated(targets=rating.names, value_range=scale)
-        self.data = data = Inputs.read(self.settings, layout)
+        self.data = Inputs.read(self.settings, layout)
+        self.divided = data = divided(self.settings, self.data, layout)
+        chosen_on = choosing(self.settings)
         self.rows, self.validation = (
-            data.windows(part, data.gold(part, layout, card["delay_s"]))
-            for part in ("train", "validation")
+            data.windows(part, data.gold(part, layout, card["delay_s"]), part == "train")
+            for part in ("train", chosen_on)
         )
+        self.rule: ProtocolScore | None = None
+        if self.settings.train.select.protocol is not None:
+            scored = self.settings, data, chosen_on, layout, card["delay_s"]
+            self.rule = ProtocolScore.read(*scored)
         self.gold = self.rows.gold, self.validation.gold
         self.columns: dict[str, type] = {"video": str, "partition": str}
-        self.columns |= dict.fromkeys(("time_s", *rating.names), float)
+        self.columns |= dict.fromkeys(("time_s", *rating.names), float) | {"outside": bool}
         self.corrupt = self.settings.train.corrupt
         self.spreads = spreads_of(data, self.corrupt)
         self.loss_of = losses.get(self.settings.train.loss)
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Yield the rated train windows in a new order, corrupted if `train.corrupt` is set."""
-        for batch in _batches(self.rows, self.settings.train.batch, generator):
+    def batches(self, generator: torch.Generator) -> Batches[Batch]:
+        """Return the rated train windows of an epoch, corrupted if `train.corrupt` is set."""
+
+        def load(which: Tensor) -> Batch:
+            batch = self.rows.batch(which)
             if self.corrupt:
-                yield corrupted_batch(batch, self.corrupt, self.spreads, generator)
-            else:
-                yield batch
+                return corrupted_batch(batch, self.corrupt, self.spreads, generator)
+            return batch
+
+        return Batches(divide(self.rows.rated(), self.settings.train, generator, "windows"), load)
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
-        """Return the loss of a batch.
-
-        With `precision: bfloat16`, products are rounded to bfloat16, only while fitting.
-        """
-        rounded = self.settings.train.precision == "bfloat16"
-        with torch.autocast(batch.gold.device.type, torch.bfloat16, enabled=rounded):
+        """Return the loss of a batch; its products have `train.precision`."""
+        with products(batch.gold.device, self.settings.train.precision):
             prediction, _ = model(*batch.inputs)
         return self.loss_of(prediction.float(), batch.gold)
 
     def validate(self, model: Model) -> dict[str, float]:
-        """Return the pooled CCC of each target on validation, and their mean as "score"."""
+        """Return the CCC of each target as `train.select` asks for it, and their mean as "score".
+
+        Without a protocol it is the pooled CCC at the times of the features.
+        """
         predicted = self.validation.predict(model)
+        if self.rule is not None:
+            unseen = self.validation.without(reads(self.settings))
+            predicted[unseen] = 0.0  # the middle of the scale, as in `avf score`
+            return self.rule.scores(predicted)
         return scores(predicted, self.validation.gold, self.settings.targets)
+
+    def of(self, target: str, settings: RunSettings) -> "RatingJob":
+        """Return the job of a run that predicts only one of the targets; settings: of that run."""
+        job = copy.copy(self)
+        column = self.settings.targets.index(target)
+        job.settings = settings
+        job.rows, job.validation = (
+            replace(part, gold=part.gold[:, column : column + 1])
+            for part in (self.rows, self.validation)
+        )
+        job.gold = job.rows.gold, job.validation.gold
+        job.rule = None if self.rule is None else self.rule.of(target)
+        return job
+
+    def hashes(self) -> dict[str, Any]:
+        """Return hashes of what the run is fitted to and chosen by, besides the features."""
+        chosen_by = {} if self.rule is None else {"select": self.rule.hashes()}
+        return {"gold": content_hash(*self.gold), **chosen_by}
 
 
 def scores(prediction: Tensor, gold: Tensor, names: Sequence[str] = DIMENSIONS) -> dict[str, float]:
@@ -80,11 +118,3 @@ def scores(prediction: Tensor, gold: Tensor, names: Sequence[str] = DIMENSIONS) 
     values = [ccc(prediction[keep, d], gold[keep, d]).item() for d, keep in enumerate(rated.T)]
     by_target = {f"ccc_{name}": value for name, value in zip(names, values, strict=True)}
     return {"score": sum(values) / len(values)} | by_target
-
-
-def _batches(train: Windows, size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """Yield rated windows in a new order, in batches whose sizes differ by at most one."""
-    rated = train.rated()
-    order = rated[torch.randperm(len(rated), generator=generator)]
-    for which in order.tensor_split(math.ceil(len(order) / size)):
-        yield train.batch(which)

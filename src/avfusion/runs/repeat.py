@@ -19,6 +19,7 @@ from avfusion.fingerprint import fingerprint
 from avfusion.layout import Layout
 from avfusion.metrics.ccc import ccc
 from avfusion.provenance import code_state, machine_state
+from avfusion.runs.by_protocol import refuse_other_protocol
 from avfusion.runs.files import (
     EPOCHS,
     WEIGHTS,
@@ -116,6 +117,7 @@ def repeat(folder: Path, layout: Layout, keep: Path | None = None) -> Verdict:
         raise TrainError(f"{folder}: {failure(folder)} A failed run has nothing to be repeated.")
     data_hash = json.loads(layout.card(record.corpus).read_text())["data_hash"]
     refuse_other_inputs(record, data_hash, folder, layout)
+    refuse_other_protocol(record, folder)
     first = _Made.read(folder, record)
     with _place(keep) as made:
         settings = RunSettings(**{name: getattr(record, name) for name in RunSettings.model_fields})
@@ -196,8 +198,11 @@ def _gaps(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, dict[str, floa
         if not pd.api.types.is_float_dtype(first[target]) or len(first) != len(second):
             continue
         a, b = (table[target].to_numpy(float) for table in (first, second))
+        both = ~(np.isnan(a) & np.isnan(b))  # videos without a prediction
+        a, b = a[both], b[both]
         agreement = 1.0 if np.array_equal(a, b) else ccc(torch.tensor(a), torch.tensor(b)).item()
-        gaps[str(target)] = {"largest": float(np.abs(a - b).max()), "agreement": agreement}
+        largest = float(np.abs(a - b).max(initial=0.0))
+        gaps[str(target)] = {"largest": largest, "agreement": agreement}
     return gaps
 
 

@@ -3,21 +3,28 @@
 MLflow serves it (avfusion.tracking.served); it can also be called without MLflow.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from avfusion.config.jobs import TrainedSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.errors import AvfError
-from avfusion.features.windows import join, stride_of
+from avfusion.features.windows import is_present, join, last_of, stride_of
 from avfusion.models.model import Model, build
+from avfusion.models.standardise import Standardise
 from avfusion.runs.files import checked
-from avfusion.runs.inputs import off_baseline
+from avfusion.runs.inputs import off_baseline, side_by_side
+from avfusion.runs.predictor import reads, warn_outside
+from avfusion.runs.scaling import SHARE
 from avfusion.training.checkpoint import load_weights
 from avfusion.training.loop import deterministic
+
+log = logging.getLogger(__name__)
 
 SLACK_S = 1e-3
 
@@ -64,18 +71,22 @@ class Served:
         ----------
         frame
             Columns `video, time_s, audio_0, …, video_0, …`. The rows of a video are hop_s apart,
-            in any order; NaN means that the modality is absent. Give complete videos: windows,
-            and a baseline of `video`, use more than one row.
+            in any order. The modality is absent where all columns of one of its encoders are NaN;
+            a single NaN is a missing feature. Give complete videos: windows, and a baseline of
+            `video`, use more than one row.
 
         Returns
         -------
         pandas.DataFrame
-            One column per target, with the index of `frame`.
+            One column per target, with the index of `frame`. NaN in a video without any of the
+            modalities that the fusion reads. A warning is logged if more than 1 % of a video's
+            values are missing or far from the train partition's, and if predictions are beyond the
+            scale of the corpus.
 
         Raises
         ------
         AvfError
-            If columns are missing or a row is not on the grid.
+            If columns are missing, a value is infinite or a row is not on the grid.
         """
         columns = self.columns()
         needed = ["video", "time_s", *(column for part in columns.values() for column in part)]
@@ -90,27 +101,67 @@ class Served:
         for video, rows in frame.assign(_row=position).groupby("video", sort=False):
             rows = rows.sort_values("time_s")
             self._check_grid(str(video), rows["time_s"].to_numpy(float))
-            modalities = [rows[part].to_numpy() for part in columns.values()]
-            predicted[rows["_row"]] = self._video(modalities)
-        return pd.DataFrame(predicted, index=frame.index, columns=list(self.targets))
+            rows_of = {name: rows[part].to_numpy(float) for name, part in columns.items()}
+            infinite = [c for part in columns.values() for c in part if np.isinf(rows[c]).any()]
+            if infinite:
+                raise AvfError(
+                    f"Video {video!r}: column {infinite[0]!r} has an infinite value. Give NaN "
+                    f"where a feature is missing."
+                )
+            predicted[rows["_row"]] = self._video(str(video), rows_of)
+        table = pd.DataFrame(predicted, index=frame.index, columns=list(self.targets))
+        warn_outside(f"{len(table)} rows", table, self.settings.rating)
+        return table
 
-    def _video(self, modalities: list[np.ndarray]) -> np.ndarray:
-        """Return predictions (R, K) from one video's features, each (R, D)."""
+    def _video(self, video: str, features: dict[str, np.ndarray]) -> np.ndarray:
+        """Return predictions (R, K) from one video's features by modality, each (R, D)."""
         cuts, rating = self.settings.windows, self.settings.rating
-        rows = [part.astype(np.float32) for part in modalities]
+        rows = [
+            side_by_side(np.split(part.astype(np.float32), self._ends(name), axis=1))
+            for name, part in features.items()
+        ]
         if self.settings.train.baseline == "video":
             rows = [off_baseline(part) for part in rows]
+        self._warn_limited(video, dict(zip(features, rows, strict=True)))
         blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
-        windows = join(iter([(*rows[:2], blank, *rows[2:])]), cuts.clips, stride_of(cuts))
+        given = iter([(*rows[:2], blank, *rows[2:])])
+        windows = join(given, cuts.clips, stride_of(cuts), cuts.advance, last_of(cuts))
         with deterministic(self.settings.seed):
-            return rating.outward(windows.predict(self.model).numpy())
+            prediction = windows.predict(self.model)
+        prediction[windows.without(reads(self.settings))] = torch.nan
+        return rating.outward(prediction.numpy())
+
+    def _ends(self, modality: str) -> list[int]:
+        """Return the columns of a modality where its second and later encoders begin."""
+        widths = self.settings.inputs.get("widths", {})
+        encoders = self.settings.features.by_modality[modality]
+        return np.cumsum([widths.get(name, 0) for name in encoders])[:-1].tolist()
+
+    def _warn_limited(self, video: str, rows: dict[str, np.ndarray]) -> None:
+        """Log the modalities with many values that are missing or far from the train partition."""
+        for name, part in rows.items():
+            scale: Standardise = getattr(self.model, name)
+            x = torch.from_numpy(part)
+            x = x[is_present(x)]
+            if scale.kind == "none" or not len(x):
+                continue
+            far = (scale.beyond(x) | x.isnan()).float().mean(0)  # (D,)
+            if far.mean() > SHARE:
+                worst = int(far.argmax())
+                log.warning(
+                    "%s: %.1f%% of the %s values are missing or far from the train partition's, "
+                    "most in %s_%d (%.1f%%); predictions are less certain",
+                    *(video, 100 * far.mean(), name, name, worst, 100 * far[worst]),
+                )
 
     def _check_grid(self, video: str, time_s: np.ndarray) -> None:
         hop_s = self.settings.windows.hop_s
-        wrong = np.flatnonzero(np.abs(np.diff(time_s) - hop_s) > SLACK_S)
+        # Rows 1/29.97 s apart pass as 1/30 s one by one, but leave the grid over a video.
+        expected_s = time_s[:1] + hop_s * np.arange(len(time_s))
+        wrong = np.flatnonzero(np.abs(time_s - expected_s)[1:] > SLACK_S)
         if len(wrong):
-            at = time_s[wrong[0]]
+            at, expected = time_s[wrong[0]], expected_s[wrong[0] + 1]
             raise AvfError(
                 f"Video {video!r}: the row after {at:g} s is at {time_s[wrong[0] + 1]:g} s, "
-                f"expected {at + hop_s:g} s. Give a row every {hop_s:g} s, NaN where absent."
+                f"expected {expected:g} s. Give a row every {hop_s:g} s, NaN where absent."
             )

@@ -5,23 +5,25 @@ import logging
 from pathlib import Path
 
 import pandas as pd
-from torch import Tensor
 
 from avfusion.config.jobs import RunRecord, RunSettings, TrainedSettings
 from avfusion.errors import RunError
 from avfusion.io.atomic import file_digest, write_text
-from avfusion.io.stamped import content_hash, digest, weights_digest, write_sealed, write_stamped
+from avfusion.io.stamped import digest, weights_digest, write_sealed, write_stamped
 from avfusion.layout import Layout
-from avfusion.models.model import Model, build
+from avfusion.models.model import Model, SeparateModel, build
 from avfusion.provenance import code_state, machine_state
-from avfusion.runs import classes, ratings
-from avfusion.runs.files import ATTENTION, EPOCHS, GATES, WEIGHTS, run_folder
+from avfusion.runs import classes, marks, ratings, ridge, scaling
+from avfusion.runs.divide import set_aside
+from avfusion.runs.files import ATTENTION, EPOCHS, FIT, GATES, SCALING, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
 from avfusion.runs.job import Job
-from avfusion.runs.predictor import Trained
+from avfusion.runs.predictor import Trained, warn_outside
+from avfusion.runs.separate import FitOne, fit_each, remove_targets
 from avfusion.schemas import PREDICTS
 from avfusion.training import device
-from avfusion.training.loop import deterministic, fit
+from avfusion.training.loop import FitResult, deterministic, fit
+from avfusion.training.rule import FitRule
 
 log = logging.getLogger(__name__)
 
@@ -49,35 +51,54 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
     settings, data, rule = job.settings, job.data, job.settings.train
     with deterministic(settings.seed):
         model = build(settings, *data.dims())
-    for modality in settings.features.by_modality:
-        getattr(model, modality).measure(present(getattr(job.rows, modality)))
-    hashes = data.hashes() | {"gold": content_hash(*job.gold)}
-    trained = TrainedSettings(**dict(settings), inputs=hashes)
+    scaling.measure(model, job)
+    trained = TrainedSettings(**dict(settings), inputs=data.hashes() | job.hashes())
     folder = run_folder(settings, layout)
-    for name in (ratings.FILE, classes.FILE, "failed.json", GATES, ATTENTION):
+    for name in (ratings.FILE, classes.FILE, "failed.json", GATES, ATTENTION, SCALING, FIT):
         (folder / name).unlink(missing_ok=True)  # perhaps of other settings
     record = _record(trained, job, model, chosen, layout)
     write_sealed(folder / "settings.json", record.document())
-    point = [settings.point] if settings.point is not None else []
+    scaling.write(model, job, folder)
+    remove_targets(folder, settings.targets if rule.targets == "separate" else ())
     try:
-        fit(
+        if isinstance(model, SeparateModel):
+            assert isinstance(job, ratings.RatingJob)
+            fit_each(model, job, folder, trained.document(), _fitter(trained))
+        else:
+            _fitter(trained)(model, job, folder, "")
+    except RunError as error:
+        _fail(folder, error, job, record.run)
+    else:
+        marks.write(model, job, folder)
+        write_traces(folder, layout)
+
+
+def _fitter(trained: TrainedSettings) -> FitOne:
+    """Return a function that fits a model to a job in a folder."""
+    rule = FitRule.of(trained.train)
+    point = [trained.point] if trained.point is not None else []
+    path = [trained.corpus, trained.fusion, *point, f"seed{trained.seed}"]
+
+    def fit_one(model: Model, job: Job, folder: Path, target: str) -> FitResult:
+        """Fit a model of one target, or of all if `target` is empty."""
+        of_target = {"target": target} if target else {}
+        document = trained.document() | of_target
+        name = "/".join([*path, target] if target else path)
+        if marks.closed_form(model):
+            return ridge.solve(model, job, folder, document, trained.seed, name)
+        return fit(
             model,
             batches=job.batches,
             loss=job.loss,
             validate=job.validate,
             folder=folder,
-            settings=trained.document(),
-            epochs=rule.epochs,
-            lr=rule.lr,
-            weight_decay=rule.weight_decay,
-            patience=rule.patience,
-            seed=settings.seed,
-            name="/".join([settings.corpus, settings.fusion, *point, f"seed{settings.seed}"]),
+            settings=document,
+            rule=rule,
+            seed=trained.seed,
+            name=name,
         )
-    except RunError as error:
-        _fail(folder, error, job, record.run)
-    else:
-        write_traces(folder, layout)
+
+    return fit_one
 
 
 def write_traces(folder: Path, layout: Layout) -> None:
@@ -94,13 +115,9 @@ def write_traces(folder: Path, layout: Layout) -> None:
     if settings.task == "classes":
         write_stamped(classes.predictions(trained, names), folder / classes.FILE, origin)
         return
-    parts = [trained.traces(name) for name in names]
-    write_stamped(pd.concat(parts, ignore_index=True), folder / ratings.FILE, origin)
-
-
-def present(rows: Tensor) -> Tensor:
-    """Return the rows (N, D) of (R, D) that hold no NaN, in float32."""
-    return rows[~rows.isnan().any(-1)].float()
+    table = pd.concat([trained.traces(name) for name in names], ignore_index=True)
+    warn_outside("/".join(folder.parts[-3:]), table, settings.rating)
+    write_stamped(table, folder / ratings.FILE, origin)
 
 
 def _job(settings: RunSettings, layout: Layout) -> Job:
@@ -118,6 +135,7 @@ def _record(
         **dict(trained),
         data_hash=card["data_hash"],
         missing=job.data.missing,
+        set_aside=set_aside(job.divided),
         parameters=sum(p.numel() for p in model.parameters()),
         run=digest(trained.document()),
         machine=machine_state(device.gpu()),

@@ -11,12 +11,21 @@ from avfusion.registry import fusions
 LIMITS = (
     "Valence and arousal are ratings of what raters saw and heard. They do not measure what a "
     "person feels.",
-    "The model was fitted on the training partition of one corpus. Its epoch was chosen on the "
-    "validation partition, so validation scores are too high. It may fail on other data.",
+    "The model was fitted on the training partition of one corpus. {chosen} It may fail on other "
+    "data.",
     "It takes features of exactly these encoders with exactly these windows. An encoder that was "
     "fitted on the corpus is part of the model; its weights are stored with the study.",
     "Intervals cover other videos of this corpus, not other people, cameras or trainings.",
 )
+
+
+CHOSEN = {
+    "validation": "Its epoch was chosen on the validation partition, so validation scores are too "
+    "high.",
+    "train_subjects": "Its epoch was chosen on subjects of this partition that it was not fitted "
+    "on.",
+}
+"""`train.select.on` -> how the epoch was chosen."""
 
 
 def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str:
@@ -41,7 +50,7 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
         "licence of the corpus": corpus.get("licence", "not stated"),
         "data hash": record.data_hash,
         "features": _listed(record.features.by_modality),
-        "windows": _listed(record.windows.model_dump()),
+        "windows": _listed(record.windows.model_dump(exclude_none=True)),
         "train": _listed(record.train.model_dump()),
         "parameters": record.parameters,
         "videos without features": len(record.missing),
@@ -58,7 +67,8 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
         "## Limits",
         "",
     ]
-    return "\n".join([*lines, *(f"- {limit}" for limit in LIMITS), ""])
+    chosen = CHOSEN[record.train.select.on]
+    return "\n".join([*lines, *(f"- {limit.format(chosen=chosen)}" for limit in LIMITS), ""])
 
 
 def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from avfusion.config.jobs import RecordSettings
 from avfusion.config.load import study_id
+from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.tracking.store import Store
@@ -67,6 +68,10 @@ def record_corpus(
             records = Store(uri, corpus, study_id(layout), layout)
             result |= {"recorded": True, **record_study(records, settings, layout)}
         log.info("%s: %d runs in %s, %d of them new", corpus, result["runs"], shown, result["new"])
+    except AvfError as error:  # nothing to record, or results that are damaged
+        result |= {"recorded": False, "reason": str(error)[:240]}
+        _count(layout.results / f"mlflow.{corpus}.failures")
+        log.warning("%s: not recorded: %s", corpus, error)
     except Exception as error:  # MLflow raises many kinds, and the study is complete without it
         reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
         result |= {"recorded": False, "reason": reason}

@@ -127,6 +127,15 @@ def summed(local: Tensor) -> Tensor:
     return local if count() == 1 else joint.all_reduce(local)
 
 
+def of_first(values: list[float]) -> list[float]:
+    """Return the first process' values, so that all processes decide the same by them."""
+    if count() == 1:
+        return values
+    tensor = torch.tensor(values, dtype=torch.float64, device=device.chosen())
+    dist.broadcast(tensor, 0)
+    return [float(value) for value in tensor.cpu()]
+
+
 def shared(model: nn.Module) -> nn.Module:
     """Wrap the model so that its gradients are those of the whole batch."""
     if count() == 1:

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from avfusion.errors import DamagedError, RunError
 from avfusion.training import device, distributed
+from avfusion.training.batches import Epoch
 from avfusion.training.checkpoint import (
     key,
     load_state,
@@ -22,6 +23,9 @@ from avfusion.training.checkpoint import (
     save_weights,
     state_key,
 )
+from avfusion.training.precision import fitted_in
+from avfusion.training.rule import FitRule
+from avfusion.training.updates import Updates
 
 log = logging.getLogger(__name__)
 
@@ -58,19 +62,16 @@ def deterministic(seed: int) -> Iterator[None]:
 def fit(
     model: nn.Module,
     *,
-    batches: Callable[[torch.Generator], Iterable[Any]],
+    batches: Callable[[torch.Generator], Epoch[Any]],
     loss: Callable[[Any, Any], Tensor],
     validate: Callable[[Any], dict[str, float]],
     folder: Path,
     settings: dict[str, Any],
-    epochs: int,
-    lr: float,
-    weight_decay: float,
-    patience: int,
+    rule: FitRule,
     seed: int,
     name: str,
 ) -> FitResult:
-    """Fit a model with AdamW and load the weights of its best epoch into it.
+    """Fit a model and load the weights of its best epoch into it.
 
     A killed fit resumes after its last complete epoch, a finished one is not repeated, and a state
     of other settings is replaced. If several processes fit together
@@ -83,7 +84,8 @@ def fit(
     batches
         Called with a generator; returns the batches of one epoch.
     loss
-        Called with the model and a batch; returns a scalar.
+        Called with the model and a batch; returns a scalar, float32. Products of lower precision
+        (`avfusion.training.precision.products`) are its own affair.
     validate
         Called with the model in evaluation mode, without gradients; returns numbers for
         epochs.csv, among them "score" (higher is better).
@@ -91,10 +93,8 @@ def fit(
         Receives state.pt and epochs.csv after each epoch and best.safetensors at the end.
     settings
         JSON-ready settings that name the fit; best.safetensors carries them.
-    epochs, patience
-        Greatest number of epochs, and number of epochs without a better score before stopping.
-    lr, weight_decay
-        Of AdamW.
+    rule
+        Number of epochs, optimiser, learning rate and precision.
     seed
         Seed of all draws.
     name
@@ -110,17 +110,17 @@ def fit(
     RunError
         If the fit diverges, or no epoch has a finite score.
     """
-    rule = {"epochs": epochs, "lr": lr, "weight_decay": weight_decay, "patience": patience}
-    settings_key = key({**settings, "fit": {**rule, "seed": seed, "name": name}})
+    named = {"rule": rule.document(), "seed": seed, "name": name}
     with deterministic(seed):
-        run = _Run(model.to(device.chosen()), folder, settings_key, name, lr, weight_decay)
+        model = fitted_in(model, rule.precision, device.chosen()).to(device.chosen())
+        run = _Run(model, folder, key({**settings, "fit": named}), name, rule)
         run.resume()
         run.write_history()  # replaces one of other settings
         run.learner = distributed.shared(run.model)
-        while not run.finished(epochs, patience):
-            generator = run.start_epoch(seed)
-            mean = _epoch(run, batches(generator), loss, epochs)
-            run.end_epoch(mean, validate)
+        while not run.finished():
+            epoch = batches(run.start_epoch(seed))
+            run.updates.start_epoch(run.epoch, len(epoch))
+            run.end_epoch(_epoch(run, epoch, loss), validate)
     return run.close(settings)
 
 
@@ -128,17 +128,11 @@ class _Run:
     """State of a fit that survives a kill: model, optimiser, best weights and history."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        folder: Path,
-        settings_key: str,
-        name: str,
-        lr: float,
-        weight_decay: float,
+        self, model: nn.Module, folder: Path, settings_key: str, name: str, rule: FitRule
     ) -> None:
         self.model, self.folder, self.key, self.name = model, folder, settings_key, name
-        self.learner = model
-        self.optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+        self.learner, self.rule = model, rule
+        self.updates = Updates(model, rule)
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
@@ -149,8 +143,10 @@ class _Run:
     def epoch(self) -> int:
         return len(self.history)
 
-    def finished(self, epochs: int, patience: int) -> bool:
-        return self.epoch >= epochs or self.epoch - self.best_epoch >= patience
+    def finished(self) -> bool:
+        rule, waited = self.rule, self.epoch - self.best_epoch
+        ended = rule.ends_at is not None and self.updates.rates.now <= rule.ends_at
+        return ended or self.epoch >= rule.epochs or waited >= rule.patience
 
     def resume(self) -> None:
         path = self.folder / "state.pt"
@@ -165,7 +161,7 @@ class _Run:
             log.warning("%s: starting over. %s", self.name, str(error).partition(" Run `rm")[0])
             return
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.updates.load(state["updates"])
         self.history, self.best = state["history"], state["best"]
         self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
         log.info("%s: going on after epoch %d", self.name, self.epoch)
@@ -181,9 +177,11 @@ class _Run:
         self.model.eval()
         with torch.no_grad():
             values = {column: float(value) for column, value in validate(self.model).items()}
-        score = values.pop("score")
-        lr = self.optimiser.param_groups[0]["lr"]
-        row = {"epoch": self.epoch + 1, "loss": loss, "score": score, **values, "lr": lr}
+        # Where processes fit together, all must stop and lower the rate in the same epoch.
+        loss, score = distributed.of_first([loss, values.pop("score")])
+        rate = self.updates.rate
+        row = {"epoch": self.epoch + 1, "loss": loss, "score": score, **values, "lr": rate}
+        self.updates.end_epoch(self.epoch, loss, score)
         self.history.append(row)
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch
@@ -199,9 +197,11 @@ class _Run:
 
     def diverged(self, what: str, where: str) -> RunError:
         """Return the error for a loss or weights that are not finite."""
-        rate = self.optimiser.param_groups[0]["lr"]
         reason = f"diverged: {what} in epoch {self.epoch + 1}, {where}."
-        remedy = f"Lower `train.lr` (now {rate}), or look for infinite features."
+        rate = f"{self.updates.rate:.4g}"
+        remedy = f"Lower `train.lr` (now {rate} in this epoch), or look for infinite features."
+        if self.rule.precision == "float16":
+            remedy += " Or set `train.precision` to bfloat16, which has the range of float32."
         return RunError(self.name, reason, remedy)
 
     def close(self, settings: dict[str, Any]) -> FitResult:
@@ -226,7 +226,7 @@ class _Run:
     def _save(self) -> None:
         state = {
             "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "updates": self.updates.state(),
             "best": self.best,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
@@ -237,22 +237,23 @@ class _Run:
         self.write_history()
 
 
-def _epoch(
-    run: _Run, batches: Iterable[Any], loss: Callable[[Any, Any], Tensor], epochs: int
-) -> float:
+def _epoch(run: _Run, batches: Epoch[Any], loss: Callable[[Any, Any], Tensor]) -> float:
     """Train on the batches once and return their mean loss."""
     total, count = 0.0, 0
     for count, batch in enumerate(batches, start=1):
         value = loss(run.learner, device.moved(batch, device.chosen()))
         if not value.isfinite():
             raise run.diverged(f"loss is {value.item()}", f"batch {count}")
-        run.optimiser.zero_grad()
-        value.backward()
-        run.optimiser.step()
+        run.updates.update(value)
+        if run.updates.overflowing:
+            raise run.diverged("gradients are beyond the range of float16", f"batch {count}")
         total += value.item()
-        run.report(f"%d of {epochs} epochs done, batch {count}, loss %.4f", value.item())
+        run.report(f"%d of {run.rule.epochs} epochs done, batch {count}, loss %.4f", value.item())
     if not count:
         raise RunError(run.name, "no batches to train on.", "Are there rated train videos?")
     if not all(weight.isfinite().all() for weight in run.model.parameters()):
         raise run.diverged("weights are not finite", "at its end")
+    if run.updates.skipped:
+        skipped = (run.name, run.epoch + 1, run.updates.skipped, count)
+        log.info("%s: epoch %d: %d of %d updates skipped, gradients beyond float16", *skipped)
     return total / count

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from avfusion.config.grid import at_point, points
 from avfusion.config.load import load, schema
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
@@ -126,6 +127,43 @@ def refusal(path, value):
             "and at most 1 (for noise below 1); found {'audio_missing': 2}.",
         ),
         ("train/loss", "no.lab:loss", "train.loss: loss 'no.lab:loss': no module 'no.lab'"),
+        (
+            "train/momentum",
+            0.9,
+            "train.momentum (0.9) is an option of `optimiser: sgd`; found train.optimiser 'adamw'.",
+        ),
+        ("fusions/jca", {"train": {"momentum": 0.9}}, "or remove fusions.jca.train.momentum"),
+        ("grid", {"train.momentum": [0.0, 0.9]}, "config: grid.train.momentum (0.9) is an option"),
+        (
+            "train/schedule",
+            {"is": "cosine", "least": 1},
+            "train.schedule.least (1.0) is not below train.lr (0.001), so the rate cannot fall.",
+        ),
+        (
+            "fusions/jca",
+            {"grid": {"train.schedule": [{"is": "plateau", "least": 1}]}},
+            "fusions.jca.grid.train.schedule.least (1.0) is not below train.lr",
+        ),
+        (
+            "train/schedule",
+            {"is": "cosin"},
+            "train.schedule.is: expected one of 'constant', 'step', 'exponential', 'plateau', "
+            "'cosine'; found 'cosin'. Did you mean 'cosine'?",
+        ),
+        ("train/schedule", {"factor": 0.5}, "setting 'train.schedule.is' is missing"),
+        ("train/schedule", {"is": "step"}, "setting 'train.schedule.factor' is missing"),
+        ("train/schedule", {"is": "step", "factor": 2}, "train.schedule.factor: input should be"),
+        ("train/schedule", "cosine", "train.schedule: expected settings such as {is: cosine}"),
+        (
+            "train/schedule",
+            {"is": "cosine", "warmup": {"epoch": 3}},
+            "unknown setting 'train.schedule.warmup.epoch'. Did you mean 'epochs'?",
+        ),
+        (
+            "fusions/jca",
+            {"grid": {"train.schedule": [{"is": "plateau", "leas": 1}]}},
+            "unknown setting 'fusions.jca.grid.train.schedule.leas'. Did you mean 'least'?",
+        ),
         ("headline", "pooed", "no protocol named 'pooed'"),
         ("headline", "gold_rescaled", "headline 'gold_rescaled' is not among protocols"),
     ],
@@ -147,7 +185,7 @@ def test_the_shipped_config_is_valid_and_says_nothing_the_schema_does_not_know(p
     study = load(project / "config/config.yaml")
     raw = yaml.safe_load((project / "config/config.yaml").read_text())
     jsonschema.validate(raw, json.loads(schema()))
-    assert set(raw["fusions"]) == set(study.fusions)
+    assert {*raw["fusions"], "ridge"} == set(study.fusions)
 
 
 def test_the_schema_on_disk_is_the_one_the_settings_give(project):
@@ -191,7 +229,7 @@ def test_a_second_form_of_a_fusion_has_its_class_and_its_own_name():
 
 
 def test_a_fusion_with_nothing_behind_its_name_has_default_options():
-    assert load({**GOOD, "fusions": {"concat": None}}).fusions == {"concat": {}}
+    assert load({**GOOD, "fusions": {"concat": None}}).fusions == {"ridge": {}, "concat": {}}
 
 
 def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
@@ -204,6 +242,22 @@ def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
 def test_an_override_given_as_text_reaches_training_as_a_number():
     study = load({**GOOD, "fusions": {"jca": {"train": {"lr": "1e-3"}}}})
     assert study.run_settings("demo", "jca", 0).train.lr == 0.001
+
+
+def test_schedules_may_be_points_of_a_grid():
+    schedules = [{"is": "cosine"}, {"is": "plateau", True: "loss", "warmup": {"epochs": 2}}]
+    raw = copy.deepcopy(GOOD) | {"grid": {"train.schedule": schedules, "train.epochs": [5, 10]}}
+    settings = load(raw).run_settings("demo", "jca", 0)
+    names = list(points(settings.grid))
+    assert len(names) == 4
+    found = at_point(settings, names[3]).train
+    assert (found.epochs, found.schedule.is_, found.schedule.on) == (10, "plateau", "loss")
+    assert found.schedule.warmup.epochs == 2
+
+
+def test_momentum_of_a_grid_point_that_sets_sgd_is_accepted():
+    point = {"train.momentum": [0.0, 0.9], "train.optimiser": ["sgd"]}
+    load(copy.deepcopy(GOOD) | {"grid": point})
 
 
 def test_what_a_run_on_classes_would_refuse_is_refused_at_once():
@@ -265,7 +319,7 @@ def test_the_code_of_a_run_follows_from_its_roots_and_holds_what_a_gate_wraps():
     settings = study.run_settings("demo", "dca", 0)
     leaving = frozenset(settings.leaving)
     assert settings.code == fingerprint(*settings.roots, leaving=leaving)
-    assert leaving == {"avfusion.runs.classes"}
+    assert leaving == {f"avfusion.runs.{name}" for name in ("by_protocol", "classes", "separate")}
     definitions = used(*settings.roots, leaving=leaving)
     for name in ABLE:
         assert used(fusions.code(name)) <= definitions
@@ -277,7 +331,7 @@ def test_settings_of_results_hold_names_of_fusions_in_the_order_of_the_study():
         for options in ({}, {"train": {"lr": 0.5}})
     )
     for of in (Study.record_settings, Study.robust_settings, lambda s: s.score_settings("demo")):
-        assert of(first).fusions == ["jca", "concat"]
+        assert of(first).fusions == ["ridge", "jca", "concat"]
         assert of(first) == of(second)
 
 

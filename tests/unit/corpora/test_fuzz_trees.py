@@ -1,4 +1,4 @@
-"""Annotation files of whole trees, cut and scribbled upon: `avf verify` ends in checks, always."""
+"""Test that `avf verify` ends in checks for truncated and overwritten annotation files."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

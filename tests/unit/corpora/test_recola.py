@@ -36,6 +36,14 @@ def opened(tree, tmp_path, **more):
     return Layout(tmp_path)
 
 
+def test_another_number_of_rows_names_the_option_to_set(tree, tmp_path):
+    options = {**recola.OPTIONS, "recordings": 3, "rows": recola.OPTIONS["rows"] + 7}
+    code, checks = verify("recola", tree, options, tmp_path)
+    row = checks.loc["rows"]
+    assert (code, row["verdict"]) == (1, "FAIL")
+    assert "set corpora.recola.options.rows to it" in row["hint"]
+
+
 @pytest.mark.slow
 def test_tone_and_rating_agree_at_the_planted_delay_and_at_no_other_frame(tree, tmp_path):
     layout = opened(tree, tmp_path)

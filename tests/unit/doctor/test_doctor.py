@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+import yaml
 
 from avfusion import cli
 from avfusion.doctor import machine
@@ -146,3 +147,26 @@ def test_code_from_outside_the_package_is_listed(place, monkeypatch):
     (finding,) = findings(place, "outside")
     assert finding.verdict == "OK"
     assert finding.text.startswith("fusion mine = lab_doctor:Wide ")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "patience", "warned"),
+    [
+        ("{is: plateau, patience: 10}", 10, True),
+        ("{is: plateau, patience: 9}", 10, True),
+        ("{is: plateau, patience: 8}", 10, False),
+        ("{is: plateau, patience: 10, on: loss}", 10, False),
+        ("{is: cosine}", 1, False),
+    ],
+)
+def test_a_plateau_that_early_stopping_comes_before_is_a_warning(place, schedule, patience, warned):
+    """The rate falls after one epoch more than the plateau's patience; see SelfCrossAttn."""
+    path = place / "config/config.yaml"
+    study = yaml.safe_load(path.read_text())
+    study["train"] = {"schedule": yaml.safe_load(schedule), "patience": patience}
+    path.write_text(yaml.safe_dump(study))
+    found = findings(place, "training")
+    assert [finding.verdict for finding in found] == ["WARN"] * warned
+    if warned:
+        assert "early stopping comes before the plateau can act" in found[0].text
+        assert found[0].remedy == "set train.schedule.patience below 9, or raise train.patience"

@@ -225,7 +225,7 @@ def test_two_entries_of_one_class_have_their_own_weights_and_features(tmp_path):
     assert not layout.features("tiny", "mel_cnn").exists()
     assert not np.array_equal(rows["mel_a"], rows["mel_b"], equal_nan=True)
     settings = study.encoder_settings("mel_a")
-    with pytest.raises(TrainError, match="avf fit-encoder CORPUS mel_a"):
+    with pytest.raises(TrainError, match="avf fit-encoder tiny mel_a"):
         base.build(settings).load(layout.encoder("tiny", "mel_b") / "best.safetensors", settings)
 
 

@@ -1,4 +1,4 @@
-"""Sound and pictures are spoilt by as much as was asked, alike each time, or not at all."""
+"""Test that sound and pictures are corrupted to the requested level, equally in each run."""
 
 import itertools
 import math

@@ -8,13 +8,13 @@ import pytest
 
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
-from avfusion.evaluation import protocol
 from avfusion.evaluation.postprocess import Chain, fit, fit_one
 from avfusion.evaluation.score import score_corpus
-from avfusion.evaluation.series import instants
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, pooled_ccc, video_sums
+from avfusion.protocols import protocol
+from avfusion.protocols.series import instants
 from avfusion.rating import Rating
 from support import robust_study
 from support.synthetic_features import Plan, write_inputs

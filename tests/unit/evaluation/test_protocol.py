@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
-from avfusion.evaluation import protocol
-from avfusion.evaluation.protocol import Protocol
 from avfusion.metrics.sums import pooled_ccc, video_sums
+from avfusion.protocols import protocol
+from avfusion.protocols.protocol import Protocol
 from avfusion.rating import DIMENSIONS
 
 FOLDER = Path(__file__).parents[3] / "config" / "protocols"

@@ -123,7 +123,7 @@ def test_a_video_without_a_trace_is_missing_in_that_run(place):
 
 
 def test_a_video_without_ratings_is_missing_under_every_protocol(place):
-    """Also where unrated frames count as (0, 0): a video nobody rated must not score for free."""
+    """Also where unrated frames count as (0, 0): an unrated video must not raise the score."""
     layout, settings = place
     gold = pd.read_parquet(layout.gold("demo"))
     gold.loc[gold["video"] == "test_00", list(DIMENSIONS)] = np.nan

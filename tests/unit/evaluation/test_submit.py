@@ -66,6 +66,21 @@ def test_rows_follow_the_template_and_values_the_frames_times(layout):
     assert table["arousal"].tolist() == [0.25] * 4
 
 
+def test_a_video_without_a_prediction_gets_the_mean_too(layout, caplog):
+    """NaN throughout is no trace; a single NaN refuses the run."""
+    path = layout.run("affwild2", "jca", 0) / "traces.parquet"
+    traces = pd.read_parquet(path)
+    silent = pd.DataFrame({"video": "b", "partition": "test", "time_s": [0.0, 2.0]})
+    write_stamped(pd.concat([traces, silent], ignore_index=True), path, {"run": "this"})
+    lines = write(layout).read_text().splitlines()
+    assert "b/00001.jpg,0.000000,0.250000" in lines
+    assert "1 test videos have no trace and get the mean: b" in caplog.text
+    traces.loc[0, "valence"] = np.nan
+    write_stamped(traces, path, {"run": "this"})
+    with pytest.raises(TrainError, match="are not finite"):
+        write(layout)
+
+
 def test_a_video_without_a_trace_gets_the_mean_and_is_told(layout, caplog):
     write(layout)
     assert "1 test videos have no trace and get the mean: b" in caplog.text

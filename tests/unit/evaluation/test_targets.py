@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from avfusion.config.study import Study
-from avfusion.evaluation import protocol
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
+from avfusion.protocols import protocol
 from avfusion.rating import Rating
 from avfusion.report import write
 from avfusion.runs.train import train_run

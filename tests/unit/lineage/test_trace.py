@@ -1,4 +1,4 @@
-"""A cell leads to its runs, files and commands; a run made again is equal, or said not to be."""
+"""Test that a cell leads to its runs, files and commands, and that a repeated run is compared."""
 
 import json
 import shlex

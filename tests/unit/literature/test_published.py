@@ -9,9 +9,9 @@ import pytest
 
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
-from avfusion.evaluation.protocol import load as load_protocol
 from avfusion.literature import published
 from avfusion.literature.compare import compare
+from avfusion.protocols.protocol import load as load_protocol
 from avfusion.registry import fusions
 
 ROOT = Path(__file__).parents[3]

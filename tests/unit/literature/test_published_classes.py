@@ -1,4 +1,4 @@
-"""Published accuracies on classes: met by ours of the same folds, names that are swapped said."""
+"""Test published accuracies on classes next to ours of the same folds, and swapped names."""
 
 import json
 from itertools import product

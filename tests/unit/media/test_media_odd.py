@@ -1,4 +1,4 @@
-"""Damaged and odd videos through the whole stage: a right record, or a row that says why not."""
+"""Test the media stage on damaged and odd videos: a correct record, or a row with the reason."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""The log-mel: streamed equals whole, silence is not absence, gaps keep their place."""
+"""Test the log-mel: streamed equals complete, silence is not absence, gaps keep their place."""
 
 import numpy as np
 import pytest

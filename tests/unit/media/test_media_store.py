@@ -1,4 +1,4 @@
-"""A record is whole or absent, reads back what was written, and refuses what was cut off."""
+"""Test media records: complete or absent, read back as written, truncated files refused."""
 
 import zipfile
 

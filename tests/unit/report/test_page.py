@@ -1,4 +1,4 @@
-"""The page: whole, offline, escaped, without the machine's folders and any video's pixels."""
+"""Test the page: complete, offline, escaped, without folders of the machine or video frames."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Tables: what they say follows from the scores, and what is absent or leaks is said aloud."""
+"""Test tables: they follow from the scores, and absent or leaking data is reported."""
 
 import json
 import re

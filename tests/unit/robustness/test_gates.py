@@ -76,7 +76,7 @@ def test_auroc_is_the_share_of_pairs_that_are_in_order():
 
 
 def test_videos_not_clips_are_resampled():
-    """The same clips told as many videos or as few: few videos know less."""
+    """The same clips as many or as few videos: fewer videos give wider intervals."""
     video, hit, clean = planted(24, 40)
     rng = np.random.default_rng(2)
     weight = hit + rng.normal(0, 1, len(hit)) + rng.normal(0, 1, 4).repeat(240)

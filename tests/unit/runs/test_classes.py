@@ -144,3 +144,24 @@ def test_the_model_card_of_a_run_on_classes_states_its_recalls():
     head, _, row = _scores(found, ("ang", "sad", "mean"))
     assert head == "| partition, protocol | ang recall | sad recall | mean recall |"
     assert row == "| test, classes | 0.250 | 0.250 | 0.250 |"
+
+
+def test_a_video_without_what_a_fusion_reads_counts_as_wrong(said, tmp_path):
+    """At least every twentieth utterance has no picture; `video` predicts nothing for it."""
+    layout, plan = Layout(tmp_path), study()
+    write_utterances(layout)
+    plan = plan.model_copy(update={"fusions": {"video": {}}, "seeds": [0]})
+    train_run(plan.run_settings("said", "video", 0), layout)
+    table = pd.read_parquet(layout.run("said", "video", 0) / "classes.parquet").set_index("video")
+    folder = layout.features("said", "eye")
+    blind = [video for video in table.index if np.isnan(np.load(folder / f"{video}.npy")).all()]
+    assert 8 <= len(blind) < 30
+    assert table.loc[blind, list(CLASSES)].isna().all(axis=None)
+    assert table.drop(blind)[list(CLASSES)].notna().all(axis=None)
+    score_corpus("said", plan.score_settings("said"), layout)
+    sums = pd.read_parquet(layout.scores("said") / "sums.parquet")
+    rows = sums[sums["video"].isin(blind)]
+    assert rows.groupby("video")["n"].sum().eq(1).all()
+    assert not rows[["hit", "told"]].any(axis=None)
+    missing = pd.read_csv(layout.scores("said") / "missing.csv")
+    assert set(missing.loc[missing["stage"] == "predict", "video"]) == set(blind)

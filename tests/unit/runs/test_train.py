@@ -101,7 +101,7 @@ def test_a_video_without_its_baseline_has_mean_zero_and_keeps_its_gaps():
 
 def test_features_are_standardised_over_train(layout):
     plan = write_inputs(layout)
-    folder = train(layout, plan, epochs=1, baseline="none")
+    folder = train(layout, plan, epochs=1, baseline="none", standardise="standard")
     weights, _ = load_weights(folder / "best.safetensors")
     folder = layout.features(plan.corpus, "ear")
     rows = np.concatenate([np.load(folder / f"train_{i:02d}.npy") for i in range(6)])
@@ -122,7 +122,7 @@ def test_same_settings_same_bytes(layout, tmp_path, fusion):
 def test_traces_hold_every_clip_of_every_partition_once(layout):
     plan = write_inputs(layout, Plan(short={"train_01": 1.3, "test_02": 0.16, "test_00": 31.0}))
     traces = pd.read_parquet(train(layout, plan, "jca", epochs=1) / "traces.parquet")
-    assert list(traces) == ["video", "partition", "time_s", "valence", "arousal"]
+    assert list(traces) == ["video", "partition", "time_s", "valence", "arousal", "outside"]
     assert dict(traces[["video", "partition"]].drop_duplicates().to_numpy()) == dict(plan.names())
     for video, part in traces.groupby("video"):
         times = np.load(layout.features(plan.corpus, "ear") / f"{video}.times.npy")

@@ -1,4 +1,4 @@
-"""Files are whole or absent, a foreign or damaged one is refused, and reading runs no code."""
+"""Test that files are complete or absent, damaged ones are refused, and reading runs no code."""
 
 import pickle
 

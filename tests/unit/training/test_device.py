@@ -85,7 +85,7 @@ def test_moving_keeps_a_batch_a_batch_and_on_the_cpu_the_very_tensors():
 @pytest.mark.parametrize("name", fusions.names())
 def test_a_model_runs_and_learns_wholly_where_it_was_moved(name, head, monkeypatch):
     # Autocast, which layers/correlation.py switches off for its scores, knows no `meta`.
-    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *kind: False)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     train = {"head": head, "hidden": 16, "dropout": 0.5}
     words = [TEXT] * with_text(name, {})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from avfusion.encoders.stage import fit
@@ -68,10 +69,32 @@ def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, tmp_path):
+def test_processes_lower_the_rate_in_the_same_epoch_and_a_kill_changes_nothing(tmp_path):
+    """The rate depends on the score, which each process computes from sums over all of them."""
+    how = ["--double", "--plateau", "--epochs", "6"]
+    one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
+    assert small(one, "face_cnn", 1, *how) == 0
+    assert small(two, "face_cnn", 2, *how) == 0
+    assert small(killed, "face_cnn", 2, *how, "--stop", "4") == 9
+    assert small(killed, "face_cnn", 2, *how) == 0
+    rates = [pd.read_csv(folder / "epochs.csv")["lr"].tolist() for folder in (one, two)]
+    assert len(set(rates[0])) > 1, "the rate fell"
+    assert rates[0] == rates[1]
+    assert_close(one, two, 1e-9)
+    for name in ("best.safetensors", "epochs.csv"):
+        assert (killed / name).read_bytes() == (two / name).read_bytes()
+
+
+RELEASED = {"epochs": 3, "release": 2, "release_when": "epochs", "release_after": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "more"), [*((name, {}) for name in NAMES), ("face_tuned", RELEASED)]
+)
+def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, more, tmp_path):
     lr = 1e-4 if name == "face_tuned" else 1e-3
-    settings = media.settings(name, epochs=1, batch=37, lr=lr)
+    settings = media.settings(name, **{"epochs": 1, "batch": 37, "lr": lr, **more})
     partitions = {"train": 2, "validation": 1}
     one, two = (media.make_corpus(tmp_path / n, partitions, seconds=3) for n in ("1", "2"))
     fit("tiny", settings, one)

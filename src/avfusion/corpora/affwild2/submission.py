@@ -92,7 +92,7 @@ def _zip(answers: "Answers", out: Path) -> Path:
             if not answer.frames:
                 raise CorpusError(
                     f"{trial}: the number of frames is unknown because the video was not read. "
-                    "Run: avf media"
+                    "Run: avf media CORPUS"
                 )
             rows = [f"{v:.6f},{a:.6f}" for v, a in np.asarray(answer.rows(answer.frames))]
             file.writestr(f"{trial}.txt", "\n".join(["valence,arousal", *rows]) + "\n")

@@ -27,6 +27,11 @@ from avfusion.io.atomic import write_text
 from avfusion.schemas import MANIFEST, TRUTH
 
 AGAIN = "Run `avf make-corpus demo`."
+ACCESS = """\
+Nothing is to download: avfusion generates this corpus. Run one of these commands:
+
+    make demo                generate it and run the demo study
+    avf make-corpus demo     generate it"""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,8 @@ class DemoRelease(Corpus):
     rating_hz = float(SIGNAL_HZ)
     licence = "Made by avfusion under its licence (MIT); three faces from public-domain paintings."
     obtain = AGAIN
+    access = ACCESS
+    licensed = False
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """Read CSV and Parquet tables written by hand, and report faults with file and line."""
 
 import csv
+import difflib
 import io
 import re
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from avfusion.errors import CorpusError
-from avfusion.registry import near
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
@@ -75,7 +75,8 @@ def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> She
     for column in needed:
         if column not in sheet.columns:
             present = f"only: {', '.join(sheet.columns) or 'nothing'}."
-            present += near(column, sheet.columns)
+            for other in difflib.get_close_matches(column, sheet.columns, n=1):
+                present += f" If {other!r} is meant, rename it to {column!r}."
             raise CorpusError(f"{name}:1: no column {column!r}, {present} {hint}")
     return sheet
 

@@ -12,6 +12,11 @@ from avfusion.errors import CorpusError
 
 TABLES, ENDINGS = (".csv", ".tsv", ".parquet"), ".csv, .tsv, .parquet, .eaf or .arff"
 
+HINT = (
+    "A rating file has one column per target and `time_s`, the time in seconds from the start of "
+    "the video."
+)
+
 
 def read_ratings(path: Path, name: str, targets: tuple[str, ...], hz: float) -> Ratings:
     """Read a rating file.
@@ -51,7 +56,7 @@ def read_ratings(path: Path, name: str, targets: tuple[str, ...], hz: float) -> 
 
 def _table(path: Path, name: str, targets: tuple[str, ...]) -> Ratings:
     try:
-        sheet = read_sheet(path, name, ("time_s", *targets), "Rename the column in the file.")
+        sheet = read_sheet(path, name, ("time_s", *targets), HINT)
     except CorpusError as error:
         text = str(error).removeprefix(str(path))
         return no_ratings(text if text.startswith(name) else f"{name}:1: {text.lstrip(': ')}")

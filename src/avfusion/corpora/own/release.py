@@ -21,12 +21,14 @@ from avfusion.schemas import PARTITIONS
 HINT = "docs/tutorials/own-clips.md describes the manifest."
 ALIASES = {"dev": "validation", "devel": "validation", "val": "validation", "valid": "validation"}
 ACCESS = """\
-These are your own files. Write manifest.csv next to the videos, one row per video:
+Nothing is to download: these are your own files. Put the videos below one folder, such as
+data/my_clips, and name it in a study: `corpora: {my_clips: {is: own, root: data/my_clips}}`.
+Write manifest.csv into that folder, one row per video:
 
     video,subject,partition,ratings
     clips/anna_1.mp4,anna,train,ratings/anna_1.csv
 
-Each ratings file has one line per instant: time_s,valence,arousal.
+Each ratings file has one line per instant: time_s (in seconds), valence, arousal.
 See docs/tutorials/own-clips.md."""
 
 
@@ -37,6 +39,7 @@ class OwnRelease(Corpus):
     licence = "That of the owner; set it in options.licence."
     obtain = "`avf obtain own` describes the files of the folder."
     access = ACCESS
+    licensed = False
 
     def __init__(
         self,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 STEP_S, EXACT = 0.04, 1e-6  # distance of rows, and its tolerance
 
 
+ROWS = f"If your copy has another length, set corpora.recola.options.rows to it. {AGAIN}"
+
+
 SAME_GOLD = 1e-4  # releases have four decimals
 
 
@@ -86,7 +89,7 @@ def _ratings(corpus: "RecolaRelease") -> Iterator[Check]:
         if (len(t.time_s) < corpus.rows - 1 if general else len(t.time_s) != corpus.rows)
     ]
     yield check(
-        "rows", not counts, f"{corpus.rows:,} rows per file", stated(counts, len(readable)), AGAIN,
+        "rows", not counts, f"{corpus.rows:,} rows per file", stated(counts, len(readable)), ROWS,
         certainty=READ,
     )  # fmt: skip
     uneven = [

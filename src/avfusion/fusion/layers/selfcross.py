@@ -3,7 +3,8 @@
 Source   Rajan, Brutti, Cavallaro: "Is Cross-Attention Preferable to Self-Attention for Multi-Modal
          Emotion Recognition?", ICASSP 2022, arXiv:2202.09263.
 
-    X_m = BiGRU_m(x_m)                                  (T, D)    m in modalities, D/2 a direction
+    X_m = BiGRU_m(x_m)                                  (T, D)    m in modalities, D/2 a direction;
+                                                                  dropout (0.25) on x_t, the text
     Y_n = the attended X_m, n = 1 … N                   (T, D)    multihead.py
     Y   = [std_n Y_n ; mean_n Y_n]                      (T, 2D)   with `pool`, feature by feature
     Y   = [Y_1 ; … Y_N], those of video first           (T, ND)   without, and where N is 1
@@ -55,6 +56,7 @@ class SelfCross(Attention):
         width: int = 120,
         heads: int = 6,
         dropout: float = 0.1,
+        text_dropout: float = 0.25,
         memory: bool = True,
         pool: bool = True,
     ) -> None:
@@ -71,6 +73,7 @@ class SelfCross(Attention):
         self.attends = self.attentions(names)
         for key in self.attends:
             self.add_module(key, MultiHead(width, heads, dropout))
+        self.drop_text = nn.Dropout(text_dropout)
         self.pool = pool and len(self.attends) > 1
         self.widths = width, width
         self.out_dim = width * (2 if self.pool else len(self.attends))
@@ -83,6 +86,8 @@ class SelfCross(Attention):
         self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
         """inputs x_m (B, T, D_m), present (B, T) -> X_m and Y_n, (B, T, D) each, and maps."""
+        if "text" in self.modalities:
+            inputs = {**inputs, "text": self.drop_text(inputs["text"])}
         x = {
             m: self.get_submodule(f"encode_{m}")(inputs[m]) * present[m][..., None]
             for m in self.modalities

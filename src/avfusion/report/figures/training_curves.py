@@ -19,12 +19,15 @@ def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     """Draw one column per fusion, loss above validation score, and one line per seed."""
     from matplotlib.ticker import MaxNLocator
 
-    epochs = files.epochs()
+    epochs, study = files.epochs(), files.study
     if not len(epochs):
         return None
-    names = [name for name in files.study.fusions if name in set(epochs["fusion"])]
+    epochs = epochs[[not study.closed_form(name) for name in epochs["fusion"]]]
+    names = [name for name in study.fusions if name in set(epochs["fusion"])]
+    if not names:
+        return None
     figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC")
-    style = looks(files.study.fusions)
+    style = looks(study.fusions)
     for name, (upper, lower) in zip(names, grid, strict=True):
         for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
             _run(upper, lower, run, style[name])
@@ -73,14 +76,33 @@ def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:
 
 
 def _caption(files: CorpusFiles, epochs: pd.DataFrame, names: list[str]) -> Caption:
-    runs, asked = len(epochs.groupby(["fusion", "seed"])), len(files.runs())
+    runs = len(epochs.groupby(["fusion", "seed"]))
+    asked = len([name for name, _ in files.runs() if not files.study.closed_form(name)])
     score = "UA" if files.on_classes else f"mean CCC of {files.mean_of}"
     text = (
         f"Training on {files.corpus}: loss on the train partition above, {score} "
         f"on the validation partition below, one line per run ({runs} of {asked} "
-        f"runs). Marker: the epoch whose weights are kept."
+        f"runs). Marker: the epoch whose weights are kept.{_remarks(files, names)}"
     )
     best = epochs.groupby("fusion")["score"].max()
     scores = "; ".join(f"{name} {number(best[name])}" for name in names)
     alt = f"Best validation {'UA' if files.on_classes else 'CCC'} of any run: {scores}."
     return Caption(files.corpus, "curves", "Training curves", text, alt)
+
+
+def _remarks(files: CorpusFiles, names: list[str]) -> str:
+    """Return what the scores of some fusions are, if it is not the usual."""
+    rules = {name: files.study.train_rule(name, files.corpus) for name in names}
+    separate = [name for name, rule in rules.items() if rule.targets == "separate"]
+    subjects = [name for name, rule in rules.items() if rule.select.on == "train_subjects"]
+    protocols = dict.fromkeys(rule.select.protocol for rule in rules.values())
+    remarks = []
+    if separate:
+        listed = ", ".join(separate)
+        remarks.append(f"One model per target: {listed}; the score is the mean of the best so far.")
+    if subjects:
+        remarks.append(f"Scored on train subjects that are set aside: {', '.join(subjects)}.")
+    for protocol in filter(None, protocols):
+        listed = ", ".join(n for n, rule in rules.items() if rule.select.protocol == protocol)
+        remarks.append(f"Scored under protocol {protocol}: {listed}.")
+    return "".join(f" {remark}" for remark in remarks)

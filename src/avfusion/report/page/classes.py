@@ -9,6 +9,7 @@ from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
 from avfusion.report.inputs import CorpusFiles, interval, number, read
+from avfusion.report.marks import Marks
 from avfusion.report.tables.classes import MEASURES
 from avfusion.report.tables.splits import warning
 
@@ -65,14 +66,15 @@ def folds(study: Study, layout: Layout) -> list[dict[str, Any]]:
             continue
         pairs = table[(table["corpus"] == name) & (table["table"] == "pairs")]
         here = [entry for entry in entries if layout.manifest(entry).is_file()]
+        marks = Marks.read(here, study, layout)
         score = "UA" if study.task(entries[0]) == "classes" else "mean CCC"
         splits.append(
             {
                 "name": name,
                 "entries": here,
                 "score": score,
-                "sentences": _sentences(name, rows, pairs, score),
-                "warnings": warning(name, here, layout),
+                "sentences": _sentences(name, rows, pairs, score, marks),
+                "warnings": warning(name, here, layout) + marks.caveats(),
                 "rows": [_row(row) for row in rows.to_dict("records")],
                 "pairs": [_pair(row) for row in pairs.to_dict("records")],
             }
@@ -80,14 +82,16 @@ def folds(study: Study, layout: Layout) -> list[dict[str, Any]]:
     return splits
 
 
-def _sentences(name: str, rows: pd.DataFrame, pairs: pd.DataFrame, score: str) -> list[str]:
+def _sentences(
+    name: str, rows: pd.DataFrame, pairs: pd.DataFrame, score: str, marks: Marks
+) -> list[str]:
     scored = rows[rows["pooled"].notna()]
     if not len(scored):
         return [f"{name}: no run was scored."]
     best = scored.iloc[0]
     first = (
         f"Over {int(best['folds'])} folds of {name} with {int(best['videos'])} "
-        f"{best['partition']} videos, {best['fusion']} reaches a {score} of "
+        f"{best['partition']} videos, {marks.named(best['fusion'])} reaches a {score} of "
         f"{number(best['pooled'])} {interval(best['low'], best['high'])}."
     )
     with_best = [

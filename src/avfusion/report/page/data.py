@@ -12,6 +12,7 @@ from avfusion.report.absent import left_out
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.style import looks
 from avfusion.report.inputs import CorpusFiles, interval, number, order, printed, read, read_json
+from avfusion.report.marks import Marks
 from avfusion.report.page import classes as class_cells
 from avfusion.report.page import robustness
 from avfusion.report.page.corpus_card import card, partitions
@@ -66,6 +67,7 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
     style = looks(files.study.fusions)
     absent = [name for name in files.study.fusions if name not in ranked]
     scored, measured = [], class_cells.cells(files)
+    marks = Marks.read([files.corpus], files.study, files.layout)
     for name in ranked:
         rows = scores[scores["fusion"] == name].set_index("target")
         first = rows.loc["mean"]
@@ -81,10 +83,11 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "missing": int(first["missing"]),
                 "parameters": parameters(files, name),
                 "grid": origin(files.corpus, name, files.study, files.layout),
+                "training": marks.remark(name),
             }
         )
     why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
-    bare = {"run": False, "grid": ""}
+    bare = {"run": False, "grid": "", "training": ""}
     return scored + [
         {"fusion": n, "colour": style[n].colour, "why": why.get(n, "not run"), **bare}
         for n in absent
@@ -143,7 +146,7 @@ def protocols(files: CorpusFiles) -> dict[str, Any]:
 
 
 def videos_missing(files: CorpusFiles) -> list[dict[str, str]]:
-    """Return every video without a score: partition, stage that failed, and reason."""
+    """Return the videos without a score or a prediction: partition, stage and reason."""
     rows = read(files.layout.scores(files.corpus) / "missing.csv")
     return [{k: without_paths(str(v)) for k, v in row.items()} for row in rows.to_dict("records")]
 

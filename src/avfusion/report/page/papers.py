@@ -11,6 +11,7 @@ from avfusion.layout import Layout
 from avfusion.literature.published import COMPARED
 from avfusion.report.absent import left_out
 from avfusion.report.inputs import interval, number, read
+from avfusion.report.marks import Marks
 from avfusion.report.tables import published
 from avfusion.report.tables.claims import caveats, header
 
@@ -23,19 +24,19 @@ def papers(study: Study, layout: Layout) -> dict[str, Any]:
     claims = claims[~claims["corpus"].isin(gone)] if len(claims) else claims
     by_corpus = list(claims.groupby("corpus", sort=False)) if len(claims) else []
     return {
-        "claims": [_claims(str(name), rows, study) for name, rows in by_corpus],
+        "claims": [_claims(str(name), rows, study, layout) for name, rows in by_corpus],
         "published": _published(numbers, study) if len(numbers) else None,
     }
 
 
-def _claims(corpus: str, rows: pd.DataFrame, study: Study) -> dict[str, Any]:
+def _claims(corpus: str, rows: pd.DataFrame, study: Study, layout: Layout) -> dict[str, Any]:
     texts = ["says", "source", "quantity", "detail", "missing", "claimed_on", "partition"]
     rows = rows.assign(**{name: rows[name].fillna("") for name in texts})
     ran = rows["verdict"] != "not run"
     return {
         "corpus": corpus,
         "header": header(rows, corpus),
-        "caveats": caveats(rows, study),
+        "caveats": Marks.read([corpus], study, layout).caveats() + caveats(rows, study),
         "rows": [_claim(row) for row in rows[ran].to_dict("records")],
         "absent": rows[~ran].to_dict("records"),
     }

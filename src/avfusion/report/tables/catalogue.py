@@ -66,6 +66,7 @@ TABLES = (
     TableSpec("claims", "Claims of the papers", "claims:write_claims"),
     TableSpec("published", "Published numbers", "published:write_published"),
     TableSpec("fusions", "Fusions", "fusions:write_fusions", TEXT),
+    TableSpec("features", "Features", "features:write_features", TEXT),
     TableSpec("runs", "Runs", "summary:write_runs", CSV),
     TableSpec("summary", "Summary", "summary:write_summary", ("json",)),
 )

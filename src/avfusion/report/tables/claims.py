@@ -13,6 +13,7 @@ from avfusion.literature import claims
 from avfusion.literature.check_claims import check_claims, not_run
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.marks import Marks
 from avfusion.report.tables.part import TableData
 
 AREAS = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"]
@@ -28,7 +29,8 @@ def write_claims(data: TableData) -> None:
     for corpus, table in tables.items():
         sentence = header(table, corpus)
         cells = [_cells(row) for row in table.itertuples() if row.verdict != "not run"]
-        shown += [f"## {corpus}", sentence, *caveats(table, study)]
+        limits = Marks.read([corpus], study, layout).caveats() + caveats(table, study)
+        shown += [f"## {corpus}", sentence, *limits]
         if cells:
             shown.append(markdown(HEAD, cells))
             typeset.append(latex(HEAD, cells, sentence, f"claims-{corpus}"))

@@ -4,6 +4,7 @@ from typing import Any
 
 from avfusion.report import format, sentences
 from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.marks import Marks
 from avfusion.report.tables.grids import budget
 from avfusion.report.tables.part import TableData
 
@@ -21,9 +22,9 @@ def write_comparisons(data: TableData) -> None:
             shown += ["One fusion, nothing to compare."]
             continue
         header = sentences.comparison_header(part.scored, study)
-        cells = [_cells(row) for row in part.mean_pairs.itertuples()]
+        cells = [_cells(row, part.marks) for row in part.mean_pairs.itertuples()]
         shown += [header, markdown(HEAD, cells)]
-        shown += sentences.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
+        shown += part.caveats(study) + budget(study)
         typeset.append(latex(HEAD, cells, header, f"comparisons-{corpus}"))
     shown += sentences.not_run(data.absent)
     format.write_csv(layout.tables / "comparisons.csv", format.join([p.pairs for p in data.parts]))
@@ -31,7 +32,10 @@ def write_comparisons(data: TableData) -> None:
     format.write_text(layout.tables / "comparisons.tex", "\n".join(typeset))
 
 
-def _cells(row: Any) -> list[str]:
+def _cells(row: Any, marks: Marks) -> list[str]:
     size = estimate(row.difference, row.low, row.high)
     p = [number(row.p), number(row.p_holm), number(row.p_seeds)]
-    return [f"{row.fusion} − {row.other}", size, *p, sentences.short_verdict(row)]
+    remarks = [f"{name} {marks.remark(name)}" for name in (row.fusion, row.other)
+               if marks.remark(name)]  # fmt: skip
+    verdict = "; ".join([sentences.short_verdict(row), *remarks])
+    return [f"{row.fusion} − {row.other}", size, *p, verdict]

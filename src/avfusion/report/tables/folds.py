@@ -29,6 +29,7 @@ from avfusion.literature.claims import Equivalent, load
 from avfusion.metrics.sums import MEAN, point
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.marks import Marks
 from avfusion.report.sentences import repeated_subjects
 from avfusion.report.tables.part import TableData
 from avfusion.report.tables.splits import Split, side_by_side, warning
@@ -52,15 +53,19 @@ def write_folds(data: TableData) -> None:
             continue
         merged = pooled(name, folds)
         splits.append(Split(name, [fold.corpus for fold in folds], merged))
-        points, pairs = summary(merged, folds, study), paired(merged, folds, study)
+        marks = Marks.read(splits[-1].entries, study, layout)
+        points = summary(merged, folds, study)
+        points["did_not_train"] = [str(marks.count(name)) for name in points["fusion"]]
+        pairs = marks.of_pairs(paired(merged, folds, study))
         rows += [points, pairs]
         lost = [entry for entry in entries if entry not in scored]
         header = _header(merged, folds, study) + (f" Not run: {', '.join(lost)}." if lost else "")
         warnings = warning(name, splits[-1].entries, layout)
         for line in warnings:
             log.warning("%s", line)
-        cells = _point_cells(points)
-        shown += [f"## {name}", header, *warnings, *repeated_subjects(merged, study.statistics)]
+        cells = _point_cells(points, marks)
+        limits = [*marks.caveats(), *repeated_subjects(merged, study.statistics)]
+        shown += [f"## {name}", header, *warnings, *limits]
         shown += [markdown(HEAD, cells), _pair_table(pairs, study), *_equal(merged, study)]
         typeset.append(latex(HEAD, cells, header, f"folds-{name}"))
     if not rows:
@@ -208,12 +213,13 @@ def _each(merged: Scored, folds: list[Scored], fusion: str) -> np.ndarray | None
     return np.stack([point(fold.stack(fusion, seeds), fold.rule.pooling) for fold in folds])
 
 
-def _point_cells(points: pd.DataFrame) -> list[list[str]]:
+def _point_cells(points: pd.DataFrame, marks: Marks) -> list[list[str]]:
     cells = []
     for row in points[points["target"] == MEAN].to_dict("records"):
         size = estimate(row["pooled"], row["low"], row["high"])
         spread = [number(row[key]) for key in ("mean", "sd_folds", "sd_seeds")]
-        cells.append([row["fusion"], size, *spread])
+        remark = marks.remark(row["fusion"])
+        cells.append([f"{row['fusion']}, {remark}" if remark else row["fusion"], size, *spread])
     return cells
 
 

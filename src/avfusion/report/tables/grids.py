@@ -43,17 +43,18 @@ def counts(study: Study) -> dict[str, int]:
 def more_tries(study: Study) -> list[str]:
     """Return the fusions with more points than most others.
 
-    The usual count is the most common one; of equally common counts, the smallest.
+    The usual count is the most common one; of equally common counts, the smallest. A fusion in
+    closed form is left out, because it chooses its penalty from a list of its own.
     """
-    tries = counts(study)
+    tries = _tuned(study)
     common = Counter(tries.values())
-    usual = min(common, key=lambda count: (-common[count], count))
+    usual = min(common, key=lambda count: (-common[count], count), default=1)
     return [name for name, count in tries.items() if count > usual]
 
 
 def budget(study: Study) -> list[str]:
     """Return a caveat if some fusions had more points to choose from than others."""
-    tries, more = counts(study), more_tries(study)
+    tries, more = _tuned(study), more_tries(study)
     if not more:
         return []
     named = ", ".join(f"{name} from {tries[name]}" for name in more)
@@ -63,6 +64,10 @@ def budget(study: Study) -> list[str]:
         f"Unequal tuning: options were chosen on validation for {named} points, for the other "
         f"fusions from {rest}; this may explain part of a difference."
     ]
+
+
+def _tuned(study: Study) -> dict[str, int]:
+    return {name: n for name, n in counts(study).items() if not study.closed_form(name)}
 
 
 def origin(corpus: str, fusion: str, study: Study, layout: Layout) -> str:

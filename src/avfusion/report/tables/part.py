@@ -1,6 +1,6 @@
 """Input of the tables: estimates of each scored corpus, and the corpora without scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -8,9 +8,11 @@ from avfusion.config.availability import Absence
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates, partitions
 from avfusion.evaluation.estimates import Scored
-from avfusion.evaluation.protocol import Protocol
 from avfusion.layout import Layout
+from avfusion.protocols.protocol import Protocol
+from avfusion.report import scaling, sentences
 from avfusion.report.absent import absences
+from avfusion.report.marks import Marks
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Part:
     validation: pd.DataFrame  # all protocols, validation
     headline: pd.DataFrame  # rows of `scores` under the headline protocol
     pairs: pd.DataFrame  # headline protocol; empty with a single fusion
+    marks: Marks = field(default_factory=Marks)
+    scaling: pd.DataFrame = field(default_factory=pd.DataFrame)  # see report.scaling
 
     @property
     def order(self) -> list[str]:
@@ -33,6 +37,11 @@ class Part:
     def mean_pairs(self) -> pd.DataFrame:
         """Comparisons in the mean CCC."""
         return self.pairs[self.pairs["target"] == "mean"] if len(self.pairs) else self.pairs
+
+    def caveats(self, study: Study) -> list[str]:
+        """Return what limits the result, runs that did not train first."""
+        limits = sentences.caveats(self.scored, study, len(self.mean_pairs))
+        return [*self.marks.caveats(), *scaling.caveats(self.scaling), *limits]
 
     @property
     def tied(self) -> list[str]:
@@ -97,10 +106,20 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
         validation.append(estimates.estimates(other, study))
         if rule.name == study.headline:
             first, headline = scored, tables[-1]
+    marks = Marks.read([corpus], study, layout)
     pairs = estimates.comparisons(first, study, estimates.ranking(headline))
     complete = _with_errors(pd.concat(tables), runs, partition)
     others = _with_errors(pd.concat(validation), runs, "validation")
-    return Part(first, rules, complete, others, headline, pairs)
+    return Part(
+        scored=first,
+        rules=rules,
+        scores=complete.assign(did_not_train=complete["fusion"].map(marks.count)),
+        validation=others,
+        headline=headline,
+        pairs=marks.of_pairs(pairs),
+        marks=marks,
+        scaling=scaling.scaling(corpus, study, layout),
+    )
 
 
 def error_words(part: Part, layout: Layout) -> list[str]:

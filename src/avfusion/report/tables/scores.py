@@ -25,7 +25,7 @@ def write_scores(data: TableData) -> None:
         head = ["fusion", *(f"{word} {part.scored.rule.metric}" for word in words)]
         shown += [f"## {corpus}", header, markdown(head, cells)]
         shown += error_words(part, layout)
-        shown += sentences.caveats(part.scored, study, len(part.mean_pairs)) + budget(study)
+        shown += part.caveats(study) + budget(study)
         head = ["fusion", f"{words[0]} {part.scored.rule.metric}", "interval", *words[1:]]
         cells = [_slim_cells(part, name, study) for name in part.order]
         typeset.append(latex(head, cells, header, f"scores-{corpus}"))
@@ -65,8 +65,9 @@ def _slim_cells(part: Part, name: str, study: Study) -> list[str]:
 
 
 def _emphasised(part: Part, name: str, cells: list[str], seeds: int, study: Study) -> list[str]:
-    """Set the best fusions in bold, and state the number of seeds where some are missing."""
+    """Set the best fusions in bold; state missing seeds and runs that did not train."""
     few = f" ({sentences.of_seeds(seeds, study)})" if seeds < len(study.seeds) else ""
+    few += f", {remark}" if (remark := part.marks.remark(name)) else ""
     if name not in part.tied:
         return [name + few, *cells]
     return [f"**{name}**{few}", f"**{cells[0]}**", *cells[1:]]

@@ -52,8 +52,8 @@ def _metrics(part: Part) -> dict[str, Any]:
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
     scored, study = part.scored, data.study
     return {
-        "sentences": sentences.findings(scored, part.headline, part.mean_pairs, study),
-        "caveats": sentences.caveats(scored, study, len(part.mean_pairs)) + budget(study),
+        "sentences": sentences.findings(scored, part.headline, part.mean_pairs, study, part.marks),
+        "caveats": part.caveats(study) + budget(study),
         "header": sentences.header(scored, study),
         "protocol": scored.rule.name,
         "leaks": scored.rule.leaks,
@@ -61,4 +61,5 @@ def _summary(part: Part, data: TableData) -> dict[str, Any]:
         "videos": len(scored.videos),
         "missing": scored.missing,
         "best": part.tied,
+        "did_not_train": part.marks.reasons,
     }

@@ -30,6 +30,22 @@ def shift(trace: pd.DataFrame, target: str, at_s: np.ndarray, delay_s: float) ->
     return np.interp(at_s, time_s, trace[target].to_numpy(float))
 
 
+def held(gold: pd.DataFrame, frames: int) -> np.ndarray:
+    """Return the ratings (K, N) of N frames, each held for up to `frames` unrated frames.
+
+    A frame without all K ratings is unrated in all. It takes the ratings of the newest rated frame,
+    if that is at most `frames` frames back; else it is NaN.
+
+    >>> held(pd.DataFrame({"valence": [np.nan, 0.5, np.nan, np.nan]}), 1).tolist()
+    [[nan, 0.5, 0.5, nan]]
+    """
+    rows, place = gold.to_numpy(float), np.arange(len(gold))
+    newest = np.maximum.accumulate(np.where(np.isnan(rows).any(axis=1), -1, place))
+    rows = rows[newest]
+    rows[(newest < 0) | (place - newest > frames)] = np.nan
+    return rows.T
+
+
 def smooth(
     x: np.ndarray, width: int, edges: Literal["zero", "nearest"], zero: float = 0.0
 ) -> np.ndarray:

@@ -6,7 +6,9 @@ file in `config/protocols` and a source. One video is processed in this order:
     1. the trace is interpolated at the instants of the gold: predicted(t) is compared with
        gold(t + delay), linear in between, the first and last value held at the edges;
     2. predictions are clipped;
-    3. unrated frames become the pair (0, 0), or stay NaN until step 5;
+    3. unrated frames become the pair (0, 0), or stay NaN until step 5; with `hold`, a frame takes
+       the ratings of the newest frame that is rated in all targets, if that is at most
+       `hold_frames` frames back, and only other unrated frames become (0, 0);
     4. predictions are smoothed;
     5. frames between the instants of `step_s` and unrated frames are dropped.
 
@@ -25,11 +27,12 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avfusion.errors import ConfigError
-from avfusion.evaluation.series import instants, shift, smooth
 from avfusion.io.yaml import read_mapping
 from avfusion.metrics.sums import CLASS_SUMS, SUMS
+from avfusion.protocols.series import held, instants, shift, smooth
 from avfusion.rating import Rating
 from avfusion.registry import near
+from avfusion.schemas import GOLD
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Predictions and gold of one video, (N,) each."""
@@ -66,7 +69,10 @@ class Protocol(_Settings):
     name: str
     description: str = Field(description="One sentence, shown above tables.")
     pooling: Literal["pooled", "per_video_mean", "recall"] = "pooled"
-    unrated: Literal["drop", "zero"] = "drop"
+    unrated: Literal["drop", "zero", "hold"] = "drop"
+    hold_frames: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="With `unrated: hold`, frames that keep ratings; later ones are (0, 0)."
+    )
     delay: Literal["corpus", "none"] = "corpus"
     clip: tuple[float, float] | None = None
     smoothing: Smoothing | None = None
@@ -89,6 +95,15 @@ class Protocol(_Settings):
     def stamp(self) -> str:
         """Name in tables; marks a rule that uses the gold that it is scored on."""
         return f"{self.name} (LEAKS GOLD)" if self.leaks else self.name
+
+
+def unfit(rule: Protocol) -> str:
+    """Return why training cannot choose its epoch under a protocol; "" if it can."""
+    if rule.leaks:
+        return "it uses the gold that it is scored on"
+    if rule.postprocess:
+        return "its `postprocess` is fitted on a finished run"
+    return "it scores classes" if rule.pooling == "recall" else ""
 
 
 def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
@@ -121,6 +136,11 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
         raise ConfigError(f"{path}: its name is {protocol.name!r}. Set `name: {name}`.")
     if protocol.rescale and not protocol.leaks:
         raise ConfigError(f"{path}: rescale uses the gold it is scored on. Add `leaks: true`.")
+    if (protocol.unrated == "hold") != (protocol.hold_frames is not None):
+        raise ConfigError(
+            f"{path}: unrated is {protocol.unrated!r} and hold_frames is {protocol.hold_frames}. "
+            f"Give both `unrated: hold` and `hold_frames`, such as 31, or neither."
+        )
     return protocol
 
 
@@ -162,12 +182,15 @@ def apply(
     if protocol.postprocess and post is None:
         raise ConfigError(
             f"Protocol {protocol.name!r} is fitted on training traces, which were not given. "
-            f"Score it with `avf score` or `avf robust`, which fit it."
+            f"Score it with `avf score CORPUS` or `avf robust CORPUS`, which fit it."
         )
     pairs = {}
     zero = rating.outward(0.0)
     time_s = gold["time_s"].to_numpy(float)
     kept = instants(time_s, protocol.step_s)
+    if protocol.hold_frames:
+        names = [name for name in gold.columns if name not in GOLD]  # also if one target is scored
+        gold = gold.assign(**dict(zip(names, held(gold[names], protocol.hold_frames), strict=True)))
     for target, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
         rated = ~np.isnan(g)
         if post:
@@ -175,7 +198,7 @@ def apply(
         if protocol.clip:
             low, high = map(rating.outward, protocol.clip)
             p = np.clip(p, low, high)
-        if protocol.unrated == "zero":
+        if protocol.unrated != "drop":
             p, g = np.where(rated, p, zero), np.where(rated, g, zero)
         if protocol.smoothing:
             width = protocol.smoothing.width(target)

@@ -1,0 +1,53 @@
+"""Settings of an encoder's fit."""
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from avfusion.config.schedules import Constant, Schedule
+from avfusion.errors import ConfigError
+
+
+class Recipe(NamedTuple):
+    """Settings of a fit.
+
+    `most` bounds the examples held in memory, per partition. A fit also ends when its rate has
+    fallen to `ends_at`.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    weight_decay: float
+    patience: int
+    most: int
+    seed: int
+    schedule: Schedule = Constant()
+    ends_at: float | None = None
+
+
+class Release(NamedTuple):
+    """When a stage ends.
+
+    `epochs`: after `after` epochs. `stalled`: after so many without a better score. `rate`: when
+    the recipe's plateau schedule has lowered the rate to its `least`.
+    """
+
+    when: Literal["stalled", "epochs", "rate"] = "stalled"
+    after: int = 2
+
+
+def schedule_of(encoder: str, option: dict[str, Any] | None) -> Schedule:
+    """Return the schedule that an option describes, as `train.schedule` does; constant for None.
+
+    Raises
+    ------
+    ConfigError
+        If the option describes no schedule.
+    """
+    try:
+        return TypeAdapter[Schedule](Schedule).validate_python(option or {"is": "constant"})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in ("schedule", *fault["loc"]))
+        raise ConfigError(f"{encoder}: `{key}`: {fault['msg']}; found {option}.") from None

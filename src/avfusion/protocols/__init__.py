@@ -1,0 +1,1 @@
+"""Scoring protocols and the series in time that they are applied to."""
