@@ -84,8 +84,7 @@ def fit(
     batches
         Called with a generator; returns the batches of one epoch.
     loss
-        Called with the model and a batch; returns a scalar, float32. Products of lower precision
-        (`avfusion.training.precision.products`) are its own affair.
+        Called with the model and a batch, and lowers its precision; returns a float32 scalar.
     validate
         Called with the model in evaluation mode, without gradients; returns numbers for
         epochs.csv, among them "score" (higher is better).
@@ -95,10 +94,8 @@ def fit(
         JSON-ready settings that name the fit; best.safetensors carries them.
     rule
         Number of epochs, optimiser, learning rate and precision.
-    seed
-        Seed of all draws.
-    name
-        What is fitted, for log and messages.
+    seed, name
+        Seed of all draws, and what is fitted, for log and messages.
 
     Returns
     -------
