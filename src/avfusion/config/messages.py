@@ -42,8 +42,8 @@ def _of_kind(path: str, fault: Any) -> str:
         return f"{path}.is: expected one of {kinds}; found {given!r}.{hint}"
     if fault["type"] == "union_tag_not_found":
         return f"setting '{path}.is' is missing. Add it (config/README.md lists all)."
-    found = fault["input"]
-    return f"{path}: expected settings such as {{is: {found}}}; found {found!r}."
+    given = fault["input"]
+    return f"{path}: expected settings such as {{is: {given}}}; found {given!r}."
 
 
 def _shown(model: Any, loc: tuple[Any, ...]) -> list[Any]:

@@ -76,7 +76,7 @@ class Model(nn.Module):
 
 
 class SeparateModel(Model):
-    """One model per target, `model_<target>`, with a common standardisation.
+    """One model per target, `model_0` for the first, with a common standardisation.
 
     It predicts as one model does. Maps have the target in their names: `gate_audio_valence`.
     """
@@ -87,14 +87,14 @@ class SeparateModel(Model):
         first = models[self.names[0]]
         for modality in (name for name in MODALITIES if hasattr(first, name)):
             self.add_module(modality, getattr(first, modality))
-        for name, model in models.items():
+        for index, model in enumerate(models.values()):
             for modality in (name for name in MODALITIES if hasattr(first, name)):
                 model.add_module(modality, getattr(first, modality))
-            self.add_module(f"model_{name}", model)
+            self.add_module(f"model_{index}", model)  # a target's name may have a dot
 
     def of(self, target: str) -> Model:
         """Return the model of one target."""
-        return cast(Model, self.get_submodule(f"model_{target}"))
+        return cast(Model, self.get_submodule(f"model_{self.names.index(target)}"))
 
     def forward(
         self,

@@ -37,6 +37,9 @@ PART = 4096
 MOST, VALUES = 20_000, 10**8
 """Most train rows that the yardstick is fitted to, in evenly spaced windows, and most values."""
 
+WIDEST = 10_000
+"""Most features for which all rows are used; their (D, D) matrix has 800 MB."""
+
 Scores = dict[str, float]
 
 
@@ -45,9 +48,10 @@ def solve(
 ) -> FitResult:
     """Solve the linear head of a model and write the files of a fit with one epoch.
 
-    All rated train rows count once per window that they are used in. The strength of the penalty is
-    the one with the best score of `job.validate`, the smallest of equals. A finished fit is not
-    repeated. `seed` changes nothing in the weights.
+    All rated train rows count once per window that they are used in. Of more than 10,000 features,
+    evenly spaced windows with up to 1e8 values are used, and a warning is logged. The strength of
+    the penalty is the one with the best score of `job.validate`, the smallest of equals. A finished
+    fit is not repeated. `seed` changes nothing in the weights.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ def solve(
     with deterministic(seed):
         state = _saved(path, settings_key)
         if state is None:
-            scores, strength = _fitted(model, job, job.validate, name=name)
+            scores, strength = _fitted(model, job, job.validate, _most(model, job, name), name)
             model.cpu()
             train = agreement(model, job)["train"]["score"]
             score = scores.pop("score")
@@ -94,6 +98,25 @@ def solve(
     score = float(row["score"])
     log.info("%s: solved in closed form, penalty %g, score %.4f", name, row["penalty"], score)
     return FitResult(folder / WEIGHTS, score, 1, 1)
+
+
+def _most(model: Model, job: Job, name: str) -> int | None:
+    """Return how many train rows a fusion in closed form is fitted to; None for all of them."""
+    head = model.head
+    assert isinstance(head, nn.Linear)
+    width = head.in_features
+    if width <= WIDEST:
+        return None
+    most = max(1, VALUES // width)
+    which, rows = _units(job)
+    count = len(which) * rows
+    if count > most:
+        log.warning(
+            "%s: fitted to about %d of %d rated train rows, because of %d features; use an encoder "
+            "with fewer",
+            *(name, most, count, width),
+        )
+    return most
 
 
 def yardstick(model: Model, job: Job) -> dict[str, Any]:
@@ -207,7 +230,7 @@ def _examples(model: Model, job: Job, most: int | None) -> Iterator[tuple[Tensor
 def _of_rows(
     model: Model, job: ratings.RatingJob, most: int | None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    which, clips = job.rows.rated(), job.rows.rows.shape[1]
+    which, clips = _units(job)
     for part in _spaced(which, clips, most).split(max(1, PART // clips)):
         batch = job.rows.batch(part)
         features, _ = model(*batch.inputs)  # (B, L, W)
@@ -218,10 +241,18 @@ def _of_rows(
 def _of_videos(
     model: ClassModel, job: classes.ClassJob, most: int | None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    labelled = (job.train.label >= 0).nonzero()[:, 0]
-    for part in _spaced(labelled, 1, most).split(classes.CHUNK):
+    which, rows = _units(job)
+    for part in _spaced(which, rows, most).split(classes.CHUNK):
         features = model.classify(*job.train.inputs(part))  # (C, W)
         yield features, F.one_hot(job.train.label[part], len(job.settings.classes)).float()
+
+
+def _units(job: Job) -> tuple[Tensor, int]:
+    """Return the rated windows and the rows of each, or the labelled videos, of one row each."""
+    if isinstance(job, classes.ClassJob):
+        return (job.train.label >= 0).nonzero()[:, 0], 1
+    assert isinstance(job, ratings.RatingJob)
+    return job.rows.rated(), job.rows.rows.shape[1]
 
 
 def _spaced(which: Tensor, rows: int, most: int | None) -> Tensor:

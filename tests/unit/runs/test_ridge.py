@@ -141,3 +141,15 @@ def test_classes_are_predicted_far_beyond_chance(tmp_path):
     assert (predicted == labels[predicted.index]).mean() > 0.4  # chance: 1 / 7
     fit = json.loads((folder / "fit.json").read_text())
     assert fit["train"]["ua"] == fit["train"]["score"]
+
+
+def test_of_too_many_features_evenly_spaced_rows_are_used_and_said(layout, monkeypatch, caplog):
+    width = 32
+    every = load_weights(train(layout) / "best.safetensors")[0]["head.weight"]
+    monkeypatch.setattr(ridge, "WIDEST", width - 1)
+    monkeypatch.setattr(ridge, "VALUES", width * 60)
+    some = load_weights(train(layout, seed=1) / "best.safetensors")[0]["head.weight"]
+    assert "toy/ridge/seed1: fitted to about 60 of 512 rated" in caplog.text
+    assert "because of 32 features" in caplog.text
+    assert some.isfinite().all()
+    assert not torch.equal(every, some)

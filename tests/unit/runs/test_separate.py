@@ -56,8 +56,8 @@ def test_a_target_is_trained_as_if_it_were_the_only_one(layout, tmp_path):
     np.testing.assert_array_equal(both["valence"], one["valence"])
     weights, single_weights = (load_weights(f / "best.safetensors")[0] for f in (folder, single))
     for name, tensor in single_weights.items():
-        assert torch.equal(weights[f"model_valence.{name}"], tensor), name
-    assert any(name.startswith("model_arousal.head") for name in weights)
+        assert torch.equal(weights[f"model_0.{name}"], tensor), name
+    assert any(name.startswith("model_1.head") for name in weights)
 
 
 def test_each_target_keeps_its_best_epoch_and_stops_by_itself(layout):
