@@ -14,12 +14,12 @@ from avfusion.runs.train import train_run
 from support.planted_features import FAULTS, append, plant, rectified, ridge_ccc, scored
 from support.synthetic_features import Plan, write_inputs
 
-FAST = ("concat", "ca", "audio")
-SEEDS = tuple(range(6))
+FAST = ("concat",)
+SEEDS = tuple(range(4))
 CLOSE = 0.02
 NAMES = [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in fusions.names()]
 WIDTHS = {"ear": 6, "eye": 8, "word": 5}
-WIDE = {"ear": 24, "eye": 32, "word": 24}
+WIDE = {"ear": 20, "eye": 28, "word": 16}
 SMALL = {"width": 32, "heads": 4, "hidden": 32, "channels": 32, "levels": 2}
 """Options of the fusions that have them; published sizes take minutes."""
 
@@ -51,7 +51,8 @@ def corpora(tmp_path_factory):
     for kind in ("clean", "planted"):
         layout = layouts[kind] = Layout(tmp_path_factory.mktemp(kind))
         videos = {"train": 12, "validation": 4, "test": 6}
-        plan = write_inputs(layout, Plan(videos=videos, widths=WIDE, hop_s=0.64, duration_s=36))
+        plan = Plan(videos=videos, widths=WIDE, hop_s=0.64, duration_s=36, seed=41)
+        write_inputs(layout, plan)
         plant(layout, plan, *FAULTS, blank=kind == "clean")
     return layouts, plan
 

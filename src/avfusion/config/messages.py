@@ -18,6 +18,9 @@ def sentence(model: type[BaseModel], fault: Any) -> str:
     path = ".".join(str(part) for part in _shown(model, fault["loc"]) if part != "[key]")
     if fault["type"].startswith("union_tag") or fault["type"] == "model_attributes_type":
         return _of_kind(path, fault)
+    if fault["type"] == "model_type":
+        known = ", ".join(_keys(_at(model, fault["loc"])))
+        return f"{path}: expected settings with the keys {known}; found {fault['input']!r}."
     if fault["type"] == "extra_forbidden":
         return f"unknown setting {path!r}.{_nearest(model, fault['loc'])} Correct or remove it."
     if fault["type"] == "missing":
@@ -30,7 +33,10 @@ def sentence(model: type[BaseModel], fault: Any) -> str:
             return f"{path}: {message}"
     else:
         message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{path}: {message}; found {fault['input']!r}."
+    hint = ""
+    if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
+        hint = " Write it in quotes."  # Aff-Wild2 has videos such as "313"
+    return f"{path}: {message}; found {fault['input']!r}.{hint}"
 
 
 def _of_kind(path: str, fault: Any) -> str:
@@ -43,7 +49,8 @@ def _of_kind(path: str, fault: Any) -> str:
     if fault["type"] == "union_tag_not_found":
         return f"setting '{path}.is' is missing. Add it (config/README.md lists all)."
     given = fault["input"]
-    return f"{path}: expected settings such as {{is: {given}}}; found {given!r}."
+    kind = given if isinstance(given, str) else "constant"
+    return f"{path}: expected settings such as {{is: {kind}}}; found {given!r}."
 
 
 def _shown(model: Any, loc: tuple[Any, ...]) -> list[Any]:
@@ -59,10 +66,20 @@ def _shown(model: Any, loc: tuple[Any, ...]) -> list[Any]:
 
 def _nearest(model: Any, loc: tuple[Any, ...]) -> str:
     """Return a hint at the known setting of the same section that is nearest to an unknown one."""
-    for part in loc[:-1]:
-        model = _of_tag(model, part) or _within(model, part)
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    known = _keys(_at(model, loc[:-1]))
     return near(str(loc[-1]), known) or f" Known: {', '.join(known)}."
+
+
+def _at(model: Any, loc: tuple[Any, ...]) -> Any:
+    """Return the type of the setting at a place."""
+    for part in loc:
+        model = _of_tag(model, part) or _within(model, part)
+    return model
+
+
+def _keys(model: Any) -> list[str]:
+    """Return the keys of a section, as they are written in a file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _within(model: Any, part: Any) -> Any:

@@ -118,7 +118,8 @@ class ClipSettings(Settings):
             if name in self.model_fields_set and getattr(self, name) != seconds:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but the grid is in frames and gives "
-                    f"{seconds:.6g} s. Remove {name}, or {', '.join(FRAME_KEYS)}."
+                    f"{seconds:.6g} s. Remove {name}, or {', '.join(FRAME_KEYS)}. A file without "
+                    f"`fusions` also has the {name} of config/config.yaml."
                 )
             object.__setattr__(self, name, seconds)
         return self

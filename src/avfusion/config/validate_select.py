@@ -41,8 +41,8 @@ def on_classes(study: Study) -> Iterator[str]:
     for corpus in (name for name, entry in study.corpora.items() if entry.task == "classes"):
         for fusion in study.fusions:
             given = {key: trained_with(study, corpus, fusion, key) for key in ("targets", "head")}
-            paths = [path for path, value in given["targets"] if value == "separate"]
-            paths += [path for path, value in given["head"] if value == "rjcma"]
+            paths = [f"{path}: {value}" for path, value in given["targets"] if value == "separate"]
+            paths += [f"{path}: {value}" for path, value in given["head"] if value == "rjcma"]
             paths += [path for path, name in _select_paths(study, corpus, fusion) if name]
             unfit += [(path, corpus) for path in paths]
     for path, corpus in dict.fromkeys(unfit):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from avfusion.config.grid import points
-from avfusion.config.schedules import Cosine, Plateau
+from avfusion.config.schedules import Cosine, Exponential, Plateau, Schedule, Step
 from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
 from avfusion.config.validate_features import trained_with
@@ -72,6 +72,55 @@ def late_plateaus(study: Study) -> list[tuple[str, str]]:
             remedy = f"set {path} below {stops - 1}" if stops > 1 else "remove the schedule"
             late.append((what, f"{remedy}, or raise {rule.path('patience')}"))
     return list(dict.fromkeys(late))
+
+
+def late_schedules(study: Study) -> list[tuple[str, str]]:
+    """Return (what, remedy) of each schedule whose first change comes after the last epoch."""
+    late = []
+    for rule in rules(study):
+        schedule, epochs = rule.train.schedule, rule.train.epochs
+        warm = schedule.warmup.epochs if schedule.warmup else 0
+        path = rule.path("schedule")
+        if warm >= epochs:
+            what = f"{path}.warmup lasts {warm} epochs, and training ends after {epochs}"
+            late.append((what, f"lower {path}.warmup.epochs, or raise {rule.path('epochs')}"))
+        elif warm + _first_change(schedule) >= epochs:
+            what = (
+                f"{path} ({schedule.is_}) can change the rate from epoch "
+                f"{warm + _first_change(schedule)} on, and the last epoch is {epochs - 1}"
+            )
+            late.append((what, f"let {path} begin earlier, or raise {rule.path('epochs')}"))
+    return list(dict.fromkeys(late))
+
+
+def without_effect(study: Study) -> list[tuple[str, str]]:
+    """Return (what, remedy) of each training setting that another one makes useless."""
+    plain, pairs = TrainSettings(), []
+    for rule in rules(study):
+        train, select = rule.train, rule.train.select
+        if train.limit != plain.limit and train.standardise != "robust":
+            other = f"{rule.path('standardise')}: {train.standardise}"
+            pairs.append((f"{rule.path('limit')}: {train.limit}", other))
+        if select.share != plain.select.share and select.on == "validation":
+            path = rule.path("select")
+            pairs.append((f"{path}.share: {select.share}", f"{path}.on: {select.on}"))
+        for key in ("hidden", "dropout"):
+            value = getattr(train, key)
+            if value != getattr(plain, key) and train.head not in ("regressor", "separate"):
+                pairs.append((f"{rule.path(key)}: {value}", f"{rule.path('head')}: {train.head}"))
+    return [
+        (f"{what} has no effect with {other}", "change one of them")
+        for what, other in dict.fromkeys(pairs)
+    ]
+
+
+def _first_change(schedule: Schedule) -> int:
+    """Return the first epoch, warm-up not counted, whose rate can be another than the first's."""
+    if isinstance(schedule, Step):
+        return schedule.after + (schedule.every if schedule.lr is None else 1)
+    if isinstance(schedule, Plateau):
+        return schedule.patience + 2  # the first epoch is the best so far, then patience + 1
+    return schedule.after + 1 if isinstance(schedule, Exponential) else 0
 
 
 def _faults(rule: Rule) -> Iterator[str]:

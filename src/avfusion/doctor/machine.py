@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from avfusion.config import planned
+from avfusion.config.baseline import with_ridge
 from avfusion.config.load import BASE, checked, overlay
 from avfusion.doctor import corpora, published, slurm, training, vectors
 from avfusion.doctor.finding import Finding
@@ -124,6 +125,7 @@ def _study(config: Path) -> Iterator[Finding]:
             yield Finding("MISSING", "config", f"{config}: {message}", f"edit {config}")
     if study is None or set(messages) - set(absent):
         return
+    study = with_ridge(study)  # `checked` adds it only to a study without messages
     runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
     base = f"; {config} changes keys of {BASE}" if overlay(config) else ""
     yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs{base}")
@@ -131,7 +133,7 @@ def _study(config: Path) -> Iterator[Finding]:
         yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
     yield from corpora.findings(study, config)
     yield from vectors.findings(study)
-    yield from published.findings(config)
+    yield from published.findings(config, study)
     yield from training.findings(study)
     results = Path(study.results)
     if os.access(_existing(results), os.W_OK):

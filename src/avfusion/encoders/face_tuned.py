@@ -95,7 +95,7 @@ class FaceTuned(FittedEncoder):
         self.releases, self.release = release, Release(release_when, release_after)
         self.brightness, self.contrast, self.flip = brightness, contrast, flip
         self.blocks, self.frame_hz, self.fit_hz = blocks, frame_hz, fit_hz
-        rate = schedule_of("face_tuned", schedule)
+        rate = schedule_of("face_tuned", schedule, lr)
         if release and release_when == "rate" and not (isinstance(rate, Plateau) and rate.least):
             raise ConfigError(
                 "face_tuned: `release_when: rate` needs a plateau schedule with a least rate, such "

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from avfusion.config.schedules import Constant, Schedule
+from avfusion.config.schedules import Constant, Cosine, Plateau, Schedule
 from avfusion.errors import ConfigError
 
 
@@ -37,17 +37,23 @@ class Release(NamedTuple):
     after: int = 2
 
 
-def schedule_of(encoder: str, option: dict[str, Any] | None) -> Schedule:
+def schedule_of(encoder: str, option: dict[str, Any] | None, lr: float) -> Schedule:
     """Return the schedule that an option describes, as `train.schedule` does; constant for None.
 
     Raises
     ------
     ConfigError
-        If the option describes no schedule.
+        If the option describes no schedule, or one whose least rate is not below `lr`.
     """
     try:
-        return TypeAdapter[Schedule](Schedule).validate_python(option or {"is": "constant"})
+        schedule = TypeAdapter[Schedule](Schedule).validate_python(option or {"is": "constant"})
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in ("schedule", *fault["loc"]))
         raise ConfigError(f"{encoder}: `{key}`: {fault['msg']}; found {option}.") from None
+    if isinstance(schedule, Cosine | Plateau) and schedule.least >= lr:
+        raise ConfigError(
+            f"{encoder}: `schedule.least` ({schedule.least}) is not below `lr` ({lr}), so the rate "
+            f"cannot fall. Lower `schedule.least`."
+        )
+    return schedule

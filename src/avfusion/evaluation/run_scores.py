@@ -28,6 +28,9 @@ PROVENANCE = frozenset(
 )
 """Fields of a run's record that are not parameters of the training."""
 
+_STAGES = {"loss": "train/", "lr": "", "penalty": ""}
+"""First word of a column of epochs.csv -> what precedes its name; others are of validation."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -93,7 +96,7 @@ class Run:
         """
         table = pd.read_csv(self.folder / "epochs.csv")
         for column in table.columns.drop("epoch"):
-            stage = {"loss": "train/", "lr": "", "penalty": ""}.get(str(column), "validation/")
+            stage = _STAGES.get(str(column).partition("_")[0], "validation/")
             for epoch, value in zip(table["epoch"], table[column], strict=True):
                 if pd.notna(value):
                     yield f"{stage}{column}", float(value), int(epoch)

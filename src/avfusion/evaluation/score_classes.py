@@ -14,7 +14,7 @@ from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import CLASS_SUMS, MEAN, class_scores, class_sums, point
 from avfusion.protocols.protocol import Protocol
-from avfusion.runs.classes import FILE
+from avfusion.runs.classes import FILE, NONE
 from avfusion.runs.files import (
     failure,
     read_settings,
@@ -30,9 +30,6 @@ RULE = Protocol(
     delay="none",
 )
 """The protocol of all runs on classes; it has no options and therefore no file."""
-
-NONE = -1
-"""Prediction of a video in which the fusion's modalities are absent; it counts as wrong."""
 
 KEY = ["corpus", "fusion", "seed", "partition", "protocol"]
 

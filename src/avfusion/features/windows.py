@@ -7,8 +7,8 @@ et al., T-BIOM 2023 (arXiv:2209.09068), place windows, with a clip that ends at 
 
 If the last block would pass the end of a video, `last` decides:
 
-    moved    the block is moved back; its rows that already have a prediction are not used again,
-             and a video shorter than a block is padded with absent steps
+    moved    the block is moved back; unless blocks overlap, its rows that already have a
+             prediction are not used again; a video shorter than a block is padded with absent steps
     padded   the block stays; steps past the end are absent
     dropped  its incomplete windows are left out; predictions use `moved`, so that no row is missed
 

@@ -12,7 +12,7 @@ Masks    With `encode` or `blstm`, an absent clip is a row of zeros before and a
 Departs  Their features are scaled to unit length; ours are standardised, as for every fusion.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ class Concatenation(Fusion):
         steps: int,
         modalities: Any = ("audio", "video"),
         encode: int = 0,
-        blstm: str = "none",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "none",
     ) -> None:
         super().__init__()
         unimodal, joint = places("concat", blstm)

@@ -21,6 +21,7 @@ Departs  `unit_length: false` leaves x_m standardised; with it, standardised row
 """
 
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,7 +46,7 @@ class DenseJoint(Attention):
         *,
         steps: int,
         depth: int = 1,
-        blstm: str = "both",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "both",
         guided: str = "none",
         width: int = 512,
         dropout: float = 0.6,

@@ -17,6 +17,7 @@ Departs  A reconstruction from the abstract: n + 1 outputs, and a gate on the la
 """
 
 from functools import partial
+from typing import Literal
 
 from torch import Tensor
 
@@ -38,7 +39,7 @@ class GatedRecursiveAttention(Fusion):
         steps: int,
         recursions: int = 2,
         share: bool = False,
-        blstm: str = "both",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "both",
         hidden: int = 32,
         encode: int = 128,
         gate: str = "learned",

@@ -22,6 +22,7 @@ Departs  A reconstruction from the abstract: a pass is gated against its input, 
 """
 
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ class HierarchicalGatedAttention(Fusion):
         steps: int,
         recursions: int = 2,
         share: bool = False,
-        blstm: str = "both",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "both",
         hidden: int = 32,
         encode: int = 128,
         gate: str = "learned",

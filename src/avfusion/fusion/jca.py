@@ -24,6 +24,8 @@ Departs  `encode: 0` leaves out E_m; widths may then differ, and 2D reads d_a + 
          T-BIOM runs another operator: see dense_joint.py.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ class JointCrossAttention(RecurrentAttention):
         hidden: int = 32,
         encode: int = 128,
         raw_video: bool = False,
-        blstm: str = "none",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "none",
     ) -> None:
         super().__init__("jca", audio_dim, video_dim, encode=encode, blstm=blstm)
         if raw_video and self.joined:

@@ -19,6 +19,8 @@ Departs  E_m, so that one recursion without BLSTM is our JCA; `encode: 0` leaves
          published code runs another operator once: see dense_joint.py.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
@@ -41,7 +43,7 @@ class RecursiveJointCrossAttention(RecurrentAttention):
         steps: int,
         recursions: int = 2,
         share: bool = False,
-        blstm: str = "both",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "both",
         hidden: int = 32,
         encode: int = 128,
     ) -> None:

@@ -57,7 +57,7 @@ class RecursiveJointCrossModalAttention(Fusion):
         recursions: int = 2,
         share: bool = False,
         project: bool = True,
-        blstm: str = "none",
+        blstm: Literal["none", "unimodal", "joint", "both"] = "none",
         hidden: int = 32,
         encode: int = 128,
         operator: Literal["joint", "dense"] = "joint",

@@ -88,10 +88,12 @@ class _Level(nn.Module):
         self.dropout = nn.Dropout(dropout)
         reach = (kernel - 1) * dilation
         later = 0 if causal else reach // 2
-        self.padding = reach - later, later
+        earlier = reach - later
+        # An even kernel has one clip more on one side; the second convolution has it on the other.
+        self.paddings = (earlier, later), (earlier, later) if causal else (later, earlier)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         y = x
-        for convolution in (self.first, self.second):
-            y = self.dropout(torch.relu(convolution(F.pad(y, self.padding)) * mask))
+        for convolution, padding in zip((self.first, self.second), self.paddings, strict=True):
+            y = self.dropout(torch.relu(convolution(F.pad(y, padding)) * mask))
         return torch.relu(y + self.residual(x)) * mask

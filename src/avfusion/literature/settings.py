@@ -26,8 +26,10 @@ NOT_STATED = "not stated"
 NOT_USED = "not used"
 LEAVES = ("train.schedule", "train.corrupt", "grid", "robustness")
 """Settings that are one value, although they are mappings."""
-COVERED = ("train", "windows", "features", "options", "headline", "seeds")
+COVERED = ("class", "options", "corpus", "features", "windows", "train", "headline", "seeds")
 """Sections whose every key must have a row."""
+IF_GIVEN = ("grid", "robustness")
+"""Sections that must have a row unless they are empty."""
 
 
 class PublishedSetting(BaseModel):
@@ -109,6 +111,8 @@ def unlisted(study: Study, rows: list[PublishedSetting]) -> list[str]:
         The rows of its paper.
     """
     messages: dict[str, None] = {}
+    for name in {row.fusion for row in rows} - {"", *study.fusions}:
+        messages[f"fusions.{name}: no such entry, but a row"] = None
     for fusion in study.fusions:
         if study.closed_form(fusion):  # the baseline that every study has
             continue
@@ -120,7 +124,8 @@ def unlisted(study: Study, rows: list[PublishedSetting]) -> list[str]:
             elif not equal(value(row.ours), settings[key]):
                 messages[f"{key}: {fusion} has {settings[key]!r}, the row {row.ours}"] = None
         for key in settings.keys() - about.keys():
-            if key.partition(".")[0] in COVERED:
+            section = key.partition(".")[0]
+            if section in COVERED or (section in IF_GIVEN and settings[key]):
                 messages[f"{key}: {fusion} has {settings[key]!r}, and no row"] = None
     return sorted(messages)
 

@@ -66,17 +66,22 @@ class RjcmaHead(nn.Module):
 
 
 class Apart(nn.Module):
-    """One head per target, side by side, each under its target's name."""
+    """One head per target, side by side, each under its target's name.
+
+    If PyTorch does not allow a name, such as `pain.left` or `type`, all are `head_<index>`.
+    """
 
     def __init__(self, heads: dict[str, nn.Module]) -> None:
         super().__init__()
-        self.names = tuple(heads)
-        for name, head in heads.items():
-            self.add_module(name, head)
+        self.parts: tuple[str, ...] = ()
+        usable = not any("." in name or hasattr(self, name) for name in heads)
+        self.parts = tuple(heads) if usable else tuple(f"head_{i}" for i in range(len(heads)))
+        for part, head in zip(self.parts, heads.values(), strict=True):
+            self.add_module(part, head)
 
     def forward(self, features: Tensor) -> Tensor:
         """features (..., width) -> targets (..., K), in the heads' order."""
-        return torch.cat([self.get_submodule(name)(features) for name in self.names], dim=-1)
+        return torch.cat([self.get_submodule(part)(features) for part in self.parts], dim=-1)
 
 
 def build_head(

@@ -13,7 +13,7 @@ Source   Winsorised moments, and the three-part redescending function of Hampel,
          z up to L, L up to 2 L, and falls to 0 at 4 L. A value that is so far off is no measurement
          of the same kind: it contributes as much as the train mean. A feature that fires in less
          than 0.5 % of the rows has q = r; it is divided by its plain deviation. A feature that is
-         constant on the train partition gives 0 everywhere.
+         constant on the train partition, or missing in all of it, gives 0 everywhere.
 Masks    An absent row gives 0, and so does a feature that is missing (NaN) in a present row.
 """
 
@@ -52,7 +52,8 @@ class Standardise(nn.Module):
     mean
         Center of each feature (D,); also what a missing feature stands for.
     scale
-        Divisor of each feature (D,); infinite if the feature is constant on the train partition.
+        Divisor of each feature (D,); infinite if the feature is constant on the train partition, or
+        missing in all of it.
     dead
         Features (D,) that fire in less than 0.5 % of the train rows; not part of the weights.
     """
@@ -79,6 +80,8 @@ class Standardise(nn.Module):
                 self.mean[index], self.scale[index] = center, scale
                 low, high = ends(x)
                 self.dead[index] = scale < np.inf and low == high
+            else:
+                self.scale[index] = np.inf  # it has untrained weights
 
     def scaled(self, x: Tensor) -> Tensor:
         """x (..., D) -> distance from the center in units of the scale, 0 where x is NaN."""

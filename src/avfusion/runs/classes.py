@@ -30,6 +30,9 @@ FILE = "classes.parquet"
 CHUNK = 64
 """Videos that are predicted at once."""
 
+NONE = -1
+"""Prediction of a video in which the fusion's modalities are absent; it counts as wrong."""
+
 ClassBatch = tuple[tuple[tuple[Tensor, ...], Tensor, Tensor], Tensor]
 """What `ClassModel.classify` takes, and the labels (C,)."""
 
@@ -105,7 +108,7 @@ class ClassJob:
 
         With `train.select.on: train_subjects`, it is that of the videos that are set aside.
         """
-        return scores(model, self.validation, self.settings.classes)
+        return scores(model, self.validation, self.settings.classes, reads(self.settings))
 
     def hashes(self) -> dict[str, Any]:
         """Return hashes of what the run is fitted to, besides the features."""
@@ -115,8 +118,7 @@ class ClassJob:
         """Return the videos of a partition with their labels; refuses the test partition."""
         if partition == "test":
             raise TrainError("Labels of the test partition are for scoring; training reads none.")
-        table = self.divided.videos
-        videos = table["video"][table["partition"] == partition].tolist()
+        videos = self.divided.videos_in(partition)
         path = layout.labels(self.settings.corpus)
         labels = pd.read_parquet(path, filters=[("video", "in", videos)])
         known = dict(zip(labels["video"], labels["label"], strict=True))
@@ -164,10 +166,16 @@ def probabilities(model: ClassModel, utterances: Utterances) -> Tensor:
         return torch.cat([model.classify(*part).softmax(1).cpu() for part in parts])
 
 
-def scores(model: ClassModel, utterances: Utterances, classes: Sequence[str]) -> dict[str, float]:
-    """Return UA, WA and macro F1 of the labelled videos; "score" is UA."""
+def scores(
+    model: ClassModel, utterances: Utterances, classes: Sequence[str], read: Sequence[str]
+) -> dict[str, float]:
+    """Return UA, WA and macro F1 of the labelled videos; "score" is UA.
+
+    A video in which none of the modalities of `read` is present counts as wrong, as in `avf score`.
+    """
     known = utterances.label >= 0
-    predicted = probabilities(model, utterances)[known].argmax(1)
+    predicted = probabilities(model, utterances).argmax(1)
+    predicted = predicted.masked_fill(utterances.without(read), NONE)[known]
     sums = class_sums(utterances.label[known].numpy(), predicted.numpy(), len(classes))
     wa, ua, f1 = class_scores(sums.sum(axis=1)[None])[:, 0]
     return {"score": float(ua), "ua": float(ua), "wa": float(wa), "f1": float(f1)}

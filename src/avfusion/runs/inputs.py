@@ -127,13 +127,7 @@ class Inputs:
         TrainError
             If the partition has no video, or training has no complete, rated window.
         """
-        videos = self.videos["video"][self.videos["partition"] == partition]
-        if videos.empty:
-            raise TrainError(
-                f"{self.corpus}: no {partition} video with features. Look at `reason` in "
-                f"results/features/{self.corpus}/ENCODER/index.parquet. After a change, run "
-                f"`avf encode {self.corpus} ENCODER` again."
-            )
+        videos = self.videos_in(partition)
         width = len(self.rating.names)
         blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
         golds = (gold[v] for v in videos) if gold is not None else blank
@@ -153,8 +147,25 @@ class Inputs:
         joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
         if last == "dropped" and not len(joined.rated()):
             at = int(lengths.argmax())
-            self._refuse_short(partition, str(videos.iloc[at]), int(lengths[at]))
+            self._refuse_short(partition, videos[at], int(lengths[at]))
         return replace(joined, owner=owner)
+
+    def videos_in(self, partition: str) -> list[str]:
+        """Return the videos of a partition, in order.
+
+        Raises
+        ------
+        TrainError
+            If there is none.
+        """
+        videos = self.videos["video"][self.videos["partition"] == partition].tolist()
+        if not videos:
+            raise TrainError(
+                f"{self.corpus}: no {partition} video with features. Look at `reason` in "
+                f"results/features/{self.corpus}/ENCODER/index.parquet. After a change, run "
+                f"`avf encode {self.corpus} ENCODER` again."
+            )
+        return videos
 
     def _refuse_short(self, partition: str, video: str, rows: int) -> None:
         cuts = self.cuts
@@ -188,11 +199,11 @@ class Inputs:
         Raises
         ------
         TrainError
-            If the partition is `"test"`, or no video of it is rated.
+            If the partition is `"test"`, or a target is not rated in any video of it.
         """
         if partition == "test":
             raise TrainError("Gold of the test partition is for scoring; training must not see it.")
-        videos = self.videos["video"][self.videos["partition"] == partition].tolist()
+        videos = self.videos_in(partition)
         path = layout.gold(self.corpus)
         table = read_table(path, filters=[("video", "in", videos)])
         late_s = {name: delay_s.get(name, 0.0) for name in self.rating.names}
@@ -203,8 +214,14 @@ class Inputs:
             rows = rated.get(video, none).sort_values("time_s")
             ratings = self.rating.inward(rows[list(self.rating.names)].to_numpy(float))
             golds[video] = targets(self.times(video), rows["time_s"].to_numpy(), ratings, late_s)
-        if not any(np.isfinite(g).any() for g in golds.values()):
-            raise TrainError(f"{path}: no rating for any of {len(videos)} {partition} videos.")
+        rated_in = np.any([np.isfinite(g).any(axis=0) for g in golds.values()], axis=0)  # (K,)
+        lost = [name for name, some in zip(self.rating.names, rated_in, strict=True) if not some]
+        if lost:
+            of = f" of {', '.join(lost)}" if rated_in.any() else ""
+            raise TrainError(
+                f"{path}: no rating{of} for any of {len(videos)} {partition} videos. Correct the "
+                f"ratings or the split, then run `avf verify {self.corpus}`."
+            )
         return golds
 
     def dims(self) -> list[int]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from avfusion.config.jobs import RunSettings
 from avfusion.errors import TrainError
-from avfusion.features.windows import Batch
+from avfusion.features.windows import Batch, Windows
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.metrics.ccc import ccc
@@ -83,12 +83,20 @@ class RatingJob:
 
         Without a protocol it is the pooled CCC at the times of the features.
         """
-        predicted = self.validation.predict(model)
+        predicted = self.predicted(model, self.validation)
         if self.rule is not None:
-            unseen = self.validation.without(reads(self.settings))
-            predicted[unseen] = 0.0  # the middle of the scale, as in `avf score`
             return self.rule.scores(predicted)
         return scores(predicted, self.validation.gold, self.settings.targets)
+
+    def predicted(self, model: Model, windows: Windows) -> Tensor:
+        """Return predictions (R, K) as `avf score` scores them.
+
+        They are 0, the middle of the scale, in a video without what the fusion reads, and NaN in
+        rows that no window covers.
+        """
+        rows = windows.predict(model)
+        unseen = windows.without(reads(self.settings))[:, None] & ~rows.isnan()
+        return rows.masked_fill(unseen, 0.0)
 
     def of(self, target: str, settings: RunSettings) -> "RatingJob":
         """Return the job of a run that predicts only one of the targets; settings: of that run."""

@@ -167,12 +167,13 @@ def agreement(
         assert isinstance(model, ClassModel)
         names = job.settings.classes
         parts = {"train": job.train, "validation": job.validation}
-        return {name: classes.scores(model, parts[name], names) for name in partitions}
+        read = reads(job.settings)
+        return {name: classes.scores(model, parts[name], names, read) for name in partitions}
     assert isinstance(job, ratings.RatingJob)
     windows = {"train": job.rows, "validation": job.validation}
     result = {}
     for name in partitions:
-        predicted = windows[name].predict(model)
+        predicted = job.predicted(model, windows[name])
         # Rows outside the windows of `windows.last: dropped` have no prediction.
         gold = windows[name].gold.where(~predicted.isnan(), torch.nan)
         result[name] = ratings.scores(predicted, gold, job.settings.targets)

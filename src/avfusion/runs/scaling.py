@@ -10,7 +10,8 @@ scaling.csv in the folder of a run has a row per encoder and partition. No gold 
     missing        values that are NaN
     share          (limited + missing) / values
     features       width of the encoder
-    constant       features that are constant on the train partition and therefore contribute 0
+    constant       features that are constant on the train partition, or missing in all of it, and
+                   therefore contribute 0
     dead           features that fire in less than 0.5 % of the train rows
     worst_feature  index within the encoder of the feature with the greatest share
     worst_share    its share
@@ -80,14 +81,18 @@ def _check_missing(job: Job) -> None:
     for encoder, modality, part in columns(job.data):
         rows = getattr(job.rows, modality)
         rows = rows[is_present(rows)][:, part]
+        corpus, path = job.settings.corpus, job.data.stores[encoder].path
+        count = int((job.divided.videos["partition"] == "train").sum())
         if not len(rows):
+            log.warning(
+                "%s: the %s of encoder %r is absent in every row of %d train videos, so nothing is "
+                "learnt from it",
+                *(corpus, modality, encoder, count),
+            )
             continue
         share = rows.isnan().float().mean(0)  # (D,)
         absent, some = (share == 1).nonzero()[:, 0], (share > SHARE).nonzero()[:, 0]
-        corpus, path = job.settings.corpus, job.data.stores[encoder].path
         if len(absent):
-            videos = job.data.videos
-            count = int((videos["partition"] == "train").sum())
             raise TrainError(
                 f"{path}: feature {int(absent[0])} of encoder {encoder!r} is NaN in every row of "
                 f"{count} train videos in which others are numbers ({len(absent)} of "

@@ -8,7 +8,8 @@ The run's epochs.csv joins the targets' by epoch:
     loss           mean over the targets that still train
     score          mean over the targets of the best score so far, which is the score of the run if
                    it stopped there; the greatest is the score of the weights that are kept
-    ccc_<target>   of this epoch; empty once the target has stopped
+    ccc_<target>   of this epoch; empty once the target has stopped. Other columns of several
+                   targets have the target in their names too: penalty_<target>
     lr             mean over the targets that still train
 """
 
@@ -67,7 +68,7 @@ def fit_each(
             fit_one(model.of(target), job.of(target, rule), folder / target, target)
         except RunError as error:
             reason = f"target {target}: {error.reason}"
-            raise RunError(folder.as_posix(), reason, error.remedy) from None
+            raise RunError("/".join(folder.parts[-3:]), reason, error.remedy) from None
         finally:
             if (folder / target / EPOCHS).is_file():
                 tables[target] = _history(folder / target / EPOCHS)
@@ -106,7 +107,8 @@ def joined(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     }
     for target, part in zip(tables, parts, strict=True):
         for name in part.columns.drop(["loss", "score", "lr"]):
-            columns[name if name not in columns else f"{name}_{target}"] = part[name]
+            shared = sum(name in other.columns for other in parts) > 1
+            columns[f"{name}_{target}" if shared else name] = part[name]
     columns["lr"] = _mean(parts, "lr")
     return pd.DataFrame(columns).reset_index()
 

@@ -7,6 +7,7 @@ from avfusion.config.jobs import RunRecord
 from avfusion.evaluation.run_scores import Run
 from avfusion.metrics.sums import MEAN
 from avfusion.registry import fusions
+from avfusion.runs.files import did_not_train
 
 LIMITS = (
     "Valence and arousal are ratings of what raters saw and heard. They do not measure what a "
@@ -26,6 +27,14 @@ CHOSEN = {
     "on.",
 }
 """`train.select.on` -> how the epoch was chosen."""
+
+SOLVED = {
+    "validation": "Its penalty was chosen on the validation partition, so validation scores are "
+    "too high.",
+    "train_subjects": "Its penalty was chosen on subjects of this partition that it was not fitted "
+    "on.",
+}
+"""The same for a fusion in closed form, which has no epochs."""
 
 
 def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str:
@@ -67,8 +76,26 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
         "## Limits",
         "",
     ]
-    chosen = CHOSEN[record.train.select.on]
-    return "\n".join([*lines, *(f"- {limit.format(chosen=chosen)}" for limit in LIMITS), ""])
+    limits = limitations(record.class_, record.train.select.on, did_not_train(run.folder))
+    return "\n".join([*lines, *(f"- {limit}" for limit in limits), ""])
+
+
+def limitations(kind: str, on: str, marks: list[str]) -> list[str]:
+    """Return the limits of a run.
+
+    Parameters
+    ----------
+    kind
+        Class of its fusion.
+    on
+        `train.select.on` of the run.
+    marks
+        Reasons why it counts as "did not train".
+    """
+    solved = fusions.known(kind) and fusions.constant(kind, "closed_form")
+    chosen = (SOLVED if solved else CHOSEN)[on]
+    first = [f"This run did not train: {'; '.join(marks)}."] if marks else []
+    return first + [limit.format(chosen=chosen) for limit in LIMITS]
 
 
 def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:

@@ -156,7 +156,7 @@ FAULTS = {
     ),
     "a ratings column missing": Fault(
         line("ratings/anna_1.csv", 1, "time_s;valance;arousal"), "rating lines",
-        "Did you mean 'valance'?", also=("gold of train",),
+        "If 'valance' is meant, rename it to 'valence'", also=("gold of train",),
     ),
     "a rating beyond the range": Fault(
         line("ratings/anna_1.csv", 6, "0.4;1.4;0.1"), "gold range", "clips__anna 1"

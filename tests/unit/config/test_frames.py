@@ -48,6 +48,7 @@ def test_settings_that_were_written_are_read_again():
     [
         (FRAMES | {"clip_s": 0.64}, "windows: clip_s is 0.64, but the grid is in frames and gives"),
         (FRAMES | {"hop_s": 0.04}, "gives 0.0333333 s. Remove hop_s, or clip_frames, hop_frames,"),
+        (FRAMES | {"hop_s": 0.04}, "A file without `fusions` also has the hop_s of config/config."),
         ({"clip_frames": 32, "frame_hz": 30}, "found no hop_frames. Add it, or give clip_s and"),
         ({"frame_hz": 30}, "needs clip_frames, hop_frames, frame_hz; found no clip_frames."),
         (FRAMES | {"hop_frames": 3}, "windows.clip_frames (32) must be a multiple of windows.hop_"),

@@ -80,6 +80,40 @@ def test_the_doctor_lists_all_that_a_published_study_lacks(place):
     assert cli.main(["doctor", "--config", str(place / "tbiom2023_jca_as_published.yaml")]) == 1
 
 
+def test_the_doctor_counts_the_baseline_of_a_study_that_lacks_an_encoder(place):
+    found = machine.examine(place / "tbiom2023_jca_as_published.yaml")
+    (counted,) = (f for f in found if f.what == "config")
+    assert counted.text == "2 fusions, 6 training runs"
+
+
+def test_the_doctor_compares_the_file_itself_and_not_only_the_table(place):
+    path = place / "tbiom2023_jca_as_published.yaml"
+    path.write_text(path.read_text().replace("epochs: 50", "epochs: 51"))
+    differ = [f for f in machine.examine(path) if f.text.startswith("not as listed")]
+    assert [f.text for f in differ] == [
+        "not as listed: train.epochs: dense_joint_once has 51, the row 50"
+    ]
+    assert differ[0].verdict == "WARN"
+    assert str(path) in differ[0].remedy
+
+
+def test_the_doctor_says_that_a_study_without_rows_is_not_compared(place):
+    path = place / "mine_as_published.yaml"
+    shutil.copy(place / "tbiom2023_jca_as_published.yaml", path)
+    (finding,) = (f for f in machine.examine(path) if f.what == "published")
+    assert finding.verdict == "WARN"
+    assert "has no row of mine" in finding.text
+
+
+def test_the_doctor_reports_a_faulty_table_of_settings_and_goes_on(place):
+    table = place.parent / "published_settings.csv"
+    table.write_text(table.read_text() + "tbiom2023_jca,,s,,1,2,x,guess,\n")
+    found = list(machine.examine(place / "tbiom2023_jca_as_published.yaml"))
+    (finding,) = (f for f in found if f.what == "published")
+    assert (finding.verdict, "kind" in finding.text) == ("MISSING", True)
+    assert found[-1].what == "slurm"
+
+
 def test_the_doctor_compares_no_other_study_with_published_code(place):
     found = machine.examine(place / "tbiom2023_jca.yaml")
     assert not [f for f in found if f.what == "published"]

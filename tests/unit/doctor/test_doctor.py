@@ -170,3 +170,32 @@ def test_a_plateau_that_early_stopping_comes_before_is_a_warning(place, schedule
     if warned:
         assert "early stopping comes before the plateau can act" in found[0].text
         assert found[0].remedy == "set train.schedule.patience below 9, or raise train.patience"
+
+
+@pytest.mark.parametrize(
+    ("train", "warned"),
+    [
+        ("{epochs: 6, schedule: {is: step, factor: 0.8, every: 2, after: 4}}", "from epoch 6 on"),
+        ("{epochs: 7, schedule: {is: step, factor: 0.8, every: 2, after: 4}}", ""),
+        ("{epochs: 6, schedule: {is: step, factor: 0.8, every: 2, after: 4, lr: 1}}", ""),
+        ("{epochs: 6, schedule: {is: exponential, factor: 0.8, after: 5}}", "from epoch 6 on"),
+        ("{epochs: 6, schedule: {is: exponential, factor: 0.8, after: 4}}", ""),
+        ("{epochs: 6, schedule: {is: plateau, patience: 4}}", "from epoch 6 on"),
+        ("{epochs: 7, schedule: {is: plateau, patience: 4}}", ""),
+        ("{epochs: 6, schedule: {is: cosine, warmup: {epochs: 6}}}", "lasts 6 epochs"),
+        ("{epochs: 6, schedule: {is: cosine, warmup: {epochs: 5}}}", ""),
+        ("{limit: 3.0, standardise: none}", "train.limit: 3.0 has no effect with train.standard"),
+        ("{limit: 3.0}", ""),
+        ("{select: {share: 0.3}}", "train.select.share: 0.3 has no effect with train.select.on"),
+        ("{select: {share: 0.3, on: train_subjects}}", ""),
+        ("{hidden: 64, head: rjcma}", "train.hidden: 64 has no effect with train.head: rjcma"),
+        ("{dropout: 0.3, head: separate}", ""),
+    ],
+)
+def test_a_training_setting_that_cannot_act_is_a_warning(place, train, warned):
+    path = place / "config/config.yaml"
+    study = yaml.safe_load(path.read_text()) | {"train": yaml.safe_load(train)}
+    path.write_text(yaml.safe_dump(study))
+    found = findings(place, "training")
+    assert [finding.verdict for finding in found] == ["WARN"] * bool(warned)
+    assert all(warned in finding.text for finding in found)

@@ -228,6 +228,11 @@ def test_a_face_network_is_tuned_in_stages(tmp_path):
         ({"release": 1, "release_when": "rate"}, "needs a plateau schedule with a least rate"),
         ({"schedule": {"is": "plataeu"}}, "`schedule`: .*'plateau'"),
         ({"schedule": {"is": "plateau", "factor": 2}}, "`schedule.plateau.factor`: .*less than 1"),
+        (
+            {"release": 1, "release_when": "rate", "schedule": {"is": "plateau", "least": 3e-4}},
+            r"`schedule.least` \(0.0003\) is not below `lr` \(0.0003\)",
+        ),
+        ({"schedule": {"is": "cosine", "least": 1.0}}, "so the rate cannot fall"),
     ],
 )
 def test_an_impossible_release_is_refused(options, message):

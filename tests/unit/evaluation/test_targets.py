@@ -61,7 +61,7 @@ def test_moving_onto_the_scale_and_back_changes_nothing():
 
 def test_traces_and_scores_are_in_the_corpus_own_unit_and_targets(tired):
     traces = pd.read_parquet(tired.run("tired", "concat", 0) / "traces.parquet")
-    assert list(traces.columns) == ["video", "partition", "time_s", "fatigue"]
+    assert list(traces.columns) == ["video", "partition", "time_s", "fatigue", "outside"]
     assert traces["fatigue"].mean() > 1.5  # beyond [-1, 1], where it was fitted
     scores = pd.read_parquet(tired.scores("tired") / "scores.parquet")
     assert set(scores["target"]) == {"fatigue", "mean"}

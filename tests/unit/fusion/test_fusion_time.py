@@ -30,7 +30,7 @@ def convolved(x, w, name, dilation, causal):
     g, v = (w[f"{name}.parametrizations.weight.original{n}"] for n in (0, 1))
     kernel = g * v / np.sqrt((v**2).sum((1, 2), keepdims=True))  # (c, i, k)
     reach = (kernel.shape[2] - 1) * dilation
-    later = 0 if causal else reach // 2
+    later = 0 if causal else (reach + (name == "second")) // 2
     out = np.tile(w[f"{name}.bias"], (len(x), 1))
     for t in range(len(x)):
         for k in range(kernel.shape[2]):
@@ -116,6 +116,8 @@ def test_a_clip_of_the_tcn_sees_the_past_only_or_both_sides():
     assert seen(fuse, 160, 50) == list(range(51))
     centred = scatter(make("tcn", channels=4, causal=False))
     assert seen(centred, 160, 80) == list(range(20, 141))
+    even = scatter(make("tcn", channels=4, causal=False, kernel=4))
+    assert seen(even, 160, 80) == list(range(35, 126)), "as many later as earlier clips"
 
 
 def test_a_clip_of_the_transformer_sees_the_whole_window_and_its_order():

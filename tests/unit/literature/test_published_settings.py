@@ -97,6 +97,13 @@ def test_a_wrong_value_and_a_missing_row_are_found():
         row.model_copy(update={"ours": "31"}) if row.key == "train.epochs" else row for row in rows
     ]
     assert unlisted(study, wrong) == ["train.epochs: jca has 30, the row 31"]
+    for key, text in (("class", "jca"), ("corpus.faces", "official")):
+        without = [row for row in rows if row.key != key]
+        assert unlisted(study, without) == [f"{key}: jca has {text!r}, and no row"]
+    grid = study.model_copy(update={"grid": {"train.lr": [0.1, 0.2]}})
+    assert any(message.startswith("grid: jca has") for message in unlisted(grid, rows))
+    orphan = [*rows, rows[0].model_copy(update={"fusion": "jac"})]
+    assert unlisted(study, orphan) == ["fusions.jac: no such entry, but a row"]
     more = [*rows, rows[0].model_copy(update={"key": "train.lrate", "ours": "1"})]
     assert unlisted(study, more) == ["train.lrate: no such setting of jca"]
 

@@ -81,6 +81,15 @@ def test_rjcma_takes_a_batch_of_one_row():
     torch.testing.assert_close(trained, net.eval()(x))
 
 
+@pytest.mark.parametrize("kind", ["separate", "rjcma", "ca", "jca"])
+def test_a_target_may_have_a_name_that_pytorch_does_not_allow(kind):
+    names = ("pain.left", "type", "head_1", "parts")
+    net = head(kind, 6, names).eval()
+    assert net(torch.randn(2, 3, 6)).shape == (2, 3, 4)
+    parts = list(dict.fromkeys(key.partition(".")[0] for key in net.state_dict()))
+    assert parts == ["head_0", "head_1", "head_2", "head_3"]
+
+
 def test_an_unknown_head_is_refused():
     with pytest.raises(ConfigError, match=r"train\.head is 'rjcm'; set one of regressor, separate"):
         head("rjcm")

@@ -79,6 +79,14 @@ def test_a_feature_that_is_constant_on_train_gives_0_whatever_it_is_elsewhere(ki
     assert through(scale(np.full(50, value), standardise=kind), value, 0.0, 1e4) == [0, 0, 0]
 
 
+@pytest.mark.parametrize("kind", ["robust", "standard"])
+def test_a_modality_that_train_never_has_gives_0_elsewhere(kind):
+    """Its weights are those that the model began with."""
+    module = scale(np.full(50, np.nan), standardise=kind)
+    assert through(module, 1.0, -1e4, np.nan) == [0, 0, 0]
+    assert module.dead.tolist() == [False]
+
+
 def test_limited_is_the_identity_then_flat_then_0():
     z = torch.linspace(-30, 30, 601)
     y = limited(z, 5)

@@ -159,6 +159,12 @@ def test_a_video_without_what_a_fusion_reads_counts_as_wrong(said, tmp_path):
     assert table.loc[blind, list(CLASSES)].isna().all(axis=None)
     assert table.drop(blind)[list(CLASSES)].notna().all(axis=None)
     score_corpus("said", plan.score_settings("said"), layout)
+    fit = json.loads((layout.run("said", "video", 0) / "fit.json").read_text())
+    made = pd.read_parquet(layout.scores("said") / "scores.parquet").query("target == 'mean'")
+    assert set(table.loc[blind, "partition"]) >= {"train", "validation"}
+    for part in ("train", "validation"):
+        (recall,) = made.loc[made["partition"] == part, "recall"]
+        assert fit[part]["score"] == pytest.approx(recall), "training counts them in the same way"
     sums = pd.read_parquet(layout.scores("said") / "sums.parquet")
     rows = sums[sums["video"].isin(blind)]
     assert rows.groupby("video")["n"].sum().eq(1).all()

@@ -1,5 +1,6 @@
 """scaling.csv, missing features, and predictions for recordings that lack a modality."""
 
+import json
 import logging
 
 import numpy as np
@@ -18,6 +19,7 @@ from avfusion.rating import Rating
 from avfusion.runs.files import SCALING
 from avfusion.runs.inputs import Inputs, off_baseline
 from avfusion.runs.predictor import Trained, outside
+from avfusion.runs.ratings import scores
 from avfusion.runs.scaling import warn
 from avfusion.runs.serve import Served
 from avfusion.runs.train import train_run
@@ -120,7 +122,7 @@ def test_a_single_missing_feature_keeps_the_row_and_an_encoder_without_any_does_
     ear = np.load(layout.features("toy", "ear") / "train_00.npy")
     rows = inputs.rows("train_00", ["ear", "word"])
     assert np.isnan(rows[5]).all()
-    assert np.isnan(rows[4]).any() == True  # noqa: E712
+    assert np.isnan(rows[4]).any()
     assert np.isnan(rows[4]).all() == np.isnan(ear[4]).all()
     assert (np.isnan(rows[np.isnan(ear).all(1)])).all()
     windows = inputs.windows("train")
@@ -185,6 +187,36 @@ def test_a_recording_without_sound_has_no_prediction_from_audio(layout):
     served = Served.open(layout.run("toy", "audio", 0) / "best.safetensors")
     trace = served.predict(table_of(layout, served, "test_01"))
     assert trace.isna().all(axis=None)
+
+
+def test_a_modality_that_no_train_video_has_is_warned_of_and_not_used(layout, caplog):
+    plan = write_inputs(layout)
+
+    def only_later(draw, rows, train):
+        return np.full_like(rows, np.nan) if train else rows
+
+    rewrite(layout, plan, "eye", only_later)
+    folder = trained(layout, plan)
+    assert "the video of encoder 'eye' is absent in every row of 6 train videos" in caplog.text
+    before = pd.read_parquet(folder / "traces.parquet")
+    rewrite(layout, plan, "eye", lambda draw, rows, train: rows if train else 7 - 3 * rows)
+    after = pd.read_parquet(trained(layout, plan) / "traces.parquet")
+    assert before.equals(after)
+
+
+def test_a_silent_validation_video_counts_in_training_as_in_scoring(layout):
+    plan = write_inputs(layout)
+    silence(layout, plan, "ear", "validation_00")
+    folder = trained(layout, plan, "audio")
+    run = Trained.open(folder, layout)
+    windows = run.data.windows("validation", run.data.gold("validation", layout, plan.delay_s))
+    predicted = torch.from_numpy(np.stack(list(run.predict(windows).values()), axis=1))
+    assert predicted.isnan().any()
+    expected = scores(predicted.nan_to_num(0.0), windows.gold)["score"]
+    assert json.loads((folder / "fit.json").read_text())["validation"]["score"] == pytest.approx(
+        expected, abs=1e-6
+    )
+    assert pd.read_csv(folder / "epochs.csv")["score"].max() == pytest.approx(expected, abs=1e-6)
 
 
 def table_of(layout: Layout, served: Served, video: str) -> pd.DataFrame:

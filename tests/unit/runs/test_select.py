@@ -168,7 +168,9 @@ def test_settings_of_ratings_are_refused_for_classes():
     unfit = ({"targets": "separate"}, {"head": "rjcma"}, {"select": {"protocol": "smoothed"}})
     for train_rule in unfit:
         (key,) = train_rule
-        with pytest.raises(ConfigError, match=rf"train\.{key}.* not offered with `task: classes`"):
+        given = ".protocol" if key == "select" else f": {train_rule[key]}"
+        message = rf"train\.{key}{given} is not offered with `task: classes`"
+        with pytest.raises(ConfigError, match=message):
             load(raw | {"train": train_rule})
 
 

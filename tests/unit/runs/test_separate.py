@@ -89,6 +89,7 @@ def test_the_joined_history_follows_its_description():
             "score": [0.1, 0.3, 0.2],
             "ccc_valence": [0.1, 0.3, 0.2],
             "rows": [5.0, 5, 5],
+            "own": [2.0, 2, 2],
             "lr": [1.0, 1, 1],
         }
     )
@@ -109,6 +110,9 @@ def test_the_joined_history_follows_its_description():
     assert table["lr"].tolist() == [0.75, 1, 1]
     np.testing.assert_array_equal(table["ccc_arousal"], [0.7, np.nan, np.nan])
     np.testing.assert_array_equal(table["rows_arousal"], [4, np.nan, np.nan])
+    np.testing.assert_array_equal(table["rows_valence"], [5, 5, 5])
+    assert "own" in table
+    assert "rows" not in table, "a column of both targets is of neither"
     assert separate.joined({"valence": valence.head(0)}).empty
 
 

@@ -176,6 +176,24 @@ def test_a_corpus_without_rated_train_videos_is_refused(layout):
         train(layout, plan)
 
 
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize("fusion", ["concat", "ridge"])
+def test_a_target_that_a_partition_has_no_rating_of_is_named(layout, part, fusion):
+    plan = write_inputs(layout)
+    gold = pd.read_parquet(layout.gold(plan.corpus))
+    gold.loc[gold["video"].str.startswith(part), "arousal"] = np.nan
+    write_table(gold, layout.gold(plan.corpus))
+    message = rf"no rating of arousal for any of \d {part} videos.*run `avf verify toy`"
+    with pytest.raises(TrainError, match=message):
+        train(layout, plan, fusion)
+
+
+def test_a_partition_without_videos_is_named_and_no_file_is_blamed(layout):
+    plan = write_inputs(layout, Plan(videos={"train": 2, "test": 1}))
+    with pytest.raises(TrainError, match=r"^toy: no validation video with features"):
+        train(layout, plan)
+
+
 def test_encoders_on_different_grids_are_refused(layout):
     plan = write_inputs(layout)
     index_path = layout.features(plan.corpus, "eye") / "index.parquet"
