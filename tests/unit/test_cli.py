@@ -51,8 +51,8 @@ def test_a_wrong_word_is_answered_in_one_line(words, said, capsys, monkeypatch, 
         ({}, "schema version None, but this avfusion reads 2. Run: snakemake all"),
         ([], "schema version None"),
         ({"schema_version": 1}, "schema version 1, but"),
-        ({"schema_version": 2, "root": "x"}, "media: Field required"),
-        ({"schema_version": 2, "root": "x", "media": {"fps": 3}}, "media.fps: Extra inputs"),
+        ({"schema_version": 3, "root": "x"}, "media: Field required"),
+        ({"schema_version": 3, "root": "x", "media": {"fps": 3}}, "media.fps: Extra inputs"),
     ],
 )
 def test_settings_of_another_version_or_kind_are_refused(document, said, tmp_path, capsys):

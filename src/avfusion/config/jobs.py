@@ -26,7 +26,7 @@ from avfusion.config.sections import (
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 
-Version = Literal[2]
+Version = Literal[3]
 SCHEMA_VERSION: Final = get_args(Version)[0]
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
 
