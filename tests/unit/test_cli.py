@@ -10,6 +10,7 @@ import pytest
 from avfusion import cli
 from avfusion.commands import options
 from avfusion.config.grid import at_point
+from avfusion.config.jobs import SCHEMA_VERSION as NOW
 from avfusion.config.study import Study
 
 
@@ -48,11 +49,11 @@ def test_a_wrong_word_is_answered_in_one_line(words, said, capsys, monkeypatch, 
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({}, "schema version None, but this avfusion reads 2. Run: snakemake all"),
+        ({}, f"schema version None, but this avfusion reads {NOW}. Run: snakemake all"),
         ([], "schema version None"),
         ({"schema_version": 1}, "schema version 1, but"),
-        ({"schema_version": 3, "root": "x"}, "media: Field required"),
-        ({"schema_version": 3, "root": "x", "media": {"fps": 3}}, "media.fps: Extra inputs"),
+        ({"schema_version": NOW, "root": "x"}, "media: Field required"),
+        ({"schema_version": NOW, "root": "x", "media": {"fps": 3}}, "media.fps: Extra inputs"),
     ],
 )
 def test_settings_of_another_version_or_kind_are_refused(document, said, tmp_path, capsys):

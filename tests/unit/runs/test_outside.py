@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from avfusion import fingerprint
+from avfusion.config.jobs import SCHEMA_VERSION
 from avfusion.config.sections import CorpusEntry, FeatureSettings
 from avfusion.config.study import Study
 from avfusion.errors import DamagedError
@@ -107,7 +108,7 @@ def test_settings_and_weights_of_another_schema_version_are_refused_with_the_com
     folder = run_folder(settings, layout)
     record = json.loads((folder / "settings.json").read_text())
     write_sealed(folder / "settings.json", record | {"schema_version": 1})
-    refusal = r"schema version 1, expected 2.*avf train toy concat --seed 0"
+    refusal = rf"schema version 1, expected {SCHEMA_VERSION}.*avf train toy concat --seed 0"
     with pytest.raises(DamagedError, match=rf"settings\.json: .*{refusal}"):
         read_settings(folder)
     weights, document = load_weights(folder / "best.safetensors")
