@@ -15,7 +15,7 @@ from support.planted_features import FAULTS, append, plant, rectified, ridge_ccc
 from support.synthetic_features import Plan, write_inputs
 
 FAST = ("concat",)
-SEEDS = tuple(range(3))
+SEEDS = tuple(range(4))
 CLOSE = 0.02
 NAMES = [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in fusions.names()]
 WIDTHS = {"ear": 6, "eye": 8, "word": 5}
