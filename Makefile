@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo study test test-slow test-slurm unlock lint docs lock restore clean
+.PHONY: help env demo study test test-slow test-long test-slurm unlock lint docs lock restore clean
 
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
@@ -32,7 +32,10 @@ test: env ## run the fast tests
 	@pytest -n $(WORKERS) -m "not slow" --durations=30
 
 test-slow: env ## run the slow tests, which make whole studies
-	@pytest -n $(WORKERS) -m slow --durations=30
+	@pytest -n $(WORKERS) -m "slow and not long" --durations=30
+
+test-long: env ## run the tests that CI leaves out: planted features on the costly fusions
+	@pytest -n $(WORKERS) -m long --durations=30
 
 test-slurm: env ## run the study on a private SLURM, with failed, lost and cancelled jobs
 	@WORKERS=$(WORKERS) tests/slurm/run.sh || [[ $$? == 77 ]]

@@ -17,7 +17,20 @@ from support.synthetic_features import Plan, write_inputs
 FAST = ("concat",)
 SEEDS = tuple(range(4))
 CLOSE = 0.02
-NAMES = [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in fusions.names()]
+COSTLY = (
+    *("bbfn", "dca", "dense_joint", "grjca", "hgrjca", "mbt", "mmlatch", "rjca", "rjcma"),
+    "self_transformer",
+)
+"""Fusions that take two thirds of the time of all."""
+
+
+def marked(names):
+    """Return the names with the marks of their cost."""
+    marks = {n: [pytest.mark.slow] for n in names if n not in FAST}
+    marks |= {n: [pytest.mark.slow, pytest.mark.long] for n in names if n in COSTLY}
+    return [pytest.param(n, marks=marks.get(n, [])) for n in names]
+
+
 WIDTHS = {"ear": 6, "eye": 8, "word": 5}
 WIDE = {"ear": 20, "eye": 28, "word": 16}
 SMALL = {"width": 32, "heads": 4, "hidden": 32, "channels": 32, "levels": 2}
@@ -57,7 +70,7 @@ def corpora(tmp_path_factory):
     return layouts, plan
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", marked(fusions.names()))
 def test_planted_features_do_not_change_the_score(corpora, name):
     """The score stays within 0.02 or two deviations over seeds of that without the faults."""
     layouts, plan = corpora
@@ -119,9 +132,7 @@ def relu(tmp_path_factory):
     return layout, plan, ridge_ccc(layout, plan, ["ear", "eye"])
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in BOTH]
-)
+@pytest.mark.parametrize("name", marked(BOTH))
 def test_units_that_fire_rarely_are_used_as_well_as_by_ridge_regression(relu, name):
     layout, plan, ridge = relu
     assert ridge > 0.3
