@@ -34,7 +34,7 @@ test: env ## run the fast tests
 test-slow: env ## run the slow tests, which make whole studies
 	@pytest -n $(WORKERS) -m "slow and not long" --durations=30
 
-test-long: env ## run the tests that CI leaves out: planted features on the costly fusions
+test-long: env ## run the slow tests that CI leaves out
 	@pytest -n $(WORKERS) -m long --durations=30
 
 test-slurm: env ## run the study on a private SLURM, with failed, lost and cancelled jobs

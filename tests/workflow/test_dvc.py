@@ -143,7 +143,7 @@ def test_features_are_hashed_once_by_the_stage_that_makes_them(tmp_path, project
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [["--temp"], ["--queue"]])
+@pytest.mark.parametrize("how", [["--temp"], pytest.param(["--queue"], marks=pytest.mark.long)])
 def test_an_experiment_in_a_folder_of_its_own_leaves_this_one_alone(made, how):
     name, study = f"aside{how[0]}", made.folder / "config/config.yaml"
     before = study.read_text(), made.run("git", "status", "--porcelain")

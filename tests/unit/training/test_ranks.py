@@ -44,7 +44,10 @@ def assert_close(one: Path, other: Path, within: float = 1e-5) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("how", "within"), [(["--epochs", "1"], 1e-5), (LONG, 1e-9)])
+@pytest.mark.parametrize(
+    ("how", "within"),
+    [(["--epochs", "1"], 1e-5), pytest.param(LONG, 1e-9, marks=pytest.mark.long)],
+)
 def test_two_and_three_processes_fit_what_one_does(name, how, within, tmp_path):
     """In float64 over many steps: no step differs. In float32 over a few: see `ranks`."""
     for processes in (1, 2, 3):
