@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from avfusion.errors import ConfigError
-from avfusion.fingerprint import TOP, constant, lineage, module_file, parsed
+from avfusion.io.source import TOP, constant, lineage, module_file, parsed
 
 DERIVED = ("outputs",)
 """Constructor arguments that follow from the corpus, such as the number of targets."""

@@ -10,6 +10,7 @@ import torch
 
 from avfusion import fingerprint, registry
 from avfusion.errors import ConfigError
+from avfusion.io import source
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
 
 ALL = [(kind, name) for kind in (corpora, encoders, fusions) for name in kind.names()]
@@ -58,7 +59,7 @@ def lab(tmp_path, monkeypatch):
     (tmp_path / "lab_fusions.py").write_text(LAB)
     yield tmp_path
     sys.modules.pop("lab_fusions", None)
-    fingerprint.module_file.cache_clear()
+    source.module_file.cache_clear()
 
 
 LAB = """
@@ -229,7 +230,7 @@ def test_entry_points_of_one_name_are_refused(monkeypatch):
 @pytest.fixture
 def package(tmp_path, monkeypatch, project):
     """A copy of the package's source to edit; `fingerprint` reads it."""
-    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path / "avfusion")
+    monkeypatch.setattr(source, "PACKAGE", tmp_path / "avfusion")
     shutil.copytree(project / "src/avfusion", tmp_path / "avfusion")
     _forget()
     yield tmp_path / "avfusion"
@@ -238,7 +239,7 @@ def package(tmp_path, monkeypatch, project):
 
 def _forget():
     fingerprint.fingerprint.cache_clear()
-    fingerprint.module_file.cache_clear()
+    source.module_file.cache_clear()
 
 
 def test_code_has_another_name_when_it_does_something_else(package):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from avfusion.fingerprint import lineage, module_file
+from avfusion.io.source import lineage, module_file
 from avfusion.registry import corpora
 
 

@@ -17,7 +17,7 @@ from avfusion.config.load import BASE, checked, overlay
 from avfusion.doctor import corpora, published, slurm, training, vectors
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
-from avfusion.fingerprint import PACKAGE
+from avfusion.io.source import PACKAGE
 
 LOCK = Path("envs/requirements.txt")
 PROFILE = Path("slurm/config.v9+.yaml")

@@ -23,13 +23,14 @@ import pandas as pd
 
 from avfusion.config.jobs import DelaySettings
 from avfusion.errors import AvfError, ConfigError
+from avfusion.features.arrange import off_baseline
 from avfusion.features.windows import targets
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import pooled_ccc
 from avfusion.rating import Rating
-from avfusion.runs.inputs import Inputs, off_baseline
+from avfusion.runs.inputs import Inputs
 
 Recording = tuple[np.ndarray, np.ndarray]
 """Features (R, D) and gold (R, K, N) at N delays."""

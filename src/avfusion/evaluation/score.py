@@ -118,6 +118,13 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
     write_table(pd.DataFrame(scores), folder / "scores.parquet")
     write_table(pd.concat(sums, ignore_index=True), folder / "sums.parquet")
     write_missing(missing, data.partition, folder)
+    _write_protocols(rules, fitted, folder)
+
+
+def _write_protocols(
+    rules: list[Protocol], fitted: dict[str, dict[str, Any]], folder: Path
+) -> None:
+    """Write the rules that were used, with what was fitted for `postprocess`."""
     used = {rule.name: rule.model_dump() for rule in rules}
     used |= {name: used[name] | {"fitted": chains} for name, chains in fitted.items()}
     write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")

@@ -12,13 +12,13 @@ import pandas as pd
 
 from avfusion.config import match
 from avfusion.config.study import Study
-from avfusion.evaluation import inference, units
+from avfusion.evaluation import significance, units
 from avfusion.evaluation.paired import Resampling
 from avfusion.literature.claims import Better, Claim, Claims, Robust, Trend
 from avfusion.literature.findings import Finding, better, equivalent, rising, robust
 
 if TYPE_CHECKING:
-    from avfusion.evaluation.estimates import Scored
+    from avfusion.evaluation.scored import Scored
 
 
 def check_claims(
@@ -76,7 +76,7 @@ def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
 def _table(
     claims: Claims, findings: list[Finding], place: dict[str, Any], alpha: float
 ) -> pd.DataFrame:
-    corrected = inference.holm(np.array([finding.p for finding in findings]))
+    corrected = significance.holm(np.array([finding.p for finding in findings]))
     rows = []
     for claim, finding, p_holm in zip(claims.claims, findings, corrected, strict=True):
         words = claim.model_dump(include={"name", "kind", "says", "source"})

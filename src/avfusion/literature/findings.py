@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from avfusion.evaluation import inference
+from avfusion.evaluation import significance
 from avfusion.evaluation.paired import Effect, Resampling, difference, margin_p, trend
 
 Sums = dict[str, np.ndarray]
@@ -74,7 +74,7 @@ def equivalent(names: list[str], sums: Sums, resampling: Resampling, margin: flo
         p=p,
         sure_for=abs(effect.value) < margin,
         sure_against=effect.low > margin or effect.high < -margin,
-        detail=f"two one-sided tests; difference from 0: {inference.p_text(effect.p)}",
+        detail=f"two one-sided tests; difference from 0: {significance.p_text(effect.p)}",
         seeds=len(sums[names[0]]),
     )
 
@@ -86,16 +86,16 @@ def rising(names: list[str], sums: Sums, resampling: Resampling) -> Finding:
     """
     effect = trend([sums[name] for name in names], resampling)
     steps = [difference(sums[b], sums[a], resampling) for a, b in itertools.pairwise(names)]
-    p = inference.holm(np.array([step.p for step in steps]))
+    p = significance.holm(np.array([step.p for step in steps]))
     sure = [
-        inference.significant(s.low, s.high, q, resampling.alpha)
+        significance.significant(s.low, s.high, q, resampling.alpha)
         for s, q in zip(steps, p, strict=True)
     ]
     gains = [clear and step.value > 0 for clear, step in zip(sure, steps, strict=True)]
     falls = [clear and step.value < 0 for clear, step in zip(sure, steps, strict=True)]
     helps = gains.index(False) if False in gains else len(gains)
     listed = [
-        f"{a} to {b}: {_text(step)}, {inference.p_text(q)}"
+        f"{a} to {b}: {_text(step)}, {significance.p_text(q)}"
         for a, b, step, q in zip(names, names[1:], steps, p, strict=False)
     ]
     stop = f"each step adds up to {names[helps]}" if helps else "no first step that surely adds"

@@ -76,9 +76,9 @@ class Standardise(nn.Module):
             x = rows[:, index].double().numpy()
             x = x[~np.isnan(x)]
             if len(x):
-                center, scale = moments(x, robust=self.kind == "robust")
-                self.mean[index], self.scale[index] = center, scale
                 low, high = ends(x)
+                center, scale = moments(x, (low, high) if self.kind == "robust" else None)
+                self.mean[index], self.scale[index] = center, scale
                 self.dead[index] = scale < np.inf and low == high
             else:
                 self.scale[index] = np.inf  # it has untrained weights
@@ -110,15 +110,15 @@ def limited(z: Tensor, limit: float) -> Tensor:
     return z.sign() * torch.minimum(size.clamp(max=limit), (2 * limit - size / 2).clamp(min=0))
 
 
-def moments(x: np.ndarray, robust: bool) -> tuple[float, float]:
+def moments(x: np.ndarray, inner: tuple[float, float] | None) -> tuple[float, float]:
     """Return center and scale of a feature's train values (N,), without NaN.
 
     Parameters
     ----------
     x
         Values, float64 (N,), N > 0.
-    robust
-        Whether to follow the equations above; else return the plain mean and deviation.
+    inner
+        Its `ends`, for the equations above; None for the plain mean and deviation.
 
     Returns
     -------
@@ -128,14 +128,14 @@ def moments(x: np.ndarray, robust: bool) -> tuple[float, float]:
     center, scale = float(x.mean()), float(x.std())
     if scale <= STEADY * max(float(np.abs(x).max()), STEADY):
         return center, np.inf
-    if not robust:
+    if inner is None:
         return center, scale
-    low, high = ends(x)
-    inner = x.clip(low, high)
+    low, high = inner
     if low == high:
         return low, scale
-    center = float(inner.mean())
-    return center, max(float(inner.std()), (high - center) / REACH, (center - low) / REACH)
+    clipped = x.clip(low, high)
+    center = float(clipped.mean())
+    return center, max(float(clipped.std()), (high - center) / REACH, (center - low) / REACH)
 
 
 def ends(x: np.ndarray) -> tuple[float, float]:

@@ -185,27 +185,32 @@ def apply(
             f"Score it with `avf score CORPUS` or `avf robust CORPUS`, which fit it."
         )
     pairs = {}
-    zero = rating.outward(0.0)
     time_s = gold["time_s"].to_numpy(float)
     kept = instants(time_s, protocol.step_s)
     if protocol.hold_frames:
         names = [name for name in gold.columns if name not in GOLD]  # also if one target is scored
         gold = gold.assign(**dict(zip(names, held(gold[names], protocol.hold_frames), strict=True)))
     for target, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
-        rated = ~np.isnan(g)
         if post:
             p = post[target](p, float(np.median(np.diff(time_s))) if len(g) > 1 else 1.0)
-        if protocol.clip:
-            low, high = map(rating.outward, protocol.clip)
-            p = np.clip(p, low, high)
-        if protocol.unrated != "drop":
-            p, g = np.where(rated, p, zero), np.where(rated, g, zero)
-        if protocol.smoothing:
-            width = protocol.smoothing.width(target)
-            p = smooth(p, width, protocol.smoothing.edges, zero)
-        used = kept & rated if protocol.unrated == "drop" else kept
+        used = kept & ~np.isnan(g) if protocol.unrated == "drop" else kept
+        p, g = _changed(protocol, target, (p, g), rating)
         pairs[target] = p[used], g[used]
     return pairs
+
+
+def _changed(protocol: Protocol, target: str, pair: Pair, rating: Rating) -> Pair:
+    """Return predictions and gold (N,) clipped, filled where unrated, and smoothed."""
+    (p, g), zero = pair, rating.outward(0.0)
+    rated = ~np.isnan(g)
+    if protocol.clip:
+        low, high = map(rating.outward, protocol.clip)
+        p = np.clip(p, low, high)
+    if protocol.unrated != "drop":
+        p, g = np.where(rated, p, zero), np.where(rated, g, zero)
+    if protocol.smoothing:
+        p = smooth(p, protocol.smoothing.width(target), protocol.smoothing.edges, zero)
+    return p, g
 
 
 def aligned(

@@ -10,8 +10,9 @@ from avfusion.config.availability import Absence
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.evaluation import units
-from avfusion.evaluation.estimates import Scored
-from avfusion.evaluation.inference import least_p, p_text
+from avfusion.evaluation.inference import least_p
+from avfusion.evaluation.scored import Scored
+from avfusion.evaluation.significance import p_text
 from avfusion.report.format import estimate
 from avfusion.report.marks import Marks
 

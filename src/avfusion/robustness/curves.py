@@ -16,8 +16,8 @@ from avfusion.config.corruptions import CLEAN, MODALITIES, Case, cases, find
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
-from avfusion.evaluation import inference, units
-from avfusion.evaluation.estimates import read_rating
+from avfusion.evaluation import inference, significance, units
+from avfusion.evaluation.scored import read_rating
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN, SUMS, point, target_scores
 from avfusion.protocols import protocol
@@ -215,9 +215,9 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
     columns = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high"]
     table = pd.DataFrame(rows, columns=[*columns, "p"])
     family = table.groupby(["corruption", "target"])["p"]
-    table["p_holm"] = family.transform(lambda p: inference.holm(p.to_numpy())) if rows else []
+    table["p_holm"] = family.transform(lambda p: significance.holm(p.to_numpy())) if rows else []
     results = zip(table["low"], table["high"], table["p_holm"], strict=True)
-    table["significant"] = [inference.significant(*row, statistics.alpha) for row in results]
+    table["significant"] = [significance.significant(*row, statistics.alpha) for row in results]
     return table
 
 

@@ -11,6 +11,7 @@ import torch
 from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
+from avfusion.features.arrange import off_baseline, side_by_side
 from avfusion.features.store import FeatureStore
 from avfusion.features.windows import Windows, join, last_of, stride_of, targets
 from avfusion.io.shards import read_table
@@ -54,6 +55,7 @@ class Inputs:
     missing: list[str]
     cuts: WindowSettings = field(default_factory=WindowSettings)
     rating: Rating = field(default_factory=Rating)
+    _times_s: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, settings: RunSettings, layout: Layout) -> "Inputs":
@@ -231,7 +233,9 @@ class Inputs:
 
     def times(self, video: str) -> np.ndarray:
         """Return the clip ends (R,) of the grid that all encoders share, in seconds."""
-        return next(iter(self.stores.values())).load(video).times_s
+        if video not in self._times_s:
+            self._times_s[video] = next(iter(self.stores.values())).load(video).times_s
+        return self._times_s[video]
 
     def rows(self, video: str, encoders: list[str]) -> np.ndarray:
         """Return the features of the encoders of a modality side by side (R, D).
@@ -274,34 +278,3 @@ class Inputs:
             "widths": {name: store.dim for name, store in self.stores.items()},
             "partitions": listing_digest(split),
         }
-
-
-def side_by_side(parts: list[np.ndarray]) -> np.ndarray:
-    """Join the features (R, D) of a modality's encoders; NaN where one of them is all NaN."""
-    rows = np.concatenate(parts, axis=1)
-    absent = np.any([np.isnan(part).all(axis=1) for part in parts], axis=0)
-    rows[absent] = np.nan
-    return rows
-
-
-def off_baseline(rows: np.ndarray) -> np.ndarray:
-    """Subtract the mean over a video's present rows; NaN stays NaN.
-
-    Faces and voices at rest differ between people more than one of them changes over time; AVEC's
-    baselines standardise per recording for the same reason. The mean covers the whole video, so
-    this cannot be used on a live stream.
-
-    Parameters
-    ----------
-    rows
-        Features of one video (R, D).
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (R, D), float32.
-    """
-    present = ~np.isnan(rows)
-    total = np.where(present, rows, 0).sum(axis=0, dtype=np.float64)
-    mean = total / np.maximum(present.sum(axis=0), 1)  # float64, so that a constant becomes 0
-    return (rows - mean).astype(np.float32)

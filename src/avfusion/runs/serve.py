@@ -14,11 +14,11 @@ import torch
 from avfusion.config.jobs import TrainedSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.errors import AvfError
+from avfusion.features.arrange import off_baseline, side_by_side
 from avfusion.features.windows import is_present, join, last_of, stride_of
 from avfusion.models.model import Model, build
 from avfusion.models.standardise import Standardise
 from avfusion.runs.files import checked
-from avfusion.runs.inputs import off_baseline, side_by_side
 from avfusion.runs.predictor import reads, warn_outside
 from avfusion.runs.scaling import SHARE
 from avfusion.training.checkpoint import load_weights

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.evaluation.run_scores import Run
-from avfusion.fingerprint import PACKAGE, TOP, imported, location, module_file, parsed
+from avfusion.fingerprint import imported
+from avfusion.io.source import PACKAGE, TOP, location, module_file, parsed
 from avfusion.io.stamped import content_key
 from avfusion.registry import fusions
 from avfusion.tracking.store import Store, Tags, texts

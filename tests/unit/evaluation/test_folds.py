@@ -6,9 +6,9 @@ import pytest
 
 from avfusion.config.match import groups
 from avfusion.evaluation import inference
-from avfusion.evaluation.estimates import Scored
 from avfusion.evaluation.score import score_corpus
 from avfusion.evaluation.score_classes import RULE
+from avfusion.evaluation.scored import Scored
 from avfusion.layout import Layout
 from avfusion.report import write
 from avfusion.report.page.write import render

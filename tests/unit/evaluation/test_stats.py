@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from avfusion.evaluation import inference
+from avfusion.evaluation import inference, significance
 from avfusion.metrics import ccc
 from avfusion.metrics.sums import (
     class_sums,
@@ -189,13 +189,13 @@ def test_holm_is_the_largest_of_the_steps_before(p):
     for rank, place in enumerate(order):
         steps = [(len(p) - j) * p[order[j]] for j in range(rank + 1)]
         expected[place] = min(1.0, max(steps))
-    corrected = inference.holm(p)
+    corrected = significance.holm(p)
     assert corrected == pytest.approx(expected)
     assert (corrected >= p).all()
 
 
 def test_a_pair_that_was_not_compared_is_no_member_of_the_family():
-    corrected = inference.holm(np.array([0.01, np.nan, 0.02]))
+    corrected = significance.holm(np.array([0.01, np.nan, 0.02]))
     assert corrected[[0, 2]] == pytest.approx([0.02, 0.02])
     assert np.isnan(corrected[1])
 
@@ -204,7 +204,7 @@ def test_a_pair_that_was_not_compared_is_no_member_of_the_family():
 @given(st.floats(-1, 1), st.floats(0.001, 0.5), st.floats(0, 1))
 def test_a_verdict_names_a_winner_only_when_test_and_interval_agree(difference, half, p):
     low, high = difference - half, difference + half
-    sentence = inference.verdict(("a", "b"), difference, (low, high), p, alpha=0.05)
+    sentence = significance.verdict(("a", "b"), difference, (low, high), p, alpha=0.05)
     wins = p <= 0.05 and abs(difference) > half
     assert ("beats" in sentence) == wins
     assert ("No significant difference" in sentence) == (not wins)
@@ -214,7 +214,7 @@ def test_a_verdict_names_a_winner_only_when_test_and_interval_agree(difference, 
 
 
 def test_no_common_seed_is_no_verdict():
-    sentence = inference.verdict(("a", "b"), np.nan, (np.nan, np.nan), np.nan, alpha=0.05)
+    sentence = significance.verdict(("a", "b"), np.nan, (np.nan, np.nan), np.nan, alpha=0.05)
     assert "cannot be compared" in sentence
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.evaluation import estimates
 from avfusion.evaluation.score import score_corpus
+from avfusion.evaluation.scored import read_scored
 from avfusion.evaluation.unpredicted import filled, unpredicted
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS
@@ -88,7 +88,7 @@ def test_tables_do_not_count_it_as_missing(place):
     spoil(layout, first_video(layout))
     score_corpus("demo", study.score_settings("demo"), layout)
     rule = protocol.load(study.headline)
-    scored = estimates.read_scored("demo", study, layout, rule, "test")
+    scored = read_scored("demo", study, layout, rule, "test")
     assert first_video(layout) not in scored.missing
     assert first_video(layout) in scored.videos
 

@@ -10,8 +10,8 @@ import pytest
 from avfusion.config.match import meant
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates
-from avfusion.evaluation.estimates import Scored
 from avfusion.evaluation.score_classes import RULE
+from avfusion.evaluation.scored import Scored
 from avfusion.literature import published
 from avfusion.literature.compare import compare
 from avfusion.report.tables.part import Part

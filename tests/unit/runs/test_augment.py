@@ -11,6 +11,7 @@ from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
 from avfusion.features.windows import Batch
+from avfusion.io import source
 from avfusion.layout import Layout
 from avfusion.runs import ratings
 from avfusion.runs.augment import corrupted_batch, spreads_of
@@ -175,11 +176,11 @@ def test_editing_it_changes_the_code_of_runs_that_use_it_and_of_no_other(
 
     def code() -> dict[str, str]:
         fingerprint.fingerprint.cache_clear()
-        fingerprint.module_file.cache_clear()
+        source.module_file.cache_clear()
         return {name: study.run_settings("demo", name, 0).code for name in asked}
 
     with monkeypatch.context() as patch:
-        patch.setattr(fingerprint, "PACKAGE", package)
+        patch.setattr(source, "PACKAGE", package)
         before = code()
         for path in ("runs/augment.py", "features/corrupt.py"):
             text = (package / path).read_text()

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from avfusion import fingerprint
 from avfusion.config.jobs import SCHEMA_VERSION
 from avfusion.config.sections import CorpusEntry, FeatureSettings
 from avfusion.config.study import Study
 from avfusion.errors import DamagedError
+from avfusion.io import source
 from avfusion.io.stamped import write_sealed
 from avfusion.layout import Layout
 from avfusion.runs.files import read_settings, run_folder
@@ -56,7 +56,7 @@ def lab(tmp_path, monkeypatch):
     (tmp_path / "lab_runs.py").write_text(LAB)
     yield Layout(tmp_path / "results")
     sys.modules.pop("lab_runs", None)
-    fingerprint.module_file.cache_clear()
+    source.module_file.cache_clear()
 
 
 def study(loss: str) -> Study:

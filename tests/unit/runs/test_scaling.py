@@ -12,12 +12,13 @@ from avfusion.config.modalities import read
 from avfusion.config.sections import CorpusEntry, FeatureSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
+from avfusion.features.arrange import off_baseline
 from avfusion.features.corrupt import spread
 from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
 from avfusion.rating import Rating
 from avfusion.runs.files import SCALING
-from avfusion.runs.inputs import Inputs, off_baseline
+from avfusion.runs.inputs import Inputs
 from avfusion.runs.predictor import Trained, outside
 from avfusion.runs.ratings import scores
 from avfusion.runs.scaling import warn

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from avfusion.errors import TrainError
+from avfusion.features.arrange import off_baseline
 from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.runs.inputs import Inputs, off_baseline
+from avfusion.runs.inputs import Inputs
 from avfusion.runs.ratings import scores
 from avfusion.runs.train import train_run, write_traces
 from avfusion.training.checkpoint import load_weights

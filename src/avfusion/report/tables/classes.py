@@ -8,7 +8,8 @@ import pandas as pd
 from avfusion.config.match import groups
 from avfusion.config.study import Study
 from avfusion.evaluation import inference
-from avfusion.evaluation.estimates import Scored, estimates, ranking
+from avfusion.evaluation.estimates import estimates, ranking
+from avfusion.evaluation.scored import Scored
 from avfusion.metrics.sums import class_scores
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown

@@ -22,8 +22,8 @@ import pandas as pd
 from avfusion.config.match import groups
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
-from avfusion.evaluation import estimates, inference, units
-from avfusion.evaluation.estimates import Scored
+from avfusion.evaluation import estimates, inference, significance, units
+from avfusion.evaluation.scored import Scored
 from avfusion.literature.check_claims import check_claims
 from avfusion.literature.claims import Equivalent, load
 from avfusion.metrics.sums import MEAN, point
@@ -244,7 +244,7 @@ def _equal(merged: Scored, study: Study) -> list[str]:
     table = table[table["verdict"] != "not run"]
     return [
         f"{r['claim']}: {r['quantity']}: {estimate(r['effect'], r['low'], r['high'])}, "
-        f"{inference.p_text(r['p'])} ({r['detail']}): {r['verdict']}."
+        f"{significance.p_text(r['p'])} ({r['detail']}): {r['verdict']}."
         for r in table.to_dict("records")
     ]
 

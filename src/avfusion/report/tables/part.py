@@ -7,7 +7,7 @@ import pandas as pd
 from avfusion.config.availability import Absence
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates, partitions
-from avfusion.evaluation.estimates import Scored
+from avfusion.evaluation.scored import Scored, read_rating, read_rules, read_scored, read_scores
 from avfusion.layout import Layout
 from avfusion.protocols.protocol import Protocol
 from avfusion.report import scaling, sentences
@@ -83,7 +83,7 @@ class TableData:
     @classmethod
     def read(cls, study: Study, layout: Layout) -> "TableData":
         """Read the scores of every corpus of the study."""
-        scored = {c: len(estimates.read_scores(c, layout)) > 0 for c in study.corpora}
+        scored = {c: len(read_scores(c, layout)) > 0 for c in study.corpora}
         parts = [read_part(corpus, study, layout) for corpus, known in scored.items() if known]
         absent = absences([corpus for corpus, known in scored.items() if not known], study, layout)
         return cls(study, layout, parts, absent)
@@ -95,14 +95,14 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
     They are of the test partition if it has ratings, otherwise of validation.
     """
     study = study.scoped(corpus)
-    runs = estimates.read_scores(corpus, layout)
+    runs = read_scores(corpus, layout)
     partition = partitions.reported_in_scores(runs)
-    rules = estimates.read_rules(corpus, study, layout)
+    rules = read_rules(corpus, study, layout)
     tables, validation = [], []
     for rule in rules:
-        scored = estimates.read_scored(corpus, study, layout, rule, partition)
+        scored = read_scored(corpus, study, layout, rule, partition)
         tables.append(estimates.estimates(scored, study))
-        other = estimates.read_scored(corpus, study, layout, rule, "validation")
+        other = read_scored(corpus, study, layout, rule, "validation")
         validation.append(estimates.estimates(other, study))
         if rule.name == study.headline:
             first, headline = scored, tables[-1]
@@ -124,7 +124,7 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
 
 def error_words(part: Part, layout: Layout) -> list[str]:
     """Return a sentence with mean absolute errors if the corpus has a rating scale of its own."""
-    rating = estimates.read_rating(part.scored.corpus, layout)
+    rating = read_rating(part.scored.corpus, layout)
     if rating.plain or "mae" not in part.scores:
         return []
     rows = part.scores[part.scores["protocol"] == part.scored.rule.name].set_index("fusion")

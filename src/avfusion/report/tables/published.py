@@ -8,7 +8,7 @@ import pandas as pd
 from avfusion.config.match import groups
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates
-from avfusion.evaluation.estimates import Scored
+from avfusion.evaluation.scored import Scored
 from avfusion.layout import Layout
 from avfusion.literature import published
 from avfusion.literature.compare import compare

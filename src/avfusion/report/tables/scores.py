@@ -3,7 +3,7 @@
 import pandas as pd
 
 from avfusion.config.study import Study
-from avfusion.evaluation import estimates
+from avfusion.evaluation.scored import read_names
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
 from avfusion.report import format, sentences
@@ -75,7 +75,7 @@ def _emphasised(part: Part, name: str, cells: list[str], seeds: int, study: Stud
 
 def _not_run(corpus: str, study: Study, layout: Layout) -> pd.DataFrame:
     study = study.scoped(corpus)
-    targets = *estimates.read_names(corpus, study, layout), MEAN
+    targets = *read_names(corpus, study, layout), MEAN
     shared = {"corpus": corpus, "protocol": study.headline, "note": "not run", "seeds": 0}
     rows = [{**shared, "fusion": f, "target": t} for f in study.fusions for t in targets]
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.study import Study
-from avfusion.evaluation.estimates import Scored
+from avfusion.evaluation.scored import Scored
 from avfusion.layout import Layout
 from avfusion.metrics.sums import class_scores, point
 from avfusion.report.format import markdown, number

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from avfusion.evaluation.estimates import read_scores
+from avfusion.evaluation.scored import read_scores
 from avfusion.report import format, sentences
 from avfusion.report.tables.grids import budget
 from avfusion.report.tables.part import Part, TableData

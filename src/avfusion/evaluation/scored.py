@@ -1,0 +1,167 @@
+"""Read what the scoring of a corpus wrote: scores, rules, and the sums of all runs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avfusion.config.sections import StatisticsSettings
+from avfusion.config.study import Study
+from avfusion.errors import AvfError
+from avfusion.evaluation import inference, units
+from avfusion.evaluation.missing import PREDICT
+from avfusion.io.shards import read_table
+from avfusion.layout import Layout
+from avfusion.metrics.sums import MEAN
+from avfusion.protocols.protocol import Protocol
+from avfusion.rating import DIMENSIONS, Rating
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One corpus under one protocol on one partition, on the videos that all runs scored."""
+
+    corpus: str
+    rule: Protocol
+    partition: str
+    videos: list[str]
+    missing: list[str]
+    missing_in_training: list[str]  # videos of the other partitions, which fit and choose
+    notes: dict[tuple[str, int], str]  # (fusion, seed) -> why it has no score
+    sums: dict[str, dict[int, np.ndarray]]  # fusion -> seed -> (K, V, 6)
+    names: tuple[str, ...] = DIMENSIONS  # K targets
+    subjects: tuple[str, ...] = ()  # subject of each video
+    unit: np.ndarray | None = None  # (V,), see `avfusion.evaluation.units`
+
+    @property
+    def units(self) -> int:
+        """Number of units behind intervals and tests: videos, or subjects."""
+        return inference.units(len(self.videos), self.unit)
+
+    def draw(self, statistics: StatisticsSettings) -> np.ndarray:
+        """Return the bootstrap weights (N, V)."""
+        return inference.draw(len(self.videos), statistics.draws, statistics.seed, self.unit)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets and, last, their mean."""
+        return *self.names, MEAN
+
+    def stack(self, fusion: str, seeds: list[int]) -> np.ndarray:
+        """Return the sums (S, K, V, 6) of a fusion's runs with these seeds."""
+        return np.stack([self.sums[fusion][seed] for seed in seeds])
+
+
+def read_rating(corpus: str, layout: Layout) -> Rating:
+    """Return the targets of a corpus and their scale from its card."""
+    path = layout.card(corpus)
+    return Rating.of(json.loads(path.read_text()) if path.is_file() else {})
+
+
+def read_names(corpus: str, study: Study, layout: Layout) -> tuple[str, ...]:
+    """Return what is scored of a corpus: its targets, or its classes."""
+    path = layout.card(corpus)
+    card = json.loads(path.read_text()) if path.is_file() else {}
+    if study.task(corpus) == "classes":
+        return tuple(card.get("classes", ()))
+    return Rating.of(card).names
+
+
+def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
+    """Read scores.parquet of a corpus; empty if it was never scored."""
+    path = layout.scores(corpus) / "scores.parquet"
+    return read_table(path) if path.is_file() else pd.DataFrame()
+
+
+def read_rules(corpus: str, study: Study, layout: Layout) -> list[Protocol]:
+    """Read the study's protocols as they were when the corpus was scored."""
+    path = layout.scores(corpus) / "protocols.json"
+    used = json.loads(path.read_text()) if path.is_file() else {}
+    absent = [name for name in study.protocols if name not in used]
+    if absent:
+        raise AvfError(f"{corpus} is not scored under {', '.join(absent)}. Run: avf score {corpus}")
+    rules = [{k: v for k, v in used[name].items() if k != "fitted"} for name in study.protocols]
+    return [Protocol.model_validate(rule) for rule in rules]
+
+
+def read_scored(
+    corpus: str, study: Study, layout: Layout, rule: Protocol, partition: str
+) -> Scored:
+    """Read the sums of all runs of a study, cut to the videos that all of them scored.
+
+    Parameters
+    ----------
+    corpus
+        Name of the corpus.
+    study
+        Its fusions and seeds are read; `statistics` sets the units.
+    layout
+        Paths of the results.
+    rule
+        The protocol.
+    partition
+        `train`, `validation` or `test`.
+
+    Returns
+    -------
+    Scored
+        Runs without a score have a note.
+    """
+    folder = layout.scores(corpus)
+    scores, sums = read_scores(corpus, layout), read_table(folder / "sums.parquet")
+    scores = scores[(scores["protocol"] == rule.name) & (scores["partition"] == partition)]
+    sums = sums[(sums["protocol"] == rule.name) & (sums["partition"] == partition)]
+    reasons = scores[scores["note"] != ""].set_index(["fusion", "seed"])["note"].to_dict()
+    scored: dict[Any, pd.DataFrame] = dict(list(sums.groupby(["fusion", "seed"])))
+    wanted = [(fusion, seed) for fusion in study.fusions for seed in study.seeds]
+    notes = {run: reasons.get(run, "not scored") for run in wanted if run not in scored}
+    runs = {run: scored[run] for run in wanted if run in scored}
+    videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
+    names = read_names(corpus, study, layout)
+    missing, in_training = _missing(folder, partition)
+    subjects: tuple[str, ...] = ()
+    unit = None
+    if videos:
+        subjects = tuple(units.subjects(corpus, videos, layout, study.statistics))
+        unit = units.numbers(subjects, study.statistics)
+    return Scored(
+        corpus=corpus,
+        rule=rule,
+        partition=partition,
+        videos=videos,
+        missing=missing,
+        missing_in_training=in_training,
+        notes=notes,
+        sums=_sums(runs, videos, names, rule),
+        names=names,
+        subjects=subjects,
+        unit=unit,
+    )
+
+
+def _sums(
+    runs: dict[tuple[str, int], pd.DataFrame],
+    videos: list[str],
+    names: tuple[str, ...],
+    rule: Protocol,
+) -> dict[str, dict[int, np.ndarray]]:
+    """Return fusion -> seed -> sums of each target and video (K, V, 6)."""
+    table: dict[str, dict[int, np.ndarray]] = {}
+    for (fusion, seed), rows in runs.items():
+        by_target = rows.set_index(["target", "video"])[list(rule.sums)]
+        table.setdefault(fusion, {})[seed] = np.stack(
+            [by_target.loc[name].loc[videos].to_numpy(float) for name in names]
+        )
+    return table
+
+
+def _missing(folder: Path, partition: str) -> tuple[list[str], list[str]]:
+    """Return the videos of a partition, and of the others, that are not scored."""
+    lost = pd.read_csv(folder / "missing.csv")
+    lost = lost[lost["stage"] != PREDICT]  # these are scored
+    here = lost["partition"] == partition
+    missing, elsewhere = (sorted(set(lost.loc[of, "video"].astype(str))) for of in (here, ~here))
+    return missing, elsewhere
