@@ -15,7 +15,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 if "PYTEST_XDIST_WORKER" in os.environ:
     # With more threads than cores, each operation of a small model waits for a thread without a
-    # core: a test of 0.7 s took 138 s.
+    # core, which takes most of the time.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("steady", deadline=None)  # a busy machine is no wrong answer
 settings.load_profile("steady")

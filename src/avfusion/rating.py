@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from avfusion.errors import ConfigError
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -28,11 +30,24 @@ class Rating:
         Names of the targets, in the order of each last axis K.
     low, high
         Ends of the scale, in the unit of the corpus.
+
+    Raises
+    ------
+    ConfigError
+        If a name cannot be that of a folder.
     """
 
     names: tuple[str, ...] = DIMENSIONS
     low: float = -1.0
     high: float = 1.0
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.names if not name or name[0] == "." or "/" in name]
+        if wrong:
+            raise ConfigError(
+                f"A target is named {wrong[0]!r}. The name is also that of a folder: leave out `/` "
+                f"and a dot at the beginning in `targets` of the corpus."
+            )
 
     @classmethod
     def of(cls, card: Mapping[str, Any]) -> "Rating":

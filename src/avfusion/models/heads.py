@@ -65,23 +65,12 @@ class RjcmaHead(nn.Module):
         return self.last(F.leaky_relu(rows.view_as(hidden))).tanh()
 
 
-class Apart(nn.Module):
-    """One head per target, side by side, each under its target's name.
-
-    If PyTorch does not allow a name, such as `pain.left` or `type`, all are `head_<index>`.
-    """
-
-    def __init__(self, heads: dict[str, nn.Module]) -> None:
-        super().__init__()
-        self.parts: tuple[str, ...] = ()
-        usable = not any("." in name or hasattr(self, name) for name in heads)
-        self.parts = tuple(heads) if usable else tuple(f"head_{i}" for i in range(len(heads)))
-        for part, head in zip(self.parts, heads.values(), strict=True):
-            self.add_module(part, head)
+class Apart(nn.ModuleList):
+    """One head per target, side by side, in the targets' order."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (..., width) -> targets (..., K), in the heads' order."""
-        return torch.cat([self.get_submodule(part)(features) for part in self.parts], dim=-1)
+        """features (..., width) -> targets (..., K)."""
+        return torch.cat([head(features) for head in self], dim=-1)
 
 
 def build_head(
@@ -116,9 +105,9 @@ def build_head(
     if kind == "selfcross":
         return SelfCrossHead(width, len(names))
     if kind == "separate":
-        return Apart({name: Regressor(width, hidden, dropout, 1) for name in names})
+        return Apart(Regressor(width, hidden, dropout, 1) for _ in names)
     of_papers: dict[str, type[nn.Module]] = {"ca": CaHead, "jca": JcaHead, "rjcma": RjcmaHead}
     if kind in of_papers:
-        return Apart({name: of_papers[kind](width) for name in names})
+        return Apart(of_papers[kind](width) for _ in names)
     known = ("regressor", "separate", "selfcross", *of_papers)
     raise ConfigError(f"train.head is {kind!r}; set one of {', '.join(known)}.")

@@ -162,3 +162,11 @@ def test_refusals_name_the_setting(name, options, says):
 def test_jca_as_trained_may_still_have_blstms_before_its_attention():
     fuse = make("jca", *WIDE, blstm="unimodal", raw_video=True)
     assert fuse(*gaps()).features.shape == (3, 6, 40 + 128) == (3, 6, fuse.out_dim)
+
+
+def test_a_study_offers_the_places_that_the_layer_knows():
+    """They are written out in each fusion, because a check of a study reads them as text."""
+    with_places = [name for name in fusions.names() if "blstm" in fusions.options(name)]
+    assert len(with_places) > 5
+    for name in with_places:
+        assert fusions.annotations(name)["blstm"] == f"Literal{list(BLSTM)}", name

@@ -6,6 +6,7 @@ import torch
 
 from avfusion.errors import ConfigError
 from avfusion.models.heads import Apart, RjcmaHead, build_head
+from avfusion.rating import Rating
 
 TARGETS = ("valence", "arousal", "pain")
 
@@ -28,7 +29,7 @@ def test_a_target_depends_only_on_its_own_head(kind):
     x = torch.randn(4, 5, 20)
     before = net(x)
     assert before.shape == (4, 5, 3)
-    for weight in net.get_submodule("arousal").parameters():
+    for weight in net[1].parameters():
         weight.data += 0.1
     changed = (net(x) != before).flatten(0, 1).any(0)
     assert changed.tolist() == [False, True, False]
@@ -37,8 +38,8 @@ def test_a_target_depends_only_on_its_own_head(kind):
 def test_separate_is_the_regressor_once_per_target():
     net = head("separate", 6, TARGETS).eval()
     x = torch.randn(3, 6)
-    for column, name in enumerate(TARGETS):
-        first, _, dropout, last = net.get_submodule(name).layers
+    for column, part in enumerate(net):
+        first, _, dropout, last = part.layers
         assert dropout.p == 0.6
         hidden = (x @ first.weight.T + first.bias).clamp(min=0)
         expected = (hidden @ last.weight.T + last.bias)[:, 0]
@@ -83,14 +84,20 @@ def test_rjcma_takes_a_batch_of_one_row():
 
 @pytest.mark.parametrize("kind", ["separate", "rjcma", "ca", "jca"])
 def test_a_target_may_have_a_name_that_pytorch_does_not_allow(kind):
-    names = ("pain.left", "type", "head_1", "parts")
+    names = ("pain.left", "type", "forward", "0")
     net = head(kind, 6, names).eval()
     assert net(torch.randn(2, 3, 6)).shape == (2, 3, 4)
     parts = list(dict.fromkeys(key.partition(".")[0] for key in net.state_dict()))
-    assert parts == ["head_0", "head_1", "head_2", "head_3"]
+    assert parts == ["0", "1", "2", "3"]
 
 
 def test_an_unknown_head_is_refused():
     with pytest.raises(ConfigError, match=r"train\.head is 'rjcm'; set one of regressor, separate"):
         head("rjcm")
     assert isinstance(head("rjcma"), Apart)
+
+
+@pytest.mark.parametrize("name", ["", "pain/left", ".hidden"])
+def test_a_target_that_cannot_be_a_folder_is_refused(name):
+    with pytest.raises(ConfigError, match=r"A target is named .*leave out `/`"):
+        Rating(("valence", name))
