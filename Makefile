@@ -34,11 +34,12 @@ test: env ## run the fast tests
 test-slow: env ## run the slow tests, which make whole studies
 	@pytest -n $(WORKERS) -m "slow and not long" --durations=30
 
-test-long: env ## run the slow tests that CI leaves out
+test-long: env ## run the slow and SLURM tests that CI leaves out
 	@pytest -n $(WORKERS) -m long --durations=30
+	@WORKERS=$(WORKERS) tests/slurm/run.sh -m long || [[ $$? == 77 ]]
 
 test-slurm: env ## run the study on a private SLURM, with failed, lost and cancelled jobs
-	@WORKERS=$(WORKERS) tests/slurm/run.sh || [[ $$? == 77 ]]
+	@WORKERS=$(WORKERS) tests/slurm/run.sh -m "not long" || [[ $$? == 77 ]]
 
 unlock: env ## cancel the jobs of a killed Snakemake and remove its lock
 	@workflow/profiles/slurm/cancel.sh

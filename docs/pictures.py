@@ -19,7 +19,7 @@ STAGES: dict[str, Stage] = {
     # name: (column, row, what the stage leaves)
     "avf make-corpus": (0, 0, ("demo videos and", "ratings in data/")),
     "avf verify": (0, 1, ("manifest, ratings,", "checks of the files")),
-    "avf media": (1, 1, ("face crops,", "log-mel spectrograms")),
+    "avf media": (1, 1, ("face crops,", "sound, speech")),
     "avf fit-encoder": (1, 0, ("encoder weights,", "from train only")),
     "avf encode": (2, 1, ("features on one", "grid of clips")),
     "avf delay": (2, 0, ("annotation delay,", "from train only")),

@@ -22,6 +22,10 @@ class MediaError(AvfError):
     """A video cannot be read; the study continues without it and counts it as missing."""
 
 
+class NotVideoError(MediaError):
+    """A file is no video: a table, an array, an archive, a still picture or sound only."""
+
+
 class TrainError(AvfError):
     """Training cannot start or continue (no rated windows, state file of another run)."""
 

@@ -5,12 +5,13 @@ MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
 
 EXTRA = (
     *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
-    *("start_s", "end_s", "half", "row"),
+    *("start_s", "end_s", "half", "row", "face"),
 )
 """Optional columns of a manifest.
 
-They give the face to track, folders of existing crops, a separate sound recording, the span and
-half of the picture, and the row of shared arrays if there are no media.
+They give the side of the face to follow, folders of existing crops, a separate sound recording,
+the span and half of the picture, the row of shared arrays if there are no media, and which face is
+followed (`config.sections.Rule`).
 """
 
 

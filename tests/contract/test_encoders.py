@@ -11,6 +11,8 @@ from avfusion.encoders.records import Records
 from avfusion.encoders.stage import fit
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
+from avfusion.media.mel import HOP_S as MEL_HOP_S
+from avfusion.media.mel import log_mel_of
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 from avfusion.registry import encoders
@@ -65,7 +67,7 @@ def record_of(ready: tuple, store: Layout, video: str) -> MediaRecord | Transcri
 
 
 def made(encoder, folder: Path, felt: np.ndarray, seed: int, *gone: slice):
-    """A new record of what was felt; `gone`: frames without a face, log-mel rows without audio."""
+    """A new record of what was felt; `gone`: frames without a face, rows of 10 ms without audio."""
     rng = np.random.default_rng(seed)
     if encoder.modality == "text":
         words = [] if gone else media.make_words(felt, rng)
@@ -88,7 +90,7 @@ def test_a_row_is_nan_exactly_where_its_modality_is_absent(ready, corpus):
     if encoder.modality == "video":
         present_s = record.frames["time_s"].to_numpy()[record.with_face]
     elif encoder.modality == "audio":
-        present_s = np.flatnonzero(~np.isnan(record.logmel).all(1)) * record.mel_hop_s
+        present_s = np.flatnonzero(~np.isnan(log_mel_of(record)).all(1)) * MEL_HOP_S
     else:
         spoken = zip(record.start_s, record.end_s, strict=True)
         present_s = np.concatenate([np.arange(s, e - 1e-5, 1e-4) for s, e in spoken])

@@ -7,6 +7,8 @@ to the last byte.
 
 import signal
 
+import pytest
+
 from support.slurm_clone import wait_for
 
 PLAIN = "train:slurm_partition=cpu"
@@ -48,6 +50,7 @@ def test_a_cancelled_job_and_one_over_its_memory_go_on(clone, undisturbed):
     unchanged(clone, undisturbed, "concat", hung.epochs)
 
 
+@pytest.mark.long
 def test_a_job_on_a_node_that_is_drained_and_lost_goes_on_elsewhere(clone, undisturbed):
     head = clone.head("--set-resources", "train:slurm_partition=spare")
     hung = clone.stop_training("ca")
@@ -64,6 +67,7 @@ def test_a_job_on_a_node_that_is_drained_and_lost_goes_on_elsewhere(clone, undis
     unchanged(clone, undisturbed, "ca", hung.epochs)
 
 
+@pytest.mark.long
 def test_a_job_that_has_to_make_room_goes_on(clone, undisturbed):
     head = clone.head("--set-resources", "train:slurm_partition=low")
     hung = clone.stop_training("ca")

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from avfusion.media.faces import FaceTrack
+from avfusion.media.faces import Finder
 
 PICTURE = re.compile(rb"\xff\xd8\xff[\xdb\xe0\xe1\xee]|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP", re.DOTALL)
 FILM = re.compile(
@@ -101,12 +101,12 @@ def _in_bytes(raw: bytes, known: Private) -> Iterator[str]:
 def shows_a_face(image: np.ndarray) -> bool:
     """Whether the media stage's own detector sees one, in BGR uint8 (H, W, 3)."""
     margin = cv2.copyMakeBorder(image, *[max(image.shape) // 3] * 4, cv2.BORDER_REPLICATE)
-    return any(_track().step(0.0, one[..., ::-1])[0] for one in (image, margin))
+    return any(_finder().find(one[..., ::-1])[0] for one in (image, margin))
 
 
 @cache
-def _track() -> FaceTrack:
-    return FaceTrack(0.6)
+def _finder() -> Finder:
+    return Finder(0.6)
 
 
 def _opened(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:

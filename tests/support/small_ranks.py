@@ -28,7 +28,7 @@ MIDDLE = {"face_cnn": 0, "mel_cnn": 0, "face_tuned": 128}
 
 
 def settings_of(name: str) -> EncoderSettings:
-    parts = {"windows": ClipSettings(), "media": SignalSettings(mel_bands=64), "code": ""}
+    parts = {"windows": ClipSettings(), "media": SignalSettings(), "code": ""}
     return EncoderSettings(encoder=name, class_=name, **parts)
 
 

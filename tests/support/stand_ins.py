@@ -4,8 +4,10 @@ import zlib
 
 import numpy as np
 
+from avfusion.media.mel import HOP_S, log_mel_of
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
+from avfusion.schemas import SLACK_S
 
 
 class StandIn:
@@ -36,15 +38,15 @@ class Heard(StandIn):
     modality = "audio"
 
     def statistics(self, record: MediaRecord, ends_s, clip_s):
-        mel = np.nan_to_num(record.logmel.astype(np.float32), nan=-14)
-        last = np.clip((ends_s / record.mel_hop_s).astype(int), 1, len(mel))
-        first = np.clip(last - max(int(clip_s / record.mel_hop_s), 1), 0, last - 1)
+        mel = np.nan_to_num(log_mel_of(record).astype(np.float32), nan=-14)
+        last = np.clip((ends_s / HOP_S).astype(int), 1, len(mel))
+        first = np.clip(last - max(int(clip_s / HOP_S), 1), 0, last - 1)
         sums = np.vstack([np.zeros(mel.shape[1]), mel.cumsum(0, dtype=float)])
         return (sums[last] - sums[first]) / (last - first)[:, None] / 10
 
 
 class Seen(StandIn):
-    """Of the face boxes and landmarks, as numbers of each frame."""
+    """Of the face boxes and landmarks of the last frame of a clip whose face was read."""
 
     modality = "video"
 
@@ -53,8 +55,10 @@ class Seen(StandIn):
         values = frames.to_numpy(float)
         known = np.isfinite(values).all(1)
         values = (values - values[known].mean(0)) / (values[known].std(0) + 1e-6)
-        at = np.clip(np.searchsorted(record.frames["time_s"], ends_s) - 1, 0, len(values) - 1)
-        return np.where(known[at, None], values[at], np.nan)
+        times_s = record.frames["time_s"].to_numpy()[known]
+        at = np.searchsorted(times_s, ends_s + SLACK_S, side="right") - 1
+        seen = (at >= 0) & (times_s[at] > ends_s - clip_s)
+        return np.where(seen[:, None], values[known][at], np.nan)
 
 
 class Read(StandIn):

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from scipy.signal import istft, stft
 
 from avfusion.config.jobs import EncoderSettings
 from avfusion.config.sections import ClipSettings, SignalSettings
@@ -17,7 +18,7 @@ from avfusion.layout import Layout
 from avfusion.media.store import MediaRecord, write_record
 from avfusion.media.transcript import Transcript
 
-RATE_HZ, BANDS, HOP_S = 12.5, 64, 0.01
+RATE_HZ, SOUND_HZ, HOP_S = 12.5, 16_000, 0.01
 DELAY_S = {"valence": 0.8, "arousal": 0.4}
 WINDOWS = {"clip_s": 0.64, "hop_s": 0.16, "clips": 16}
 
@@ -25,7 +26,7 @@ WINDOWS = {"clip_s": 0.64, "hop_s": 0.16, "clips": 16}
 def settings(encoder: str, root: Path | None = None, **options: object) -> EncoderSettings:
     """Settings of one encoder as a study makes them; `root` is for encoders of text."""
     windows = ClipSettings(clip_s=WINDOWS["clip_s"], hop_s=WINDOWS["hop_s"])
-    media = SignalSettings(mel_bands=BANDS)
+    media = SignalSettings()
     rest = {"windows": windows, "media": media, "root": root, "code": "0" * 16}
     return EncoderSettings(encoder=encoder, class_=encoder, options=options, **rest)
 
@@ -79,13 +80,14 @@ def draw_face(valence: float, arousal: float, rng: np.random.Generator) -> np.nd
 
 
 def draw_sound(felt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Log-mel rows float16 (N, BANDS) under valence and arousal (M, 2) at RATE_HZ."""
-    rows = round(len(felt) / RATE_HZ / HOP_S)
-    at = (np.arange(rows) * HOP_S * RATE_HZ).astype(int).clip(max=len(felt) - 1)
-    valence, arousal = felt[at, :1], felt[at, 1:]
-    slope = np.linspace(-1, 1, BANDS)
-    mel = -6 + 1.5 * arousal + 1.5 * valence * slope + rng.normal(0, 0.7, (rows, BANDS))
-    return mel.astype(np.float16)
+    """Noise float32 (N,) at SOUND_HZ under valence and arousal (M, 2) at RATE_HZ."""
+    noise = rng.normal(0, 0.01, round(len(felt) / RATE_HZ * SOUND_HZ))
+    hz, at_s, spectrum = stft(noise, SOUND_HZ, nperseg=512, noverlap=352)  # (bins, rows)
+    at = (at_s * RATE_HZ).astype(int).clip(max=len(felt) - 1)
+    valence, arousal = felt[at].T  # (rows,) each
+    slope = 2 * np.log1p(hz / 700) / np.log1p(hz[-1] / 700) - 1  # even in mel
+    gain = np.exp(0.75 * arousal + 0.75 * valence * slope[:, None])
+    return istft(spectrum * gain, SOUND_HZ, nperseg=512, noverlap=352)[1][: len(noise)].astype("f4")
 
 
 def make_record(
@@ -95,16 +97,17 @@ def make_record(
     faceless: slice = slice(0),
     silent: slice = slice(0),
 ) -> MediaRecord:
-    """One record; `faceless` frames have no face, `silent` log-mel rows no audio."""
+    """One record; `faceless` frames have no face, `silent` rows of 10 ms no audio."""
     times_s = np.arange(len(felt)) / RATE_HZ
     frames = pd.DataFrame({"time_s": times_s, "faces": 1, "score": 0.9})
     frames.iloc[faceless, 1:] = [0, np.nan]
     crops = {i: draw_face(*felt[i], rng) for i in np.flatnonzero(frames["score"].notna())}
-    mel = draw_sound(felt, rng)
-    mel[silent] = np.nan
+    sound, step = draw_sound(felt, rng), round(HOP_S * SOUND_HZ)
+    first, last = step * (silent.start or 0), step * silent.stop
+    pieces = [(0, sound[:first]), (last, sound[last:])]
     duration_s = len(felt) / RATE_HZ
-    meta = {"face_px": 112, "mel_hop_s": HOP_S, "duration_s": duration_s}
-    return write_record(folder, frames, crops, mel, meta)
+    meta = {"face_px": 112, "duration_s": duration_s}
+    return write_record(folder, frames, crops, pieces, meta, SOUND_HZ)
 
 
 def make_corpus(

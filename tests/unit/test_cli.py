@@ -88,7 +88,7 @@ def test_settings_of_another_job_than_the_command_names_are_refused(
         "train": study.run_settings("demo", "ca", 3),
         "choose": study.grid_settings("demo", "ca"),
         "encode": study.encoder_settings("mel_cnn"),
-        "corrupt": study.signal_settings("demo", "mel_cnn"),
+        "corrupt": study.signal_settings("mel_cnn"),
     }
     command = words.split()
     file = tmp_path / "settings.json"

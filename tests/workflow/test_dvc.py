@@ -69,7 +69,7 @@ def test_a_colleague_fetches_a_finished_study_and_a_changed_option_is_seen(made,
 def test_neither_faces_nor_voices_leave_the_machine(made):
     media = [path for path in (made.folder / "results/media").glob("*/*/*") if path.is_file()]
     private = {hashlib.md5(path.read_bytes()).hexdigest() for path in media}
-    assert {"faces.zip", "logmel.npy"} <= {path.name for path in media}
+    assert {"faces.zip", "sound.npy"} <= {path.name for path in media}
     for store in (made.folder / ".dvc/cache", made.folder.parent / "store"):
         held = {p.parent.name + p.name for p in (store / "files/md5").rglob("*") if p.is_file()}
         assert held
@@ -143,7 +143,8 @@ def test_features_are_hashed_once_by_the_stage_that_makes_them(tmp_path, project
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [["--temp"], pytest.param(["--queue"], marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("how", [["--temp"], ["--queue"]])
 def test_an_experiment_in_a_folder_of_its_own_leaves_this_one_alone(made, how):
     name, study = f"aside{how[0]}", made.folder / "config/config.yaml"
     before = study.read_text(), made.run("git", "status", "--porcelain")

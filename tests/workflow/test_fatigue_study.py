@@ -54,7 +54,7 @@ def test_each_fold_of_fatigue_tests_one_subject_and_the_pages_hold_their_sums(fi
 
 def test_a_video_is_read_once_for_all_folds(finished):
     copy = finished("fatigue")
-    first, second = (lay(copy).media(entry) / "s01_v1/logmel.npy" for entry in studies.FOLDS)
+    first, second = (lay(copy).media(entry) / "s01_v1/sound.npy" for entry in studies.FOLDS)
     assert first.samefile(second)
 
 

@@ -102,8 +102,8 @@ def spoken(folder: Path) -> bytes:
 
 
 def heard(folder: Path) -> bytes:
-    """A stretch of a log-mel without its file's head."""
-    path = next((folder / "results/media").rglob("logmel.npy"))
+    """A stretch of a stored sound without its file's head."""
+    path = next((folder / "results/media").rglob("sound.npy"))
     return path.read_bytes()[1000:-10]
 
 
@@ -122,7 +122,7 @@ PLANTED = {
     "a face in a figure": ("figures/x.png", png, "a picture with a face"),
     "a face in the page": ("report.html", crop, "a photograph"),
     "a voice in MLflow": ("mlartifacts/my_clips/x/artifacts/x.dat", spoken, "a film or a sound"),
-    "a log-mel among the scores": ("scores/my_clips/x.bin", heard, "bytes of logmel.npy"),
+    "a sound among the scores": ("scores/my_clips/x.bin", heard, "bytes of sound.npy"),
     "a film in a log": ("logs/x.log", film, "a film or a sound"),
     "a word in a table": ("scores/my_clips/x.parquet", table, "the word 'ulthrik'"),
     "a folder in a table": (

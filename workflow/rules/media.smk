@@ -1,4 +1,4 @@
-"""Media: from video files to face tracks and log-mel spectrograms on one timeline."""
+"""Media: from video files to face tracks and sound on one timeline."""
 
 
 rule media:
@@ -51,6 +51,6 @@ rule media_index:
 
 
 rule media_all:
-    """Make face tracks and log-mel spectrograms of every corpus."""
+    """Make face tracks and the sound of every corpus."""
     input:
         expand("<results>/media/{corpus}/index.parquet", corpus=HERE),

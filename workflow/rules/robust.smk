@@ -20,7 +20,7 @@ rule corrupt:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
-        settings=settings_of("corrupt", "corpus", "encoder"),
+        settings=settings_of("corrupt", "encoder"),
     shell:
         "avf corrupt {wildcards.corpus} {wildcards.corruption} {wildcards.level} "
         "{wildcards.encoder} --results {params.results:q} "

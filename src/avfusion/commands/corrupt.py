@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.evaluation.partitions import reported_in_corpus
 
     settings = options.settings(
-        args, CorruptSettings, lambda study: study.signal_settings(args.corpus, args.encoder)
+        args, CorruptSettings, lambda study: study.signal_settings(args.encoder)
     )
     signal_of(args.corruption, settings.encoder.class_)
     layout = options.layout(args)

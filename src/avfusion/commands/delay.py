@@ -17,7 +17,9 @@ STAGE = 35
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("--longest", type=float, help="greatest delay in s (10)")
+    sub.add_argument(
+        "--longest", type=float, help="greatest delay in s (a third of the recordings, at most 10)"
+    )
     sub.add_argument("--step", type=float, help="spacing of delays in s (0.04)")
     sub.add_argument("--ridge", type=float, help="penalty per clip (0.01)")
     options.settings_option(sub)
@@ -29,10 +31,14 @@ def run(args: argparse.Namespace) -> None:
 
     import numpy as np
 
+    from avfusion.evaluation.delay_limits import longest_s
     from avfusion.evaluation.delays import best, search
 
     layout, settings = options.layout(args), _settings(args)
-    count = round(settings.longest_s / settings.step_s) + 1
+    most_s = settings.longest_s
+    if most_s is None:
+        most_s = longest_s(args.corpus, layout)
+    count = int(most_s / settings.step_s + 1e-6) + 1
     delays_s = np.round(np.arange(count) * settings.step_s, 6)
     table = search(args.corpus, settings, layout, delays_s)
     stated = json.loads(layout.card(args.corpus).read_text())["delay_s"]

@@ -1,10 +1,10 @@
-"""`avf media`: decode videos, track faces and compute log-mel spectrograms."""
+"""`avf media`: decode videos, track faces, store sound and detect speech."""
 
 import argparse
 
 from avfusion.commands import options
 
-HELP = "Decode videos, track faces and compute log-mel spectrograms."
+HELP = "Decode videos, track faces, store sound and detect speech."
 STAGE = 20
 
 

@@ -20,13 +20,14 @@ from avfusion.config.sections import (
     SignalSettings,
     StatisticsSettings,
     Task,
+    TimeZero,
     TrainSettings,
     WindowSettings,
 )
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 
-Version = Literal[3]
+Version = Literal[4]
 SCHEMA_VERSION: Final = get_args(Version)[0]
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
 
@@ -59,6 +60,7 @@ class CorpusSettings(JobSettings):
     class_: str = Field(alias="class")
     root: Path
     options: Options = {}
+    time_zero: TimeZero = "picture"
 
 
 class MediaJobSettings(JobSettings):
@@ -90,7 +92,6 @@ class CorruptSettings(JobSettings):
     """What one encoder's features of corrupted sound or pictures depend on."""
 
     encoder: EncoderSettings
-    root: Path
     draw: int
     code: str
 
@@ -100,7 +101,12 @@ class DelaySettings(JobSettings):
 
     features: FeatureSettings
     baseline: Literal["none", "video"]
-    longest_s: float = Field(10.0, ge=0, allow_inf_nan=False, description="Greatest delay.")
+    longest_s: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Greatest delay; by default a third of the recordings, at most 10 s.",
+    )
     step_s: float = Field(0.04, gt=0, allow_inf_nan=False, description="Spacing of delays.")
     ridge: float = Field(0.01, gt=0, allow_inf_nan=False, description="Penalty per clip.")
 

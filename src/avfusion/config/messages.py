@@ -7,6 +7,12 @@ from pydantic import BaseModel, ValidationError
 
 from avfusion.registry import near
 
+MOVED = {
+    f"media.mel_{name}": f"Write it as `encoders: {{mel_cnn: {{{name}: …}}}}`."
+    for name in ("bands", "window_s", "hop_s")
+}
+"""Settings of earlier versions, and where they are now."""
+
 
 def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
     """Return the faults that pydantic reports in plain words."""
@@ -18,6 +24,8 @@ def sentence(model: type[BaseModel], fault: Any) -> str:
     path = ".".join(str(part) for part in _shown(model, fault["loc"]) if part != "[key]")
     if fault["type"].startswith("union_tag") or fault["type"] == "model_attributes_type":
         return _of_kind(path, fault)
+    if fault["type"] == "extra_forbidden" and path in MOVED:
+        return f"setting {path!r} has moved. {MOVED[path]}"
     if fault["type"] == "model_type":
         known = ", ".join(_keys(_at(model, fault["loc"])))
         return f"{path}: expected settings with the keys {known}; found {fault['input']!r}."

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Task = Literal["ratings", "classes"]
+TimeZero = Literal["picture", "container"]
 Options = Annotated[
     dict[str, Any], BeforeValidator(lambda given: {} if given is None else keys_as_text(given))
 ]
@@ -35,6 +36,22 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True
+    )
+
+
+Rule = Literal["largest", "left", "right", "speaker", "all"]
+"""Which person of a video is followed; see `media.follow`."""
+
+
+class FaceEmbedding(Settings):
+    """A face recognition network in ONNX that tells people apart, from a file of yours."""
+
+    path: str = Field(description="The file: an aligned face (1, 3, 112, 112) to a vector.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 of the file."
+    )
+    similarity: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.363, description="Cosine from which two faces are of one person (SFace: 0.363)."
     )
 
 
@@ -56,22 +73,47 @@ class CorpusEntry(Settings):
         False, description="Leave the corpus out if `root` is empty; tables say not run."
     )
     train: Options = Field({}, description="Training settings that differ on this corpus.")
+    face: Rule | None = Field(
+        None, description="Which person is followed; by default `media.face`. A manifest says more."
+    )
     options: Options = Field({}, description="Options of the corpus (see its file).")
 
 
 class SignalSettings(Settings):
-    """How face crops and log-mel spectrograms are made."""
+    """How face crops are made, and which sound is kept."""
 
+    time_zero: TimeZero = Field(
+        "picture", description="Where ratings begin: at the first picture, or where the file does."
+    )
     face_px: Count = Field(112, description="Side of the aligned face (ArcFace's template).")
     face_score: Share = Field(0.6, description="Least YuNet score that counts as a face.")
-    sample_rate_hz: Count = Field(16000, description="Audio is resampled to this rate, mono.")
-    mel_bands: Count = 64
-    mel_window_s: Positive = 0.025
-    mel_hop_s: Positive = 0.01
+    face: Rule = Field(
+        "largest",
+        description="Which person is followed: the largest face at the start, the left or right "
+        "one of the two largest, or in each shot the one who speaks. `all` also keeps the pictures "
+        "of the others.",
+    )
+    read_hz: Positive | None = Field(
+        None, description="Faces per second that are stored; by default what the encoders read."
+    )
+    face_hz: Positive | None = Field(
+        None,
+        description="Searches for faces per second, by default `read_hz`. If it is lower, faces "
+        "are placed between two that were found.",
+    )
+    face_embedding: FaceEmbedding | None = Field(
+        None, description="Tells people apart better than what ships with avfusion."
+    )
+    sample_rate_hz: Count = Field(
+        16000, description="Rate of the stored sound, mono, 16 bits; encoders read it."
+    )
+    native_sound: bool = Field(
+        False, description="Also keep the sound at the rate of the recording."
+    )
 
 
 class MediaSettings(SignalSettings):
-    """From a video file to a face track and a log-mel spectrogram on one timeline."""
+    """From a video file to a face track and its sound on one timeline."""
 
     time_limit_s: Positive = Field(3600.0, description="Per video; a slower one fails.")
 

@@ -32,6 +32,8 @@ from avfusion.registry import Registry, corpora, encoders, fusions, losses
 
 FUSION_KEYS = ("is", "train", "grid")
 """Keys of an entry of `fusions` that are no options of its class."""
+FACES_HZ = 12.5
+"""Faces per second that are stored for a study whose encoders read none."""
 ENCODER_KEYS = ("is", "processes")
 """Keys of an entry of `encoders` that are no options of its class."""
 
@@ -160,12 +162,38 @@ class Study(Settings):
         """Return what verifying one corpus depends on."""
         entry = self.corpora[name]
         return jobs.CorpusSettings(
-            class_=self.corpus_class(name), root=Path(entry.root), options=entry.options
+            class_=self.corpus_class(name),
+            root=Path(entry.root),
+            options=entry.options,
+            time_zero=self.media.time_zero,
         )
 
     def media_settings(self, corpus: str) -> jobs.MediaJobSettings:
         """Return what reading a corpus' videos depends on."""
-        return jobs.MediaJobSettings(root=Path(self.corpora[corpus].root), media=self.media)
+        entry = self.corpora[corpus]
+        changes: dict[str, Any] = {"read_hz": self.media.read_hz or self.read_hz()}
+        if entry.face is not None:
+            changes["face"] = entry.face
+        media = self.media.model_copy(update=changes)
+        return jobs.MediaJobSettings(root=Path(entry.root), media=media)
+
+    def read_hz(self) -> float | None:
+        """Return how many faces per second the study's encoders read; None for every frame.
+
+        It is the highest `frame_hz`, an option of each face encoder. An encoder without this option
+        may read every frame.
+        """
+        rates: list[float] = []
+        for name in self.features.video:
+            kind = self.encoder_class(name)
+            if not encoders.known(kind) or encoders.constant(kind, "reads") == "arrays":
+                continue
+            default = encoders.constant(kind, "read_hz")
+            rate = self.encoder_options(name).get("frame_hz", default)
+            if not isinstance(rate, int | float):
+                return None
+            rates.append(rate)
+        return max(rates, default=FACES_HZ)
 
     def run_settings(self, corpus: str, fusion: str, seed: int) -> jobs.RunSettings:
         """Return what one training run depends on besides its input files."""
@@ -244,11 +272,10 @@ class Study(Settings):
             if find(name)[1].signal
         ]
 
-    def signal_settings(self, corpus: str, encoder: str) -> jobs.CorruptSettings:
+    def signal_settings(self, encoder: str) -> jobs.CorruptSettings:
         """Return what features of corrupted sound or pictures depend on besides input files."""
         return jobs.CorruptSettings(
             encoder=self.encoder_settings(encoder),
-            root=Path(self.corpora[corpus].root),
             draw=self.statistics.seed,
             code=fingerprint("avfusion.encoders.corrupt:corrupt_features"),
         )

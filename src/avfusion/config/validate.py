@@ -19,6 +19,7 @@ from avfusion.config.option_types import misfit, text_for_number
 from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
 from avfusion.config.validate_features import features, trained_with
+from avfusion.config.validate_modalities import without_encoders
 from avfusion.config.validate_training import training
 from avfusion.config.validate_windows import windows
 from avfusion.errors import ConfigError
@@ -267,9 +268,7 @@ def _values(study: Study) -> Iterator[str]:
     for path, numbers in seeds.items():
         if min(numbers) < 0:
             yield f"{path}: found {min(numbers)}; a seed is 0 or more."
-    for path in ("features.audio", "features.video"):
-        if not lists[path]:
-            yield f"{path} names no encoder; name one, or leave the key out for the default."
+    yield from without_encoders(study)
     yield from _folders(study)
 
 

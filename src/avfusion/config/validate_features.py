@@ -1,13 +1,18 @@
 """Check the encoders of a study: their modality, what they read, and how they are trained on."""
 
+import ast
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from avfusion.config.modalities import MODALITIES
+from avfusion.config.spectra import hop_fault
 from avfusion.config.study import Study
 from avfusion.registry import corpora, encoders
 
 ARRAYS = "arrays"
+SPECTRUM = {"bands", "window_s", "hop_s"}
+"""Options of an encoder that computes a log-mel spectrogram of the stored sound."""
 
 
 def features(study: Study) -> Iterator[str]:
@@ -25,6 +30,7 @@ def features(study: Study) -> Iterator[str]:
     yield from _media(study, names)
     yield from _unrated(study)
     yield from _constant(study, names)
+    yield from _spectra(study, names)
 
 
 def _media(study: Study, listed: list[str]) -> Iterator[str]:
@@ -69,6 +75,24 @@ def _constant(study: Study, listed: list[str]) -> Iterator[str]:
                     f"{encoder} is one vector per video, and {path} `video` subtracts all of it. "
                     f"{remedy}, or leave {encoder} out."
                 )
+
+
+def _spectra(study: Study, listed: list[str]) -> Iterator[str]:
+    """Yield a message per encoder whose spectrogram cannot be computed from the stored sound."""
+    for encoder in listed:
+        defaults = encoders.options(study.encoder_class(encoder))
+        if not defaults.keys() >= SPECTRUM:
+            continue
+        given = study.encoder_options(encoder)
+        values = {name: given.get(name, ast.literal_eval(defaults[name])) for name in SPECTRUM}
+        if not all(isinstance(value, int | float) for value in values.values()):
+            continue  # the types of options are checked elsewhere
+        wrong = [name for name in sorted(SPECTRUM) if not 0 < values[name] < math.inf]
+        for name in wrong:
+            yield f"encoders.{encoder}.{name}: found {values[name]}; expected a number above 0."
+        fault = "" if wrong else hop_fault(values["hop_s"], study.media.sample_rate_hz)
+        if fault:
+            yield f"encoders.{encoder}.hop_s: {fault}"
 
 
 def _has_media(study: Study) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from avfusion.config.jobs import CorpusSettings
+from avfusion.config.sections import TimeZero
 from avfusion.corpora.download import Download
 from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError, CorpusError
@@ -27,6 +28,11 @@ DEFINED, RECOMPUTED = "by definition", "recomputed"
 READ, COMPUTED = "read in a source", "computed from public material"
 RECOLLECTION, GIVEN = "recollection", "given in the config"
 CERTAINTIES = (DEFINED, RECOMPUTED, READ, COMPUTED, RECOLLECTION, GIVEN)
+
+FEW_PEOPLE = (
+    "With fewer than three people, train and test show the same ones. Scores cannot show how well "
+    "a model works for a new person; add people to measure that."
+)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,18 @@ class Corpus(ABC):
         Partitions whose ratings were never published.
     split_given : bool
         Whether the authors published the split. Overlapping partitions then warn instead of fail.
+    partly_rated : bool
+        Whether single videos may lack ratings in train and validation; a warning then.
+    people_shared : bool
+        Whether partitions show the same people because there are too few of them.
     spare_videos : bool
         Whether the folder holds videos that a study does not use.
     tree : Tree
         Files below `root` with their digests; set by `avf verify`.
     cache : Path
         Folder for results that are slow to compute; set by `avf verify`.
+    time_zero : str
+        Where the times of videos begin, as `media.time_zero`: "picture" or "container".
     """
 
     name: ClassVar[str]
@@ -144,9 +156,11 @@ class Corpus(ABC):
     licensed: ClassVar[bool] = True
     downloads: ClassVar[tuple[Download, ...]] = ()
     split_given: bool = False
+    partly_rated: ClassVar[bool] = False
     spare_videos: ClassVar[bool] = False
     tree: Tree
     cache: Path
+    time_zero: TimeZero = "picture"
 
     def __init__(self, *, root: Path) -> None:
         self.root = Path(root)
@@ -155,6 +169,11 @@ class Corpus(ABC):
     def unrated(self) -> tuple[str, ...]:
         """Partitions whose ratings were never published."""
         return ()
+
+    @property
+    def people_shared(self) -> bool:
+        """Whether partitions show the same people because there are too few of them."""
+        return False
 
     def fingerprint_files(self, folder: str) -> bool:
         """Return whether files of a folder (relative path) are hashed, or only listed by size."""
@@ -289,7 +308,9 @@ def build(name: str, settings: CorpusSettings) -> Corpus:
         raise ConfigError(
             f"Corpus {name!r}: {settings.class_} does not derive from avfusion.corpora.base.Corpus."
         )
-    return kind(root=settings.root, **settings.options)
+    corpus = kind(root=settings.root, **settings.options)
+    corpus.time_zero = settings.time_zero
+    return corpus
 
 
 def empty_truth() -> pd.DataFrame:

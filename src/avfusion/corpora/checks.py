@@ -1,11 +1,13 @@
 """Checks of every corpus: files, partitions, gold, labels and planted spans."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
-from avfusion.corpora.base import Check, Corpus, check
-from avfusion.corpora.formats.table import name_fault, path_fault
+from avfusion.corpora.base import FEW_PEOPLE, Check, Corpus, check
+from avfusion.corpora.gold_checks import gold_checks
+from avfusion.corpora.names import name_checks, spellings
+from avfusion.corpora.wording import listed
 from avfusion.schemas import EXTRA, MANIFEST, PARTITIONS
 
 _MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
@@ -49,7 +51,7 @@ def common_checks(
     yield from _files(corpus, manifest)
     yield from _partitions(corpus, manifest)
     if corpus.targets:
-        yield from _gold(corpus, gold, manifest)
+        yield from gold_checks(corpus, gold, manifest)
     if corpus.classes:
         yield from _labels(corpus, tables["labels"], manifest)
     yield _spans(tables["truth"], manifest)
@@ -62,9 +64,9 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         twice.empty,
         "each video listed once",
         listed(twice) or f"{len(manifest)} videos",
-        "Give each video one row.",
+        "Give each video one row, and a file in two formats two names in the column `id`.",
     )
-    yield _safe(manifest)
+    yield from name_checks(corpus, manifest)
     missing = manifest["path"][manifest["sha256"].isna()]
     yield check(
         "files",
@@ -123,21 +125,6 @@ def _side_files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         )
 
 
-def _safe(manifest: pd.DataFrame) -> Check:
-    """Check that no video name or path leads out of the folders of the corpus or the results."""
-    columns = [name for name in ("path", "transcript", "sound") if name in manifest]
-    faults = [name_fault(str(video)) for video in manifest["video"]]
-    faults += [path_fault(path) for name in columns for path in manifest[name].dropna()]
-    faults = [fault for fault in faults if fault]
-    return check(
-        "names and paths",
-        not faults,
-        "valid file names, paths below the root of the corpus",
-        listed(faults, separator="; ") or f"{len(manifest)} videos",
-        "Rename the video in the manifest, or move the file below the root.",
-    )
-
-
 def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
     present = set(manifest["partition"])
     needed = set(PARTITIONS) - set(corpus.unrated)
@@ -159,54 +146,12 @@ def _partitions(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
             shared.empty,
             f"no {column} in two partitions",
             f"in two: {listed(shared)}" if len(shared) else f"{len(sides)} {column}s",
-            "Scores would not measure generalisation; move the videos to one partition.",
-            verdict="WARN" if corpus.split_given else "FAIL",
+            FEW_PEOPLE
+            if corpus.people_shared
+            else "Scores would not measure generalisation; move the videos to one partition.",
+            verdict="WARN" if corpus.split_given or corpus.people_shared else "FAIL",
         )
-
-
-def _gold(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterator[Check]:
-    low, high = corpus.value_range
-    values = gold[list(corpus.targets)]
-    outside = gold["video"][((values < low) | (values > high)).any(axis=1)].unique()
-    yield check(
-        "gold range",
-        not len(outside),
-        f"gold within [{low:g}, {high:g}] or NaN",
-        f"outside: {listed(outside)}" if len(outside) else f"{len(gold)} instants",
-        "Code an unrated instant as NaN, or correct the range.",
-    )
-    backwards = gold.groupby("video")["time_s"].apply(lambda t: not t.diff().iloc[1:].gt(0).all())
-    wrong = backwards.index[backwards] if len(backwards) else []
-    yield check(
-        "gold times",
-        not len(wrong),
-        "times that strictly increase in each video",
-        f"not so: {listed(wrong)}" if len(wrong) else f"{len(backwards)} videos",
-        "Sort the file and remove repeated times.",
-    )
-    rated = set(gold["video"][values.notna().any(axis=1)])
-    for partition, verdict in zip(PARTITIONS, ("FAIL", "FAIL", "WARN"), strict=True):
-        if partition in corpus.unrated:
-            continue
-        videos = manifest["video"][manifest["partition"] == partition]
-        missing = videos[~videos.isin(rated)]
-        yield check(
-            f"gold of {partition}",
-            missing.empty,
-            f"a rating for every {partition} video",
-            f"none for: {listed(missing)}" if len(missing) else f"{len(videos)} videos",
-            "They are predicted but not scored." if verdict == "WARN" else corpus.obtain,
-            verdict=verdict,
-        )
-    strays = sorted(rated - set(manifest["video"]))
-    yield check(
-        "gold of unlisted",
-        not strays,
-        "gold for listed videos only",
-        listed(strays) or "none",
-        "It is ignored.",
-        verdict="WARN",
-    )
+    yield spellings(manifest)
 
 
 def _labels(corpus: Corpus, labels: pd.DataFrame, manifest: pd.DataFrame) -> Iterator[Check]:
@@ -264,15 +209,3 @@ def _spans(truth: pd.DataFrame, manifest: pd.DataFrame) -> Check:
 
 def _is_media(path: str) -> bool:
     return path[path.rfind(".") :].lower() in _MEDIA
-
-
-def listed(names: Iterable[object], most: int = 5, separator: str = ", ") -> str:
-    """Return the first few names, and the number of the others."""
-    texts = [str(name) for name in names]
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return separator.join(texts[:most]) + more
-
-
-def stated(faults: list[str], count: int) -> str:
-    """Return the first few faults; if there are none, how many of `count` items are fine."""
-    return listed(faults, separator="; ") or (f"{count} fine" if count else "none")

@@ -14,7 +14,7 @@ from pathlib import Path
 from avfusion.config import planned
 from avfusion.config.baseline import with_ridge
 from avfusion.config.load import BASE, checked, overlay
-from avfusion.doctor import corpora, published, slurm, training, vectors
+from avfusion.doctor import corpora, media, published, slurm, training, vectors
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
 from avfusion.io.source import PACKAGE
@@ -132,6 +132,7 @@ def _study(config: Path) -> Iterator[Finding]:
     for use, code in study.outside().items():
         yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
     yield from corpora.findings(study, config)
+    yield from media.findings(study)
     yield from vectors.findings(study)
     yield from published.findings(config, study)
     yield from training.findings(study)

@@ -38,6 +38,9 @@ class Encoder(Protocol):
       neither ship with avfusion nor are fitted; it becomes part of the key of the features.
     - `named = True`: the constructor takes `entry`, the name of the encoder in the study, which
       messages about its options need.
+    - `read_hz = 12.5`: an encoder of faces reads so many per second, and an option `frame_hz` of
+      it changes that. The media stage stores no more. Without `read_hz`, it stores a face per
+      frame.
     - `remark(record)` returns a note on one video for the feature index, or None.
     """
 

@@ -13,7 +13,7 @@ are those detected in the clean video; `video_missing` covers a detector that lo
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.media import noise
+from avfusion.media.audio import Piece
 from avfusion.media.store import MediaRecord
+from avfusion.media.waveform import HeldSound, SpanSound
 from avfusion.schemas import INDEX
 from avfusion.training.loop import deterministic
 
@@ -41,6 +43,10 @@ log = logging.getLogger(__name__)
 
 
 GREY = 128
+
+
+Change = Callable[[MediaRecord], Iterable[Piece]]
+"""Returns the changed sound of a record."""
 
 
 def corrupt_features(
@@ -130,16 +136,27 @@ def blur(crops: np.ndarray, sigma_px: float) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma_px) for crop in crops])
 
 
-class _OtherSound(MediaRecord):
-    """A record with another sound."""
+class _ChangedSound(MediaRecord):
+    """A record whose sound is changed when it is read, at the rate of the stored sound."""
 
-    def __init__(self, folder: Path, meta: dict[str, Any], make: Callable[[], np.ndarray]) -> None:
-        super().__init__(folder, meta)
-        self.make = make
+    def __init__(self, clean: MediaRecord, meta: dict[str, Any], change: Change) -> None:
+        super().__init__(clean.folder, meta)
+        self.clean, self.change = clean, change
+
+    @property
+    def sound_hz(self) -> int:
+        return self.clean.sound_hz
+
+    def pieces(self) -> Iterator[Piece]:
+        return iter(self.change(self.clean))
+
+    def _sound(self, name: str) -> SpanSound:
+        return self._held  # of both rates: a corruption is made at the stored one
 
     @cached_property
-    def logmel(self) -> np.ndarray:
-        return self.make()
+    def _held(self) -> HeldSound:
+        """The changed sound in memory, for encoders that read spans of it."""
+        return HeldSound(self.pieces(), self.sound_hz)
 
 
 class _ChangedFaces(MediaRecord):
@@ -169,26 +186,23 @@ class _CorruptJob(Job):
         super().__init__(corpus, settings.encoder, layout)
         self.name, self.level = case
         self.folder = layout.corrupted(corpus, *case, settings.encoder.encoder)
-        self.signal = settings.encoder.media
-        self.voices = noise.Voices(manifest.set_index("video"), settings.root, self.signal)
+        self.voices = noise.Voices(manifest.set_index("video"), self._clean)
         self.draw, self.code = settings.draw, settings.code
-        if find(self.name)[0] == "audio" and not settings.root.is_dir():
-            raise AvfError(
-                f"{settings.root}: no such folder, and {self.name} changes the waveform, which the "
-                f"media stage does not keep. Put the videos of {corpus} there, or take "
-                f"{self.name} out of `robustness`."
-            )
+
+    def _clean(self, video: str) -> MediaRecord:
+        record = super().open(video)
+        assert isinstance(record, MediaRecord)
+        return record
 
     def open(self, video: str) -> MediaRecord:
         """Open the video's record with corrupted input; the random draw depends on the video."""
-        clean = super().open(video)
-        assert isinstance(clean, MediaRecord)
+        clean = self._clean(video)
         stated = [self.name, self.level, self.draw, self.code]
         if self.name == "audio_babble_db":
             stated.append(self.voices.digest)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
         if find(self.name)[0] == "audio":
-            return _OtherSound(clean.folder, meta, lambda: self._sound(video, clean.duration_s))
+            return _ChangedSound(clean, meta, self._sound(video))
         return _ChangedFaces(clean.folder, meta, self._faces(video))
 
     def _faces(self, video: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -197,13 +211,11 @@ class _CorruptJob(Job):
         top, left = self._generator(video).random(2)
         return lambda crops: hide(crops, self.level, (top, left))
 
-    def _sound(self, video: str, duration_s: float) -> np.ndarray:
-        sound = self.voices.sound(video)
+    def _sound(self, video: str) -> Change:
         if self.name == "audio_shift_s":
-            pieces = noise.late(sound, round(self.level * self.signal.sample_rate_hz))
-        else:
-            pieces = noise.noisy(sound, self._noise(video), self.level)
-        return noise.mel_of(pieces, duration_s, self.signal)
+            return lambda clean: noise.late(clean.pieces(), round(self.level * clean.sound_hz))
+        drawn = self._noise(video)
+        return lambda clean: noise.noisy(clean.pieces, drawn, self.level)
 
     def _noise(self, video: str) -> noise.Noise:
         def draws() -> np.random.Generator:

@@ -50,6 +50,7 @@ class FaceCnn(FittedEncoder):
     """
 
     modality = "video"
+    read_hz = 12.5
 
     def __init__(
         self,

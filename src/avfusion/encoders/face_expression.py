@@ -21,6 +21,7 @@ class FaceExpression:
     """256 non-negative numbers per clip, with `posteriors` also the 7 class probabilities."""
 
     modality = "video"
+    read_hz = 12.5
     fitted = False
     weights = WEIGHTS
 

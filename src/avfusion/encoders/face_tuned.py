@@ -59,6 +59,7 @@ class FaceTuned(FittedEncoder):
     """
 
     modality = "video"
+    read_hz = 12.5
     dim = 256
 
     def __init__(

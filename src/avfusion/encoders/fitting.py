@@ -213,8 +213,9 @@ class FittedEncoder:
         if not inputs:
             raise TrainError(
                 f"{corpus}: no rated {partition} video has {self.modality} to fit "
-                f"{settings.encoder!r} on ({len(videos)} videos are readable). Run `avf verify "
-                f"{corpus}`."
+                f"{settings.encoder!r} on ({len(videos)} videos are readable). If no video has "
+                f"{self.modality}, set `{self.modality}: []` under features and keep only fusions "
+                f"that do not read it. Otherwise run `avf verify {corpus}`."
             )
         return Examples(torch.cat(inputs), torch.cat(golds))
 

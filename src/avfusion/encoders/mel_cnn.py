@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.fitting import FittedEncoder
 from avfusion.encoders.recipe import Recipe
+from avfusion.media import mel
 from avfusion.media.clips import clip_ends, clip_spans
+from avfusion.media.mel import MelShape, log_mel_of
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from avfusion.schemas import SLACK_S
@@ -28,13 +30,16 @@ from avfusion.training import device
 CHUNK = 64
 
 
-SILENCE = math.log(1e-6)
-"""The smallest value of the media stage's ln(power + 1e-6)."""
+SILENCE = math.log(mel.FLOOR)
+"""The smallest value of ln(power + 1e-6)."""
 
 
 @encoders.add("mel_cnn")
 class MelCnn(FittedEncoder):
-    """`dim` numbers in (-1, 1) per clip, from the `context_s` of sound before its end."""
+    """`dim` numbers in (-1, 1) per clip, from the `context_s` of sound before its end.
+
+    The spectrogram has `bands` mel bands, a window of `window_s` and a row every `hop_s`.
+    """
 
     modality = "audio"
 
@@ -42,6 +47,9 @@ class MelCnn(FittedEncoder):
         self,
         *,
         dim: int = 64,
+        bands: int = 64,
+        window_s: float = 0.025,
+        hop_s: float = 0.01,
         context_s: float = 2.56,
         fit_hz: float = 3.125,
         epochs: int = 14,
@@ -52,11 +60,17 @@ class MelCnn(FittedEncoder):
         seed: int = 0,
     ) -> None:
         self.dim, self.context_s, self.fit_hz, self.at_rest = dim, context_s, fit_hz, at_rest
+        self.bands, self.window_s, self.hop_s = bands, window_s, hop_s
         self.recipe = Recipe(epochs, batch, lr, 1e-2, patience=epochs, most=most, seed=seed)
 
     def new_net(self, settings: EncoderSettings) -> nn.Module:
         """Return a network with new weights."""
-        return _Net(self.dim, settings.media.mel_bands, self.outputs)
+        return _Net(self.dim, self.bands, self.outputs)
+
+    def log_mel(self, record: MediaRecord) -> np.ndarray:
+        """Return the log-mel spectrogram of a video, float16 (N, bands), with this shape."""
+        shape = MelShape.of(record.sound_hz, self.bands, self.window_s, self.hop_s)
+        return log_mel_of(record, shape)
 
     def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
         """Return the ends of the patches to fit on, `fit_hz` per second, of clips with audio."""
@@ -65,21 +79,22 @@ class MelCnn(FittedEncoder):
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
         """Return patches float16 (N, rows, bands) that end at these times."""
-        rows = round(self.context_s / record.mel_hop_s)
-        last = np.floor((times_s + SLACK_S) / record.mel_hop_s).astype(int)  # newest row
+        spectra = self.log_mel(record)
+        rows = round(self.context_s / self.hop_s)
+        last = np.floor((times_s + SLACK_S) / self.hop_s).astype(int)  # newest row
         wanted = last[:, None] + np.arange(1 - rows, 1)  # (N, rows)
-        inside = (wanted >= 0) & (wanted < len(record.logmel))
-        patches = record.logmel[wanted.clip(0, len(record.logmel) - 1)]  # (N, rows, bands)
+        inside = (wanted >= 0) & (wanted < len(spectra))
+        patches = spectra[wanted.clip(0, len(spectra) - 1)]  # (N, rows, bands)
         silent = ~inside[..., None] | np.isnan(patches)
         patches = np.where(silent, np.float16(SILENCE), patches)
-        return torch.from_numpy(patches - self._rest(record).astype(np.float16))
+        return torch.from_numpy(patches - self._rest(spectra).astype(np.float16))
 
-    def _rest(self, record: MediaRecord) -> np.ndarray:
+    def _rest(self, spectra: np.ndarray) -> np.ndarray:
         """Return each band's mean (bands,) where there is audio; 0 without `at_rest`."""
-        heard = ~np.isnan(record.logmel[:, 0])
+        heard = ~np.isnan(spectra[:, 0])
         if not (self.at_rest and heard.any()):
-            return np.zeros(record.logmel.shape[1], np.float32)
-        return record.logmel[heard].mean(axis=0, dtype=np.float32)
+            return np.zeros(spectra.shape[1], np.float32)
+        return np.asarray(spectra[heard].mean(axis=0, dtype=np.float32))
 
     def prepare(self, net: nn.Module, train: Tensor) -> None:
         """Store each band's mean and deviation over the train patches in the network."""
@@ -119,11 +134,10 @@ class MelCnn(FittedEncoder):
                 out[chosen] = self.net(patches)[0].cpu().numpy()
         return out
 
-    @staticmethod
-    def _heard(record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
+    def _heard(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return whether any row of the clip (end - clip_s, end] has audio, bool (N,)."""
-        audio = ~np.isnan(record.logmel[:, 0])
-        times_s = np.arange(len(audio)) * record.mel_hop_s
+        audio = ~np.isnan(self.log_mel(record)[:, 0])
+        times_s = np.arange(len(audio)) * self.hop_s
         first, last = clip_spans(times_s, ends_s, clip_s)
         total = np.concatenate([[0], np.cumsum(audio)])
         return total[last] > total[first]

@@ -16,13 +16,13 @@ than the raters' delay by about half a clip. It is the value that the study shou
 """
 
 import functools
-import json
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import DelaySettings
 from avfusion.errors import AvfError, ConfigError
+from avfusion.evaluation.delay_limits import STATE, rated_s, read_rating, refuse_short
 from avfusion.features.arrange import off_baseline
 from avfusion.features.windows import targets
 from avfusion.io.atomic import write_text
@@ -64,14 +64,13 @@ def search(
     ConfigError
         If the grid is empty or holds a negative delay.
     AvfError
-        If the corpus was not verified, or fewer than two training recordings are rated.
+        If the corpus was not verified, fewer than two training recordings are rated, or they are
+        too short to tell.
     """
     if not len(grid_s) or grid_s.min() < 0:
         raise ConfigError("The grid of delays is empty or has a negative delay. Run: avf delay -h")
-    card = layout.card(corpus)
-    if not card.is_file():
-        raise AvfError(f"File not found: {card}. Run: avf verify {corpus}")
-    rating = Rating.of(json.loads(card.read_text()))
+    rating = read_rating(corpus, layout)
+    refuse_short(corpus, rated_s(corpus, layout), float(grid_s.max()))
     inputs = Inputs.of(corpus, settings.features, settings.baseline, layout)
     videos = inputs.videos["video"][inputs.videos["partition"] == "train"].tolist()
     table = read_table(layout.gold(corpus), filters=[("video", "in", videos)])
@@ -79,10 +78,10 @@ def search(
     each = (_recording(inputs, settings, v, rated[v], rating, grid_s) for v in videos if v in rated)
     parts = [(x, y) for x, y in each if len(x)]
     if len(parts) < 2:
+        remedy = "Try a smaller --longest." if len(rated) > 1 else STATE
         raise AvfError(
             f"{corpus}: {len(parts)} of {len(videos)} training recordings have features and "
-            f"ratings at every delay up to {grid_s.max():g} s; two are needed. Try a smaller "
-            f"--longest."
+            f"ratings at every delay up to {grid_s.max():g} s; two are needed. {remedy}"
         )
     scores = left_out_ccc(parts, settings.ridge)  # (K, N)
     rows = [

@@ -39,6 +39,7 @@ def estimates(scored: Scored, study: Study) -> pd.DataFrame:
         if seeds and weight is not None:
             sums = scored.stack(fusion, seeds)
             values = _estimate(scored, sums, weight, study.statistics.alpha)
+            values[:, _undefined(scored)] = np.nan
             frames = sums[0, :, :, 0].sum(axis=1).astype(int)
         for target, column, n in zip(
             scored.targets, values.T, [*frames, frames.min()], strict=True
@@ -92,7 +93,11 @@ def comparisons(scored: Scored, study: Study, order: Sequence[str]) -> pd.DataFr
         results = [nothing] * len(scored.targets)
         seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
         if seeds and scored.units > 1:
-            results = _compare(scored, pair, seeds, statistics)
+            compared = _compare(scored, pair, seeds, statistics)
+            undefined = _undefined(scored)
+            results = [
+                nothing if gone else row for row, gone in zip(compared, undefined, strict=True)
+            ]
         for target, values in zip(scored.targets, results, strict=True):
             names = {"target": target, "fusion": pair[0], "other": pair[1]}
             rows.append({**_key(scored), **names, **values, "seeds": len(seeds)})
@@ -114,6 +119,12 @@ def comparisons(scored: Scored, study: Study, order: Sequence[str]) -> pd.DataFr
         for fusion, other, difference, low, high, p in each
     ]
     return table
+
+
+def _undefined(scored: Scored) -> np.ndarray:
+    """Return which targets, and whether their mean, have no CCC (K + 1,)."""
+    flat = [name in scored.constant for name in scored.names]
+    return np.array([*flat, any(flat)])
 
 
 def _estimate(scored: Scored, sums: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:

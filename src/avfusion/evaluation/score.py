@@ -26,7 +26,15 @@ from avfusion.evaluation.unpredicted import filled, unpredicted
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
-from avfusion.metrics.sums import MEAN, SUMS, absolute_error, errors, point, video_sums
+from avfusion.metrics.sums import (
+    MEAN,
+    SUMS,
+    absolute_error,
+    constant_gold,
+    errors,
+    point,
+    video_sums,
+)
 from avfusion.protocols import protocol as protocols
 from avfusion.protocols.protocol import Post, Protocol
 from avfusion.rating import Rating
@@ -239,6 +247,8 @@ def _scores(
         values = np.full((3, len(each) + 1), np.nan)  # CCC, mean absolute, root mean square error
         if sums.shape[1]:
             values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
+            flat = constant_gold(sums, rule.pooling)
+            values[0, [*flat, flat.any()]] = np.nan
         empty = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
         reason = note or ("" if sums.shape[1] else empty)
         names = (*data.rating.names, MEAN)

@@ -15,7 +15,7 @@ from avfusion.evaluation import inference, units
 from avfusion.evaluation.missing import PREDICT
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
-from avfusion.metrics.sums import MEAN
+from avfusion.metrics.sums import MEAN, constant_gold
 from avfusion.protocols.protocol import Protocol
 from avfusion.rating import DIMENSIONS, Rating
 
@@ -40,6 +40,15 @@ class Scored:
     def units(self) -> int:
         """Number of units behind intervals and tests: videos, or subjects."""
         return inference.units(len(self.videos), self.unit)
+
+    @property
+    def constant(self) -> tuple[str, ...]:
+        """Targets with constant gold in the scored videos, or in each; their CCC is undefined."""
+        runs = next(iter(self.sums.values()), {})
+        if not runs or not self.videos or self.rule.pooling == "recall":
+            return ()
+        flat = constant_gold(next(iter(runs.values())), self.rule.pooling)
+        return tuple(name for name, one in zip(self.names, flat, strict=True) if one)
 
     def draw(self, statistics: StatisticsSettings) -> np.ndarray:
         """Return the bootstrap weights (N, V)."""

@@ -58,7 +58,7 @@ def steps(
     yield Step(f"avf score {corpus}", partial(study.score_settings, corpus))
     if study.robustness and study.task(corpus) == "ratings":
         for name, level, encoder in study.signal_cases():
-            signal = partial(study.signal_settings, corpus, encoder)
+            signal = partial(study.signal_settings, encoder)
             yield Step(f"avf corrupt {corpus} {name} {level} {encoder}", signal)
         yield Step(f"avf robust {corpus}", study.robust_settings)
 

@@ -1,16 +1,20 @@
 """Decode one track with PyAV; damaged parts are skipped and counted."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import av
+
+_REORDERED = 32  # no codec holds back more frames
+
 
 F = TypeVar("F", av.VideoFrame, av.AudioFrame)
 
 
 class Decoded(Generic[F]):
-    """Iterable over (container time in s or None, frame) of a file's best track of one kind.
+    """Iterable over (container time in s or None, frame) of a file's track of one kind.
 
     Parameters
     ----------
@@ -18,22 +22,34 @@ class Decoded(Generic[F]):
         The media file.
     kind
         `av.VideoFrame` or `av.AudioFrame`.
+    track
+        Number of the track among those of its kind; by default the container's best.
 
     Attributes
     ----------
     damaged
         Number of packets with an error and of repaired frames so far.
+    lost
+        Number of packets so far whose frame could not be decoded.
+    aspect
+        Width over height of a pixel in the current frame as its codec says; None if it does not.
     """
 
-    def __init__(self, path: Path, kind: type[F]) -> None:
+    def __init__(self, path: Path, kind: type[F], track: int | None = None) -> None:
         self.path = path
+        self.track = track
         self.kind: type[F] = kind
-        self.damaged = 0
+        self.damaged = self.lost = 0
+        self.aspect: Fraction | None = None
+        self._aspects: dict[int | None, Fraction | None] = {}  # of packets whose frame is to come
 
     def __iter__(self) -> Iterator[tuple[float | None, F]]:
         av.logging.set_level(av.logging.PANIC)
         with av.open(str(self.path)) as container:
-            stream = container.streams.best("video" if self.kind is av.VideoFrame else "audio")
+            name: Literal["video", "audio"] = "video" if self.kind is av.VideoFrame else "audio"
+            stream: Any = container.streams.best(name)
+            if self.track is not None:
+                stream = container.streams.get({name: self.track})[0]
             assert stream is not None, self.path
             codec: Any = stream.codec_context
             codec.thread_type = "NONE"  # one core per video; shards run in parallel
@@ -42,10 +58,20 @@ class Decoded(Generic[F]):
                     frames = codec.decode(packet)
                 except av.FFmpegError:
                     self.damaged += 1
+                    self.lost += packet is not None
                     continue
+                if packet is not None and self.kind is av.VideoFrame:
+                    self._aspects[packet.pts] = codec.sample_aspect_ratio
                 for frame in frames:
+                    self._forget_aspects(frame.pts)
                     self.damaged += frame.is_corrupt
                     yield _time_s(frame, stream), frame
+
+    def _forget_aspects(self, pts: int | None) -> None:
+        """Set the aspect of the frame at `pts`; a codec knows that of the packet read last only."""
+        self.aspect = self._aspects.pop(pts, self.aspect)
+        for old in list(self._aspects)[:-_REORDERED]:
+            del self._aspects[old]
 
     def _packets(
         self, container: av.container.InputContainer, stream: av.stream.Stream

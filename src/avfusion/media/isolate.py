@@ -1,13 +1,21 @@
-"""Read one video in a separate process, because a native reader can hang or crash on a file."""
+"""Read videos in a separate process, because a native reader can hang or crash on a file.
 
+One process reads many videos, so that short ones do not cost a start each. It is replaced after a
+crash, after the time limit, and when it has become large.
+"""
+
+import contextlib
 import logging
 import multiprocessing
+import resource
 import signal
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
@@ -16,11 +24,71 @@ from avfusion.media.person import Person
 _REPORT_EVERY_S = 10.0
 
 
+_LARGE_MB = 800.0  # peak memory after which a process reads no further video
+
+
 log = logging.getLogger(__name__)
 
 
+class Reader:
+    """A separate process that reads videos, one after the other; use it in a `with` block."""
+
+    def __init__(self) -> None:
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def attempt(self, job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
+        """Run `_read` on a job; return its messages, or under `end` how the process died."""
+        process, pipe = self._started()
+        state: dict[str, Any] = {}
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it died meanwhile; `_receive` says how
+                pipe.send(job)
+            state = _receive(pipe, process, limit_s)
+        finally:
+            if state.pop("large", True):
+                self.close()
+        return state
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None and self._pipe is not None:
+            if self._process.is_alive():
+                self._process.kill()
+            self._process.join()
+            self._pipe.close()
+        self._process = self._pipe = None
+
+    def _started(self) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+        if self._process is not None and self._pipe is not None and self._process.is_alive():
+            return self._process, self._pipe
+        self.close()
+        context = multiprocessing.get_context("forkserver")
+        # The server imports these once; a process then costs a fork, not an import of torch.
+        context.set_forkserver_preload(["avfusion.cli", "avfusion.media.read", "cv2", "torch"])
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        self._process, self._pipe = process, ours
+        return process, ours
+
+
 def read_apart(
-    path: Path, folder: Path, settings: MediaSettings, key: str, person: Person
+    path: Path,
+    folder: Path,
+    settings: MediaSettings,
+    key: str,
+    person: Person,
+    reader: Reader | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Read one video in a separate process, which is killed after `settings.time_limit_s`.
 
@@ -38,6 +106,8 @@ def read_apart(
         Hash of content, settings and code.
     person
         The person and span to read.
+    reader
+        The process that reads it; by default a new one.
 
     Returns
     -------
@@ -51,9 +121,12 @@ def read_apart(
     ConfigError
         If the settings or the disk, and not the video, are at fault.
     """
+    if reader is None:
+        with Reader() as one:
+            return read_apart(path, folder, settings, key, person, one)
     for use_decord in (True, False):
         job = (str(path), folder, settings, key, use_decord, person)
-        state = _attempt(job, settings.time_limit_s)
+        state = reader.attempt(job, settings.time_limit_s)
         if "meta" in state or "reason" in state:
             break
         state["reason"] = f"{path}: {state['end']}"
@@ -61,24 +134,6 @@ def read_apart(
             break
         log.warning("%s Reading it again without decord.", state.pop("reason"))
     return state.get("meta", {}), state.get("reason", "")
-
-
-def _attempt(job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
-    """Run `_work` in a new process; return its messages, or under `end` how it died."""
-    context = multiprocessing.get_context("forkserver")
-    # The server imports these once; a video then costs a fork, not an import of torch.
-    context.set_forkserver_preload(["avfusion.cli", "avfusion.media.read", "decord"])
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, *job), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        return _receive(ours, process, limit_s)
-    finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
-        ours.close()
 
 
 def _receive(
@@ -89,7 +144,7 @@ def _receive(
     while ours.poll(max(0.0, until - time.monotonic())):
         try:
             message = ours.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             process.join(10)
             return {**state, "end": f"{_death(process.exitcode)} Copy or download the file again."}
         state.update(message)
@@ -108,7 +163,23 @@ def _death(code: int | None) -> str:
     return f"the reader ended without a result (exit code {code})."
 
 
-def _work(
+def _work(pipe: Connection) -> None:
+    """Read the videos whose jobs arrive, in the child process, and send each result."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)  # one core per video; shards run in parallel
+    torch.set_num_threads(1)
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:  # the stage has ended
+            return
+        result = _read(pipe, *job)
+        pipe.send({**result, "large": _peak_mb() > _LARGE_MB})
+
+
+def _read(
     pipe: Connection,
     path: str,
     folder: Path,
@@ -116,31 +187,33 @@ def _work(
     key: str,
     decord: bool,
     person: Person,
-) -> None:
-    """Read one video in the child process and send the result."""
-    import cv2
-    import torch
-
-    from avfusion.media.read import read_video
-
-    cv2.setNumThreads(1)  # one core per video; shards run in parallel
-    torch.set_num_threads(1)
+) -> dict[str, Any]:
+    """Read one video; return its meta, or why there is none."""
     try:
-        meta = read_video(Path(path), folder, settings, key, decord, _progress(pipe), person)
-        pipe.send({"meta": meta})
+        from avfusion.media.read import read_video
+
+        progress = _progress(pipe)
+        return {"meta": read_video(Path(path), folder, settings, key, decord, progress, person)}
     except ConfigError as error:
-        pipe.send({"refused": str(error)})
+        return {"refused": str(error)}
+    except ImportError as error:
+        return {"refused": f"This environment lacks a package ({error}). Run: make env"}
     except AvfError as error:
-        pipe.send({"reason": str(error)})
+        return {"reason": str(error)}
     except OSError as error:
         message = f"{path}: {type(error).__name__}: {error}."
         if of_place(error):
             advice = "Free disk space, or make the folder writable, and run the command again."
-            pipe.send({"refused": f"{message} {advice}"})
-        else:
-            pipe.send({"reason": f"{message} Check the file."})
+            return {"refused": f"{message} {advice}"}
+        return {"reason": f"{message} Check the file."}
     except Exception as error:  # an unforeseen error in one video must not stop the others
-        pipe.send({"reason": f"{path}: {type(error).__name__}: {error}. Check the file."})
+        return {"reason": f"{path}: {type(error).__name__}: {error}. Check the file."}
+
+
+def _peak_mb() -> float:
+    """Return the peak memory of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def _progress(pipe: Connection) -> Callable[[int, int, str], None]:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import av
 import numpy as np
 from scipy.signal import correlate, correlation_lags
 
-from avfusion.errors import MediaError
+from avfusion.media.audio import Sound
+from avfusion.media.probe import Probe
 
 RATE_HZ, FIRST_S, MOST_S = 8000, 120.0, 2.0
 
@@ -28,25 +28,9 @@ def lag_s(first: Path, second: Path) -> float:
 
 def _samples(path: Path) -> np.ndarray:
     """Read mono float32 (N,) from container time 0, zeros where nothing was recorded."""
-    out = np.zeros(round(FIRST_S * RATE_HZ), np.float32)
-    end = 0
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-    try:
-        with av.open(str(path)) as container:
-            if container.streams.best("audio") is None:
-                return out[:0]
-            at: int | None = None
-            for frame in container.decode(audio=0):
-                if at is None:
-                    at = round((frame.time or 0.0) * RATE_HZ)
-                for part in resampler.resample(frame):
-                    samples = part.to_ndarray()[0]
-                    low, high = max(0, at), min(at + len(samples), len(out))
-                    if low < high:
-                        out[low:high] = samples[low - at : high - at]
-                    at, end = at + len(samples), max(end, high)
-                if at >= len(out):
-                    break
-    except av.FFmpegError as error:
-        raise MediaError(f"{path}: the sound cannot be read ({error}). Copy it again.") from None
-    return out[:end]
+    out, last = np.zeros(round(FIRST_S * RATE_HZ), np.float32), 0
+    file = Probe(path, np.zeros(1), FIRST_S, 0.0, False, 1, (), complete=False)
+    for start, samples in Sound(file, RATE_HZ):
+        last = min(start + len(samples), len(out))
+        out[start:last] = samples[: last - start]
+    return out[:last]

@@ -2,7 +2,8 @@
 
 Row i is the natural logarithm of (mel power + 1e-6) of a Hann window centred on `i * hop` of the
 video's time. It is NaN where no sound was recorded: before its start, after its end, in a gap, or
-everywhere if there is no track. Outside the recorded sound, a window contains zeros.
+everywhere if there is no track. Outside the recorded sound, a window contains zeros. It is computed
+from the sound of a record when an encoder asks for it, so each encoder has its own shape.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,11 +13,16 @@ import numpy as np
 import torch
 from torchaudio.transforms import MelSpectrogram
 
-from avfusion.config.sections import SignalSettings
+from avfusion.config.spectra import hop_fault
 from avfusion.errors import ConfigError
 from avfusion.media.audio import Piece
+from avfusion.media.store import MediaRecord
 
 FLOOR = 1e-6
+
+
+BANDS, WINDOW_S, HOP_S = 64, 0.025, 0.01
+"""The usual shape: 64 bands, a window of 25 ms every 10 ms."""
 
 
 _BLOCK_ROWS = 1000
@@ -32,22 +38,28 @@ class MelShape:
     hop: int
 
     @classmethod
-    def of(cls, settings: SignalSettings) -> "MelShape":
-        """Convert settings to samples.
+    def of(
+        cls,
+        rate_hz: int,
+        bands: int = BANDS,
+        window_s: float = WINDOW_S,
+        hop_s: float = HOP_S,
+    ) -> "MelShape":
+        """Convert seconds to samples.
 
         Raises
         ------
         ConfigError
             If the hop is not a whole number of samples.
         """
-        rate_hz, hop_s = settings.sample_rate_hz, settings.mel_hop_s
-        hop = round(hop_s * rate_hz)
-        if hop < 1 or abs(hop_s * rate_hz - hop) > 1e-6:
-            raise ConfigError(
-                f"media.mel_hop_s: {hop_s} s is {hop_s * rate_hz:g} samples at {rate_hz} Hz. "
-                f"Choose a whole number of samples, such as {max(1, hop) / rate_hz:g} s."
-            )
-        return cls(rate_hz, settings.mel_bands, round(settings.mel_window_s * rate_hz), hop)
+        if fault := hop_fault(hop_s, rate_hz):
+            raise ConfigError(f"hop_s: {fault}")
+        return cls(rate_hz, bands, max(1, round(window_s * rate_hz)), round(hop_s * rate_hz))
+
+    @property
+    def hop_s(self) -> float:
+        """Spacing of the rows in seconds; row i is centred on `i * hop_s`."""
+        return self.hop / self.rate_hz
 
     @property
     def n_fft(self) -> int:
@@ -68,6 +80,31 @@ class MelShape:
         )
 
 
+def log_mel_of(record: MediaRecord, shape: MelShape | None = None) -> np.ndarray:
+    """Return the log-mel of a record's sound, computed once per record and shape.
+
+    Parameters
+    ----------
+    record
+        The media of one video.
+    shape
+        Bands, window and hop, at the rate of the record's sound; by default the usual shape.
+
+    Returns
+    -------
+    ndarray
+        Natural logarithm of (mel power + 1e-6), float16 (N, bands); NaN where no sound is recorded.
+    """
+    shape = shape or MelShape.of(record.sound_hz)
+    if shape.rate_hz != record.sound_hz:
+        raise ValueError(f"a shape at {shape.rate_hz} Hz for sound at {record.sound_hz} Hz")
+    if shape not in record.derived:
+        blocks = log_mel(record.pieces(), shape.rows(record.duration_s), shape)
+        record.derived[shape] = np.concatenate([block.astype(np.float16) for block in blocks])
+    made: np.ndarray = record.derived[shape]
+    return made
+
+
 def log_mel(pieces: Iterable[Piece], rows: int, shape: MelShape) -> Iterator[np.ndarray]:
     """Yield blocks (n, bands) float32 of `rows` rows; `pieces` must ascend and not overlap."""
     transform, timeline, reach = shape.transform(), _Timeline(pieces), shape.n_fft // 2
@@ -80,7 +117,6 @@ def log_mel(pieces: Iterable[Piece], rows: int, shape: MelShape) -> Iterator[np.
         block = np.log(power + np.float32(FLOOR))
         block[~recorded[reach :: shape.hop][:count]] = np.nan
         yield block
-    timeline.drain()
 
 
 class _Timeline:
@@ -105,8 +141,3 @@ class _Timeline:
                 signal[low - begin : high - begin] = samples[low - at : high - at]
                 recorded[low - begin : high - begin] = True
         return signal, recorded
-
-    def drain(self) -> None:
-        """Read to the end, so that the warnings of the sound are complete."""
-        for _ in self._pieces:
-            pass

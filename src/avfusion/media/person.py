@@ -10,6 +10,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from avfusion.config.sections import Rule
+
 _NAME = re.compile(r"\d{5}\.jpg")
 
 
@@ -19,8 +21,8 @@ class Person:
 
     Attributes
     ----------
-    side
-        Track the left or right one of two people.
+    face
+        The rule that chooses the followed person, see `media.follow`; None is that of the study.
     crops
         Folders of aligned faces; if given, even as an empty tuple, no face is detected.
     sound
@@ -31,7 +33,7 @@ class Person:
         The half of a picture that shows two rooms next to each other.
     """
 
-    side: Literal["left", "right"] | None = None
+    face: Rule | None = None
     crops: tuple[Path, ...] | None = None
     sound: Path | None = None
     cut_s: tuple[float, float] | None = None

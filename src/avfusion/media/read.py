@@ -1,40 +1,35 @@
-"""Read one video file into one record: face track and log-mel on the video's timeline."""
+"""Read one video file into one record: face track and sound on the video's timeline."""
 
 import math
-from collections.abc import Callable
+from array import array
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from avfusion.config.sections import SignalSettings
-from avfusion.errors import MediaError
-from avfusion.media.audio import Sound
-from avfusion.media.faces import Face, FaceTrack
-from avfusion.media.mel import MelShape, log_mel
+from avfusion.media import people, people_tables
+from avfusion.media.people import Progress, Search
+from avfusion.media.people_tables import NO_FACE
 from avfusion.media.person import Crops, Person
 from avfusion.media.probe import Probe, cut, probe
-from avfusion.media.store import new_record
-from avfusion.media.video import Frames
+from avfusion.media.sound import WrittenSound, write_sound
+from avfusion.media.sound_only import first_sample_s, read_sound
+from avfusion.media.sound_track import choose
+from avfusion.media.speaking import Heard, heard_in, silence
+from avfusion.media.spool import Spool
+from avfusion.media.store import MediaRecord, new_record
 from avfusion.media.writer import RecordWriter
 
-Progress = Callable[[int, int, str], None]  # frames done, frames expected, reader
+_SHORT_S = 0.5  # a sound that starts later or ends earlier than the pictures by more is a warning
 
 
-_SHORT_S = 0.5  # a sound that ends earlier than this before the pictures gets a warning
+class _Faces(NamedTuple):
+    """What is known of the faces after they were written; `meta` is the entry `faces`."""
 
-
-_NO_FACE = (math.nan,) * 15
-
-
-class _Track(NamedTuple):
-    """Statistics of a face track; `last_s` is the time of the last frame."""
-
-    frames: int
     with_face: int
+    read: int  # frames that were searched for the face, or hold one
     faces_max: int
-    crowded: int  # frames with more than one face
-    last_s: float
-    reader: str
+    meta: dict[str, Any]
     warnings: list[str]
 
 
@@ -56,7 +51,7 @@ def read_video(
     folder
         Folder of the record.
     settings
-        Settings of face crops and log-mel.
+        Settings of face crops and sound.
     key
         Hash of content, settings and code, stored in the record.
     use_decord
@@ -76,24 +71,28 @@ def read_video(
     MediaError
         If the video cannot be read.
     """
-    mel_shape, person = MelShape.of(settings), person or Person()
-    file = cut(probe(path), person.cut_s)
-    sound = Sound(sound_source(file, person.sound), settings.sample_rate_hz)
-    with new_record(folder) as writer:
-        if person.crops is None:
-            track = _write_faces(writer, file, settings, progress, use_decord, person)
-        else:
-            track = _write_crops(writer, file, settings, person)
+    person = person or Person()
+    if person.sound == path:  # a recording without pictures
+        return read_sound(path, folder, settings, key, person.cut_s)
+    file = cut(probe(path, settings.time_zero), person.cut_s)
+    with new_record(folder) as writer, Spool(writer.folder) as spool:
+        pictures = _searched(spool, file, settings, progress, use_decord, person)
         # The last frame that was read, plus its display time.
-        duration_s = float(file.duration_s - file.times_s[-1] + track.last_s)
-        rows = mel_shape.rows(duration_s)
-        writer.add_logmel(log_mel(sound, rows, mel_shape), rows, mel_shape.bands)
+        duration_s = float(file.duration_s - file.times_s[-1] + pictures.times_s[-1])
+        sound = write_sound(writer, sound_source(file, person.sound), duration_s, settings)
+        if person.crops is None:
+            faces = _write_faces(writer, pictures, settings, person, _heard(writer, sound))
+        else:
+            faces = _write_crops(writer, file, settings, person.crops)
+        warnings = [*file.warnings, *pictures.warnings, *_remarks(pictures, sound), *faces.warnings]
         meta = {
             "key": key,
-            **_index_entries(track, sound, duration_s),
-            "warnings": [*file.warnings, *track.warnings, *_remarks(track, sound)],
+            "pictures": file.described(),
+            **_index_entries(pictures, faces, sound, duration_s),
+            "warnings": warnings,
             "face_px": settings.face_px,
-            "mel_hop_s": settings.mel_hop_s,
+            "sound": sound.meta,
+            "faces": faces.meta,
         }
         writer.close(meta)
     return meta
@@ -103,85 +102,86 @@ def sound_source(file: Probe, recording: Path | None) -> Probe:
     """Return the file to read sound from: the video, or a recording that begins with it."""
     if recording is None:
         return file
-    return replace(file, path=recording, audio=True, origin_s=0.0, complete=True)
+    first_s = first_sample_s(recording, choose(recording).index)
+    origin_s = 0.0 if math.isnan(first_s) else first_s
+    return replace(file, path=recording, origin_s=origin_s, complete=True, segments=())
 
 
-def _write_faces(
-    writer: RecordWriter,
+def _searched(
+    spool: Spool,
     file: Probe,
     settings: SignalSettings,
     progress: Progress,
     use_decord: bool,
     person: Person,
-) -> _Track:
-    """Write every frame with its face; return the statistics of the track."""
-    frames = Frames(file, use_decord)
-    tracker = FaceTrack(settings.face_score, settings.face_px, person.side)
-    total = with_face = faces_max = crowded = 0
-    last_s = 0.0
-    for index, time_s, picture in frames:
-        image = person.seen(picture)
-        count, face = tracker.step(time_s, image)
-        crop = None if face is None else tracker.crop(image, face)
-        writer.add_frame((time_s, count, *_numbers(face)), crop)
-        total, last_s = index + 1, time_s
-        with_face += face is not None
-        faces_max = max(faces_max, count)
-        crowded += count > 1
-        progress(total, len(file.times_s), frames.reader)
-    if not total:
-        raise MediaError(f"{file.path}: no frame can be decoded. Copy or download it again.")
-    return _Track(total, with_face, faces_max, crowded, last_s, frames.reader, frames.warnings)
+) -> Search:
+    """Search the pictures; with existing crops, no picture is decoded."""
+    if person.crops is not None:
+        return Search(spool, array("d", file.times_s), reader="crops")
+    return people.search(file, settings, person, spool, use_decord, progress)
+
+
+def _heard(writer: RecordWriter, sound: WrittenSound) -> Heard:
+    """Return the sound that was written, to tell who speaks."""
+    if not sound.exists:
+        return silence
+    return heard_in(MediaRecord(writer.folder, {"sound": sound.meta}))
+
+
+def _write_faces(
+    writer: RecordWriter, pictures: Search, settings: SignalSettings, person: Person, heard: Heard
+) -> _Faces:
+    """Write every frame with the face of the followed person, and who else is seen."""
+    rule = person.face or settings.face
+    roles = people.cast(pictures, settings, rule, heard)
+    with_face = people_tables.write(writer, pictures, roles, rule)
+    meta = people.described(pictures, roles, settings, rule)
+    faces_max = max(pictures.spool.counts, default=0)
+    read = max(len(pictures.looked), with_face)
+    return _Faces(with_face, read, faces_max, meta, people.remarks(pictures, roles))
 
 
 def _write_crops(
-    writer: RecordWriter, file: Probe, settings: SignalSettings, person: Person
-) -> _Track:
-    """Write the existing crop of every frame; no picture is decoded."""
-    crops = Crops(person.crops or (), settings.face_px)
+    writer: RecordWriter, file: Probe, settings: SignalSettings, folders: tuple[Path, ...]
+) -> _Faces:
+    """Write the existing crop of every frame."""
+    crops = Crops(folders, settings.face_px)
     with_face = 0
     for index, time_s in enumerate(file.times_s.tolist()):
         crop = crops.get(file.skipped + index)
         exists = crop is not None
-        writer.add_frame((time_s, int(exists), 1.0 if exists else math.nan, *_NO_FACE[1:]), crop)
+        writer.add_frame((time_s, int(exists), 1.0 if exists else math.nan, *NO_FACE[1:]), crop)
         with_face += exists
-    warnings = [f"images that cannot be read: {crops.broken}"] if crops.broken else []
-    frames, last_s = len(file.times_s), float(file.times_s[-1])
-    return _Track(frames, with_face, int(with_face > 0), 0, last_s, "crops", warnings)
+    warnings = [] if with_face else ["no face in any frame"]
+    if crops.broken:
+        warnings.append(f"images that cannot be read: {crops.broken}")
+    return _Faces(with_face, len(file.times_s), int(with_face > 0), {"rule": "crops"}, warnings)
 
 
-def _index_entries(track: _Track, sound: Sound, duration_s: float) -> dict[str, Any]:
+def _index_entries(
+    pictures: Search, faces: _Faces, sound: WrittenSound, duration_s: float
+) -> dict[str, Any]:
     """Return the columns of the media index."""
-    silent = math.isnan(sound.start_s)
+    frames = len(pictures.times_s)
     return {
-        "frames": track.frames,
+        "frames": frames,
         "duration_s": duration_s,
-        "rate_hz": track.frames / duration_s,
-        "audio": not silent,
-        "face_share": track.with_face / track.frames,
-        "faces_max": track.faces_max,
-        "reader": track.reader,
-        "audio_offset_s": None if silent else sound.start_s,
+        "rate_hz": frames / duration_s,
+        "audio": sound.exists,
+        "face_share": faces.with_face / faces.read,
+        "faces_max": faces.faces_max,
+        "people": faces.meta.get("people"),
+        "reader": pictures.reader,
+        "voiced_share": sound.meta["voiced_share"],
+        "audio_offset_s": sound.start_s if sound.exists else None,
     }
 
 
-def _numbers(face: Face | None) -> tuple[float, ...]:
-    if face is None:
-        return _NO_FACE
-    return (face.score, *face.box.tolist(), *face.points.ravel().tolist())
-
-
-def _remarks(track: _Track, sound: Sound) -> list[str]:
+def _remarks(pictures: Search, sound: WrittenSound) -> list[str]:
     remarks = list(sound.warnings)
-    if track.last_s - sound.end_s > _SHORT_S:
-        remarks.append(f"the sound ends at {sound.end_s:.2f} s, the pictures {track.last_s:.2f} s")
-    if not sound.probe.audio:
-        remarks.append("no sound track")
-    if not track.with_face:
-        remarks.append("no face in any frame")
-    if track.crowded:
-        remarks.append(
-            f"more than one face in {track.crowded} frames (up to {track.faces_max}); "
-            f"one person is followed"
-        )
+    first_s, last_s = pictures.times_s[0], pictures.times_s[-1]
+    if sound.exists and sound.start_s - first_s > _SHORT_S:
+        remarks.append(f"the sound starts {sound.start_s - first_s:.2f} s after the pictures")
+    if last_s - sound.end_s > _SHORT_S:
+        remarks.append(f"the sound ends at {sound.end_s:.2f} s, the pictures {last_s:.2f} s")
     return remarks

@@ -15,9 +15,12 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from avfusion.errors import MediaError
 from avfusion.io.atomic import link_or_copy
 from avfusion.media.store import MediaRecord, take_name
+from avfusion.media.waveform import StoredSound
 
 GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)
 """Errors when the other files are removed, changed or damaged meanwhile; nothing is shared."""
@@ -45,9 +48,19 @@ def share_record(folder: Path, key: str) -> dict[str, Any] | None:
 
 def _intact(record: MediaRecord) -> bool:
     """Return whether all files can be read, so that damage is not shared."""
-    rows, mel = len(record.frames), record.logmel
+    if len(record.frames) != record.meta.get("frames"):
+        return False
+    if record.meta.get("people") is not None:  # not written for the crops of a corpus
+        _ = record.people, record.tracks
+    _, sound = record.sound_hz, record.meta["sound"]
+    _ = [
+        StoredSound(record.folder, sound[name]).samples
+        for name in ("stored", "native")
+        if name in sound
+    ]
+    record.voiced(np.zeros(0))
     with zipfile.ZipFile(record.folder / "faces.zip") as faces:
-        return faces.testzip() is None and bool(rows) and mel.ndim == 2
+        return faces.testzip() is None
 
 
 def entries_of_others(corpus: Path, pattern: str) -> Iterator[Path]:

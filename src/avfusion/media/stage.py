@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import shutil
 import time
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from avfusion.config.jobs import MediaJobSettings
-from avfusion.config.sections import SignalSettings
+from avfusion.config.sections import Rule, SignalSettings
 from avfusion.fingerprint import fingerprint
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
 from avfusion.media.array_rows import ROWS, row_record
-from avfusion.media.isolate import read_apart
+from avfusion.media.isolate import Reader, read_apart
 from avfusion.media.person import Person, span_s
 from avfusion.media.reuse import share_record
 from avfusion.media.store import remove_halves
@@ -33,11 +34,16 @@ _INDEX = {
     "audio": "boolean",
     "face_share": "float64",
     "faces_max": "Int64",
+    "people": "Int64",
     "reader": "string",
+    "voiced_share": "float64",
     "audio_offset_s": "float64",
     "warnings": "string",
     "key": "string",
 }
+
+
+_HALF = re.compile(r"\.half\d+$")
 
 
 log = logging.getLogger(__name__)
@@ -69,12 +75,13 @@ def run_shard(
     if shard[0] == 0:
         _remove_withdrawn(folder, set(manifest["video"]))
     rows, began = [], time.monotonic()
-    for done, video in enumerate(videos, start=1):
-        row = _row(corpus, video, folder / video.video, settings)
-        rows.append(row)
-        left_s = (time.monotonic() - began) / done * (len(videos) - done)
-        where = f"shard {shard[0]}/{shard[1]}, {done} of {len(videos)}"
-        log.info("%s: %s; %.0f s left", where, _summary(row), left_s)
+    with Reader() as reader:
+        for done, video in enumerate(videos, start=1):
+            row = _row(corpus, video, folder / video.video, settings, reader)
+            rows.append(row)
+            left_s = (time.monotonic() - began) / done * (len(videos) - done)
+            where = f"shard {shard[0]}/{shard[1]}, {done} of {len(videos)}"
+            log.info("%s: %s; %.0f s left", where, _summary(row), left_s)
     table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
     write_table(table, shard_path(folder, shard))
 
@@ -91,13 +98,19 @@ def video_key(sha256: str, settings: SignalSettings, *person: str | None) -> str
     person
         The second result of `person_of`.
     """
-    signal = settings.model_dump(mode="json", include=set(SignalSettings.model_fields))
+    signal = settings.model_dump(
+        mode="json",
+        include=set(SignalSettings.model_fields),
+        exclude={"face_embedding": {"path"}},  # its SHA-256 counts, wherever the file is
+    )
     named = person if any(part is not None for part in person) else ()
     text = json.dumps([fingerprint("avfusion.media.read"), sha256, signal, *named], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _row(corpus: str, video: Any, folder: Path, settings: MediaJobSettings) -> dict[str, Any]:
+def _row(
+    corpus: str, video: Any, folder: Path, settings: MediaJobSettings, reader: Reader
+) -> dict[str, Any]:
     root = settings.root
     if hasattr(video, "row"):
         return dict.fromkeys(_INDEX) | row_record(root, video, folder)
@@ -110,7 +123,8 @@ def _row(corpus: str, video: Any, folder: Path, settings: MediaJobSettings) -> d
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
-        meta, reason = read_apart(root / video.path, folder, settings.media, key, person)
+        path = root / video.path
+        meta, reason = read_apart(path, folder, settings.media, key, person, reader)
         meta["seconds"] = time.monotonic() - began
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
@@ -129,15 +143,15 @@ def person_of(root: Path, video: Any) -> tuple[Person, tuple[str | None, ...]]:
     values = {name: getattr(video, name, None) for name in EXTRA}
     texts = {name: text if isinstance(text, str) else None for name, text in values.items()}
     crops, sound = texts["crops"], texts["sound"]
-    side = cast(Literal["left", "right"] | None, texts["side"])
+    face = cast(Rule | None, texts["side"] or texts["face"])
     half = cast(Literal["left", "right"] | None, texts["half"])
     folders = None if crops is None else tuple(root / part for part in crops.split("|") if part)
     recording = None if sound is None else root / sound
     cut_s = span_s(values["start_s"], values["end_s"])
-    person = Person(side, folders, recording, cut_s, half)
+    person = Person(face, folders, recording, cut_s, half)
     sound_part = () if sound is None else (texts["sound_sha256"],)
     span_part = () if cut_s is None and half is None else (json.dumps([cut_s, half]),)
-    return person, (side, crops, texts["crops_sha256"], *sound_part, *span_part)
+    return person, (face, crops, texts["crops_sha256"], *sound_part, *span_part)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
@@ -160,7 +174,16 @@ def _summary(row: dict[str, Any]) -> str:
 
 
 def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
-    for record in folder.glob("*/meta.json"):
-        if record.parent.name not in videos:
-            log.warning("%s is no longer in the manifest; removed", record.parent)
-            shutil.rmtree(record.parent)
+    """Remove what is left of videos that are no longer in the manifest, half-written or complete.
+
+    A half-written folder belongs to its video: another shard may be about to complete it.
+    """
+    for record in folder.iterdir() if folder.is_dir() else []:
+        video = _HALF.sub("", record.name)
+        if not record.is_dir() or {record.name, video} & videos:
+            continue
+        if video != record.name:
+            remove_halves(record.with_name(video))
+        elif (record / "meta.json").is_file():
+            log.warning("%s is no longer in the manifest; removed", record)
+            shutil.rmtree(record)

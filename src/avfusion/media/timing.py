@@ -1,4 +1,4 @@
-"""Read the times of frames and sound of many videos, without decoding.
+"""Read the times of frames and sound of many videos, and what is odd about them.
 
 Results are cached by the video's SHA-256 and the code, so that verifying a corpus again takes
 seconds.
@@ -12,32 +12,36 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 
-from avfusion.errors import MediaError
+from avfusion.config.sections import TimeZero
+from avfusion.errors import MediaError, NotVideoError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import replacing
 from avfusion.media.probe import probe
+from avfusion.media.sound_only import probe_sound, span_s
+from avfusion.media.sound_track import choose
 
 log = logging.getLogger(__name__)
 
 
-_NONE = np.empty(0)
+_NONE, _NO_SOUND = np.empty(0), (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of one video, in seconds from its first displayed frame."""
+    """Times of one video, in seconds from its time 0."""
 
     times_s: np.ndarray  # float64 (F,), ascending
     end_s: float  # of the last frame
-    sound_s: tuple[float, float]  # first and last instant of the sound; NaN without sound
+    sound_s: tuple[float, float]  # first and last instant of the track that is read, or NaN
     reason: str = ""  # why it could not be read
+    warnings: tuple[str, ...] = ()  # what is odd about its pictures and sound
+    is_video: bool = True  # False for a table, an array, a still picture or sound only
 
     @property
     def has_sound(self) -> bool:
-        """Whether there is a sound track with timestamps."""
+        """Whether there is a sound track that can be read and is not digital silence."""
         return not np.isnan(self.sound_s[0])
 
     def at(self, rows: int) -> np.ndarray:
@@ -49,7 +53,9 @@ class Timing:
         return np.concatenate([have, have[-1] + step_s * np.arange(1, rows - len(have) + 1)])
 
 
-def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, Timing]:
+def timings(
+    videos: Iterable[tuple[str, Path, str]], cache: Path, time_zero: TimeZero = "picture"
+) -> dict[str, Timing]:
     """Read the timing of videos.
 
     Parameters
@@ -58,6 +64,8 @@ def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, T
         (name, path, SHA-256) of each video.
     cache
         Folder of earlier results.
+    time_zero
+        What time 0 is, as in `probe`.
 
     Returns
     -------
@@ -66,7 +74,7 @@ def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, T
     """
     results: dict[str, Timing] = {}
     left: dict[str, tuple[Path, Path]] = {}
-    code = fingerprint(__name__)
+    code = fingerprint(__name__) + ("" if time_zero == "picture" else f"_{time_zero}")
     for name, path, sha256 in videos:
         kept = cache / code / f"{sha256}.npz"
         if kept.is_file():
@@ -75,7 +83,7 @@ def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, T
             left[name] = path, kept
     began = logged = time.monotonic()
     done = 0
-    for name, timing in _read_all({name: path for name, (path, _) in left.items()}):
+    for name, timing in _read_all({name: path for name, (path, _) in left.items()}, time_zero):
         results[name], done = timing, done + 1
         if not timing.reason:
             _store(timing, left[name][1])
@@ -86,42 +94,45 @@ def timings(videos: Iterable[tuple[str, Path, str]], cache: Path) -> dict[str, T
     return results
 
 
-def _read_all(paths: dict[str, Path]) -> Iterable[tuple[str, Timing]]:
-    """Read in threads; only the first frame of each video is decoded."""
+def _read_all(paths: dict[str, Path], time_zero: TimeZero) -> Iterable[tuple[str, Timing]]:
+    """Read in threads; the first frame and pieces of the sound are decoded."""
     with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:
-        jobs = {pool.submit(read_timing, path): name for name, path in paths.items()}
+        jobs = {pool.submit(read_timing, path, time_zero): name for name, path in paths.items()}
         for job in as_completed(jobs):
             yield jobs[job], job.result()
 
 
-def read_timing(path: Path) -> Timing:
+def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:
     """Read one video's timing from its packets."""
     try:
-        file = probe(path)
-        sound_s = _sound(path, file.origin_s) if file.audio else (np.nan, np.nan)
-    except (MediaError, av.FFmpegError) as error:
-        return Timing(_NONE, 0.0, (np.nan, np.nan), str(error))
-    return Timing(file.times_s, file.duration_s, sound_s)
+        file = probe(path, time_zero)
+        sound = choose(path)
+        sound_s = span_s(path, sound.index, file.clock(of_sound=True))
+    except NotVideoError as error:
+        return _sound_only(path, str(error))
+    except MediaError as error:
+        return Timing(_NONE, 0.0, _NO_SOUND, str(error))
+    return Timing(file.times_s, file.duration_s, sound_s, warnings=file.warnings + sound.warnings)
 
 
-def _sound(path: Path, origin_s: float) -> tuple[float, float]:
-    first, last = np.inf, -np.inf
-    with av.open(str(path)) as container:
-        stream = container.streams.best("audio")
-        for packet in container.demux(stream):
-            if packet.pts is None or packet.size == 0:
-                continue
-            first = min(first, float(packet.pts * packet.time_base))
-            last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return (first - origin_s, last - origin_s) if np.isfinite(first) else (np.nan, np.nan)
+def _sound_only(path: Path, reason: str) -> Timing:
+    """Describe a file that is no video: a recording without pictures, or no media file at all."""
+    try:
+        file, warnings = probe_sound(path), choose(path).warnings
+    except MediaError:
+        return Timing(_NONE, 0.0, _NO_SOUND, reason, is_video=False)
+    end_s = file.duration_s
+    return Timing(_NONE, end_s, (0.0, end_s), reason, warnings, is_video=False)
 
 
 def _store(timing: Timing, path: Path) -> None:
     with replacing(path) as half, half.open("wb") as file:
-        np.savez(file, times_s=timing.times_s, ends_s=[timing.end_s, *timing.sound_s])
+        ends_s, warnings = [timing.end_s, *timing.sound_s], np.array(timing.warnings, np.str_)
+        np.savez(file, times_s=timing.times_s, ends_s=ends_s, warnings=warnings)
 
 
 def _load(path: Path) -> Timing:
     with np.load(path, allow_pickle=False) as kept:
         end_s, *sound_s = kept["ends_s"].tolist()
-        return Timing(kept["times_s"], end_s, tuple(sound_s))
+        warnings = tuple(kept["warnings"].tolist())
+        return Timing(kept["times_s"], end_s, tuple(sound_s), warnings=warnings)

@@ -109,6 +109,31 @@ def pooled_ccc(sums: np.ndarray) -> np.ndarray:
         return np.where(spread > rounding, 2 * (pg - p * g / n) / spread, np.nan)
 
 
+def constant_gold(sums: np.ndarray, pooling: str = "pooled") -> np.ndarray:
+    """Return for which targets gold is constant wherever CCC is computed, a mask (K,).
+
+    CCC is undefined there. `pooled_ccc` is 0 for a prediction that varies.
+
+    Parameters
+    ----------
+    sums
+        `SUMS` of each target and video, (K, V, 6) or more columns.
+    pooling
+        "pooled": one value in all videos. "per_video_mean": one value in each video.
+
+    Examples
+    --------
+    >>> gold = np.full(3, 0.1), np.array([0.1, 0.2, 0.1])
+    >>> constant_gold(np.stack([[video_sums(np.arange(3.0), one)] for one in gold])).tolist()
+    [True, False]
+    """
+    sums = sums if pooling == "per_video_mean" else sums.sum(axis=-2, keepdims=True)
+    n, g, gg = np.moveaxis(sums[..., [0, 2, 4]], -1, 0)  # (K, V)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flat = gg - g * g / n <= 1e-12 * gg
+    return (n > 0).any(axis=-1) & (flat | (n == 0)).all(axis=-1)
+
+
 def class_scores(sums: np.ndarray) -> np.ndarray:
     """Compute weighted accuracy, unweighted accuracy and macro F1.
 

@@ -12,6 +12,8 @@ import pandas as pd
 from avfusion.io.atomic import write_text
 
 Cells = Sequence[Sequence[str]]
+NONE = "–"
+"""Cell of a score that is undefined; a sentence next to the table has the reason."""
 
 
 def number(value: float) -> str:

@@ -111,6 +111,20 @@ def caveats(scored: Scored, study: Study, pairs: int) -> list[str]:
     return sentences
 
 
+def constant_gold(scored: Scored) -> list[str]:
+    """Return a caveat that names the targets without a score because their gold is constant."""
+    names = scored.constant
+    if not names:
+        return []
+    whose = "their" if len(names) > 1 else "its"
+    where = "each video of " if scored.rule.pooling == "per_video_mean" else ""
+    return [
+        f"No CCC of {and_list(list(names))} (–): {whose} gold is constant in {where}the "
+        f"{scored.partition} partition of {scored.corpus}, where CCC is undefined. So is the mean "
+        f"over targets."
+    ]
+
+
 def repeated_subjects(scored: Scored, statistics: StatisticsSettings) -> list[str]:
     """Return a caveat if subjects appear in several videos that are taken as independent."""
     people = len(set(scored.subjects))
@@ -131,6 +145,8 @@ def findings(
     A fusion with runs that did not train is named with this remark.
     """
     rows = table[(table["target"] == "mean") & table["mean"].notna()]
+    if not len(rows) and scored.constant:
+        return [f"{scored.corpus}: no score, because the gold is constant.", *constant_gold(scored)]
     if not len(rows):
         return [f"{scored.corpus}: no run was scored."]
     best = rows.iloc[0]

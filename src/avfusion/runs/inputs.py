@@ -92,13 +92,12 @@ class Inputs:
         Raises
         ------
         TrainError
-            If there is no encoder of audio or of video.
+            If there is no encoder.
         AvfError
             If an encoder has no index of features.
         """
-        for modality in ("audio", "video"):
-            if modality not in features.by_modality:
-                raise TrainError(f"features.{modality} names no encoder; add one to the config.")
+        if not features.encoders:
+            raise TrainError("features names no encoder; add one to the config.")
         stores = {
             name: FeatureStore.open(layout.features(corpus, name) / "index.parquet")
             for name in features.encoders
@@ -227,9 +226,13 @@ class Inputs:
         return golds
 
     def dims(self) -> list[int]:
-        """Return the widths of audio and video, and of text if it is read."""
-        encoders = self.features.by_modality.values()
-        return [sum(self.stores[name].dim for name in names) for names in encoders]
+        """Return the widths of audio and video, and of text if it is read.
+
+        A modality without encoders has one feature, which is absent everywhere.
+        """
+        read = [self.features.audio, self.features.video]
+        read += [self.features.text] if self.features.text else []
+        return [sum(self.stores[name].dim for name in names) or 1 for names in read]
 
     def times(self, video: str) -> np.ndarray:
         """Return the clip ends (R,) of the grid that all encoders share, in seconds."""
@@ -240,13 +243,16 @@ class Inputs:
     def rows(self, video: str, encoders: list[str]) -> np.ndarray:
         """Return the features of the encoders of a modality side by side (R, D).
 
-        The modality is absent (NaN) where one of its encoders has no number at all.
+        The modality is absent (NaN) where one of its encoders has no number at all, and everywhere
+        if it has no encoder (R, 1).
 
         Raises
         ------
         TrainError
             If the encoders have different grids, or a feature is infinite.
         """
+        if not encoders:
+            return np.full((len(self.times(video)), 1), np.nan, np.float32)
         loaded = [self.stores[name].load(video) for name in encoders]
         for name, part in zip(encoders, loaded, strict=True):
             if not np.array_equal(part.times_s, self.times(video)):

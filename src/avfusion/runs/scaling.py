@@ -35,6 +35,7 @@ from avfusion.models.standardise import Standardise
 from avfusion.runs.files import SCALING
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.job import Job
+from avfusion.runs.predictor import reads
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +70,28 @@ def measure(model: Model, job: Job) -> None:
     Raises
     ------
     TrainError
-        If a feature is missing in every present row, while others are not.
+        If a feature is missing in every present row, while others are not, or if the fusion reads
+        a modality that no train video has.
     """
+    _check_present(job)
     _check_missing(job)
     for modality in job.settings.features.by_modality:
         getattr(model, modality).measure(getattr(job.rows, modality))
+
+
+def _check_present(job: Job) -> None:
+    """Refuse a run whose fusion reads sound or pictures that no train video has."""
+    settings, words = job.settings, {"audio": "sound", "video": "a face"}
+    for modality, encoders in settings.features.by_modality.items():
+        rows = getattr(job.rows, modality)
+        if modality not in words or modality not in reads(settings) or is_present(rows).any():
+            continue
+        other = "video" if modality == "audio" else "audio"
+        raise TrainError(
+            f"{settings.corpus}: no train video has {words[modality]} that {', '.join(encoders)} "
+            f"can read, and {settings.fusion} needs it. Set `{modality}: []` under features and "
+            f"keep only fusions that read {other}, such as `{other}`."
+        )
 
 
 def _check_missing(job: Job) -> None:

@@ -122,9 +122,12 @@ class Served:
         ]
         if self.settings.train.baseline == "video":
             rows = [off_baseline(part) for part in rows]
-        self._warn_limited(video, dict(zip(features, rows, strict=True)))
         blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
-        given = iter([(*rows[:2], blank, *rows[2:])])
+        of = dict(zip(features, rows, strict=True))
+        self._warn_limited(video, of)
+        absent = np.full((len(rows[0]), 1), np.nan, np.float32)  # a modality without encoders
+        both = of.get("audio", absent), of.get("video", absent)
+        given = iter([(*both, blank, *([of["text"]] if "text" in of else []))])
         windows = join(given, cuts.clips, stride_of(cuts), cuts.advance, last_of(cuts))
         with deterministic(self.settings.seed):
             prediction = windows.predict(self.model)

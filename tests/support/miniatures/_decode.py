@@ -13,6 +13,7 @@ from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
+from avfusion.media.mel import HOP_S, log_mel_of
 from avfusion.media.probe import cut, probe
 from avfusion.media.stage import person_of, run_shard
 from avfusion.media.store import MediaRecord
@@ -52,8 +53,9 @@ def read_back(corpus: str, root: Path, row: Any, left_px: int, layout: Layout) -
     shown = [(at, image) for _, at, image in Frames(cut(probe(root / row.path), person.cut_s))]
     np.testing.assert_allclose([at for at, _ in shown], time_s, atol=1e-3)
     seen = np.array([_film.decoded(person.seen(image), left_px) for _, image in shown])
-    rows = (time_s + np.append(time_s[1:], record.duration_s)) / 2 / record.mel_hop_s
-    mel = record.logmel[np.round(rows).astype(int).clip(max=len(record.logmel) - 1)].astype(float)
+    rows = (time_s + np.append(time_s[1:], record.duration_s)) / 2 / HOP_S
+    spectra = log_mel_of(record)
+    mel = spectra[np.round(rows).astype(int).clip(max=len(spectra) - 1)].astype(float)
     band = np.where(np.isnan(mel[:, 0]), np.nan, np.nan_to_num(mel).argmax(1))
     return ReadBack(time_s, seen, band)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from support.miniatures import Fault, _film
+from support.miniatures import Fault, _film, _own_faults
 from support.miniatures._edits import gone, line
 
 HZ, SECONDS = 10, 4.0
@@ -27,7 +27,10 @@ ROWS = {
     "clips/dan.mp4": ("dan", "test", "", "ratings/dan_v.arff", "ratings/dan_a.arff"),
     "clips/eve.mp4": ("eve", "test", "ratings/eve.tsv", "", ""),
 }
-TIERS = {"valence": ((0, 1500, "0.5"), (1500, 4000, "-0.25")), "arousal": ((500, 3500, "0.08"),)}
+TIERS = {
+    "valence": ((0, 1500, "0.5"), (1500, 4000, "-0.25")),
+    "arousal": ((500, 800, "0.16"), (800, 3300, "0.08"), (3300, 3500, "0.24")),
+}
 SPANS = "clips/cleo.avi"  # its ratings hold over spans
 MANIFEST = "manifest.csv"
 
@@ -165,7 +168,7 @@ FAULTS = {
         line("ratings/anna_1.csv", 6, "0.3;0.1;0.1"), "gold times", "clips__anna 1"
     ),
     "times in milliseconds": Fault(
-        line("ratings/anna_1.csv", 41, "3900;0.1;0.1"), "ratings within videos", "rated to 3900",
+        line("ratings/anna_1.csv", 41, "3900;0.1;0.1"), "ratings within videos", "from 0 to 3900 s",
         "WARN",
     ),
     "an entity in the ELAN document": Fault(
@@ -177,7 +180,7 @@ FAULTS = {
         also=("gold of validation",),
     ),
     "a word in an ELAN tier": Fault(
-        _edit_eaf(">0.08<", ">calm<"), "rating lines", "tier arousal: 'calm' is no number"
+        _edit_eaf(">0.24<", ">calm<"), "rating lines", "tier arousal: 'calm' is no number"
     ),
     "an ELAN tier that takes its times from another": Fault(
         _edit_eaf("<ANNOTATION><ALIGNABLE", '<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r"'
@@ -188,4 +191,5 @@ FAULTS = {
         _edit_eaf(' TIME_VALUE="3500"', ""), "rating lines", "without a place in time"
     ),
     "a film missing": Fault(gone("clips/ben.mp4"), "files", "clips/ben.mp4"),
+    **_own_faults.FAULTS,
 }  # fmt: skip

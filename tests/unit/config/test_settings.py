@@ -10,6 +10,7 @@ import yaml
 
 from avfusion.config.grid import at_point, points
 from avfusion.config.load import load, schema
+from avfusion.config.spectra import hop_fault
 from avfusion.config.study import Study
 from avfusion.errors import ConfigError
 from avfusion.fingerprint import fingerprint, used
@@ -98,6 +99,14 @@ def refusal(path, value):
         ("features/audio", ["mel_cn"], "No encoder named 'mel_cn'. Did you mean 'mel_cnn'?"),
         ("features/audio", ["face_cnn"], "lists 'face_cnn', which encodes video"),
         ("encoders/mel_cnn", {"dims": 3}, "encoders.mel_cnn has no option 'dims'"),
+        ("encoders/mel_cnn", {"hop_s": 0.01005}, "encoders.mel_cnn.hop_s: 0.01005 s is 160.8 samp"),
+        ("encoders/mel_cnn", {"window_s": 0}, "encoders.mel_cnn.window_s: found 0; expected a num"),
+        ("encoders/mel_cnn", {"bands": -1}, "encoders.mel_cnn.bands: found -1; expected a number"),
+        (
+            "media/sample_rate_hz",
+            22050,
+            "is 220.5 samples at 22050 Hz. Choose a whole number, such",
+        ),
         ("windows/clip_s", 0.5, "windows.clip_s (0.5) must be a multiple of windows.hop_s (0.16)"),
         ("features/audio", ["lab.sound:Ear"], "add `my_name: {is: package.module:Class}`"),
         ("encoders/ear", {"is": "mel_cn"}, "encoders.ear: No encoder named 'mel_cn'. Did you"),
@@ -406,3 +415,15 @@ def test_every_encoder_of_the_corrupted_modality_is_run_anew_at_every_level():
         ("video_blur_px", "2.5", "face_expression"),
         ("video_blur_px", "2.5", "face_cnn"),
     ]
+
+
+def test_a_setting_that_has_moved_names_its_new_place():
+    corpora = {"demo": {"root": "."}}
+    settings = {"corpora": corpora, "fusions": {"ca": {}}, "media": {"mel_bands": 40}}
+    with pytest.raises(ConfigError, match=r"media.mel_bands.*has moved.*mel_cnn: \{bands"):
+        load(settings)
+
+
+def test_the_hop_that_a_message_suggests_is_accepted():
+    hop_s = hop_fault(0.01, 22_050).split()[-2]
+    assert hop_fault(float(hop_s), 22_050) == ""

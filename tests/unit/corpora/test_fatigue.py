@@ -12,6 +12,7 @@ from avfusion.corpora.formats.spans import Span, gaps, held
 from avfusion.corpora.splits import holdout, leave_one_out
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.layout import Layout
+from avfusion.media.mel import HOP_S, log_mel_of
 from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
 from support.miniatures import _film, fatigue, verify
@@ -36,9 +37,9 @@ def test_the_level_of_every_instant_is_the_one_seen_and_heard_then(tree, tmp_pat
     run_shard("fatigue", (0, 1), settings, layout)
     gold = pd.read_parquet(layout.gold("fatigue"))
     for video in ("s01_v1", "s01_v2", "s04_v2"):
-        heard = MediaRecord.open(layout.media("fatigue") / video).logmel
+        heard = log_mel_of(MediaRecord.open(layout.media("fatigue") / video))
         rated = gold[(gold["video"] == video)].dropna()
-        at = np.round(rated["time_s"].to_numpy() / settings.media.mel_hop_s).astype(int)
+        at = np.round(rated["time_s"].to_numpy() / HOP_S).astype(int)
         band = np.asarray(heard[at], float).argmax(1)
         assert band.tolist() == _film.tone_band(2 * rated["fatigue"].to_numpy()).tolist()
 

@@ -17,6 +17,7 @@ from avfusion.corpora.iemocap.release import INSTANTS
 from avfusion.corpora.tree.scan import read_tree
 from avfusion.errors import AvfError, ConfigError
 from avfusion.layout import Layout
+from avfusion.media.mel import log_mel_of
 from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
@@ -61,7 +62,7 @@ def test_a_turn_is_seen_in_its_speakers_half_and_heard_in_its_own_recording(rele
         assert record.meta["faces_max"] == 1
         assert record.duration_s == pytest.approx(iemocap.LENGTH_S)
         assert record.meta["frames"] in (18, 19)  # 0.62 s at 29.97 Hz
-        heard = record.logmel[5:55].astype(float).argmax(1)
+        heard = log_mel_of(record)[5:55].astype(float).argmax(1)
         assert set(heard) == {_film.tone_band(iemocap.tone(name))}
 
 

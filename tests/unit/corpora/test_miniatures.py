@@ -33,6 +33,12 @@ def test_a_clean_tree_raises_no_alarm(clean, corpus):
     assert code == 0
 
 
+@pytest.mark.parametrize("corpus", miniatures())
+def test_no_two_checks_have_one_name(clean, corpus):
+    _, checks, _ = clean(corpus)
+    assert checks.index.is_unique, checks.index[checks.index.duplicated()]
+
+
 @pytest.mark.parametrize(("corpus", "fault"), FAULTS, ids=lambda x: x.replace(" ", "_"))
 def test_each_planted_fault_is_named(clean, corpus, fault, tmp_path):
     module, planted = miniatures()[corpus], miniatures()[corpus].FAULTS[fault]

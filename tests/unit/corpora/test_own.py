@@ -56,7 +56,8 @@ def test_each_form_gives_the_ratings_that_were_written(tree, tmp_path):
     assert cleo["valence"].loc[0.05:1.45].eq(0.5).all()
     assert np.isnan(cleo["valence"][1.5])
     assert cleo["valence"].loc[1.55:].eq(-0.25).all()
-    assert cleo["arousal"].loc[0.55:3.45].eq(0.08).all()
+    assert cleo["arousal"].loc[0.55:0.75].eq(0.16).all()
+    assert cleo["arousal"].loc[0.85:3.25].eq(0.08).all()
     assert cleo["arousal"].loc[3.55:].isna().all()
 
 

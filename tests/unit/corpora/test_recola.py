@@ -14,6 +14,7 @@ from avfusion.corpora.recola.tree import Parts
 from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
+from avfusion.media.mel import HOP_S, log_mel_of
 from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
 from support.miniatures import recola, verify
@@ -50,10 +51,10 @@ def test_tone_and_rating_agree_at_the_planted_delay_and_at_no_other_frame(tree, 
     settings = MediaJobSettings(root=tree, media=MediaSettings())
     run_shard("recola", (0, 1), settings, layout)
     gold = pd.read_parquet(layout.gold("recola"))
-    heard = MediaRecord.open(layout.media("recola") / "train_1").logmel  # (N, bands)
+    heard = log_mel_of(MediaRecord.open(layout.media("recola") / "train_1"))  # (N, bands)
     rated = gold[gold["video"] == "train_1"]
     middle_s = rated["time_s"].to_numpy() + 0.5 / recola.HZ
-    rows = heard[np.round(middle_s / settings.media.mel_hop_s).astype(int)].astype(float)
+    rows = heard[np.round(middle_s / HOP_S).astype(int)].astype(float)
     tone = np.nan_to_num(rows, nan=-99).argmax(1)
     given = rated["arousal"].to_numpy()
     agreement = [np.corrcoef(given[lag:], tone[: len(tone) - lag])[0, 1] for lag in range(120)]

@@ -3,13 +3,17 @@
 import hashlib
 import shutil
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
 from avfusion import cli
-from avfusion.doctor import machine
+from avfusion.config.study import Study
+from avfusion.doctor import machine, media
 from avfusion.registry import corpora
+from support import odd_sounds
 
 
 @pytest.fixture
@@ -71,11 +75,12 @@ def test_damaged_weights_are_told_from_whole_ones(place, monkeypatch, project):
     folder = package / "media" / "weights"
     shutil.copytree(project / "src/avfusion/media/weights", folder)
     monkeypatch.setattr(machine, "PACKAGE", package)
-    assert [f.verdict for f in machine._weights()] == ["OK"]
-    (path,) = folder.glob("*.onnx")
-    path.write_bytes(path.read_bytes()[:-1])
-    (finding,) = machine._weights()
+    paths = sorted(folder.glob("*.onnx"))
+    assert [f.verdict for f in machine._weights()] == ["OK"] * len(paths)
+    paths[0].write_bytes(paths[0].read_bytes()[:-1])
+    finding, *others = machine._weights()
     assert finding.verdict == "MISSING"
+    assert all(other.verdict == "OK" for other in others)
     assert finding.remedy.startswith("git checkout -- ")
 
 
@@ -170,6 +175,24 @@ def test_a_plateau_that_early_stopping_comes_before_is_a_warning(place, schedule
     if warned:
         assert "early stopping comes before the plateau can act" in found[0].text
         assert found[0].remedy == "set train.schedule.patience below 9, or raise train.patience"
+
+
+def test_the_size_of_the_media_stage_is_stated_next_to_the_free_disk(tmp_path, monkeypatch):
+    root = tmp_path / "videos"
+    root.mkdir()
+    for number in range(3):
+        odd_sounds.write(root / f"{number}.mkv", [np.zeros(16_000, "f4")], 16_000, frames=25)
+    entry = {"is": "own", "root": str(root)}
+    corpora = {"one": entry, "two": entry}  # of one folder, so their records are shared
+    study = Study(corpora=corpora, fusions={"ca": {}}, results=str(tmp_path / "results"))
+    (finding,) = media.findings(study)
+    assert "0.00083 h of video" in str(finding)  # 3 s
+    assert str(finding).startswith("OK")
+    sound, _ = media.bytes_per_hour(study)
+    assert sound == pytest.approx(115e6, rel=0.01)
+    monkeypatch.setattr(media.shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    (finding,) = media.findings(study)
+    assert "larger disk" in str(finding)
 
 
 @pytest.mark.parametrize(

@@ -196,27 +196,29 @@ def test_without_rated_train_videos_a_fit_says_so(tmp_path):
     gold = pd.read_parquet(layout.gold("tiny"))
     gold.loc[gold["video"] == "train_0", ["valence", "arousal"]] = np.nan
     gold.to_parquet(layout.gold("tiny"))
-    with pytest.raises(TrainError, match=r"no rated train video.*avf verify tiny"):
+    with pytest.raises(TrainError, match=r"no rated train video.*set `\w+: \[\]`.*avf verify tiny"):
         fit("tiny", media.settings("mel_cnn"), layout)
 
 
 def test_two_entries_of_one_class_have_their_own_weights_and_features(tmp_path):
     layout = media.make_corpus(tmp_path, {"train": 2, "validation": 1, "test": 1}, seconds=3)
+    shape = {"bands": 40, "window_s": 0.05, "hop_s": 0.02}
+    options = {"mel_a": {"epochs": 2}, "mel_b": {"epochs": 3, **shape}}
     study = Study(
         corpora={"tiny": {"root": "."}},
-        encoders={"mel_a": {"is": "mel_cnn", "epochs": 2}, "mel_b": {"is": "mel_cnn", "epochs": 3}},
+        encoders={name: {"is": "mel_cnn", **given} for name, given in options.items()},
         features={"audio": ["mel_a", "mel_b"]},
         fusions={"ca": {}},
     )
     rows = {}
-    for name, epochs in (("mel_a", 2), ("mel_b", 3)):
+    for name, given in options.items():
         settings = study.encoder_settings(name, "tiny")
         assert (settings.encoder, settings.class_) == (name, "mel_cnn")
         fit("tiny", settings, layout)
         folder = layout.encoder("tiny", name)
-        assert len(pd.read_csv(folder / "epochs.csv")) == epochs
+        assert len(pd.read_csv(folder / "epochs.csv")) == given["epochs"]
         written = json.loads((folder / "settings.json").read_text())["settings"]
-        assert (written["encoder"], written["options"]) == (name, {"epochs": epochs})
+        assert (written["encoder"], written["options"]) == (name, given)
         encode_shard("tiny", (0, 1), settings, layout)
         join(layout.features("tiny", name))
         store = FeatureStore.open(layout.features("tiny", name) / "index.parquet")

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,14 +10,16 @@ import pytest
 from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.encoders.base import build
-from avfusion.encoders.corrupt import blur, corrupt_features, hide, open_store
+from avfusion.encoders.corrupt import _CorruptJob, blur, corrupt_features, hide, open_store
 from avfusion.encoders.stage import encode_shard
 from avfusion.errors import AvfError, ConfigError
 from avfusion.features.store import FeatureStore
 from avfusion.io.shards import join, write_table
 from avfusion.layout import Layout
 from avfusion.media import noise as spoil
+from avfusion.media.mel import MelShape, log_mel, log_mel_of
 from avfusion.media.read import read_video
+from avfusion.media.store import MediaRecord
 from avfusion.training.checkpoint import save_weights
 from support import odd_videos
 
@@ -56,7 +57,7 @@ def noises() -> dict[str, spoil.Noise]:
 @pytest.mark.parametrize("snr_db", [20.0, 10.0, 0.0, -5.0])
 def test_the_waveform_has_the_asked_signal_to_noise_ratio(kind, snr_db):
     clean = pieces(1)
-    spoilt = list(spoil.noisy(clean, noises()[kind], snr_db))
+    spoilt = list(spoil.noisy(lambda: clean, noises()[kind], snr_db))
     assert [s for s, _ in spoilt] == [s for s, _ in clean]
     signal = np.concatenate([x for _, x in clean]).astype(float)
     noise = np.concatenate([x for _, x in spoilt]).astype(float) - signal
@@ -68,19 +69,19 @@ def test_the_waveform_has_the_asked_signal_to_noise_ratio(kind, snr_db):
 def test_noise_is_the_same_however_the_sound_is_cut_and_louder_at_a_lower_ratio(kind):
     whole = [(0, np.concatenate([x for _, x in pieces(1)]))]
     halves = [(0, whole[0][1][:9000]), (9000, whole[0][1][9000:])]
-    one, two = (np.concatenate([x for _, x in spoil.noisy(p, noises()[kind], 10.0)])
+    one, two = (np.concatenate([x for _, x in spoil.noisy(lambda p=p: p, noises()[kind], 10.0)])
                 for p in (whole, halves))  # fmt: skip
     np.testing.assert_allclose(one, two, atol=1e-6)
-    ((_, more),) = spoil.noisy(whole, noises()[kind], 0.0)
+    ((_, more),) = spoil.noisy(lambda: whole, noises()[kind], 0.0)
     np.testing.assert_allclose(more - whole[0][1], math.sqrt(10) * (one - whole[0][1]), atol=1e-5)
 
 
 def test_silence_stays_silent_and_no_noise_is_no_change():
     silent = [(0, np.zeros(RATE_HZ, np.float32))]
-    ((_, found),) = spoil.noisy(silent, noises()["white"], 0.0)
+    ((_, found),) = spoil.noisy(lambda: silent, noises()["white"], 0.0)
     assert not found.any()
     clean = pieces(2)
-    same = list(spoil.noisy(clean, noises()["white"], math.inf))
+    same = list(spoil.noisy(lambda: clean, noises()["white"], math.inf))
     assert all(a is b for (_, a), (_, b) in zip(clean, same, strict=True))
 
 
@@ -144,9 +145,9 @@ def encoder_of(name: str) -> str:
 
 def made(corpus, name: str, level: float, **changed) -> FeatureStore:
     """Run the corruption; the features that it left."""
-    layout, root = corpus
+    layout, _ = corpus
     encoder = encoder_of(name)
-    settings = STUDY.signal_settings("odd", encoder).updated(**{"root": root, **changed})
+    settings = STUDY.signal_settings(encoder).updated(**changed)
     corrupt_features("odd", (name, level), "test", settings, layout)
     clean = FeatureStore.open(layout.features("odd", encoder) / "index.parquet")
     return open_store("odd", (name, level), encoder, clean, layout)
@@ -181,45 +182,54 @@ def test_the_same_seed_corrupts_alike_and_goes_on_from_what_is_there(corpus, nam
 
 
 def test_late_sound_is_the_same_sound_later(corpus):
-    layout, root = corpus
-    sound = spoil.sound_of(root / "v0.mkv", MEDIA)
-    clean = np.load(layout.media("odd") / "v0" / "logmel.npy")
-    late = spoil.mel_of(spoil.late(sound, RATE_HZ // 2), SECONDS, MEDIA)
+    layout, _ = corpus
+    clean = MediaRecord.open(layout.media("odd") / "v0")
+    shape = MelShape.of(RATE_HZ)
+    blocks = log_mel(spoil.late(clean.pieces(), RATE_HZ // 2), shape.rows(SECONDS), shape)
+    late = np.concatenate(list(blocks)).astype(np.float16)
     assert np.isnan(late[:50]).all()
-    np.testing.assert_array_equal(late[50 + 5 : 195], clean[5:145])
+    np.testing.assert_array_equal(late[50 + 5 : 195], log_mel_of(clean)[5:145])
 
 
 def test_babble_is_made_anew_where_another_voice_has_changed(corpus):
     layout, _ = corpus
-    table = pd.read_parquet(layout.manifest("odd"))
 
     def rows():
         return np.array(made(corpus, "audio_babble_db", -5.0).load("v0").rows)
 
     first = rows()
-    other = table.assign(path=table["path"].replace({"v2.mkv": "v3.mkv"}))
-    write_table(other, layout.manifest("odd"))
+    meta, other = layout.media("odd") / "v2" / "meta.json", layout.media("odd") / "v3"
+    before = meta.read_text(), (meta.parent / "sound.npy").read_bytes()
+    (meta.parent / "sound.npy").write_bytes((other / "sound.npy").read_bytes())
+    meta.write_text((other / "meta.json").read_text())
     try:
         second = rows()
     finally:
-        write_table(table, layout.manifest("odd"))
+        meta.write_text(before[0])
+        (meta.parent / "sound.npy").write_bytes(before[1])
     assert not np.array_equal(first, second, equal_nan=True)
     np.testing.assert_array_equal(first, rows())
 
 
 def test_babble_is_of_other_people(corpus):
-    layout, root = corpus
+    layout, _ = corpus
+    records = {video: MediaRecord.open(layout.media("odd") / video) for video in VIDEOS}
     table = pd.read_parquet(layout.manifest("odd")).set_index("video")
-    voices = spoil.Voices(table, root, MEDIA).others("v0", np.random.default_rng(0))
-    other = [np.concatenate([x for _, x in spoil.sound_of(root / f"{v}.mkv", MEDIA)])
-           for v in ("v2", "v3")]  # fmt: skip
+    voices = spoil.Voices(table, records.get).others("v0", np.random.default_rng(0))
+    other = [np.concatenate([x for _, x in records[v].pieces()]) for v in ("v2", "v3")]
     assert sorted(len(v) for v in voices) == sorted(len(v) for v in other)
     assert all(any(np.array_equal(v, o) for o in other) for v in voices)
 
 
-def test_without_the_videos_it_is_refused_with_what_to_do(corpus):
-    with pytest.raises(AvfError, match=r"waveform.*take audio_noise_db out of `robustness`"):
-        made(corpus, "audio_noise_db", 10.0, root=Path("/nowhere"))
+def test_an_encoder_that_reads_the_waveform_hears_the_corruption(corpus):
+    layout, _ = corpus
+    settings = STUDY.signal_settings("mel_cnn")
+    table = pd.read_parquet(layout.manifest("odd"))
+    job = _CorruptJob("odd", ("audio_shift_s", 0.25), table, settings, layout)
+    late, recorded = job.open("v0").waveform(0.25, 1.0)
+    clean, _ = MediaRecord.open(layout.media("odd") / "v0").waveform(0.0, 0.75)
+    np.testing.assert_array_equal(late, clean)
+    assert recorded.all()
 
 
 def test_features_that_are_absent_or_of_other_clean_ones_are_refused(corpus):

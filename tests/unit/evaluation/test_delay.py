@@ -116,5 +116,32 @@ def test_slow_signals_with_gaps_are_found_within_one_step_and_shared_clips(tmp_p
 
 
 def test_too_long_a_grid_is_refused_with_what_to_do(layout):
-    with pytest.raises(AvfError, match="Try a smaller --longest"):
+    with pytest.raises(AvfError, match="Run: avf delay recola --longest"):
         search("recola", SETTINGS, layout, np.array([0.0, 60.0]))
+
+
+def test_a_single_recording_is_not_sent_to_a_shorter_search(tmp_path):
+    layout, plan = Layout(tmp_path), Plan(videos={"train": 1, "validation": 1, "test": 1})
+    write_inputs(layout, plan)
+    with pytest.raises(AvfError, match=r"two are needed\. Add recordings"):
+        search("toy", SETTINGS, layout, np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.8])
+def test_a_known_delay_is_found_on_long_recordings_and_not_told_on_clips(tmp_path, delay_s, capsys):
+    """On clips of 3 s the best of all delays is chance, so the command refuses."""
+    plan = replace(Plan(), noise=0.1, delay_s=dict.fromkeys(("valence", "arousal"), delay_s))
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(SETTINGS.document()))
+    for seconds in (24.0, 3.0):
+        layout = Layout(tmp_path / f"{seconds:g}")
+        write_inputs(layout, replace(plan, duration_s=seconds))
+        words = ["delay", "toy", "--results", str(layout.results), "--settings", str(settings)]
+        code = cli.main([*words, "--step", "0.2"])
+        assert code == (0 if seconds > 10 else 1)
+    printed = capsys.readouterr()
+    line = next(row for row in printed.out.splitlines() if row.startswith("delay_s: {"))
+    values = [float(part.split(":")[-1].strip(" }")) for part in line.split(",")]
+    assert values == pytest.approx([delay_s, delay_s], abs=0.21)
+    assert "too short to tell delays up to 2 s apart" in printed.err
+    assert "state a published delay" in printed.err

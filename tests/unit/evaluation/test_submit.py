@@ -28,7 +28,7 @@ def layout(tmp_path):
     times_s = np.arange(50) / 25
     frames = pd.DataFrame({"time_s": times_s, "faces": 0, "score": np.nan})
     meta = {"face_px": 112, "mel_hop_s": 0.01, "duration_s": 2.0}
-    write_record(layout.media("affwild2") / "a", frames, {}, np.zeros((10, 4), np.float16), meta)
+    write_record(layout.media("affwild2") / "a", frames, {}, [], meta)
     folder = layout.run("affwild2", "jca", 0)
     folder.mkdir(parents=True)
     trace = {"video": "a", "partition": "test", "time_s": [0.0, 2.0], "valence": [-2.0, 2.0]}

@@ -11,7 +11,8 @@ from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import MediaError
 from avfusion.layout import Layout
-from avfusion.media.noise import sound_of
+from avfusion.media.audio import Sound
+from avfusion.media.mel import log_mel_of
 from avfusion.media.person import Person
 from avfusion.media.probe import cut, probe
 from avfusion.media.read import read_video
@@ -68,13 +69,13 @@ def test_sound_of_a_cut_begins_with_the_cut(rooms, tmp_path):
     read_video(
         rooms, tmp_path / "r", SETTINGS, person=Person(cut_s=(middle_s - 0.3, middle_s + 0.5))
     )
-    mel = MediaRecord.open(tmp_path / "r").logmel.astype(float)
+    mel = log_mel_of(MediaRecord.open(tmp_path / "r")).astype(float)
     assert len(mel) == pytest.approx(80, abs=1)
     bands = mel.argmax(1)
     assert set(bands[5:25]) == {_film.tone_band(0)}
     assert set(bands[35:75]) == {_film.tone_band(20)}
-    heard = np.concatenate([x for _, x in sound_of(rooms, SETTINGS, cut_s=(0.5, 1.0))])
-    assert len(heard) == SETTINGS.sample_rate_hz // 2
+    heard = np.concatenate([x for _, x in Sound(cut(probe(rooms), (0.5, 1.0)), 16000)])
+    assert len(heard) == 8000
 
 
 def test_a_cut_without_a_picture_is_refused_with_the_times(rooms):

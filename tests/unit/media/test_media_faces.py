@@ -1,14 +1,23 @@
 """The face track: alignment is exact, and one person is followed."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avfusion.config.sections import SignalSettings
+from avfusion.corpora.demo import portraits
 from avfusion.errors import MediaError
-from avfusion.media import faces
-from avfusion.media.faces import Face, FaceTrack, similarity
+from avfusion.media import faces, yunet
+from avfusion.media.faces import Finder, aligned, similarity
+from avfusion.media.looks import Looks
+from avfusion.media.people import Search, cast
+from avfusion.media.shots import Shots
+from avfusion.media.speaking import silence
+from avfusion.media.spool import Spool
 from support import odd_videos
 
 LEFT, RIGHT = 160, 480  # where the middles of the two paintings lie
@@ -28,10 +37,9 @@ def test_alignment_undoes_any_turn_scale_and_shift(angle, scale, x, y):
 
 
 def test_a_crop_has_the_eyes_where_the_template_has_them():
-    track = FaceTrack(0.6)
     image = odd_videos.face()
-    _, face = track.step(0.0, image)
-    crop = track.crop(image, face)
+    (face,), _ = Finder(0.6).find(image)
+    crop = aligned(image, face.points, 112)
     matrix = similarity(face.points, np.array(faces.TEMPLATE))
     landed = face.points @ matrix[:, :2].T + matrix[:, 2]
     assert crop.shape == (112, 112, 3)
@@ -43,8 +51,9 @@ def test_a_frame_larger_than_detection_sees_gives_the_same_face_in_its_own_pixel
         cv2.resize(odd_videos.face(), size, interpolation=cv2.INTER_CUBIC)
         for size in ((640, 480), (1920, 1440))
     )
-    _, face = FaceTrack(0.6).step(0.0, small)
-    _, three_times = FaceTrack(0.6).step(0.0, large)
+    (face,), _ = Finder(0.6).find(small)
+    (three_times,), searched = Finder(0.6).find(large)
+    assert searched.shape == small.shape
     np.testing.assert_allclose(three_times.points / 3, face.points, atol=1)
 
 
@@ -52,8 +61,7 @@ def test_shrinking_a_large_face_does_not_alias():
     """A fine checkerboard becomes its mean, wherever it lies on the grid."""
     image = np.indices((1200, 1200)).sum(axis=0, dtype=np.uint8)[..., None] % 2 * np.full(3, 255)
     points = LEVEL * 8 + 200.3
-    track = FaceTrack(0.6)
-    crop = track.crop(image.astype(np.uint8), Face(1.0, np.zeros(4), points))
+    crop = aligned(image.astype(np.uint8), points, 112)
     assert np.abs(crop[20:90, 20:90].astype(float) - 127.5).max() < 25
 
 
@@ -62,7 +70,7 @@ def test_crops_of_one_face_at_any_size_lie_on_each_other(scale):
     """A smooth pattern shown larger or smaller lands on the same pixels of the crop."""
     y, x = np.mgrid[0:1000, 0:1000] / scale
     image = np.stack([128 + 90 * np.sin(x / 15), 128 + 90 * np.sin(y / 15), 0 * x], -1)
-    crop = FaceTrack(0.6).crop(image.astype(np.uint8), Face(1.0, np.zeros(4), LEVEL * scale))
+    crop = aligned(image.astype(np.uint8), LEVEL * scale, 112)
     matrix = np.linalg.inv(np.vstack([similarity(LEVEL, np.array(faces.TEMPLATE)), [0, 0, 1]]))
     grid = np.stack([*np.mgrid[0:112, 0:112][::-1], np.ones((112, 112))])  # x, y, 1
     at = np.einsum("ij,jyx->iyx", matrix, grid)
@@ -72,33 +80,115 @@ def test_crops_of_one_face_at_any_size_lie_on_each_other(scale):
         assert np.abs(crop[inside][..., axis] - expected[axis][inside]).mean() < 6
 
 
-def test_the_followed_person_stays_when_another_becomes_larger():
-    track = FaceTrack(0.6)
-    _, first = track.step(0.0, odd_videos.two_faces(left=1.0, right=0.7))
-    count, later = track.step(0.04, odd_videos.two_faces(left=0.7, right=1.0))
-    assert count == 2
-    assert centre(first) == pytest.approx(LEFT, abs=30)
-    assert centre(later) == pytest.approx(LEFT, abs=30)
+@pytest.fixture
+def followed(tmp_path):
+    """Where the middle of the followed face is in each of some pictures, None without one."""
+
+    def run(pictures, times_s, rule="largest"):
+        with Spool(tmp_path) as spool:
+            looks = Looks(SignalSettings(), spool)
+            for index, (time_s, image) in enumerate(zip(times_s, pictures, strict=True)):
+                assert looks.wanted(index, time_s)
+                looks.take(index, time_s, image)
+            search = Search(spool, cuts=looks.shots.close())
+            roles = cast(search, SignalSettings(), rule, silence)
+        rows = roles.seen.rows[roles.chosen]
+        middles = dict(zip(rows["frame"], rows["box"][:, 0] + rows["box"][:, 2] / 2, strict=True))
+        return [middles.get(index) for index in range(len(times_s))]
+
+    return run
 
 
-def test_one_missed_detection_does_not_hand_the_track_over():
-    track = FaceTrack(0.6)
-    track.step(0.0, odd_videos.two_faces(left=1.0, right=0.7))
-    assert track.step(0.04, odd_videos.two_faces(left=0, right=0.7)) == (1, None)
-    _, back = track.step(0.08, odd_videos.two_faces(left=1.0, right=0.7))
-    assert centre(back) == pytest.approx(LEFT, abs=30)
+def test_the_followed_person_stays_when_another_becomes_larger(followed):
+    pictures = [odd_videos.two_faces(1.0, 0.8), odd_videos.two_faces(0.8, 1.0)]
+    assert followed(pictures, [0, 0.04]) == pytest.approx([LEFT, LEFT], abs=30)
 
 
-def test_who_has_left_is_let_go():
-    track = FaceTrack(0.6)
-    track.step(0.0, odd_videos.two_faces(left=1.0, right=0.7))
-    _, other = track.step(5.0, odd_videos.two_faces(left=0, right=0.7))
-    assert centre(other) == pytest.approx(RIGHT, abs=30)
+def test_one_missed_detection_does_not_hand_the_track_over(followed):
+    both, other = odd_videos.two_faces(1.0, 0.7), odd_videos.two_faces(0, 0.7)
+    first, missed, back = followed([both, other, both], [0, 0.04, 0.08])
+    assert missed is None
+    assert [first, back] == pytest.approx([LEFT, LEFT], abs=30)
+
+
+def test_who_has_left_is_let_go(followed):
+    pictures = [odd_videos.two_faces(1.0, 0.7), odd_videos.two_faces(0, 0.7)]
+    assert followed(pictures, [0, 5.0])[1] == pytest.approx(RIGHT, abs=30)
+
+
+@pytest.mark.parametrize(("rule", "middle"), [("left", LEFT), ("right", RIGHT), ("all", LEFT)])
+def test_the_rule_says_which_of_two_is_followed(followed, rule, middle):
+    both = [odd_videos.two_faces(1.0, 0.7)] * 2
+    assert followed(both, [0, 0.04], rule) == pytest.approx([middle] * 2, abs=30)
+
+
+def test_a_single_face_on_the_other_side_is_not_followed(followed):
+    assert followed([odd_videos.two_faces(1.0, 0)], [0], "right") == [None]
 
 
 def test_weights_that_are_not_the_shipped_ones_are_refused(tmp_path, monkeypatch):
     foreign = tmp_path / "weights.onnx"
-    foreign.write_bytes(faces.WEIGHTS.read_bytes() + b" ")
-    monkeypatch.setattr(faces, "WEIGHTS", foreign)
+    foreign.write_bytes(yunet.WEIGHTS.read_bytes() + b" ")
+    monkeypatch.setattr(yunet, "WEIGHTS", foreign)
     with pytest.raises(MediaError, match="not the file that was shipped"):
-        FaceTrack(0.6)
+        Finder(0.6)
+
+
+PORTRAITS = Path(portraits.__file__).parent / "assets"
+
+
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (353, 261), (100, 70)])
+def test_faces_are_those_of_opencv(size):
+    """The network runs in onnxruntime; OpenCV's detector of the same weights is the referee."""
+    images = [cv2.imread(str(PORTRAITS / f"{n}.png")) for n in ("gauss", "newton", "mona_lisa")]
+    images += [odd_videos.face()[..., ::-1], odd_videos.two_faces(1, 0.7)[..., ::-1]]
+    images += [np.hstack(images[:3]), np.full((90, 90, 3), 128, np.uint8)]
+    theirs = cv2.FaceDetectorYN.create(str(yunet.WEIGHTS), "", (0, 0), 0.6, 0.3)
+    ours, seen = yunet.Detector(0.6), 0
+    for image in images:
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        theirs.setInputSize(size)
+        rows = theirs.detect(image)[1]
+        rows = np.empty((0, 15)) if rows is None else rows
+        found = ours.detect(np.ascontiguousarray(image[..., ::-1]))
+        assert found.shape == rows.shape
+        np.testing.assert_allclose(found, rows, atol=1e-3)
+        seen += len(rows)
+    assert seen >= len(images) - 1
+
+
+def light(image, factor):
+    return np.clip(image * factor, 0, 255).astype(np.uint8)
+
+
+def test_a_flash_a_change_of_light_and_motion_are_no_cuts():
+    rng = np.random.default_rng(2)
+    scene = cv2.resize(rng.integers(0, 255, (9, 16, 3), np.uint8), (320, 180))
+    shots = Shots()
+    for at in range(40):
+        image = np.roll(scene, at * 2, axis=1)
+        image = np.full_like(image, 255) if at in (12, 13) else light(image, 1 - at / 80)
+        shots.add(at * 0.08, image)
+    assert shots.close().tolist() == []
+
+
+def test_a_cut_is_found_at_its_picture_and_also_next_to_a_flash():
+    rng = np.random.default_rng(3)
+    scenes = [cv2.resize(rng.integers(0, 255, (9, 16, 3), np.uint8), (320, 180)) for _ in range(3)]
+    shots = Shots()
+    for at in range(45):
+        flash = at == 29
+        shots.add(at * 0.08, np.full_like(scenes[0], 255) if flash else scenes[at // 15])
+    first, *second = shots.close().tolist()
+    assert first == 15
+    assert second
+    assert set(second) <= {29, 30}
+
+
+def test_the_side_of_a_face_is_that_in_its_own_picture(followed):
+    """The pictures become smaller inside the file."""
+    large, small = odd_videos.two_faces(1.0, 0), odd_videos.two_faces(0, 1.0)
+    pictures = [large, np.ascontiguousarray(small[::4, ::4])]
+    assert followed(pictures, [0, 5.0], "left")[0] == pytest.approx(LEFT, abs=30)
+    half = np.ascontiguousarray(small[::2, ::2])
+    assert followed([half], [0], "right") == [pytest.approx(RIGHT / 2, abs=30)]

@@ -100,8 +100,8 @@ def test_other_code_is_another_record(monkeypatch):
 
 
 def test_a_setting_that_cannot_be_met_is_the_study_s_fault_not_the_video_s(corpus):
-    with pytest.raises(ConfigError, match="mel_hop_s"):
-        corpus(["good.mp4"], mel_hop_s=0.01005)
+    with pytest.raises(ConfigError, match=r"face_embedding\.path .*no such file"):
+        corpus(["good.mp4"], face_embedding={"path": "absent.onnx", "sha256": "0" * 64})
 
 
 def test_a_failed_video_keeps_no_older_record(corpus):
@@ -128,5 +128,27 @@ def test_shards_deal_every_video_once(corpus):
 def test_the_key_follows_content_and_settings_but_not_the_time_limit():
     key = video_key("abc", SETTINGS)
     assert video_key("abd", SETTINGS) != key
-    assert video_key("abc", MediaSettings(mel_bands=40)) != key
+    assert video_key("abc", MediaSettings(sample_rate_hz=8000)) != key
     assert video_key("abc", MediaSettings(time_limit_s=1.0)) == key
+
+
+def test_a_withdrawn_video_leaves_no_half_written_face_but_other_shards_go_on(corpus):
+    corpus(["good.mp4"])
+    stale = corpus.layout.media("c") / "withdrawn.mp4.half999999999"
+    running = corpus.layout.media("c") / f"good.mp4.half{os.getppid()}"
+    for folder in (stale, running):
+        folder.mkdir()
+        (folder / "meta.json").write_text("{}")
+    corpus(["good.mp4"])
+    assert not stale.exists()
+    assert running.exists(), "of another process, which is about to rename it"
+
+
+def test_the_place_of_a_face_network_is_not_part_of_the_key():
+    def key(path, digest):
+        named = {"path": path, "sha256": digest * 64}
+        return video_key("abc", MediaSettings(face_embedding=named))
+
+    assert key("/a/net.onnx", "0") == key("/b/net.onnx", "0")
+    assert key("/a/net.onnx", "0") != key("/a/net.onnx", "1")
+    assert key("/a/net.onnx", "0") != video_key("abc", SETTINGS)

@@ -1,17 +1,26 @@
 """Test media records: complete or absent, read back as written, truncated files refused."""
 
+import shutil
+import wave
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import archive
 from avfusion.media.archive import StoredZip
+from avfusion.media.mel import log_mel_of
+from avfusion.media.person import Person
+from avfusion.media.read import read_video
+from avfusion.media.reuse import share_record
 from avfusion.media.store import MediaRecord, new_record, write_record
+from support import odd_videos
 
-META = {"face_px": 112, "mel_hop_s": 0.01, "duration_s": 0.12}
+META = {"face_px": 112, "duration_s": 0.12}
+SOUND = [(0, np.full(800, 0.25, np.float32)), (960, np.full(960, -0.5, np.float32))]
 
 
 @pytest.fixture
@@ -21,9 +30,7 @@ def made(tmp_path):
         {"time_s": [0, 0.04, 0.08], "faces": [1, 0, 2], "score": [0.9, np.nan, 0.8], "x": 5.0}
     )
     crops = {0: np.full((112, 112, 3), (200, 10, 10), np.uint8), 2: np.zeros((112, 112, 3), "u1")}
-    mel = np.linspace(-9, 0, 13 * 4).reshape(13, 4)
-    mel[5] = np.nan
-    return write_record(tmp_path / "it's 1", frames, crops, mel, META)
+    return write_record(tmp_path / "it's 1", frames, crops, SOUND, META)
 
 
 def test_what_was_written_is_read_back(made):
@@ -35,9 +42,11 @@ def test_what_was_written_is_read_back(made):
     assert crops.dtype == np.uint8
     assert np.abs(crops[1].astype(int) - (200, 10, 10)).max() <= 3  # red stays red through JPEG
     assert crops[0].max() <= 3
-    assert made.logmel.dtype == np.float16
-    assert np.flatnonzero(np.isnan(made.logmel).all(axis=1)).tolist() == [5]
-    assert (made.duration_s, made.mel_hop_s) == (0.12, 0.01)
+    for (start, samples), (first, read) in zip(SOUND, made.pieces(), strict=True):
+        assert start == first
+        np.testing.assert_array_equal(samples, read)
+    assert np.flatnonzero(np.isnan(log_mel_of(made)).all(axis=1)).tolist() == [5, 12]
+    assert (made.duration_s, made.sound_hz) == (0.12, 16_000)
 
 
 def test_a_frame_without_a_face_has_no_crop_to_give(made):
@@ -47,10 +56,10 @@ def test_a_frame_without_a_face_has_no_crop_to_give(made):
 
 def read_all(folder):
     record = MediaRecord.open(folder)
-    return record.frames, np.asarray(record.logmel), record.crops([0])
+    return record.frames, list(record.pieces()), record.crops([0])
 
 
-@pytest.mark.parametrize("name", ["frames.parquet", "faces.zip", "logmel.npy", "meta.json"])
+@pytest.mark.parametrize("name", ["frames.parquet", "faces.zip", "sound.npy", "meta.json"])
 @pytest.mark.parametrize("damage", ["cut", "foreign", "gone"])
 def test_a_damaged_file_is_named_with_the_next_command(made, name, damage):
     path = made.folder / name
@@ -66,8 +75,8 @@ def test_a_damaged_file_is_named_with_the_next_command(made, name, damage):
 
 
 def test_a_write_that_fails_leaves_the_old_record(made):
-    with pytest.raises(ValueError, match="promised"), new_record(made.folder) as writer:
-        writer.add_logmel([np.zeros((3, 4))], rows=5, bands=4)
+    with pytest.raises(ValueError, match="sample 5 precedes 9"), new_record(made.folder) as writer:
+        writer.add_sound([(0, np.zeros(9, "f4")), (5, np.zeros(9, "f4"))], 16_000)
     assert len(MediaRecord.open(made.folder).frames) == 3
     assert [path.name for path in made.folder.parent.iterdir()] == [made.folder.name]
 
@@ -97,3 +106,30 @@ def test_offsets_past_the_plain_limit_are_found(tmp_path, monkeypatch):
     raw = (tmp_path / "long.zip").read_bytes()
     assert raw.count(b"PK\x06\x06") == 1
     assert b"PK\x05\x06" in raw
+
+
+@pytest.mark.parametrize("name", ["sound.npy", "native.npy", "voice.npy", "people.parquet"])
+def test_a_damaged_record_is_not_shared_with_another_entry(tmp_path, name):
+    film = odd_videos.write(
+        tmp_path / "v.mp4", odd_videos.pictures(5), audio=[(0.0, odd_videos.tone(0.2))]
+    )
+    read_video(film, tmp_path / "media/one/v", SignalSettings(native_sound=True), "key")
+    other = tmp_path / "media/two/v"
+    other.parent.mkdir()
+    assert share_record(other, "other key") is None
+    assert share_record(other, "key")["frames"] == 5
+    assert (other / name).is_file()
+    shutil.rmtree(other)
+    (tmp_path / "media/one/v" / name).write_bytes(b"damaged")
+    assert share_record(other, "key") is None
+    assert not other.exists()
+
+
+def test_a_recording_without_pictures_is_shared(tmp_path):
+    wav = tmp_path / "v.wav"
+    with wave.open(str(wav), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(np.random.default_rng(0).integers(-999, 999, 8000, "<i2").tobytes())
+    read_video(wav, tmp_path / "media/one/v", SignalSettings(), "key", person=Person(sound=wav))
+    (tmp_path / "media/two").mkdir()
+    assert share_record(tmp_path / "media/two/v", "key")["frames"] == 0

@@ -91,9 +91,9 @@ def test_times_are_kept_for_the_code_that_read_them_alone(tmp_path, monkeypatch)
     path, calls = tmp_path / "a.mkv", []
     odd_videos.write(path, odd_videos.pictures(5), [0, 40, 80, 120, 160], form="matroska")
 
-    def read(path):
+    def read(path, time_zero):
         calls.append(path)
-        return read_timing(path)
+        return read_timing(path, time_zero)
 
     monkeypatch.setattr(timing, "read_timing", read)
     for code in ("one", "one", "two"):

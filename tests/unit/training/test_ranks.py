@@ -16,6 +16,8 @@ from support.scratch import ROOT
 
 SMALL = ROOT / "tests/support/small_ranks.py"
 NAMES = ("face_cnn", "mel_cnn", "face_tuned")
+FIRST = [NAMES[0], *(pytest.param(name, marks=pytest.mark.long) for name in NAMES[1:])]
+"""In CI only the first is fitted; they share the loop."""
 LONG = ["--double", "--epochs", "6"]
 CPU = {**os.environ, "AVF_DEVICE": "cpu"}
 
@@ -43,7 +45,7 @@ def assert_close(one: Path, other: Path, within: float = 1e-5) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FIRST)
 @pytest.mark.parametrize(
     ("how", "within"),
     [(["--epochs", "1"], 1e-5), pytest.param(LONG, 1e-9, marks=pytest.mark.long)],
@@ -72,6 +74,7 @@ def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tm
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_processes_lower_the_rate_in_the_same_epoch_and_a_kill_changes_nothing(tmp_path):
     """The rate depends on the score, which each process computes from sums over all of them."""
     how = ["--double", "--plateau", "--epochs", "6"]
@@ -93,7 +96,13 @@ RELEASED = {"epochs": 3, "release": 2, "release_when": "epochs", "release_after"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "more"), [*((name, {}) for name in NAMES), ("face_tuned", RELEASED)]
+    ("name", "more"),
+    [
+        ("face_cnn", {}),
+        pytest.param("mel_cnn", {}, marks=pytest.mark.long),
+        pytest.param("face_tuned", {}, marks=pytest.mark.long),
+        pytest.param("face_tuned", RELEASED, marks=pytest.mark.long),
+    ],
 )
 def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, more, tmp_path):
     lr = 1e-4 if name == "face_tuned" else 1e-3

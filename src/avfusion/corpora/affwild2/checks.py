@@ -8,7 +8,7 @@ from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.affwild2.image_checks import image_checks
 from avfusion.corpora.affwild2.timeline_checks import timeline_checks
 from avfusion.corpora.base import COMPUTED, READ, Check, check
-from avfusion.corpora.checks import listed
+from avfusion.corpora.wording import listed
 
 if TYPE_CHECKING:
     from avfusion.corpora.affwild2.release import AffWild2Release

@@ -10,8 +10,8 @@ import numpy as np
 
 from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.base import COMPUTED, READ, Check, check
-from avfusion.corpora.checks import listed
 from avfusion.corpora.tree.tree import Folder
+from avfusion.corpora.wording import listed
 
 if TYPE_CHECKING:
     from avfusion.corpora.affwild2.release import AffWild2Release

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora.base import GIVEN, READ, Check, check
-from avfusion.corpora.checks import stated
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.spans import gaps, overlaps
 from avfusion.corpora.formats.table import video_id
+from avfusion.corpora.media_checks import media_checks
 from avfusion.corpora.splits import split_digest, split_summary
+from avfusion.corpora.wording import stated
 
 if TYPE_CHECKING:
     from avfusion.corpora.fatigue.release import FatigueRelease
@@ -66,11 +67,7 @@ def _subjects(corpus: "FatigueRelease") -> Iterator[Check]:
 
 def _media(corpus: "FatigueRelease") -> Iterator[Check]:
     timed = clocks(corpus, {path: path for path in corpus.segments})
-    broken = [f"{path}: {clock.reason}" for path, clock in timed.items() if clock.reason]
-    yield check(
-        "pictures readable", not broken, "every file", stated(broken, len(timed)),
-        "Copy that file again. Without it, the video counts as failed.", verdict="WARN",
-    )  # fmt: skip
+    yield from media_checks(corpus, timed)
     readable = {path: clock for path, clock in timed.items() if not clock.reason}
     mute = [path for path, clock in readable.items() if not clock.has_sound]
     yield check(

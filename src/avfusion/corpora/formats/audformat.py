@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.corpora.formats.spans import Span, beyond, held, overlaps
+from avfusion.corpora.formats.spelling import normal
 from avfusion.corpora.formats.table import BLANK, Sheet, path_fault, read_sheet, short, video_id
 from avfusion.errors import CorpusError
 from avfusion.io.yaml import read_mapping
@@ -150,6 +151,7 @@ def _table(folder: Path, name: str, faults: list[str]) -> pd.DataFrame:
     sheet = read_sheet(path, path.name, ("file",), HINT)
     faults += sheet.faults
     table = pd.DataFrame([row for _, row in sheet.rows], columns=list(sheet.columns), dtype=str)
+    table["file"] = table["file"].map(normal)
     table["where"] = [where for where, _ in sheet.rows]
     kept = pd.Series(True, table.index)
     for end in ("start", "end"):

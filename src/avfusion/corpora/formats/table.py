@@ -9,10 +9,14 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from avfusion.corpora.formats.spelling import normal
 from avfusion.errors import CorpusError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
+LONGEST_NAME = 230
+"""Most bytes of a video's name. A file name has at most 255, and `.<video>.times.half<pid>.npy`,
+the longest one that a stage makes of it, has up to 24 more."""
 
 
 @dataclass
@@ -129,10 +133,12 @@ def _parquet(path: Path, name: str) -> Sheet:
 def video_id(path: str) -> str:
     """Return the name of a video: its path without the extension, folders joined by `__`.
 
+    It is in Unicode's composed form, whatever the form of the file name.
+
     >>> video_id("day 1/s03.mp4")
     'day 1__s03'
     """
-    return PurePosixPath(path).with_suffix("").as_posix().replace("/", "__")
+    return normal(PurePosixPath(path).with_suffix("").as_posix().replace("/", "__"))
 
 
 def path_fault(path: str) -> str:
@@ -157,6 +163,11 @@ def name_fault(video: str) -> str:
         return f"the name {short(video)} begins with a dot" if video else "the name is empty"
     if re.search(r"[/\\\x00-\x1f]", video):
         return f"the name {short(video)} holds /, \\ or a control character"
+    if (size := len(video.encode("utf-8", "surrogatepass"))) > LONGEST_NAME:
+        return (
+            f"the name {short(video)} has {size} bytes in UTF-8; at most {LONGEST_NAME} fit into a "
+            f"file name with avfusion's endings. Give a shorter name in the column `id`"
+        )
     if ending := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
         return f"the name {short(video)} ends in {ending[0]}, which avfusion uses for its files"
     return ""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora.base import READ, Check, check
-from avfusion.corpora.checks import listed
 from avfusion.corpora.clocks import clocks
+from avfusion.corpora.wording import listed
 
 if TYPE_CHECKING:
     from avfusion.corpora.iemocap.release import IemocapRelease

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avfusion.corpora.base import COMPUTED, READ, RECOLLECTION, Check, check
-from avfusion.corpora.checks import stated
 from avfusion.corpora.iemocap_arrays.compare import (
     PARTS,
     of_dictionary,
@@ -15,6 +14,7 @@ from avfusion.corpora.iemocap_arrays.compare import (
     sequence,
 )
 from avfusion.corpora.iemocap_folds import at_random
+from avfusion.corpora.wording import stated
 from avfusion.errors import CorpusError
 from avfusion.media.arrays import FOLDS, SPLITS, folder
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import Check, check
-from avfusion.corpora.checks import stated
-from avfusion.corpora.clocks import clocks
+from avfusion.corpora.base import FEW_PEOPLE, Check, check
+from avfusion.corpora.media_checks import media_checks
+from avfusion.corpora.own.coverage import coverage
 from avfusion.corpora.splits import split_digest, split_summary
+from avfusion.corpora.wording import stated
 
 if TYPE_CHECKING:
     from avfusion.corpora.own.release import OwnRelease
 
 HINT = "Correct it and run `avf verify` again; docs/tutorials/own-clips.md describes the format."
-OVER_S = 1.0  # ratings may be this much longer than their video
 
 
 def own_checks(corpus: "OwnRelease") -> Iterator[Check]:
@@ -28,36 +28,22 @@ def own_checks(corpus: "OwnRelease") -> Iterator[Check]:
     )
     table = corpus.videos()
     parts = dict(table[["video", "partition"]].itertuples(index=False))
-    split = split_summary(corpus.partition) if corpus.partition else "as the manifest gives it"
+    split = split_summary(corpus.partition) if corpus.partition else corpus.split.description
     text = f"{split} (sha256 {split_digest(parts)[:16]})"
-    yield check("split", True, "drawn by subject, or given", text, "")
+    apart = corpus.split.kind in ("given", "subjects")
+    yield check("split", apart, "drawn by subject, or given", text, FEW_PEOPLE, verdict="WARN")
     yield from _media(corpus)
 
 
 def _media(corpus: "OwnRelease") -> Iterator[Check]:
-    paths = {corpus.id(row): row["video"] for _, row in corpus.sheet.rows}
-    timed = clocks(corpus, paths)
-    broken = [f"{paths[video]}: {clock.reason}" for video, clock in timed.items() if clock.reason]
-    yield check(
-        "pictures readable", not broken, "every file", stated(broken, len(timed)),
-        "Convert it to MP4; otherwise it counts as a failed video.", verdict="WARN",
-    )  # fmt: skip
-    readable = {video: clock for video, clock in timed.items() if not clock.reason}
+    timed = corpus.timed
+    yield from media_checks(corpus, timed, corpus.sound_only)
+    readable = {video: clock for video, clock in timed.items() if corpus.length_s(video)}
     mute = [v for v, clock in readable.items() if not clock.has_sound]
     yield check(
         "sound", 2 * len(mute) <= len(readable), "a sound track in most videos",
         f"{len(readable) - len(mute)} with sound; without: {stated(mute, 0)}",
-        "List a separate sound recording in the column `sound`.", verdict="WARN",
+        "List a separate sound recording in the column `sound`. If there is none, set "
+        "`features: {audio: []}` and keep only fusions that read video.", verdict="WARN",
     )  # fmt: skip
-    gold = corpus.gold().dropna(subset=list(corpus.targets), how="all")
-    last_s = gold.groupby("video")["time_s"].max()
-    late = [
-        f"{video}: rated to {last_s[video]:g} s of {clock.end_s:.1f} s"
-        for video, clock in readable.items()
-        if last_s.get(video, 0.0) > clock.end_s + OVER_S
-    ]
-    yield check(
-        "ratings within videos", not late, f"no rating {OVER_S:g} s after its video",
-        stated(late, len(readable)), "Is time_s in seconds from the start of the video?",
-        verdict="WARN",
-    )  # fmt: skip
+    yield from coverage(corpus, readable)

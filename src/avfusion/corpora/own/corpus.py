@@ -29,6 +29,10 @@ class Own(OwnRelease):
         Target -> annotation delay in seconds; `avf delay` estimates it.
     rating_hz : float
         Instants per second at which ratings that hold over a span are sampled.
+    ratings : str or dict
+        How rating tables are read. `held`: a rating holds until the next line. `{unit: minutes}`:
+        unit of `time_s`; `seconds`, `milliseconds`, `minutes`, `hours`, `frames` (from 0) or
+        `timecode`. `{unit: frames, held: true}` states both.
     seed : int
         Seed of the 80 : 20 split by subject, if there are no partitions.
     licence : str

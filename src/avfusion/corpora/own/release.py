@@ -5,21 +5,31 @@ docs/tutorials/own-clips.md is a tutorial of five minutes.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from avfusion.corpora.base import Corpus
+from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.audformat import Database, read_database
 from avfusion.corpora.formats.ratings import Ratings
-from avfusion.corpora.formats.table import Sheet, name_fault, path_fault, read_sheet, video_id
-from avfusion.corpora.own.ratings import joined, read_ratings
-from avfusion.corpora.splits import holdout, split_digest
-from avfusion.errors import ConfigError
-from avfusion.schemas import PARTITIONS
+from avfusion.corpora.formats.table import Sheet
+from avfusion.corpora.own.manifest import read_manifest, row_id, spelt
+from avfusion.corpora.own.ratings import hold, joined, read_ratings
+from avfusion.corpora.own.rules import RatingRules
+from avfusion.corpora.own.split import PEOPLE, Row, Split, drawn, given, over_time
+from avfusion.corpora.splits import split_digest
+from avfusion.errors import ConfigError, CorpusError
+from avfusion.io.redact import below
 
-HINT = "docs/tutorials/own-clips.md describes the manifest."
-ALIASES = {"dev": "validation", "devel": "validation", "val": "validation", "valid": "validation"}
+if TYPE_CHECKING:
+    from avfusion.media.timing import Timing
+
+NO_RATINGS = (
+    "Training needs ratings of some train and validation videos. Add rating files to some rows; "
+    "videos without ratings are then predicted and drawn. avfusion ships no trained model that "
+    "could predict them without."
+)
 ACCESS = """\
 Nothing is to download: these are your own files. Put the videos below one folder, such as
 data/my_clips, and name it in a study: `corpora: {my_clips: {is: own, root: data/my_clips}}`.
@@ -40,6 +50,7 @@ class OwnRelease(Corpus):
     obtain = "`avf obtain own` describes the files of the folder."
     access = ACCESS
     licensed = False
+    partly_rated = True
 
     def __init__(
         self,
@@ -51,6 +62,7 @@ class OwnRelease(Corpus):
         value_range: tuple[float, float] | list[float] = (-1.0, 1.0),
         delay_s: dict[str, float] | None = None,
         rating_hz: float = 25.0,
+        ratings: Literal["", "held", "interpolated"] | dict[str, Any] = "",
         seed: int = 0,
         licence: str = "",
     ) -> None:
@@ -69,6 +81,7 @@ class OwnRelease(Corpus):
         if not rating_hz > 0:
             raise ConfigError(f"own: rating_hz is {rating_hz}; it must be above 0.")
         self.delay_s, self.rating_hz, self.seed = dict(delay_s or {}), float(rating_hz), seed
+        self.rules = RatingRules.of(ratings)
         self.manifest, self.audformat = manifest, audformat
         self.licence = licence or type(self).licence
 
@@ -84,45 +97,84 @@ class OwnRelease(Corpus):
     @cached_property
     def sheet(self) -> Sheet:
         """The manifest, one row per video; rows that cannot be used are faults."""
-        if self.database is not None:
-            return self.database.sheet
-        path = self.root / self.manifest
-        sheet = read_sheet(path, self.manifest, ("video", "subject"), HINT)
-        kept, targets = [], {f"ratings_{target}" for target in self.targets}
-        if not {"ratings", *targets} & set(sheet.columns):
-            sheet.faults.append(f"{self.manifest}:1: no column 'ratings'. {HINT}")
-        for where, row in sheet.rows:
-            part = row.get("partition", "train").lower()
-            row["partition"] = ALIASES.get(part, part)
-            fault = path_fault(row["video"])
-            fault = fault or name_fault(self.id(row))
-            if not fault and row["partition"] not in PARTITIONS:
-                fault = f"partition is {part!r}; expected one of {', '.join(PARTITIONS)}"
-            fault = fault or self._fault(row)
-            if fault:
-                sheet.faults.append(f"{where}: {fault}")
-            else:
-                kept.append((where, row))
-        sheet.rows = kept
+        if self.database is None:
+            return read_manifest(self.root, self.manifest, self.targets)
+        sheet = self.database.sheet
+        rows = [(where, *spelt(self.root, row)) for where, row in sheet.rows]
+        sheet.faults += [f"{where}: {fault}" for where, _, fault in rows if fault]
+        sheet.rows = [(where, row) for where, row, fault in rows if not fault]
         return sheet
 
-    def _fault(self, row: dict[str, str]) -> str:
-        """Return a fault of the row's subject or of its files other than the video, else ''."""
-        if not row["subject"]:
-            return "no subject; name the person, so that no person is in two partitions"
-        per_target = [row.get(f"ratings_{target}", "") for target in self.targets]
-        if row.get("ratings") and any(per_target):
-            return "ratings in both `ratings` and `ratings_<target>`; keep one of them"
-        others = [row.get(name) for name in ("ratings", "sound", "transcript")]
-        faults = [path_fault(path) for path in (*others, *per_target) if path]
-        return next(filter(None, faults), "")
+    @property
+    def sound_only(self) -> frozenset[str]:
+        """Names of the recordings without pictures: rows with `sound` and no `video`."""
+        rows = (row for _, row in self.sheet.rows)
+        return frozenset(row_id(row) for row in rows if row["video"] == row.get("sound"))
+
+    def length_s(self, video: str) -> float:
+        """Return the length of a recording in seconds; 0 if it cannot be read."""
+        clock = self.timed.get(video)
+        if clock is None or (clock.reason and video not in self.sound_only):
+            return 0.0
+        return clock.end_s
 
     @cached_property
-    def partition(self) -> dict[str, str] | None:
-        """Subject -> partition of the drawn split; None if the manifest has partitions."""
+    def timed(self) -> "dict[str, Timing]":
+        """Times of the frames of each listed video that exists, by the name of its row."""
+        return clocks(self, {row_id(row): row["video"] for _, row in self.sheet.rows})
+
+    @cached_property
+    def split(self) -> Split:
+        """The split that the manifest gives, or one by subject, or over time for few people."""
+        rows = self._split_rows()
         if "partition" in self.sheet.columns:
-            return None
-        return holdout((row["subject"] for _, row in self.sheet.rows), self.seed, self.sheet.name)
+            return given(rows)
+        by_subject = drawn(rows, self.seed, self.sheet.name)
+        if by_subject is not None:
+            return by_subject
+        named = [row for _, row in self.sheet.rows if row_id(row) not in self.sound_only]
+        for column in ("sound", "transcript"):
+            if any(row.get(column) for row in named):
+                raise CorpusError(
+                    f"{self.sheet.name}: with fewer than 3 people, videos are split over time, and "
+                    f"files under `{column}` cannot be cut. Give every row a partition."
+                )
+        return over_time(rows, self._lengths_s(rows), self.sheet.name)
+
+    def _lengths_s(self, rows: list[Row]) -> dict[str, float]:
+        """Return the length of each readable video; raise CorpusError if no rated one is."""
+        lengths_s = {row.video: self.length_s(row.video) for row in rows}
+        rated = [row.video for row in rows if row.rated]
+        if not any(lengths_s[video] for video in rated):
+            paths = {row_id(row): row["video"] for _, row in self.sheet.rows}
+            clock = self.timed.get(rated[0])
+            why = "no such file" if clock is None else below(self.root, clock.reason)
+            raise CorpusError(f"{self.sheet.name}: {paths[rated[0]]}: {why}")
+        return lengths_s
+
+    def _split_rows(self) -> list[Row]:
+        """Return what the split depends on; raise CorpusError if no row has ratings."""
+        rated = set(self.rated["video"]) if self.database is not None else None
+        rows = []
+        for _, row in self.sheet.rows:
+            video = row_id(row)
+            files = [cell for name, cell in row.items() if name.partition("_")[0] == "ratings"]
+            has = any(files) if rated is None else video in rated
+            rows.append(Row(video, row["subject"], row.get("partition", ""), has))
+        if rows and not any(row.rated for row in rows):
+            raise CorpusError(f"{self.sheet.name}: no video has ratings. {NO_RATINGS}")
+        return rows
+
+    @property
+    def partition(self) -> dict[str, str] | None:
+        """Subject -> partition of the split by subject; None for another split."""
+        return self.split.partition
+
+    @property
+    def people_shared(self) -> bool:
+        """Whether there are too few people for partitions of different people."""
+        people = {row["subject"] for _, row in self.sheet.rows}
+        return self.split.kind in ("time", "videos") or len(people) < PEOPLE
 
     def videos(self) -> pd.DataFrame:
         """Return one row per video; missing columns are null, `voice` defaults to the subject."""
@@ -131,56 +183,75 @@ class OwnRelease(Corpus):
         for _, row in self.sheet.rows:
             subject = row["subject"]
             sound = row.get("sound") or None
-            rows.append(
-                {
-                    "video": self.id(row),
-                    "path": row["video"],
-                    "partition": self.partition[subject] if self.partition else row["partition"],
-                    "subject": subject,
-                    "voice": row.get("voice") or subject,
-                    "transcript": row.get("transcript") or None,
-                    "sound": sound,
-                    "sound_sha256": (self.tree.find(sound or "") or (0, None))[1],
-                }
-            )
-        table = pd.DataFrame(rows, columns=[*columns, "sound_sha256"])
-        if table["sound"].notna().any():
-            return table
-        return table.drop(columns=["sound", "sound_sha256"])
-
-    @staticmethod
-    def id(row: dict[str, str]) -> str:
-        """Return the name of a row's video."""
-        return row.get("id") or video_id(row["video"])
+            shared = {
+                "path": row["video"],
+                "subject": subject,
+                "voice": row.get("voice") or subject,
+                "transcript": row.get("transcript") or None,
+                "sound": sound,
+                "sound_sha256": (self.tree.find(sound or "") or (0, None))[1],
+                "face": row.get("face") or None,
+            }
+            for piece in self.split.pieces[row_id(row)]:
+                start_s, end_s = piece.span_s or (None, None)
+                names = {"video": piece.video, "partition": piece.partition}
+                rows.append({**names, **shared, "start_s": start_s, "end_s": end_s})
+        table = pd.DataFrame(rows, columns=[*columns, "sound_sha256", "start_s", "end_s", "face"])
+        unused = [] if table["sound"].notna().any() else ["sound", "sound_sha256"]
+        unused += [] if table["start_s"].notna().any() else ["start_s", "end_s"]
+        unused += [] if table["face"].notna().any() else ["face"]
+        return table.drop(columns=unused)
 
     @cached_property
     def ratings(self) -> dict[str, list[Ratings]]:
-        """Video -> the contents of its rating files; empty if it has none."""
-        ratings: dict[str, list[Ratings]] = {}
+        """Name of each video -> its rating files as they are; empty lists if it has none."""
+        ratings = {}
         for _, row in self.sheet.rows:
             cells = {(row.get("ratings", ""), self.targets)}
             cells |= {(row.get(f"ratings_{target}", ""), (target,)) for target in self.targets}
-            ratings[self.id(row)] = [
-                read_ratings(self.root / path, path, targets, self.rating_hz)
+            video = row_id(row)
+            ratings[video] = [
+                read_ratings(
+                    self.root / path, path, targets, self.rating_hz, self.rules, self._clock(video)
+                )
                 for path, targets in sorted(cells)
                 if path
             ]
         return ratings
 
-    def gold(self) -> pd.DataFrame:
-        """Return the ratings of every rated video, in the order of its file."""
+    def _clock(self, video: str) -> "Timing | None":
+        """Return the times of a recording if its ratings need them and they can be read."""
+        needed = self.rules.needs_clock and self.length_s(video) > 0
+        return self.timed[video] if needed else None
+
+    @cached_property
+    def rated(self) -> pd.DataFrame:
+        """The ratings of every rated file, in the order of its lines: video, time_s, targets."""
         if self.database is not None:
             return self.database.gold
         blank = pd.DataFrame({name: [] for name in ("video", "time_s", *self.targets)})
-        tables = [
-            joined(rated, self.targets).assign(video=video)
-            for video, parts in self.ratings.items()
-            if (rated := [part for part in parts if len(part.time_s)])
-        ]
+        tables = []
+        for video, parts in self.ratings.items():
+            files = [part for part in parts if len(part.time_s)]
+            if not files:
+                continue
+            if self.rules.held:
+                table = hold(files, self.targets, self.rating_hz, self._clock(video))
+            else:
+                table = joined(files, self.targets)
+            tables.append(table.assign(video=video))
         return pd.concat(tables, ignore_index=True)[list(blank)] if tables else blank
+
+    def gold(self) -> pd.DataFrame:
+        """Return the ratings of every rated video, in the order of its file."""
+        return self.split.cut_ratings(self.rated)
 
     def card(self) -> dict[str, Any]:
         """Return the common card with the split and its hash."""
-        parts = dict(self.videos()[["video", "partition"]].itertuples(index=False))
-        split = f"80 : 20 by subject, seed {self.seed}" if self.partition else "given"
-        return {**super().card(), "split": split, "split_sha256": split_digest(parts)}
+        by_subject = f"80 : 20 by subject, seed {self.seed}"
+        stated = {
+            "split": by_subject if self.partition else self.split.description,
+            "split_sha256": split_digest(self.split.parts),
+            **({"people_shared": True} if self.people_shared else {}),
+        }
+        return {**super().card(), **self.rules.stated(), **stated}

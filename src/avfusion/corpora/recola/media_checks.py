@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avfusion.corpora.base import READ, Check, check
-from avfusion.corpora.checks import stated
 from avfusion.corpora.clocks import clocks
+from avfusion.corpora.wording import stated
 
 if TYPE_CHECKING:
     from avfusion.corpora.recola.release import RecolaRelease

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from avfusion.corpora.checks import listed
+from avfusion.corpora.wording import listed
 from avfusion.errors import CorpusError
 
 

@@ -109,6 +109,9 @@ def _list(
         if entry.name.startswith("."):
             hidden += 1
             continue
+        if not _is_text(entry.name):
+            unread[os.fsencode(entry_path).decode("utf-8", "replace")] = "its name is not UTF-8"
+            continue
         try:
             state = entry.stat()
             if entry.is_dir():
@@ -122,6 +125,15 @@ def _list(
     numbers = np.array(sizes, np.int64), np.array(changed, np.int64)
     listed = Folder(path, pa.array(names, pa.string()), *numbers, *empty)
     return listed, below, within, unread, hidden
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is UTF-8; others cannot be written into a table."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hash(tree: Tree, folders: list[Folder], cache: DigestCache) -> None:

@@ -30,8 +30,9 @@ def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Capt
     for video in chosen:
         planted = truth[truth["video"] == video] if len(truth) else truth
         lines = traces[traces["video"] == video]
-        figure = _draw(files, shown, lines, gold[gold["video"] == video], planted)
-        yield figure, _caption(files, video, shown, planted)
+        rated = gold[gold["video"] == video]
+        figure = _draw(files, shown, lines, rated, planted)
+        yield figure, _caption(files, video, shown, planted, bool(len(rated)))
 
 
 def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:
@@ -65,8 +66,9 @@ def _draw(
         draw_tiers(axes[0], spans)
     for axis, target in zip(axes[-count:], files.names, strict=True):
         shade(axis, spans)
-        axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK, linewidth=2.4,
-                  label="gold", zorder=2.5)  # fmt: skip
+        if len(gold):
+            axis.plot(gold["time_s"] - files.delay_s(target), gold[target], color=INK,
+                      linewidth=2.4, label="gold", zorder=2.5)  # fmt: skip
         _lines(axis, files, shown, lines, target)
         axis.set_ylabel(target)
         axis.grid(axis="y")
@@ -127,14 +129,19 @@ def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
     axis.spines[["left", "bottom"]].set_visible(False)
 
 
-def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame) -> Caption:
+def _caption(
+    files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame, rated: bool
+) -> Caption:
     delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in files.names)
-    count = len(files.study.seeds)
+    gold = (
+        f" against the gold standard (thick line), at the time of the stimulus: gold is shifted "
+        f"back by the annotation delay ({delays})."
+    )
     text = (
-        f"Predictions for {files.corpus} {files.partition} video {video} against the gold standard "
-        f"(thick line), at the time of the stimulus: gold is shifted back by the annotation delay "
-        f"({delays}). Lines: mean over up to {count} training runs; band: range over the runs of "
-        f"{shown[0]}.{_beyond(files)}"
+        f"Predictions for {files.corpus} {files.partition} video {video}"
+        f"{gold if rated else ', which is not rated.'} Lines: mean over up to "
+        f"{len(files.study.seeds)} training runs; band: range over the runs of {shown[0]}."
+        f"{_beyond(files)}"
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
@@ -142,7 +149,8 @@ def _caption(files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFra
         f"{s.kind} in {s.modality} from {s.start_s:.1f} to {s.end_s:.1f} s"
         for s in spans.itertuples()
     )
-    alt = f"{files.mean_of.capitalize()} over time: gold and {', '.join(shown)}."
+    lines = f"gold and {', '.join(shown)}" if rated else ", ".join(shown)
+    alt = f"{files.mean_of.capitalize()} over time: {lines}."
     alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
     return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)
 

@@ -12,6 +12,7 @@ from avfusion.literature.published import COMPARED
 from avfusion.report.absent import left_out
 from avfusion.report.inputs import interval, number, read
 from avfusion.report.marks import Marks
+from avfusion.report.recordings import same_people
 from avfusion.report.tables import published
 from avfusion.report.tables.claims import caveats, header
 
@@ -36,7 +37,11 @@ def _claims(corpus: str, rows: pd.DataFrame, study: Study, layout: Layout) -> di
     return {
         "corpus": corpus,
         "header": header(rows, corpus),
-        "caveats": Marks.read([corpus], study, layout).caveats() + caveats(rows, study),
+        "caveats": [
+            *Marks.read([corpus], study, layout).caveats(),
+            *same_people(corpus, layout),
+            *caveats(rows, study),
+        ],
         "rows": [_claim(row) for row in rows[ran].to_dict("records")],
         "absent": rows[~ran].to_dict("records"),
     }

@@ -14,6 +14,7 @@ from avfusion.literature.check_claims import check_claims, not_run
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
 from avfusion.report.marks import Marks
+from avfusion.report.recordings import same_people
 from avfusion.report.tables.part import TableData
 
 AREAS = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"]
@@ -29,11 +30,13 @@ def write_claims(data: TableData) -> None:
     for corpus, table in tables.items():
         sentence = header(table, corpus)
         cells = [_cells(row) for row in table.itertuples() if row.verdict != "not run"]
-        limits = Marks.read([corpus], study, layout).caveats() + caveats(table, study)
+        people = same_people(corpus, layout)
+        limits = Marks.read([corpus], study, layout).caveats() + people + caveats(table, study)
         shown += [f"## {corpus}", sentence, *limits]
         if cells:
             shown.append(markdown(HEAD, cells))
-            typeset.append(latex(HEAD, cells, sentence, f"claims-{corpus}"))
+            caption = " ".join([sentence, *people])
+            typeset.append(latex(HEAD, cells, caption, f"claims-{corpus}"))
         shown.append("\n".join(_line(row) for row in table.itertuples()))
     for gone in data.absent:
         tables |= {name: not_run(name, study, known, gone.why) for name in gone.names}

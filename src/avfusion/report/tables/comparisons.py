@@ -25,7 +25,8 @@ def write_comparisons(data: TableData) -> None:
         cells = [_cells(row, part.marks) for row in part.mean_pairs.itertuples()]
         shown += [header, markdown(HEAD, cells)]
         shown += part.caveats(study) + budget(study)
-        typeset.append(latex(HEAD, cells, header, f"comparisons-{corpus}"))
+        caption = " ".join([header, *part.same_people])
+        typeset.append(latex(HEAD, cells, caption, f"comparisons-{corpus}"))
     shown += sentences.not_run(data.absent)
     format.write_csv(layout.tables / "comparisons.csv", format.join([p.pairs for p in data.parts]))
     format.write_page(layout.tables / "comparisons.md", "Comparisons", shown)

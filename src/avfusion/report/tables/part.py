@@ -10,7 +10,7 @@ from avfusion.evaluation import estimates, partitions
 from avfusion.evaluation.scored import Scored, read_rating, read_rules, read_scored, read_scores
 from avfusion.layout import Layout
 from avfusion.protocols.protocol import Protocol
-from avfusion.report import scaling, sentences
+from avfusion.report import recordings, scaling, sentences
 from avfusion.report.absent import absences
 from avfusion.report.marks import Marks
 
@@ -27,6 +27,8 @@ class Part:
     pairs: pd.DataFrame  # headline protocol; empty with a single fusion
     marks: Marks = field(default_factory=Marks)
     scaling: pd.DataFrame = field(default_factory=pd.DataFrame)  # see report.scaling
+    same_people: list[str] = field(default_factory=list)  # see report.recordings
+    media_warnings: list[str] = field(default_factory=list)
 
     @property
     def order(self) -> list[str]:
@@ -40,17 +42,18 @@ class Part:
 
     def caveats(self, study: Study) -> list[str]:
         """Return what limits the result, runs that did not train first."""
-        limits = sentences.caveats(self.scored, study, len(self.mean_pairs))
-        return [*self.marks.caveats(), *scaling.caveats(self.scaling), *limits]
+        limits = [*self.marks.caveats(), *scaling.caveats(self.scaling), *self.same_people]
+        limits += sentences.caveats(self.scored, study, len(self.mean_pairs))
+        return [*limits, *sentences.constant_gold(self.scored), *self.media_warnings]
 
     @property
     def tied(self) -> list[str]:
         """The best fusion and those without a significant difference to it; empty without scores.
 
-        The best fusion comes first.
+        The best fusion comes first. There is none if all fusions have exactly the same score.
         """
         rows = self.headline[(self.headline["target"] == "mean") & self.headline["mean"].notna()]
-        if not len(rows):
+        if not len(rows) or (len(rows) > 1 and rows["mean"].nunique() == 1):
             return []
         best, pairs = rows.iloc[0]["fusion"], self.mean_pairs
         if len(pairs):
@@ -119,6 +122,8 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
         pairs=marks.of_pairs(pairs),
         marks=marks,
         scaling=scaling.scaling(corpus, study, layout),
+        same_people=recordings.same_people(corpus, layout),
+        media_warnings=recordings.media_warnings(corpus, layout),
     )
 
 

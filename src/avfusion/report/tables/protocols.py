@@ -23,6 +23,7 @@ def write_protocols(data: TableData) -> None:
             for name in part.order
         ]
         shown += [f"## {part.scored.corpus}", sentences.protocol_header(part.scored)]
+        shown += part.same_people + sentences.constant_gold(part.scored)
         shown += [markdown(["fusion", *(rule.stamp for rule in part.rules)], cells)]
         shown += ["\n".join(f"- {rule.stamp}: {rule.description}" for rule in part.rules)]
     shown += sentences.not_run(data.absent)
@@ -31,4 +32,6 @@ def write_protocols(data: TableData) -> None:
 
 
 def _ranked(row: Any) -> str:
-    return f"{number(row['mean'])} ({row['rank']})" if np.isfinite(row["mean"]) else "not run"
+    if np.isfinite(row["mean"]):
+        return f"{number(row['mean'])} ({row['rank']})"
+    return format.NONE if row["seeds"] else "not run"

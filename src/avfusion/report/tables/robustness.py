@@ -11,6 +11,7 @@ from avfusion.evaluation import units
 from avfusion.evaluation.inference import least_p
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.recordings import same_people
 from avfusion.report.sentences import and_list
 from avfusion.report.tables.part import TableData
 from avfusion.robustness import curves as _curves
@@ -40,7 +41,7 @@ def write_robustness(data: TableData) -> None:
     for corpus in study.corpora:
         curves = _curves.read_curves(corpus, study, layout)
         if curves:
-            _add(curves, study, tables, texts)
+            _add(curves, data, tables, texts)
         else:
             missing.append(corpus)
     for corpus in missing:
@@ -55,12 +56,13 @@ def write_robustness(data: TableData) -> None:
 
 def _add(
     curves: Curves,
-    study: Study,
+    data: TableData,
     tables: dict[str, list[pd.DataFrame]],
     texts: dict[str, _Texts],
 ) -> None:
     """Add one corpus to the tables and to both pages."""
-    corpus, header = curves.corpus, _header(curves, study)
+    corpus, study = curves.corpus, data.study
+    header = " ".join([_header(curves, study), *same_people(corpus, data.layout)])
     points, losses = _curves.estimates(curves, study)
     pairs = _curves.comparisons(curves, study)
     for table, rows in zip(tables.values(), (points, losses, pairs), strict=True):

@@ -1,5 +1,6 @@
 """Table of scores: results/tables/scores.{csv,md,tex} and scores_validation.csv."""
 
+import numpy as np
 import pandas as pd
 
 from avfusion.config.study import Study
@@ -28,7 +29,8 @@ def write_scores(data: TableData) -> None:
         shown += part.caveats(study) + budget(study)
         head = ["fusion", f"{words[0]} {part.scored.rule.metric}", "interval", *words[1:]]
         cells = [_slim_cells(part, name, study) for name in part.order]
-        typeset.append(latex(head, cells, header, f"scores-{corpus}"))
+        caption = " ".join([header, *part.same_people])
+        typeset.append(latex(head, cells, caption, f"scores-{corpus}"))
         headline = part.scores["protocol"] == part.scored.rule.name
         best = part.scores["fusion"].isin(part.tied).astype("boolean").where(headline)
         rows.append(part.scores.assign(best=best))
@@ -48,7 +50,7 @@ def _wide_cells(part: Part, name: str, study: Study) -> list[str]:
     if not rows.loc["mean", "seeds"]:
         return [name, sentences.absence(rows.loc["mean", "note"]), *[""] * (len(targets) - 1)]
     values = [rows.loc[t, ["mean", "low", "high", "sd"]].to_list() for t in targets]
-    cells = [estimate(*value) for value in values]
+    cells = [estimate(*value) if np.isfinite(value[0]) else format.NONE for value in values]
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
 
@@ -58,7 +60,11 @@ def _slim_cells(part: Part, name: str, study: Study) -> list[str]:
     at = printed(part.scored.names)
     if not rows.loc["mean", "seeds"]:
         return [name, sentences.absence(rows.loc["mean", "note"]), *[""] * len(at)]
-    short = [estimate(rows.loc[t, "mean"], sd=rows.loc[t, "sd"]) for t in at]
+    means = rows.loc[list(at), "mean"]
+    short = [
+        estimate(mean, sd=sd) if np.isfinite(mean) else format.NONE
+        for mean, sd in zip(means, rows.loc[list(at), "sd"], strict=True)
+    ]
     ends = format.ends(rows.loc["mean", "low"], rows.loc["mean", "high"])
     cells = [short[0], ends, *short[1:]]
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)

@@ -1,0 +1,112 @@
+"""Finding about the size of the media stage: what it will write, next to the free disk space."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from avfusion.config.availability import holds_files
+from avfusion.config.study import Study
+from avfusion.doctor.finding import Finding
+from avfusion.layout import Layout
+
+GIB, HOUR_S = 1 << 30, 3600
+
+VIDEOS = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".flv", ".3gp", ".mxf", ".vob"),
+}
+
+
+FACE_BYTES = 6_000
+"""Size of a stored face of 112 px, measured."""
+
+
+FRAME_BYTES, FRAMES_HZ = 80, 30
+"""Row of frames.parquet, and frames per second of a usual video."""
+
+
+NATIVE_HZ = 48_000
+
+
+_OPENED = 100  # files of which the length is read; that of others is estimated from their size
+
+
+def findings(study: Study) -> Iterator[Finding]:
+    """Yield the expected size of the media stage, if videos are here."""
+    layout = Layout(Path(study.results))
+    hours = sum(_hours(study, name, layout) for name in _one_per_root(study))
+    if not hours:
+        return
+    sound, faces = (per_hour * hours / GIB for per_hour in bytes_per_hour(study))
+    free = shutil.disk_usage(_existing(Path(study.results))).free
+    text = (
+        f"{hours:.2g} h of video need about {sound + faces:.2g} GiB (sound {sound:.2g}, faces up "
+        f"to {faces:.2g}); {free / GIB:.0f} GiB free"
+    )
+    short = (sound + faces) * GIB > free
+    remedy = "free some space, or set results to a folder on a larger disk" if short else ""
+    yield Finding("WARN" if short else "OK", "media size", text, remedy)
+
+
+def bytes_per_hour(study: Study) -> tuple[float, float]:
+    """Return how many bytes of sound and of faces the media stage writes per hour of video."""
+    media = study.media
+    rate_hz = media.sample_rate_hz + (NATIVE_HZ if media.native_sound else 0)
+    faces_hz = media.read_hz or study.read_hz() or FRAMES_HZ
+    face_bytes = FACE_BYTES * (media.face_px / 112) ** 2
+    faces = faces_hz * face_bytes + FRAMES_HZ * FRAME_BYTES
+    return 2.0 * rate_hz * HOUR_S, faces * HOUR_S
+
+
+def _one_per_root(study: Study) -> list[str]:
+    """Return one entry per folder, because entries of one folder share their records."""
+    first: dict[str, str] = {}
+    for name, entry in study.corpora.items():
+        if holds_files(Path(entry.root)):
+            first.setdefault(entry.root.rstrip("/"), name)
+    return list(first.values())
+
+
+def _hours(study: Study, corpus: str, layout: Layout) -> float:
+    """Return the hours of video of a corpus, estimated from file sizes where there are many."""
+    root, spans_s = Path(study.corpora[corpus].root), 0.0
+    if layout.manifest(corpus).is_file():
+        manifest = pd.read_parquet(layout.manifest(corpus))
+        if "row" in manifest:
+            return 0.0
+        if {"start_s", "end_s"} <= set(manifest.columns):
+            lengths = pd.to_numeric(manifest["end_s"]) - pd.to_numeric(manifest["start_s"])
+            spans_s = float(lengths.sum())
+            manifest = manifest[lengths.isna()]
+        files = [root / path for path in sorted(set(manifest["path"]))]
+    else:
+        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS)
+    return (spans_s + _seconds([path for path in files if path.is_file()])) / HOUR_S
+
+
+def _seconds(files: list[Path]) -> float:
+    opened = files[:: max(1, -(-len(files) // _OPENED))]
+    lengths = {path: _length_s(path) for path in opened}
+    read = sum(path.stat().st_size for path, length_s in lengths.items() if length_s)
+    total = sum(path.stat().st_size for path in files)
+    return sum(lengths.values()) * total / read if read else 0.0
+
+
+def _length_s(path: Path) -> float:
+    """Return the length that the header of a file promises; 0 if there is none."""
+    import av  # a check of the settings imports no decoder
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        with av.open(str(path)) as container:
+            return (container.duration or 0) / av.time_base
+    except (av.FFmpegError, OSError):
+        return 0.0
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that exists."""
+    path = path.resolve()
+    return path if path.exists() else _existing(path.parent)

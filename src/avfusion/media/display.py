@@ -1,0 +1,98 @@
+"""Show a decoded frame as a player does: turned, mirrored and with square pixels."""
+
+import math
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+
+SQUARE = Fraction(1)
+_LIMIT = 4  # the widest pixels in use are 128:45 (half the lines of wide PAL)
+_ROUNDING = 0.005  # encoders round the shape of a picture: 1081:1080 means square
+_OFF_DEG = 1.0  # FFmpeg's tolerance
+
+
+class Turn(NamedTuple):
+    """How to make a decoded frame upright: turn it, then mirror it left to right."""
+
+    rotation: int = 0  # degrees counter-clockwise: 0, 90, 180 or 270
+    mirrored: bool = False
+    off_deg: float = 0.0  # what remains of an angle that is no quarter turn
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the angle is no quarter turn."""
+        return abs(self.off_deg) > _OFF_DEG
+
+
+UPRIGHT = Turn()
+
+
+def turn_of(matrix: np.ndarray) -> Turn:
+    """Return the turn of a display matrix (3, 3), as FFmpeg stores it.
+
+    Row vectors are multiplied from the left: x' = x m[0, 0] + y m[1, 0], with y downwards.
+
+    Examples
+    --------
+    >>> turn_of(np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]))  # clockwise
+    Turn(rotation=270, mirrored=False, off_deg=0.0)
+    >>> turn_of(np.array([[-1, 0, 0], [0, 1, 0], [0, 0, 1]]))
+    Turn(rotation=0, mirrored=True, off_deg=0.0)
+    """
+    (a, b), (c, d) = np.asarray(matrix, np.float64)[:2, :2]
+    mirrored = bool(a * d - b * c < 0)
+    if mirrored:  # undo the mirroring, which comes last, so that a turn remains
+        a, c = -a, -c
+    clockwise_deg = math.degrees(math.atan2(b - c, a + d))
+    quarters = round(clockwise_deg / 90)
+    return Turn(-quarters * 90 % 360, mirrored, clockwise_deg - 90 * quarters)
+
+
+def frame_turn(frame: av.VideoFrame) -> Turn:
+    """Return the turn of a frame from its display matrix, which the container or codec gives."""
+    side_data: Any = frame.side_data
+    try:
+        data = bytes(side_data[Type.DISPLAYMATRIX])
+    except (KeyError, ValueError):
+        return UPRIGHT
+    return turn_of(np.frombuffer(data, np.int32, 9).reshape(3, 3))
+
+
+def aspect_of(value: Fraction | None) -> tuple[Fraction, str]:
+    """Return width over height of a pixel, and a warning if the file's value makes no sense."""
+    if value is None or value == 0:
+        return SQUARE, ""
+    if not Fraction(1, _LIMIT) <= value <= _LIMIT:
+        shape = f"{value.numerator}:{value.denominator}"
+        return SQUARE, f"the file's pixel aspect {shape} makes no sense; square pixels are assumed"
+    return (SQUARE if abs(value - 1) <= _ROUNDING else value), ""
+
+
+def square_px(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    """Return width and height in square pixels; the shorter side of a pixel is enlarged.
+
+    Examples
+    --------
+    >>> square_px(720, 576, Fraction(64, 45)), square_px(720, 480, Fraction(8, 9))
+    ((1024, 576), (720, 540))
+    """
+    if aspect >= 1:
+        return int(width * aspect), height
+    return width, int(height / aspect)
+
+
+def upright(frame: av.VideoFrame, turn: Turn, aspect: Fraction) -> np.ndarray:
+    """Return a frame as it is shown, RGB uint8 (H, W, 3)."""
+    size = square_px(frame.width, frame.height, aspect)
+    if size == (frame.width, frame.height):
+        image = frame.to_ndarray(format="rgb24")
+    else:
+        width, height = size
+        image = frame.to_ndarray(
+            format="rgb24", width=width, height=height, interpolation="BICUBIC"
+        )
+    image = np.rot90(image, turn.rotation // 90)
+    return np.ascontiguousarray(image[:, ::-1] if turn.mirrored else image)

@@ -1,0 +1,82 @@
+"""Walk through the packets of a file once: when its frames are shown, and where times restart."""
+
+import math
+from array import array
+from typing import Any
+
+import av
+import numpy as np
+
+from avfusion.media.segments import Restarts, may_restart
+
+
+class Walk:
+    """One pass over a file's packets; a damaged tail ends it.
+
+    Attributes
+    ----------
+    ticks, lengths
+        Timestamps and durations of displayed frames in ticks, in file order.
+    hidden
+        Number of frames that an edit list hides.
+    ends_s, first_s
+        Last and first container time of any picture or sound.
+    restarts
+        Where the timestamps restart.
+    """
+
+    def __init__(self, container: av.container.InputContainer, video: av.VideoStream) -> None:
+        self.base = float(video.time_base or 1)
+        # AVI has no presentation times. Those of its frames come in order, with B-frames in one
+        # packet with the frame before them or not.
+        self.by_order = container.format.name == "avi"
+        self.ticks, self.lengths = array("q"), array("q")
+        self.hidden, self.untimed = 0, 0
+        self.ends_s, self.first_s = -math.inf, math.inf
+        self.restarts = Restarts(may_restart(container), self.base)
+        try:
+            for packet in container.demux():
+                if packet.size:
+                    self._take(packet, video)
+        except av.FFmpegError:
+            pass  # frames before the damage count, and the reader reports how many it read
+        if not self.ticks and self.untimed:
+            self._count(video)
+
+    def _take(self, packet: av.Packet, video: av.VideoStream) -> None:
+        at = packet.dts if packet.pts is None else packet.pts
+        shown = packet.stream_index == video.index
+        if at is None:
+            self.untimed += shown
+            return
+        if shown or packet.stream.type == "audio":
+            at_s = float(at * packet.time_base)
+            self.first_s = min(self.first_s, at_s)
+            self.ends_s = max(self.ends_s, at_s + float((packet.duration or 0) * packet.time_base))
+        if not shown:
+            if packet.stream.type == "audio":
+                self.restarts.hear(at_s)
+            return
+        self.restarts.see(packet, len(self.ticks))
+        if packet.is_discard:
+            self.hidden += 1
+            return
+        self.ticks.append(at)
+        self.lengths.append(packet.duration or 0)
+
+    def _count(self, video: av.VideoStream) -> None:
+        """Time the frames of a file without timestamps (a bare stream) by their rate."""
+        step = round(1 / (float(video.average_rate or 25) * self.base)) or 1
+        self.by_order, self.first_s = True, 0.0
+        self.ticks = array("q", range(0, self.untimed * step, step))
+        self.lengths = array("q", [step]) * self.untimed
+        self.ends_s = self.untimed * step * self.base
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return ticks and lengths, int64 (F,) each, in file order."""
+        return np.frombuffer(self.ticks, np.int64), np.frombuffer(self.lengths, np.int64)
+
+    def start_s(self, container: av.container.InputContainer) -> float:
+        """Return the start of the container in container time."""
+        ticks: Any = container.start_time  # None where the container does not know it
+        return self.first_s if ticks is None else float(ticks / av.time_base)
