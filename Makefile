@@ -38,7 +38,7 @@ test-long: env ## run the slow and SLURM tests that CI leaves out
 	@pytest -n $(WORKERS) -m long --durations=30
 	@WORKERS=$(WORKERS) tests/slurm/run.sh -m long || [[ $$? == 77 ]]
 
-test-slurm: env ## run the study on a private SLURM, with failed, lost and cancelled jobs
+test-slurm: env ## run the study on a private SLURM, with a job and a head that are stopped
 	@WORKERS=$(WORKERS) tests/slurm/run.sh -m "not long" || [[ $$? == 77 ]]
 
 unlock: env ## cancel the jobs of a killed Snakemake and remove its lock

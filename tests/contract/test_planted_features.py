@@ -17,18 +17,15 @@ from support.synthetic_features import Plan, write_inputs
 FAST = ("concat",)
 SEEDS = tuple(range(4))
 CLOSE = 0.02
-COSTLY = (
-    *("bbfn", "dca", "dense_joint", "grjca", "hgrjca", "mbt", "mmlatch", "rjca", "rjcma"),
-    "self_transformer",
-)
-"""Fusions that take two thirds of the time of all."""
+IN_CI = ("audio", "ca", "jca", "late", "lstm", "ridge", "video")
+"""Fusions that CI trains; `make test-long` trains all others."""
 
 
 def marked(names):
     """Return the names with the marks of their cost."""
-    marks = {n: [pytest.mark.slow] for n in names if n not in FAST}
-    marks |= {n: [pytest.mark.slow, pytest.mark.long] for n in names if n in COSTLY}
-    return [pytest.param(n, marks=marks.get(n, [])) for n in names]
+    marks = {n: [pytest.mark.slow, pytest.mark.long] for n in names}
+    marks |= {n: [pytest.mark.slow] for n in IN_CI} | {n: [] for n in FAST}
+    return [pytest.param(n, marks=marks[n]) for n in names]
 
 
 WIDTHS = {"ear": 6, "eye": 8, "word": 5}

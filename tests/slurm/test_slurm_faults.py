@@ -33,6 +33,7 @@ def test_a_job_that_runs_out_of_time_gets_more_and_goes_on(clone, undisturbed):
     unchanged(clone, undisturbed, "ca", hung.epochs)
 
 
+@pytest.mark.long
 def test_a_cancelled_job_and_one_over_its_memory_go_on(clone, undisturbed):
     """Cancelled in the middle; the second try gets too little memory, the third enough."""
     scant = "train:mem_mb=3000 if attempt != 2 else 600"

@@ -77,6 +77,7 @@ def test_neither_faces_nor_voices_leave_the_machine(made):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_experiment_adds_what_is_new_and_is_compared(made):
     kept = made.folder / "results/runs/demo/ca/seed0/traces.parquet"
     before = kept.stat().st_mtime_ns

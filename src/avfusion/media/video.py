@@ -30,7 +30,7 @@ def every_frame(index: int, time_s: float) -> bool:
 
 
 class Frames:
-    """Iterable over (index, time_s, RGB uint8 (H, W, 3), or None for a frame nobody looks at).
+    """Iterable over (index, time_s, RGB uint8 (H, W, 3), or None for a frame that is not read).
 
     Parameters
     ----------
