@@ -7,6 +7,7 @@ packets that an edit list hides. Time 0 is the first displayed frame, or the sta
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def probe(path: Path, time_zero: TimeZero = "picture") -> Probe:
     MediaError
         If the file is missing, empty, damaged, no video, or no frame of it can be decoded.
     """
-    if not path.is_file():
+    if not isfile(path):  # `Path.is_file` raises for a name that is too long
         raise MediaError(f"{path}: no such file. Copy or download it again.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path}: the file is empty (0 bytes). Copy or download it again.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def probe_sound(path: Path, cut_s: tuple[float, float] | None = None) -> Probe:
     MediaError
         If the file is missing, has no sound, or none within the span.
     """
-    if not path.is_file():
+    if not isfile(path):  # `Path.is_file` raises for a name that is too long
         raise MediaError(f"{path}: no such file. Copy or download it again.")
     track = choose(path)
     first_s, last_s = span_s(path, track.index)

@@ -222,3 +222,17 @@ def test_two_short_videos_are_refused():
     rows = [Row("a", "p", "", True), Row("b", "q", "", True)]
     with pytest.raises(CorpusError, match="2 rated subjects in 2 videos of at most 9"):
         over_time(rows, {"a": 9.0, "b": 3.0}, "m")
+
+
+@pytest.mark.parametrize("column", ["video", "ratings", "transcript", "sound"])
+def test_a_path_longer_than_the_file_system_allows_is_a_missing_file(column, tmp_path):
+    film(tmp_path / "a.mp4", 4)
+    film(tmp_path / "b.mp4", 4)
+    rate(tmp_path / "a.csv", 4)
+    row = {"video": "a.mp4", "ratings": "a.csv", "subject": "s1", "partition": "train"}
+    rows = [row, {**row, "video": "b.mp4", "subject": "s2", "partition": "test"}]
+    rows[1][column] = 300 * "x" + ".csv"
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    _, checks = verify("own", tmp_path, {"rating_hz": 5}, tmp_path / "results")
+    said = checks[checks["verdict"] != "PASS"]["found"]
+    assert said.str.contains("xxxxx").any(), said.tolist()

@@ -5,6 +5,7 @@ refer to schemes. Pickled tables are refused because a pickle can run code.
 """
 
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def _table(folder: Path, name: str, faults: list[str]) -> pd.DataFrame:
     A row with an unreadable time is a fault and is left out.
     """
     paths = [folder / f"db.{name}{ending}" for ending in (".csv", ".parquet")]
-    path = next((path for path in paths if path.is_file()), None)
+    path = next((path for path in paths if isfile(path)), None)
     if path is None:
         raise CorpusError(
             f"{paths[0]}: no such file, nor as .parquet. Save the table {name!r} as CSV or Parquet "

@@ -5,6 +5,7 @@ import difflib
 import io
 import re
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -73,7 +74,7 @@ def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> She
     CorpusError
         If there is no such file, it cannot be read, or a column is missing.
     """
-    if not path.is_file():
+    if not isfile(path):  # `Path.is_file` raises for a name that is too long
         raise CorpusError(f"{path}: no such file. {hint}")
     sheet = _parquet(path, name) if path.suffix == ".parquet" else _csv(path, name)
     for column in needed:

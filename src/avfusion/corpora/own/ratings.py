@@ -1,6 +1,7 @@
 """Read the ratings of one video: CSV, Parquet, ELAN or ARFF (AVEC)."""
 
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def read_ratings(
         Instants (N,) and values (N, K); a file that cannot be read is a fault.
     """
     ending = path.suffix.lower()
-    if not path.is_file():
+    if not isfile(path):  # `Path.is_file` raises for a name that is too long
         return no_ratings(f"{name}:1: no such file")
     if ending in TABLES:
         ratings = _table(path, name, targets, rules, clock)
