@@ -62,9 +62,15 @@ def private(tree: Path, results: Path, words: tuple[str, ...], folders: list[Pat
     kinds = {".mp4", ".avi", ".wav", ".jpg", ".zip", ".npy"}
     for path in files:
         if path.suffix in kinds and path.is_file() and not path.name.endswith(".times.npy"):
-            for probe in _probes(path.read_bytes()):
+            for probe in _probes(_content(path)):
                 recordings[probe] = path.name
     return Private(recordings, words, tuple(f"{folder}/" for folder in folders))
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; of an array without its head, which equals that of other arrays."""
+    raw = path.read_bytes()
+    return raw[10 + int.from_bytes(raw[8:10], "little") :] if path.suffix == ".npy" else raw
 
 
 def _probes(raw: bytes) -> Iterator[bytes]:

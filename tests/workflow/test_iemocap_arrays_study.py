@@ -8,7 +8,7 @@ from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
 from support.miniatures import iemocap_arrays as mini
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 THREE = {"modalities": ["audio", "video", "text"], "width": 16, "heads": 2}
 FUSIONS = {"self_transformer": THREE, "cross_transformer": THREE}

@@ -31,7 +31,8 @@ def media_checks(
     other = [reasons[v] for v, c in timed.items() if not c.is_video and v not in sound_only]
     yield check(
         "video files", not other, "files with pictures and times", stated(other, len(timed)),
-        "List a sound file in the column `sound` and leave `video` empty, or correct the path.",
+        "Correct the path, or leave the row out. A sound file belongs in the column `sound`, with "
+        "`video` empty.",
     )  # fmt: skip
     broken = [
         reasons[v] for v, clock in timed.items()

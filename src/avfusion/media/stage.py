@@ -74,14 +74,13 @@ def run_shard(
     folder = layout.media(corpus)
     if shard[0] == 0:
         _remove_withdrawn(folder, set(manifest["video"]))
-    rows, began = [], time.monotonic()
+    rows: list[dict[str, Any]] = []
     with Reader() as reader:
         for done, video in enumerate(videos, start=1):
             row = _row(corpus, video, folder / video.video, settings, reader)
             rows.append(row)
-            left_s = (time.monotonic() - began) / done * (len(videos) - done)
             where = f"shard {shard[0]}/{shard[1]}, {done} of {len(videos)}"
-            log.info("%s: %s; %.0f s left", where, _summary(row), left_s)
+            log.info("%s: %s%s", where, _summary(row), _left(rows, len(videos)))
     table = pd.DataFrame(rows, columns=[*_INDEX]).astype(_INDEX)
     write_table(table, shard_path(folder, shard))
 
@@ -160,6 +159,12 @@ def _finished(folder: Path, key: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return meta if meta.get("key") == key else None
+
+
+def _left(rows: list[dict[str, Any]], count: int) -> str:
+    """Return how long the other videos take; "" until one was read, as kept ones take no time."""
+    seconds = [row["seconds"] for row in rows if "seconds" in row]
+    return f"; {sum(seconds) / len(seconds) * (count - len(rows)):.0f} s left" if seconds else ""
 
 
 def _summary(row: dict[str, Any]) -> str:

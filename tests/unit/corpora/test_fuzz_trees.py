@@ -41,7 +41,9 @@ def clean(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("corpus", TEXTS)
+@pytest.mark.parametrize(
+    "corpus", [c if c == "own" else pytest.param(c, marks=pytest.mark.long) for c in TEXTS]
+)
 @settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

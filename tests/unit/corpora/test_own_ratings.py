@@ -113,6 +113,17 @@ def test_frames_of_an_uneven_film_have_the_times_at_which_they_are_shown():
     assert times_s == pytest.approx([0.0, 0.1, 0.25, 0.5, 0.5 + 2 / 6])
 
 
+@pytest.mark.parametrize(("unit", "verdict"), [("milliseconds", "FAIL"), ("seconds", "PASS")])
+def test_a_unit_that_most_files_are_not_in_fails(copy, tmp_path, unit, verdict):
+    """A hint for one file of ten once led to nine files that were read as two milliseconds."""
+    _, checks = verify("own", copy, {**own.OPTIONS, "ratings": {"unit": unit}}, tmp_path)
+    row = checks.loc["unit of times"]
+    assert row["verdict"] == verdict
+    if verdict == "FAIL":
+        assert "not milliseconds?" in row["found"]
+        assert "holds for every file" in row["hint"]
+
+
 @pytest.mark.parametrize("given", ["minutes", {"unit": "days"}, {"held": 1}, {"units": "frames"}])
 def test_a_strange_rule_is_refused(tmp_path, given):
     with pytest.raises(ConfigError, match="milliseconds"):

@@ -59,6 +59,7 @@ def test_two_and_three_processes_fit_what_one_does(name, how, within, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tmp_path):
     whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))
     assert small(whole, "face_cnn", 2, "--double") == 0

@@ -39,7 +39,7 @@ def coverage(corpus: "OwnRelease", readable: "dict[str, Timing]") -> Iterator[Ch
     times = {video: times_s for video, times_s in times.items() if video in readable}
     last = {video: float(times_s.max()) for video, times_s in times.items()}
     units = _units(corpus, readable, times)
-    yield _unit_check(units, readable, last)
+    yield _unit_check(corpus.rules.unit, units, readable, last)
     fine = {video: times_s for video, times_s in times.items() if video not in units}
     yield _within_check(corpus, readable, fine)
     yield _share_check(corpus, readable, rated[rated["video"].isin(list(fine))])
@@ -59,35 +59,47 @@ def _rated_times_s(corpus: "OwnRelease", rated: pd.DataFrame) -> dict[str, np.nd
 def _units(
     corpus: "OwnRelease", readable: "dict[str, Timing]", times: dict[str, np.ndarray]
 ) -> dict[str, str]:
-    """Return the videos whose times seem to be in another unit, unless the corpus states one.
+    """Return video -> the unit that its times seem to be in, where it is not the stated one.
 
     A single line far from the others is no unit.
     """
-    if corpus.rules.unit or corpus.database is not None:
+    unit = corpus.rules.unit
+    if unit == "seconds" or corpus.database is not None:
         return {}
     units = {}
     for video, times_s in times.items():
         clock, last = readable[video], float(times_s.max())
-        if np.median(times_s) >= STRAY * last or len(times_s) == 1:
+        if unit:
+            units[video] = f"not {unit}" if last < STRAY * clock.end_s else ""
+        elif np.median(times_s) >= STRAY * last or len(times_s) == 1:
             units[video] = unit_of(last, clock.end_s, len(clock.times_s))
     return {video: unit for video, unit in units.items() if unit}
 
 
 def _unit_check(
-    units: dict[str, str], readable: "dict[str, Timing]", last: dict[str, float]
+    unit: str, units: dict[str, str], readable: "dict[str, Timing]", last: dict[str, float]
 ) -> Check:
     """Fail if most rating files seem to be in another unit; warn if some do."""
     odd = [
-        f"{video}: the last time is {last[video]:g}; the video has {readable[video].end_s:.1f} s: "
-        f"{unit}?"
-        for video, unit in units.items()
+        f"{video}: the last time is {last[video]:g}{' s' if unit else ''}; the video has "
+        f"{readable[video].end_s:.1f} s: {guess}?"
+        for video, guess in units.items()
     ]
-    likely = max(units.values(), key=[*units.values()].count, default="minutes")
+    most = 2 * len(units) > len(last)
+    if unit:
+        remedy = f"`ratings: {{unit: {unit}}}` holds for every file"
+        remedy += ". Correct the option." if most else "; convert the files that are in another."
+    else:
+        likely = max(units.values(), key=[*units.values()].count, default="minutes")
+        remedy = f"Give time_s in seconds, or set the option `ratings: {{unit: {likely}}}`"
+        remedy += ". If it is in seconds, set `ratings: {unit: seconds}`."
+        if not most:
+            remedy = (
+                "Give time_s in seconds in these files. If it is, set `ratings: {unit: seconds}`."
+            )
     return check(
-        "unit of times", not odd, "times in seconds", stated(odd, len(last)),
-        f"Give time_s in seconds, or set the option `ratings: {{unit: {likely}}}`. If it is in "
-        f"seconds, set `ratings: {{unit: seconds}}`.",
-        verdict="FAIL" if 2 * len(units) > len(last) else "WARN",
+        "unit of times", not odd, f"times in {unit or 'seconds'}", stated(odd, len(last)), remedy,
+        verdict="FAIL" if most else "WARN",
     )  # fmt: skip
 
 
@@ -108,7 +120,7 @@ def _within_check(
             )
     return check(
         "ratings within videos", not odd, f"no rating {OVER_S:g} s before or after its video",
-        stated(odd, len(readable)),
+        stated(odd, len(times)),
         "They are not used. If `time_s` is the time of a day or of a session, subtract the start "
         "of the video. If it is in another unit, set the option `ratings: {unit: …}`.",
         verdict="FAIL" if 2 * lost > len(times) else "WARN",
@@ -129,7 +141,11 @@ def _share_check(corpus: "OwnRelease", readable: "dict[str, Timing]", rated: pd.
         shares.append(min(share, 1.0))
         if share < LEAST:
             poor.append(f"{video}: {_described(each[least], length_s, share)}")
-    span = f"{100 * min(shares):.0f} to {100 * max(shares):.0f} % of each video" if shares else "-"
+    span = (
+        f"{100 * min(shares):.0f} to {100 * max(shares):.0f} % of each rated video"
+        if shares
+        else "-"
+    )
     return check(
         "coverage of ratings", not poor, f"ratings for {100 * LEAST:.0f} % of each video or more",
         stated(poor, 0) if poor else span,
