@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 from avfusion.layout import Layout
@@ -83,6 +84,15 @@ STUDIES = {
         "headline": "pooled",
     },
 }
+
+
+LONG = ("fatigue",)
+"""Studies that CI leaves out; its levels and folds are those of others."""
+
+
+def cases(*names: str) -> list:
+    """Parameters of a test, with the marks of the studies that CI leaves out."""
+    return [pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in names]
 
 
 def own_with_words(root: Path) -> None:

@@ -35,7 +35,7 @@ def pairs(study, copy, fusion, target):
         yield time_s, met(copy, entry, fusion, target, video, time_s, delay_s[target]), gold
 
 
-@pytest.mark.parametrize("study", ["affwild2", "recola", "fatigue", "own"])
+@pytest.mark.parametrize("study", studies.cases("affwild2", "recola", "fatigue", "own"))
 def test_a_finished_study_has_its_tables_and_page_and_nothing_left_to_do(finished, study):
     copy = finished(study)
     for name in ("tables/scores.csv", "tables/comparisons.csv", "report.html"):

@@ -8,7 +8,7 @@ from support import corpus_studies as studies
 from support.corpus_studies import lay, met, scores
 from support.miniatures import fatigue
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.parametrize("fusion", ["concat", "ca"])
