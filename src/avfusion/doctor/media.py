@@ -30,7 +30,7 @@ FRAME_BYTES, FRAMES_HZ = 80, 30
 NATIVE_HZ = 48_000
 
 
-_OPENED = 100  # files of which the length is read; that of others is estimated from their size
+_OPENED = 100  # the length of so many files is read; that of others follows from their size
 
 
 def findings(study: Study) -> Iterator[Finding]:

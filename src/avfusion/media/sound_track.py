@@ -1,7 +1,7 @@
 """Choose the sound track of a file that is read, and how its channels are mixed.
 
 The container's default track is read if it can be decoded, is no commentary and is not digital
-silence; else the first other track of which this is true.
+silence. Otherwise the first track that meets these conditions is read.
 """
 
 from dataclasses import dataclass

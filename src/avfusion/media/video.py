@@ -3,7 +3,7 @@
 decord reads first where it is known to give the same frames: pictures that are shown as they are
 stored and cannot change inside the file, with the frame count and the times of the packets, and a
 first frame that equals PyAV's bit by bit. PyAV reads everything else, where it is faster (large
-pictures, and files of which only some frames are looked at), and takes over if decord fails.
+pictures, and files where only some frames are read), and takes over if decord fails.
 """
 
 import math
