@@ -166,6 +166,11 @@ class Corpus(ABC):
         self.root = Path(root)
 
     @property
+    def refused(self) -> list[str]:
+        """Paths of videos that are listed, but in a line with a fault."""
+        return []
+
+    @property
     def unrated(self) -> tuple[str, ...]:
         """Partitions whose ratings were never published."""
         return ()

@@ -9,9 +9,8 @@ from avfusion.corpora.base import FEW_PEOPLE, Check, Corpus, check
 from avfusion.corpora.gold_checks import gold_checks
 from avfusion.corpora.names import name_checks, spellings
 from avfusion.corpora.wording import listed
+from avfusion.io.endings import SOUNDS, VIDEOS, ending
 from avfusion.schemas import EXTRA, MANIFEST, PARTITIONS
-
-_MEDIA = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v"}
 
 
 def with_digests(videos: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
@@ -86,10 +85,14 @@ def _files(corpus: Corpus, manifest: pd.DataFrame) -> Iterator[Check]:
         "It will count as a failed video; copy it again.",
         verdict="WARN",
     )
-    known = set(manifest["path"])
+    known = {*manifest["path"], *corpus.refused}
+    if "sound" in manifest.columns:
+        known |= set(manifest["sound"].dropna())
     parents = {path.rpartition("/")[0] for path in known}
     folders = [folder for name, folder in corpus.tree.folders.items() if name in parents]
-    extra = [path for folder in folders for path in folder.paths if _is_media(path)]
+    sound_only = not SOUNDS.isdisjoint(map(ending, manifest["path"]))
+    endings = VIDEOS | SOUNDS if sound_only else VIDEOS
+    extra = [path for folder in folders for path in folder.paths if ending(path) in endings]
     extra = [path.rpartition("/")[2] for path in extra if path not in known]
     yield check(
         "unlisted files",
@@ -206,7 +209,3 @@ def _spans(truth: pd.DataFrame, manifest: pd.DataFrame) -> Check:
         f"not so: {listed(wrong)}" if len(wrong) else f"{len(truth)} spans",
         "Correct the truth table.",
     )
-
-
-def _is_media(path: str) -> bool:
-    return path[path.rfind(".") :].lower() in _MEDIA

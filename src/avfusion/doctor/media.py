@@ -1,4 +1,4 @@
-"""Finding about the size of the media stage: what it will write, next to the free disk space."""
+"""Findings about the media stage: what it will write next to the free disk, and its own files."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,15 +9,11 @@ import pandas as pd
 from avfusion.config.availability import holds_files
 from avfusion.config.study import Study
 from avfusion.doctor.finding import Finding
+from avfusion.errors import ConfigError
+from avfusion.io.endings import SOUNDS, VIDEOS, ending
 from avfusion.layout import Layout
 
 GIB, HOUR_S = 1 << 30, 3600
-
-VIDEOS = {
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
-    *(".wmv", ".flv", ".3gp", ".mxf", ".vob"),
-}
-
 
 FACE_BYTES = 6_000
 """Size of a stored face of 112 px, measured."""
@@ -34,16 +30,33 @@ _OPENED = 100  # the length of so many files is read; that of others follows fro
 
 
 def findings(study: Study) -> Iterator[Finding]:
-    """Yield the expected size of the media stage, if videos are here."""
+    """Yield whether `media.face_embedding` can be read, and the expected size of the stage."""
+    if study.media.face_embedding is not None:
+        from avfusion.media.appearance import of
+
+        try:
+            of(study.media.face_embedding)
+        except ConfigError as error:
+            text, _, remedy = str(error).partition(". ")
+            yield Finding("MISSING", "media", text, remedy)
+        else:
+            yield Finding("OK", "media", f"{study.media.face_embedding.path} tells faces apart")
+    yield from _size(study)
+
+
+def _size(study: Study) -> Iterator[Finding]:
+    """Yield the expected size of the media stage, if recordings are here."""
     layout = Layout(Path(study.results))
-    hours = sum(_hours(study, name, layout) for name in _one_per_root(study))
-    if not hours:
+    pairs = [_hours(study, name, layout) for name in _one_per_root(study)]
+    shown, heard = (sum(hours) for hours in zip(*pairs, strict=True)) if pairs else (0.0, 0.0)
+    if not shown + heard:
         return
-    sound, faces = (per_hour * hours / GIB for per_hour in bytes_per_hour(study))
+    sound, faces = (per_hour / GIB for per_hour in bytes_per_hour(study))
+    sound, faces = sound * (shown + heard), faces * shown
     free = shutil.disk_usage(_existing(Path(study.results))).free
     text = (
-        f"{hours:.2g} h of video need about {sound + faces:.2g} GiB (sound {sound:.2g}, faces up "
-        f"to {faces:.2g}); {free / GIB:.0f} GiB free"
+        f"{shown + heard:.2g} h of recordings need about {sound + faces:.2g} GiB "
+        f"(sound {sound:.2g}, faces up to {faces:.2g}); {free / GIB:.0f} GiB free"
     )
     short = (sound + faces) * GIB > free
     remedy = "free some space, or set results to a folder on a larger disk" if short else ""
@@ -69,21 +82,36 @@ def _one_per_root(study: Study) -> list[str]:
     return list(first.values())
 
 
-def _hours(study: Study, corpus: str, layout: Layout) -> float:
-    """Return the hours of video of a corpus, estimated from file sizes where there are many."""
-    root, spans_s = Path(study.corpora[corpus].root), 0.0
+def _hours(study: Study, corpus: str, layout: Layout) -> tuple[float, float]:
+    """Return the hours of a corpus with pictures and without.
+
+    They are estimated from file sizes where there are many files.
+    """
+    root = Path(study.corpora[corpus].root)
+    spans_s, places = {True: 0.0, False: 0.0}, []
     if layout.manifest(corpus).is_file():
         manifest = pd.read_parquet(layout.manifest(corpus))
         if "row" in manifest:
-            return 0.0
+            return 0.0, 0.0
         if {"start_s", "end_s"} <= set(manifest.columns):
             lengths = pd.to_numeric(manifest["end_s"]) - pd.to_numeric(manifest["start_s"])
-            spans_s = float(lengths.sum())
+            is_sound = manifest["path"].map(ending).isin(SOUNDS)
+            spans_s = {kind: float(lengths[is_sound == kind].sum()) for kind in (True, False)}
             manifest = manifest[lengths.isna()]
-        files = [root / path for path in sorted(set(manifest["path"]))]
+        places = [root / path for path in sorted(set(manifest["path"]))]
+        places = [path for path in places if path.is_file()]
     else:
-        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS)
-    return (spans_s + _seconds([path for path in files if path.is_file()])) / HOUR_S
+        found = sorted(path for path in root.rglob("*") if path.is_file())
+        # Sound next to videos most likely is theirs.
+        places = [path for path in found if ending(path.name) in VIDEOS] or [
+            path for path in found if ending(path.name) in SOUNDS
+        ]
+    sounds = [path for path in places if ending(path.name) in SOUNDS]
+    videos = sorted(set(places) - set(sounds))
+    return (
+        (spans_s[False] + _seconds(videos)) / HOUR_S,
+        (spans_s[True] + _seconds(sounds)) / HOUR_S,
+    )
 
 
 def _seconds(files: list[Path]) -> float:

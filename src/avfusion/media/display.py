@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 SQUARE = Fraction(1)
 _LIMIT = 4  # the widest pixels in use are 128:45 (half the lines of wide PAL)
@@ -53,7 +53,8 @@ def turn_of(matrix: np.ndarray) -> Turn:
 
 def frame_turn(frame: av.VideoFrame) -> Turn:
     """Return the turn of a frame from its display matrix, which the container or codec gives."""
-    side_data: Any = frame.side_data
+    # `frame.side_data` would make a cycle of references: frames would stay until a late collection.
+    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]
     try:
         data = bytes(side_data[Type.DISPLAYMATRIX])
     except (KeyError, ValueError):

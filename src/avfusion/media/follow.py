@@ -110,18 +110,24 @@ def switches(seen: Seen, chosen: np.ndarray) -> list[Switch]:
 def pictures(rows: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the rows (k,) of each searched picture that has faces, the largest face first."""
     searched = np.flatnonzero(rows["before"] < 0)
-    begins = np.flatnonzero(np.diff(rows["look"][searched])) + 1
-    if len(searched):
-        yield from np.split(searched, begins)
+    yield from equal_runs(searched, rows["look"][searched, None])
+
+
+def equal_runs(at: np.ndarray, keys: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the parts of `at` (n,) in which the keys (n, k) are equal.
+
+    `np.split` would make an array for each of an hour's pictures at once.
+    """
+    inner = np.flatnonzero(np.any(np.diff(keys, axis=0), axis=1)) + 1
+    edges = np.concatenate([[0], inner, [len(at)]])
+    for i in range(len(edges) - 1 if len(at) else 0):
+        yield at[edges[i] : edges[i + 1]]
 
 
 def appearances(seen: Seen, at: np.ndarray) -> Iterator[np.ndarray]:
     """Yield those of the rows `at` (n,) that show one person in one shot, for each of them."""
     order = at[np.lexsort((at, seen.people[at], seen.shots[at]))]
-    keys = np.stack([seen.shots[order], seen.people[order]], axis=1)
-    cuts = np.flatnonzero(np.any(np.diff(keys, axis=0), axis=1)) + 1
-    if len(order):
-        yield from np.split(order, cuts)
+    yield from equal_runs(order, np.stack([seen.shots[order], seen.people[order]], axis=1))
 
 
 def _at_place(at: np.ndarray, boxes: np.ndarray, last: np.ndarray) -> np.ndarray:

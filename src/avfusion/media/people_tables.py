@@ -31,14 +31,18 @@ def write(writer: RecordWriter, pictures: Search, roles: Cast, rule: str) -> int
 
     With the rule "all", the pictures of the others are stored as well.
     """
-    rows, counts = roles.seen.rows, dict(zip(pictures.looked, pictures.spool.counts, strict=True))
-    mine = np.flatnonzero(roles.chosen)
-    by_frame = dict(zip(rows["frame"][mine].tolist(), mine.tolist(), strict=True))
+    rows, mine = roles.seen.rows, np.flatnonzero(roles.chosen)
+    # Of each frame, its number of faces and the row of the followed one; -1 is none.
+    counts = np.full(len(pictures.times_s), -1, np.int32)
+    counts[np.array(pictures.looked, int)] = pictures.spool.counts
+    followed = np.full(len(counts), -1, np.int32)
+    followed[rows["frame"][mine]] = mine
     for index, time_s in enumerate(pictures.times_s):
-        at = by_frame.get(index)
-        numbers = NO_FACE if at is None else _numbers(rows[at])
-        crop = None if at is None else pictures.spool.jpeg(rows[at])
-        writer.add_frame((time_s, counts.get(index), *numbers), crop)
+        at = followed[index]
+        numbers = NO_FACE if at < 0 else _numbers(rows[at])
+        crop = None if at < 0 else pictures.spool.jpeg(rows[at])
+        count = None if counts[index] < 0 else int(counts[index])
+        writer.add_frame((time_s, count, *numbers), crop)
     if rule == "all":
         for at in np.flatnonzero(~roles.chosen & (roles.seen.people >= 0)):
             name = crop_name(int(rows["frame"][at]), int(roles.seen.people[at]))

@@ -35,7 +35,7 @@ _LISTEN_S = 0.04
 _LOUD_DB = 20.0  # below the loudest instant
 
 
-_BLOCK_S = 30  # sound that is in memory at a time
+_BLOCK_S = 10  # sound that is in memory at a time
 
 
 _BATCH = 4096

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from avfusion.media.appearance import Appearance
+from avfusion.media.follow import equal_runs, pictures
 from avfusion.media.spool import TINY_PX, Spool
 
 _LOST_S = 0.5  # a piece ends if its face is not seen for longer
@@ -100,10 +101,8 @@ def pieces(spool: Spool, rows: np.ndarray, shots: np.ndarray, appearance: Appear
 
 def _looks(spool: Spool, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows (k,) and normalised patches (k, 144) of each searched picture with faces."""
-    searched = np.flatnonzero(rows["before"] < 0)
-    begins = np.flatnonzero(np.diff(rows["look"][searched], prepend=-1))
     first, faces = 0, spool.patches(0, 0)[0]
-    for at in np.split(searched, begins[1:]) if len(searched) else []:
+    for at in pictures(rows):
         if at[-1] >= first + len(faces):
             first, faces = int(at[0]), spool.patches(int(at[0]), _BATCH)[0]
         patches = faces[at - first].reshape(len(at), TINY_PX * TINY_PX).astype(np.float32)
@@ -144,7 +143,7 @@ def _split(
     out, count = numbers.copy(), int(numbers.max(initial=-1)) + 1
     order = np.flatnonzero(numbers >= 0)
     order = order[np.argsort(numbers[order], kind="stable")]
-    for at in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(order) else []:
+    for at in equal_runs(order, numbers[order, None]):
         times_s = rows["time_s"][at]
         edges = np.searchsorted(times_s, np.arange(times_s[0], times_s[-1] + _EVERY_S, _EVERY_S))
         edges = np.unique([*edges, len(at)])

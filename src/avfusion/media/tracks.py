@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from avfusion.media.appearance import Appearance
+from avfusion.media.follow import equal_runs
 from avfusion.media.spool import Spool
 
 _WAIT_S = 5.0  # in one shot, a person may be out of sight this long and come back by place alone
@@ -88,14 +89,13 @@ def _described(rows: np.ndarray, shots: np.ndarray, pieces: np.ndarray) -> list[
     """Return the pieces in order of their numbers, which is that of their first faces."""
     searched = np.flatnonzero(rows["before"] < 0)
     order = searched[np.argsort(pieces[searched], kind="stable")]
-    cuts = np.flatnonzero(np.diff(pieces[order])) + 1
     return [
         _Piece(
             *(at, int(shots[at[0]])),
             *(float(rows["time_s"][at[0]]), float(rows["time_s"][at[-1]])),
             *(rows["box"][at[0]], rows["box"][at[-1]]),
         )
-        for at in (np.split(order, cuts) if len(order) else [])
+        for at in equal_runs(order, pieces[order, None])
     ]
 
 

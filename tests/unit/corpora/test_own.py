@@ -163,6 +163,19 @@ def test_a_listed_sound_that_is_not_there_fails(tree, tmp_path):
     assert "clips/ben.wav" in checks.loc["sounds", "found"]
 
 
+def test_a_row_with_a_fault_does_not_make_its_video_unlisted(tree, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tree, copy)
+    table = pd.read_csv(copy / "manifest.csv", dtype=str).assign(face=None)
+    table.loc[1, "face"] = "biggest"
+    table.to_csv(copy / "manifest.csv", index=False)
+    shutil.copy(copy / table["video"][0], copy / "clips" / "stray.mts")
+    code, checks = verify("own", copy, own.OPTIONS, tmp_path / "r")
+    assert code == 1
+    assert checks["found"].str.contains("face is 'biggest'").any()
+    assert checks.loc["unlisted files", "found"] == "stray.mts"
+
+
 def test_a_pickled_table_is_refused_and_never_opened(tree, tmp_path):
     (tmp_path / "db.yaml").write_text("name: x\ntables: {t: {type: filewise, columns: {}}}\n")
     (tmp_path / "db.t.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")

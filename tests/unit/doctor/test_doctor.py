@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import time
+import wave
 from types import SimpleNamespace
 
 import numpy as np
@@ -186,13 +187,39 @@ def test_the_size_of_the_media_stage_is_stated_next_to_the_free_disk(tmp_path, m
     corpora = {"one": entry, "two": entry}  # of one folder, so their records are shared
     study = Study(corpora=corpora, fusions={"ca": {}}, results=str(tmp_path / "results"))
     (finding,) = media.findings(study)
-    assert "0.00083 h of video" in str(finding)  # 3 s
+    assert "0.00083 h of recordings" in str(finding)  # 3 s
     assert str(finding).startswith("OK")
     sound, _ = media.bytes_per_hour(study)
     assert sound == pytest.approx(115e6, rel=0.01)
     monkeypatch.setattr(media.shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
     (finding,) = media.findings(study)
     assert "larger disk" in str(finding)
+
+
+def test_the_size_counts_recordings_without_pictures(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for number in range(3):
+        with wave.open(str(sounds / f"{number}.WAV"), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(bytes(32_000))
+    corpora = {"one": {"is": "own", "root": str(sounds)}}
+    study = Study(corpora=corpora, fusions={"ca": {}}, results=str(tmp_path / "results"))
+    (finding,) = media.findings(study)
+    assert "0.00083 h of recordings" in str(finding)
+    assert "faces up to 0)" in str(finding)
+
+
+def test_a_face_network_that_cannot_be_used_is_found_before_the_study_runs(tmp_path):
+    path = tmp_path / "sface.onnx"
+    section = {"face_embedding": {"path": str(path), "sha256": "0" * 64}}
+    study = Study(media=section, fusions={"ca": {}}, results=str(tmp_path / "results"))
+    (finding,) = media.findings(study)
+    assert (finding.verdict, finding.what) == ("MISSING", "media")
+    assert "no such file" in finding.text
+    path.write_bytes(b"x")
+    (finding,) = media.findings(study)
+    assert "SHA-256 is" in finding.text
 
 
 @pytest.mark.parametrize(

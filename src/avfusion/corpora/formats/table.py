@@ -34,12 +34,15 @@ class Sheet:
         Position (`file:line`) and cells by column.
     faults
         Unreadable lines and cells.
+    refused
+        Paths of videos in rows that were removed because of a fault.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[str, dict[str, str]]]
     faults: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     def number(self, where: str, row: dict[str, str], column: str) -> float | None:
         """Return a cell as a number, NaN if blank; if it is no number, add a fault, return None."""

@@ -47,6 +47,7 @@ def read_manifest(root: Path, name: str, targets: tuple[str, ...]) -> Sheet:
         fault = fault or _fault(row, targets)
         if fault:
             sheet.faults.append(f"{where}: {fault}")
+            sheet.refused.append(row["video"])
         else:
             kept.append((where, row))
     sheet.rows = kept

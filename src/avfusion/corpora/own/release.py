@@ -102,6 +102,7 @@ class OwnRelease(Corpus):
         sheet = self.database.sheet
         rows = [(where, *spelt(self.root, row)) for where, row in sheet.rows]
         sheet.faults += [f"{where}: {fault}" for where, _, fault in rows if fault]
+        sheet.refused += [row["video"] for _, row, fault in rows if fault]
         sheet.rows = [(where, row) for where, row, fault in rows if not fault]
         return sheet
 
@@ -110,6 +111,11 @@ class OwnRelease(Corpus):
         """Names of the recordings without pictures: rows with `sound` and no `video`."""
         rows = (row for _, row in self.sheet.rows)
         return frozenset(row_id(row) for row in rows if row["video"] == row.get("sound"))
+
+    @property
+    def refused(self) -> list[str]:
+        """Paths of videos whose row in the manifest has a fault."""
+        return self.sheet.refused
 
     def length_s(self, video: str) -> float:
         """Return the length of a recording in seconds; 0 if it cannot be read."""
