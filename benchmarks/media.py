@@ -25,6 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 FRAMES, READ_HZ = 200, 12.5
 
 
+_TURNS = 3
+
+
 SIZES = {(320, 240): 3.0, (640, 480): 4.0, (1920, 1080): 2.5}
 """Width and height -> the speed that is wanted against the commit before."""
 
@@ -33,7 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--minutes", type=int, default=60, help="length of the long video")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of the speed comparison")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="readings in each turn of the speed comparison"
+    )
     parser.add_argument("--before", type=Path, help="older checkout to compare the speed with")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--time-of", type=Path, help=argparse.SUPPRESS)
@@ -47,8 +52,17 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        rows = speed(scratch, args.rounds, args.before) + network_share(scratch)
-        rows += placing(scratch) + memory(scratch, args.minutes)
+        rows: list[dict[str, str]] = []
+        for part in (
+            lambda: speed(scratch, args.rounds, args.before),
+            lambda: network_share(scratch),
+            lambda: placing(scratch),
+            lambda: memory(scratch, args.minutes),
+        ):
+            for row in part():
+                sys.stdout.write(f"{row['measure']}: {row['found']}\n")
+                sys.stdout.flush()
+                rows.append(row)
     result = {
         "title": "Media stage",
         "what": "Processor time of the complete stage on pictures (decode, find, distinguish, "
@@ -57,8 +71,6 @@ def main() -> None:
         "resident memory of the process that reads one video.",
         "rows": rows,
     }
-    for row in rows:
-        sys.stdout.write(f"{row['measure']}: {row['found']}\n")
     if args.out:
         finish(result, args.out)
 
@@ -140,16 +152,24 @@ def speed(scratch: Path, rounds: int, before: Path | None) -> list[dict[str, str
     rows = []
     for (width, height), goal in SIZES.items():
         path = _film(scratch / f"{width}.mp4", (width, height))
-        now, every = (_processor_s(None, path, rate, rounds) for rate in (READ_HZ, None))
+        forms = {"now": (None, READ_HZ), "every": (None, None)}
+        if before is not None:
+            forms["before"] = (before, None)
+        # The forms take turns, because a shared machine is slower for minutes at a time.
+        took: dict[str, list[float]] = {name: [] for name in forms}
+        for _ in range(_TURNS):
+            for name, (code, rate) in forms.items():
+                took[name].append(_processor_s(code, path, rate, rounds))
+        now, every = min(took["now"]), min(took["every"])
         where = f"{width} x {height}"
         each = f"{1000 * now / FRAMES:.2f} ms a frame"
         rows.append({"measure": f"the stage on pictures, {where}", "found": each, "expected": ""})
         against = {"measure": f"speed against a search of every frame, {where}"}
         rows.append({**against, "found": f"{every / now:.2f}", "expected": ""})
         if before is not None:
-            old = _processor_s(before, path, None, rounds)
             against = {"measure": f"speed against {before.name}, {where}"}
-            rows.append({**against, "found": f"{old / now:.2f}", "expected": f">= {goal:g}"})
+            found = f"{min(took['before']) / now:.2f}"
+            rows.append({**against, "found": found, "expected": f">= {goal:g}"})
     return rows
 
 

@@ -51,7 +51,7 @@ class Sound:
     @cached_property
     def track(self) -> SoundTrack:
         """The sound track that is read."""
-        return choose(self.probe.path)
+        return choose(self.probe.path, self.probe.sounds)
 
     def __iter__(self) -> Iterator[Piece]:
         """Yield pieces in order, without overlap; a gap in time is a gap between two pieces."""

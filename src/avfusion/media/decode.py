@@ -24,6 +24,8 @@ class Decoded(Generic[F]):
         `av.VideoFrame` or `av.AudioFrame`.
     track
         Number of the track among those of its kind; by default the container's best.
+    aspects
+        Whether `aspect` is needed.
 
     Attributes
     ----------
@@ -35,8 +37,10 @@ class Decoded(Generic[F]):
         Width over height of a pixel in the current frame as its codec says; None if it does not.
     """
 
-    def __init__(self, path: Path, kind: type[F], track: int | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, kind: type[F], track: int | None = None, aspects: bool = False
+    ) -> None:
+        self.path, self._with_aspects = path, aspects
         self.track = track
         self.kind: type[F] = kind
         self.damaged = self.lost = 0
@@ -60,10 +64,11 @@ class Decoded(Generic[F]):
                     self.damaged += 1
                     self.lost += packet is not None
                     continue
-                if packet is not None and self.kind is av.VideoFrame:
+                if packet is not None and self._with_aspects:
                     self._aspects[packet.pts] = codec.sample_aspect_ratio
                 for frame in frames:
-                    self._forget_aspects(frame.pts)
+                    if self._with_aspects:
+                        self._forget_aspects(frame.pts)
                     self.damaged += frame.is_corrupt
                     yield _time_s(frame, stream), frame
 
@@ -89,4 +94,9 @@ class Decoded(Generic[F]):
 def _time_s(frame: av.VideoFrame | av.AudioFrame, stream: av.stream.Stream) -> float | None:
     if frame.pts is None or stream.time_base is None:
         return None
-    return float(frame.pts * stream.time_base)
+    return seconds(frame.pts, stream.time_base)
+
+
+def seconds(ticks: int, base: Fraction) -> float:
+    """Return ticks * base, the same float as of the fraction, in a tenth of its time."""
+    return ticks * base.numerator / base.denominator

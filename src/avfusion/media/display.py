@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.reformatter import VideoReformatter
 
 SQUARE = Fraction(1)
 _LIMIT = 4  # the widest pixels in use are 128:45 (half the lines of wide PAL)
@@ -85,15 +86,15 @@ def square_px(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
     return width, int(height / aspect)
 
 
-def upright(frame: av.VideoFrame, turn: Turn, aspect: Fraction) -> np.ndarray:
-    """Return a frame as it is shown, RGB uint8 (H, W, 3)."""
-    size = square_px(frame.width, frame.height, aspect)
-    if size == (frame.width, frame.height):
-        image = frame.to_ndarray(format="rgb24")
-    else:
-        width, height = size
-        image = frame.to_ndarray(
-            format="rgb24", width=width, height=height, interpolation="BICUBIC"
-        )
-    image = np.rot90(image, turn.rotation // 90)
+def upright(
+    frame: av.VideoFrame, turn: Turn, aspect: Fraction, converter: VideoReformatter
+) -> np.ndarray:
+    """Return a frame as it is shown, RGB uint8 (H, W, 3).
+
+    converter: one for all frames of a video; `frame.to_ndarray` would prepare one for each.
+    """
+    width, height = square_px(frame.width, frame.height, aspect)
+    scaling = None if (width, height) == (frame.width, frame.height) else "BICUBIC"
+    rgb = converter.reformat(frame, width, height, format="rgb24", interpolation=scaling)
+    image = np.rot90(rgb.to_ndarray(), turn.rotation // 90)
     return np.ascontiguousarray(image[:, ::-1] if turn.mirrored else image)

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from avfusion.media.display import Turn, aspect_of, frame_turn, upright
 from avfusion.media.pictures import Pictures
@@ -20,6 +21,7 @@ class Look:
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
+        self._converter = VideoReformatter()
         self._aspect = pictures.aspect
         self._turn = pictures.turn
         self._last: dict[str, str] = {}
@@ -47,7 +49,7 @@ class Look:
 
     def image(self, frame: av.VideoFrame) -> np.ndarray:
         """Return the frame that was seen last as it is shown, RGB uint8 (H, W, 3)."""
-        return upright(frame, self._turn, self._aspect)
+        return upright(frame, self._turn, self._aspect, self._converter)
 
     def warnings(self) -> list[str]:
         """Return a sentence per kind of change."""

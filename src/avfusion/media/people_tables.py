@@ -13,7 +13,7 @@ from avfusion.media.writer import FACE_COLUMNS, RecordWriter, crop_name
 NO_FACE = (float("nan"),) * len(FACE_COLUMNS)
 
 
-_BATCH = 4096
+_BATCH = 2048
 
 
 _TRACKS = pa.schema(
@@ -62,7 +62,7 @@ def _write_faces(writer: RecordWriter, roles: Cast) -> None:
     real = [(name, pa.float32()) for name in (*FACE_COLUMNS, "speaking")]
     schema = pa.schema([*integers, ("time_s", pa.float64()), *real, ("followed", pa.bool_())])
     at = np.flatnonzero(roles.seen.people >= 0)
-    with pq.ParquetWriter(writer.folder / "people.parquet", schema) as file:
+    with pq.ParquetWriter(writer.folder / "people.parquet", schema, use_dictionary=False) as file:
         for begin in range(0, max(1, len(at)), _BATCH):
             part = at[begin : begin + _BATCH]
             rows = roles.seen.rows[part]

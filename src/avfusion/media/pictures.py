@@ -10,7 +10,6 @@ import av
 from av.stream import Disposition
 
 from avfusion.errors import MediaError, NotVideoError
-from avfusion.media.decode import Decoded
 from avfusion.media.display import SQUARE, UPRIGHT, Turn, aspect_of, frame_turn, square_px
 
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -115,41 +114,31 @@ def _why_none(container: av.container.InputContainer, films: int) -> str:
 
 
 def first_picture(
-    path: Path, container: av.container.InputContainer, track: int, tracks: int
+    container: av.container.InputContainer, track: int, tracks: int, frame: av.VideoFrame
 ) -> Pictures:
-    """Decode the first frame of a track and describe the track by it.
-
-    Raises
-    ------
-    MediaError
-        If no frame can be decoded.
-    """
+    """Describe a track by its first frame."""
     video = container.streams.video[track]
-    stored = video.sample_aspect_ratio
-    for _, frame in Decoded(path, av.VideoFrame, track):
-        turn = frame_turn(frame)
-        aspect, _ = aspect_of(stored)
-        return Pictures(
-            track=track,
-            tracks=tracks,
-            codec=video.codec_context.name,
-            pixels=frame.format.name,
-            stored_px=(frame.width, frame.height),
-            turn=turn,
-            aspect=aspect,
-            aspect_is_fixed=any(name in container.format.name for name in _WITH_ASPECT),
-            interlaced=bool(frame.interlaced_frame),
-            steady="mp4" in container.format.name and video.codec_tag in _STEADY,
-            warnings=tuple(_oddities(container, track, turn, stored, frame)),
-        )
-    raise MediaError(f"{path}: no frame can be decoded. Copy or download it again.")
+    turn = frame_turn(frame)
+    aspect, _ = aspect_of(video.sample_aspect_ratio)
+    return Pictures(
+        track=track,
+        tracks=tracks,
+        codec=video.codec_context.name,
+        pixels=frame.format.name,
+        stored_px=(frame.width, frame.height),
+        turn=turn,
+        aspect=aspect,
+        aspect_is_fixed=any(name in container.format.name for name in _WITH_ASPECT),
+        interlaced=bool(frame.interlaced_frame),
+        steady="mp4" in container.format.name and video.codec_tag in _STEADY,
+        warnings=tuple(_oddities(container, track, turn, frame)),
+    )
 
 
 def _oddities(
     container: av.container.InputContainer,
     track: int,
     turn: Turn,
-    stored: Fraction | None,
     frame: av.VideoFrame,
 ) -> Iterator[str]:
     others = [
@@ -164,7 +153,7 @@ def _oddities(
             f"the file asks to turn its pictures by {turn.off_deg:+.0f} degrees more than a "
             f"quarter turn; they are turned by {turn.rotation} degrees"
         )
-    aspect, senseless = aspect_of(stored)
+    aspect, senseless = aspect_of(container.streams.video[track].sample_aspect_ratio)
     if senseless:
         yield senseless
     if aspect != 1:

@@ -19,6 +19,7 @@ from avfusion.errors import MediaError
 from avfusion.media.kinds import refuse_other_formats, refuse_other_kinds
 from avfusion.media.pictures import NO_PICTURES, Pictures, choose_track, first_picture
 from avfusion.media.segments import Clock, Segment, join, may_restart
+from avfusion.media.sound_track import SoundStream, sound_streams
 from avfusion.media.walk import Walk
 
 _EARLY_END_S = 0.5
@@ -58,6 +59,8 @@ class Probe:
         Time of the first picture after the start of the container in seconds.
     segments
         Parts of the file between restarts of its timestamps; empty for another file's sound.
+    sounds
+        Its sound tracks; None if they are not known yet.
     """
 
     path: Path
@@ -73,6 +76,7 @@ class Probe:
     time_zero: TimeZero = "picture"
     starts_s: float = 0.0
     segments: tuple[Segment, ...] = ()
+    sounds: tuple[SoundStream, ...] | None = None
 
     def clock(self, of_sound: bool = False) -> Callable[[float], float]:
         """Return a function from container time to this file's time, both in seconds.
@@ -185,7 +189,9 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
     by_container = time_zero == "container"
     times_s = (pts - pts[0]) * walk.base + (first_s - start_s if by_container else 0.0)
     origin_s = start_s if by_container else first_s
-    pictures = first_picture(path, container, track, tracks)
+    if walk.first is None:
+        raise MediaError(f"{path}: no frame can be decoded. Copy or download it again.")
+    pictures = first_picture(container, track, tracks, walk.first)
     return Probe(
         path=path,
         times_s=times_s,
@@ -203,6 +209,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
         time_zero=time_zero,
         starts_s=first_s - start_s,
         segments=segments,
+        sounds=sound_streams(container),
     )
 
 

@@ -104,7 +104,7 @@ def sound_source(file: Probe, recording: Path | None) -> Probe:
         return file
     first_s = first_sample_s(recording, choose(recording).index)
     origin_s = 0.0 if math.isnan(first_s) else first_s
-    return replace(file, path=recording, origin_s=origin_s, complete=True, segments=())
+    return replace(file, path=recording, origin_s=origin_s, complete=True, segments=(), sounds=None)
 
 
 def _searched(

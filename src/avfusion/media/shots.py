@@ -13,6 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from avfusion.media.faces import shrunk
+
 _SIZE_PX = (32, 24)  # width, height
 
 
@@ -62,8 +64,8 @@ class Shots:
     def add(self, time_s: float, image: np.ndarray) -> None:
         """Take the next picture, RGB uint8 (H, W, 3)."""
         self._look += 1
-        small = cv2.resize(image, _SIZE_PX, interpolation=cv2.INTER_AREA)
-        now = _normal(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        now = _normal(shrunk(grey, _SIZE_PX))
         returned = self._settle(time_s, now)
         if self._last is not None and not returned:  # the way back from a flash is no cut either
             self._compare(time_s, now, self._last)

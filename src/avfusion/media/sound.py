@@ -61,7 +61,7 @@ def write_sound(
     MediaError
         If the file with the sound cannot be opened.
     """
-    track = choose(source.path)
+    track = choose(source.path, source.sounds)
     sound = Sound(source, settings.sample_rate_hz, track)
     stored = _store(writer, sound, duration_s, SOUND)
     rows = math.ceil(duration_s / voice.STEP_S)

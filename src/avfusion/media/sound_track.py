@@ -4,6 +4,7 @@ The container's default track is read if it can be decoded, is no commentary and
 silence. Otherwise the first track that meets these conditions is read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class SoundTrack:
 
 
 @dataclass(frozen=True)
-class _Stream:
+class SoundStream:
     """One sound track as the container describes it."""
 
     index: int
@@ -77,8 +78,15 @@ class _Stream:
     name: str
 
 
-def choose(path: Path) -> SoundTrack:
+def choose(path: Path, streams: Sequence[SoundStream] | None = None) -> SoundTrack:
     """Choose the sound track of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    streams
+        What `sound_streams` returns, if it is known.
 
     Raises
     ------
@@ -86,15 +94,14 @@ def choose(path: Path) -> SoundTrack:
         If the file cannot be opened.
     """
     try:
-        return _choose(path)
+        return _choose(path, _streams(path) if streams is None else streams)
     except av.FFmpegError as error:
         raise MediaError(
             f"{path}: the sound cannot be read ({error.strerror}). Copy or download it again."
         ) from None
 
 
-def _choose(path: Path) -> SoundTrack:
-    streams = _streams(path)
+def _choose(path: Path, streams: Sequence[SoundStream]) -> SoundTrack:
     refused: dict[int, str] = {}
     if not streams:
         return SoundTrack()
@@ -111,7 +118,7 @@ def _choose(path: Path) -> SoundTrack:
 
 
 def _chosen(
-    stream: _Stream, streams: list[_Stream], refused: dict[int, str], levels: Levels
+    stream: SoundStream, streams: Sequence[SoundStream], refused: dict[int, str], levels: Levels
 ) -> SoundTrack:
     """Describe the track that is read, with what may surprise about it."""
     only, inverted = levels.stereo()
@@ -151,20 +158,25 @@ def _nothing(refused: dict[int, str]) -> str:
     return f"no sound track to read: {listed}"
 
 
-def _streams(path: Path) -> list[_Stream]:
+def sound_streams(container: av.container.InputContainer) -> tuple[SoundStream, ...]:
+    """Return the sound tracks as an open file describes them."""
+    best = container.streams.best("audio")
+    return tuple(
+        SoundStream(
+            number,
+            stream.codec_context is not None,
+            bool(stream.disposition & _SPECIAL),
+            best is not None and stream.index == best.index,
+            _kind(stream.disposition),
+        )
+        for number, stream in enumerate(container.streams.audio)
+    )
+
+
+def _streams(path: Path) -> tuple[SoundStream, ...]:
     av.logging.set_level(av.logging.PANIC)
     with av.open(str(path)) as container:
-        best = container.streams.best("audio")
-        return [
-            _Stream(
-                number,
-                stream.codec_context is not None,
-                bool(stream.disposition & _SPECIAL),
-                best is not None and stream.index == best.index,
-                _kind(stream.disposition),
-            )
-            for number, stream in enumerate(container.streams.audio)
-        ]
+        return sound_streams(container)
 
 
 def _kind(disposition: Any) -> str:

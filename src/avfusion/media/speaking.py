@@ -107,9 +107,11 @@ def speaking(
     """
     out = np.full(len(seen.rows), np.nan, np.float32)
     scores: dict[tuple[int, int], float] = {}
-    motion = _motion(spool, seen)
     times_s = seen.rows["time_s"]
     voiced, loud_db = heard(times_s)
+    if not np.isfinite(voiced).any():
+        return out, scores  # nobody is heard
+    motion = _motion(spool, seen)
     detected = np.flatnonzero((seen.rows["before"] < 0) & (seen.people >= 0))
     for at in appearances(seen, detected):
         shot, person = int(seen.shots[at[0]]), int(seen.people[at[0]])

@@ -96,8 +96,10 @@ class Spool:
 
     def rows(self) -> np.ndarray:
         """Return all rows, a structured array (n,)."""
+        rows = np.empty(self._count, _ROW)
         self._rows.seek(0)
-        return np.frombuffer(self._rows.read(), _ROW)
+        self._rows.readinto(rows.view(np.uint8).data)
+        return rows
 
     def patches(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the faces and mouths of some rows, grey uint8 (n, 12, 12) and (n, 8, 12)."""

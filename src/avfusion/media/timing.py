@@ -106,7 +106,7 @@ def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:
     """Read one video's timing from its packets."""
     try:
         file = probe(path, time_zero)
-        sound = choose(path)
+        sound = choose(path, file.sounds)
         sound_s = span_s(path, sound.index, file.clock(of_sound=True))
     except NotVideoError as error:
         return _sound_only(path, str(error))

@@ -147,10 +147,11 @@ def _split(
         times_s = rows["time_s"][at]
         edges = np.searchsorted(times_s, np.arange(times_s[0], times_s[-1] + _EVERY_S, _EVERY_S))
         edges = np.unique([*edges, len(at)])
-        looks: list[np.ndarray] = []  # of the parts since the last split
+        looks: list[np.ndarray] = []  # of the last three parts since the last split
         for begin, end in pairwise(edges.tolist()):
             middle = at[np.unique(np.linspace(begin, end - 1, _SHOWN).astype(int))]
-            looks.append(appearance.describe([spool.crop(row) for row in rows[middle]]))
+            look = appearance.describe([spool.crop(row) for row in rows[middle]])
+            looks = [*looks[-2:], look]
             if len(looks) < 3:
                 continue
             if appearance.likeness(looks[-1], looks[-3][None])[0] >= appearance.perhaps:

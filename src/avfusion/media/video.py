@@ -93,7 +93,8 @@ class Frames:
 
     def _from_pyav(self, skip: int) -> Iterator[tuple[int, float, np.ndarray | None]]:
         probe, index = self.probe, 0
-        decoded = Decoded(probe.path, av.VideoFrame, probe.pictures.track)
+        aspects = not probe.pictures.aspect_is_fixed
+        decoded = Decoded(probe.path, av.VideoFrame, probe.pictures.track, aspects)
         look, clock = Look(probe.pictures), probe.clock()
         for number, (container_s, frame) in enumerate(decoded):
             order = number + decoded.lost - probe.skipped

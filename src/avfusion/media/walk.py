@@ -2,11 +2,13 @@
 
 import math
 from array import array
+from contextlib import suppress
 from typing import Any
 
 import av
 import numpy as np
 
+from avfusion.media.decode import seconds
 from avfusion.media.segments import Restarts, may_restart
 
 
@@ -23,6 +25,8 @@ class Walk:
         Last and first container time of any picture or sound.
     restarts
         Where the timestamps restart.
+    first
+        The first frame that can be decoded; None if there is none.
     """
 
     def __init__(self, container: av.container.InputContainer, video: av.VideoStream) -> None:
@@ -34,14 +38,24 @@ class Walk:
         self.hidden, self.untimed = 0, 0
         self.ends_s, self.first_s = -math.inf, math.inf
         self.restarts = Restarts(may_restart(container), self.base)
+        self.first: av.VideoFrame | None = None
+        video.codec_context.thread_type = "NONE"
         try:
             for packet in container.demux():
                 if packet.size:
                     self._take(packet, video)
+                    if self.first is None and packet.stream_index == video.index:
+                        self._decode(video, packet)
         except av.FFmpegError:
             pass  # frames before the damage count, and the reader reports how many it read
+        if self.first is None:
+            self._decode(video, None)  # flushes the decoder
         if not self.ticks and self.untimed:
             self._count(video)
+
+    def _decode(self, video: av.VideoStream, packet: av.Packet | None) -> None:
+        with suppress(av.FFmpegError):
+            self.first = next(iter(video.codec_context.decode(packet)), None)
 
     def _take(self, packet: av.Packet, video: av.VideoStream) -> None:
         at = packet.dts if packet.pts is None else packet.pts
@@ -50,9 +64,10 @@ class Walk:
             self.untimed += shown
             return
         if shown or packet.stream.type == "audio":
-            at_s = float(at * packet.time_base)
+            base = packet.time_base
+            at_s = seconds(at, base)
             self.first_s = min(self.first_s, at_s)
-            self.ends_s = max(self.ends_s, at_s + float((packet.duration or 0) * packet.time_base))
+            self.ends_s = max(self.ends_s, at_s + seconds(packet.duration or 0, base))
         if not shown:
             if packet.stream.type == "audio":
                 self.restarts.hear(at_s)

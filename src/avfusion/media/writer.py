@@ -52,7 +52,7 @@ class RecordWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._zip = StoredZip(folder / "faces.zip")
-        self._table = pq.ParquetWriter(folder / "frames.parquet", _SCHEMA)
+        self._table = pq.ParquetWriter(folder / "frames.parquet", _SCHEMA, use_dictionary=False)
         self._rows: list[Sequence[float | None]] = []
         self._count = 0
 

@@ -32,6 +32,9 @@ _MULTIPLE = 32  # the picture is extended to this multiple, below and on the rig
 _OVERLAP = 0.3  # two boxes that overlap more are one face (YuNet's default)
 
 
+_BELOW = 0.999  # room for rounding in float32
+
+
 _MOST = 5000  # boxes that are compared with each other (OpenCV's default)
 
 
@@ -72,17 +75,12 @@ class Detector:
         padded = height + -height % _MULTIPLE, width + -width % _MULTIPLE
         if self._input.shape[2:] != padded:
             self._input = np.zeros((1, 3, *padded), np.float32)
-        for channel, plane in enumerate(cv2.split(image)):  # BGR; faster than cv2.dnn's blob
-            self._input[0, 2 - channel, :height, :width] = plane
-        return self._strongest(_decoded(self._net.run(None, {"input": self._input}), *padded))
+        self._input[0, :, :height, :width] = image.transpose(2, 0, 1)[::-1]  # BGR
+        outputs = self._net.run(None, {"input": self._input})
+        return self._strongest(_faces(outputs, padded[1], self._score))
 
-    def _strongest(self, faces: tuple[np.ndarray, list[np.ndarray]]) -> np.ndarray:
-        """Return the faces above the score, without those that overlap a stronger one."""
-        scores, parts = faces
-        sure = np.flatnonzero(scores >= self._score)
-        if not len(sure):
-            return np.empty((0, 15), np.float32)
-        rows = _rows(sure, scores, parts)
+    def _strongest(self, rows: np.ndarray) -> np.ndarray:
+        """Return the faces (n, 15) without those that overlap a stronger one."""
         if len(rows) > 1:
             boxes = rows[:, :4].astype(int).tolist()  # OpenCV compares boxes of whole pixels
             sureness = rows[:, 14].tolist()
@@ -112,36 +110,25 @@ def session(model: bytes | str) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _decoded(outputs: list[np.ndarray], height: int, width: int) -> tuple[np.ndarray, list[Any]]:
-    """Return the scores of all cells (C,), and per stride what their faces are made of."""
+def _faces(outputs: list[np.ndarray], width: int, least: float) -> np.ndarray:
+    """Return the faces of all cells with at least that score, float32 (n, 15)."""
     count = len(_STRIDES)
-    classes, objects, boxes, points = (
-        np.concatenate(outputs[at * count : (at + 1) * count], axis=1)[0] for at in range(4)
-    )
-    scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))[:, 0]
-    return scores, [boxes, points, (height, width)]
-
-
-def _rows(sure: np.ndarray, scores: np.ndarray, parts: list[Any]) -> np.ndarray:
-    """Return the faces of some cells, float32 (n, 15); `parts` is of `_decoded`."""
-    boxes, points, size = parts
-    corner, stride = (grid[sure] for grid in _cells(*size))  # (n, 2), (n, 1)
-    centre = (corner + boxes[sure, :2]) * stride
-    sides = np.exp(boxes[sure, 2:]) * stride
-    marks = (points[sure].reshape(-1, 5, 2) + corner[:, None]) * stride[:, None]
-    columns = [centre - sides / 2, sides, marks.reshape(-1, 10), scores[sure, None]]
-    return np.concatenate(columns, axis=1).astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _cells(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return column and row of each cell, (C, 2), and its stride, (C, 1), float32."""
-    corners, strides = [], []
-    for stride in _STRIDES:
-        row, column = np.indices((height // stride, width // stride), np.float32)
-        corners.append(np.stack([column, row], -1).reshape(-1, 2))
-        strides.append(np.full((row.size, 1), stride, np.float32))
-    return np.concatenate(corners), np.concatenate(strides)
+    found = [np.empty((0, 15), np.float32)]
+    for at, stride in enumerate(_STRIDES):
+        classes, objects, boxes, points = (part[0] for part in outputs[at::count])
+        # A score is the root of a product of two numbers up to 1, so both must reach its square.
+        sure = np.flatnonzero(classes[:, 0] >= _BELOW * least**2)
+        scores = np.sqrt(np.clip(classes[sure, 0], 0, 1) * np.clip(objects[sure, 0], 0, 1))
+        sure, scores = sure[scores >= least], scores[scores >= least]
+        if not len(sure):
+            continue
+        corner = np.stack(np.divmod(sure, width // stride)[::-1], axis=1).astype(np.float32)
+        centre = (corner + boxes[sure, :2]) * np.float32(stride)
+        sides = np.exp(boxes[sure, 2:]) * np.float32(stride)
+        marks = (points[sure].reshape(-1, 5, 2) + corner[:, None]) * np.float32(stride)
+        columns = [centre - sides / 2, sides, marks.reshape(-1, 10), scores[:, None]]
+        found.append(np.concatenate(columns, axis=1))
+    return np.concatenate(found)
 
 
 # The shipped network states one size, 640 x 640, for its input, its outputs and what lies between,

@@ -87,7 +87,6 @@ FAULTS = {
     ),
     "a name of more than 230 bytes in few characters": Fault(
         _moved("clips/" + "\u00fc" * 120 + ".mp4"), "manifest lines", "in the column `id`",
-        also=("unlisted files",),
     ),
     "two files of one name in two Unicode forms": Fault(
         _two_forms, "manifest lines", "differ only in their Unicode form",

@@ -213,7 +213,9 @@ def test_the_size_counts_recordings_without_pictures(tmp_path):
 def test_a_face_network_that_cannot_be_used_is_found_before_the_study_runs(tmp_path):
     path = tmp_path / "sface.onnx"
     section = {"face_embedding": {"path": str(path), "sha256": "0" * 64}}
-    study = Study(media=section, fusions={"ca": {}}, results=str(tmp_path / "results"))
+    corpora = {"one": {"is": "own", "root": str(tmp_path / "absent")}}
+    changes = {"media": section, "fusions": {"ca": {}}}
+    study = Study(corpora=corpora, results=str(tmp_path / "results"), **changes)
     (finding,) = media.findings(study)
     assert (finding.verdict, finding.what) == ("MISSING", "media")
     assert "no such file" in finding.text

@@ -192,3 +192,22 @@ def test_the_side_of_a_face_is_that_in_its_own_picture(followed):
     assert followed(pictures, [0, 5.0], "left")[0] == pytest.approx(LEFT, abs=30)
     half = np.ascontiguousarray(small[::2, ::2])
     assert followed([half], [0], "right") == [pytest.approx(RIGHT / 2, abs=30)]
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1275, 717), (3001, 1689), (700, 500)])
+def test_large_pictures_are_shrunk_without_moving_a_face(size, monkeypatch):
+    """Against the mean over the area of each new pixel, in pixels of a crop of 112."""
+    image = cv2.resize(odd_videos.face(), size, interpolation=cv2.INTER_CUBIC)
+
+    def points():
+        (face,) = faces.Finder(0.6).find(image)[0]
+        scale = np.hypot(*similarity(face.points, np.array(faces.TEMPLATE))[:, 0])
+        return face.points, scale
+
+    found, scale = points()
+
+    def by_area(picture, new_size):
+        return cv2.resize(picture, new_size, interpolation=cv2.INTER_AREA)
+
+    monkeypatch.setattr(faces, "shrunk", by_area)
+    np.testing.assert_allclose(found * scale, points()[0] * scale, atol=0.5)

@@ -49,7 +49,7 @@ def test_frames_that_were_read_are_given_back_at_once(plain):
     try:
         for _ in Frames(probe(plain), use_decord=False):
             pass
-        held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        held = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
     finally:
         gc.enable()
     assert held <= 2
