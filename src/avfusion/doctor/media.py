@@ -101,10 +101,10 @@ def _hours(study: Study, corpus: str, layout: Layout) -> tuple[float, float]:
         places = [root / path for path in sorted(set(manifest["path"]))]
         places = [path for path in places if path.is_file()]
     else:
-        found = sorted(path for path in root.rglob("*") if path.is_file())
+        files = sorted(path for path in root.rglob("*") if path.is_file())
         # Sound next to videos most likely is theirs.
-        places = [path for path in found if ending(path.name) in VIDEOS] or [
-            path for path in found if ending(path.name) in SOUNDS
+        places = [path for path in files if ending(path.name) in VIDEOS] or [
+            path for path in files if ending(path.name) in SOUNDS
         ]
     sounds = [path for path in places if ending(path.name) in SOUNDS]
     videos = sorted(set(places) - set(sounds))

@@ -113,7 +113,7 @@ def session(model: bytes | str) -> Any:
 def _faces(outputs: list[np.ndarray], width: int, least: float) -> np.ndarray:
     """Return the faces of all cells with at least that score, float32 (n, 15)."""
     count = len(_STRIDES)
-    found = [np.empty((0, 15), np.float32)]
+    rows = [np.empty((0, 15), np.float32)]
     for at, stride in enumerate(_STRIDES):
         classes, objects, boxes, points = (part[0] for part in outputs[at::count])
         # A score is the root of a product of two numbers up to 1, so both must reach its square.
@@ -127,8 +127,8 @@ def _faces(outputs: list[np.ndarray], width: int, least: float) -> np.ndarray:
         sides = np.exp(boxes[sure, 2:]) * np.float32(stride)
         marks = (points[sure].reshape(-1, 5, 2) + corner[:, None]) * np.float32(stride)
         columns = [centre - sides / 2, sides, marks.reshape(-1, 10), scores[:, None]]
-        found.append(np.concatenate(columns, axis=1))
-    return np.concatenate(found)
+        rows.append(np.concatenate(columns, axis=1))
+    return np.concatenate(rows)
 
 
 # The shipped network states one size, 640 x 640, for its input, its outputs and what lies between,
