@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo study test test-slow test-long test-slurm unlock lint docs lock restore clean
+.PHONY: help env extras demo study test test-slow test-long test-slurm unlock lint docs lock restore clean
 
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
@@ -16,6 +16,11 @@ env: .venv/.installed ## install the locked environment into .venv
 
 .venv/.installed: envs/requirements.txt pyproject.toml
 	@envs/install.sh
+
+extras: .venv/.extras ## add the optional packages of some encoders to .venv
+
+.venv/.extras: .venv/.installed envs/extras.txt
+	@envs/install.sh extras
 
 demo: env ## run the study on the generated corpus, to results/report.html
 	@snakemake --cores $(CORES) --keep-going --rerun-incomplete --show-failed-logs --quiet host reason rules -- all
@@ -59,9 +64,12 @@ docs: env ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 	@ls site/index.html
 
-lock: env ## update envs/requirements.txt from requirements.in
+lock: env ## update envs/requirements.txt from requirements.in, and extras.txt from extras.in
 	cd envs && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	cd envs && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-header --no-emit-index-url --no-emit-find-links --constraints requirements.txt \
+	  $$(sed -nE 's/^([a-z0-9._-]+)==.*/--no-emit-package \1/p' requirements.txt) extras.in -o extras.txt
 
 restore: env ## fetch results that DVC stored, and register them with Snakemake
 	dvc pull

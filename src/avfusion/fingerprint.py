@@ -17,6 +17,7 @@ NEUTRAL = {
     for name in (
         *("errors", "fingerprint", "io.source", "io.yaml", "layout", "provenance", "registry"),
         *("config.jobs", "config.load", "config.messages", "config.sections", "config.study"),
+        "encoders.cost",
         *("config.schedules", "config.validate", "config.validate_features"),
         *("config.validate_select", "config.validate_training", "config.validate_windows"),
     )

@@ -25,8 +25,9 @@ from typing import Any, NamedTuple, TypeVar
 from avfusion.errors import ConfigError
 from avfusion.io.source import TOP, constant, lineage, module_file, parsed
 
-DERIVED = ("outputs",)
-"""Constructor arguments that follow from the corpus, such as the number of targets."""
+DERIVED = ("outputs", "modality")
+"""Constructor arguments that follow from the study: the number of targets, and the modality under
+which `features` lists an encoder."""
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ class Registry:
         """Return the keyword-only options of an entry's constructor with defaults as source text.
 
         They are read from the syntax tree, so that a study can be checked without importing torch.
-        Arguments that follow from the corpus (`DERIVED`) are left out.
+        Arguments that follow from the study (`DERIVED`) are left out.
         """
         return {arg.arg: ast.unparse(default) for arg, default in self._keywords(name)}
 
@@ -234,13 +235,21 @@ class Registry:
         return Entry(module, definition)
 
     def _keywords(self, name: str) -> list[tuple[ast.arg, ast.expr]]:
-        """Return keyword-only arguments and defaults of the constructor, which may be inherited."""
+        """Return keyword-only arguments and defaults of the constructor, which may be inherited.
+
+        A constructor with `**options` passes them on, so it has those of its base too.
+        """
+        keywords: dict[str, tuple[ast.arg, ast.expr]] = {}
         for _, cls in lineage(*self.entry(name)):
             for f in cls.body:
                 if isinstance(f, ast.FunctionDef) and f.name == "__init__":
                     pairs = zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True)
-                    return [(a, d) for a, d in pairs if d is not None and a.arg not in DERIVED]
-        return []
+                    for a, d in pairs:
+                        if d is not None and a.arg not in DERIVED:
+                            keywords.setdefault(a.arg, (a, d))
+                    if f.args.kwarg is None:
+                        return list(keywords.values())
+        return list(keywords.values())
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,8 @@ from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 from avfusion.registry import encoders
 from support import synthetic_media as media
+from support import tiny_models
+from support.tiny_bert import write_bert
 
 CLIP_S, HOP_S = media.WINDOWS["clip_s"], media.WINDOWS["hop_s"]
 
@@ -38,18 +40,38 @@ def corpus(tmp_path_factory):
     return layout
 
 
-OF_MEDIA = [name for name in encoders.names() if encoders.constant(name, "reads") != "arrays"]
-"""Those of arrays encode nothing themselves: tests/workflow/test_iemocap_arrays_study.py."""
+OF_MEDIA = [name for name in encoders.names() if encoders.constant(name, "reads") is None]
+"""Others only resample: test_iemocap_arrays_study.py and unit/encoders/test_precomputed.py."""
 
 
-@pytest.fixture(scope="session", params=OF_MEDIA)
+CASES = [
+    (name, modality)
+    for name in OF_MEDIA
+    for modality in encoders.constant(name, "modalities") or (None,)
+]
+"""Names, and for encoders of several modalities each of them."""
+
+
+@pytest.fixture(scope="session", params=CASES, ids=lambda case: "-".join(filter(None, case)))
 def ready(request, corpus) -> tuple:
     """An encoder that may encode: loaded, and fitted shortly first where it needs that."""
-    name = request.param
-    short = {"epochs": 2} if "epochs" in encoders.options(name) else {}
+    name, modality = request.param
+    options, extra = encoders.options(name), encoders.constant(name, "extra")
+    if extra is not None:
+        pytest.importorskip(extra)
+    short = {"epochs": 2} if "epochs" in options else {}
+    if "width" in options:  # a network of a paper
+        short |= {"width": 1 / 16, "most": 16, "batch": 8}
+        short |= {"frames": 3} if "frames" in options else {}
+    if name == "bert_words":
+        pytest.importorskip("transformers")
+        short = {"path": str(write_bert(corpus.results / "bert")), "layers": [-2, -1]}
     if "vocabulary" in encoders.options(name):  # weights that are the user's
         short = {"path": str(media.write_vectors(corpus.results / "vectors.txt"))}
-    settings = media.settings(name, corpus.results, **short)
+    if name in tiny_models.ADAPTERS:
+        folder = corpus.results / "models" / "-".join(filter(None, request.param))
+        short = tiny_models.options(name, modality, folder)
+    settings = media.settings(name, corpus.results, **short).updated(modality=modality)
     encoder = base.build(settings)
     if encoder.fitted:
         fit("tiny", settings, corpus)
@@ -104,9 +126,10 @@ def test_a_row_is_nan_exactly_where_its_modality_is_absent(ready, corpus):
 
 def test_features_differ_in_time_and_are_safe_in_half_precision(ready, corpus):
     rows = encode(ready[0], record_of(ready, corpus, "test_0"))
-    assert np.abs(rows).max() < 1000
+    assert np.abs(rows).max() < 5000
     assert rows.std(0).max() > 1e-3
-    assert np.abs(rows - rows.astype(np.float16)).max() < 0.01
+    lost = np.abs(rows - rows.astype(np.float16)).max(0)
+    assert (lost <= np.maximum(0.01, 0.01 * rows.std(0))).all()
 
 
 def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus):
@@ -126,6 +149,8 @@ def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, mon
 
     Taking off the video's mean needs the whole video by design; everything else must not.
     """
+    if getattr(ready[0], "looks_ahead", False):
+        pytest.skip("its rows depend on what follows by design")
     if hasattr(ready[0], "at_rest"):
         monkeypatch.setattr(ready[0], "at_rest", False)
     felt = media.course(np.random.default_rng(8), 4.0)

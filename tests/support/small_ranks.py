@@ -23,8 +23,12 @@ from avfusion.training.loop import deterministic, fit
 from avfusion.training.rule import FitRule
 
 SHAPES = {"face_cnn": (56, 56), "mel_cnn": (64, 64), "face_tuned": (112, 112, 3)}
+SHAPES |= {"r2plus1d_two_stream": (2, 112, 112, 3), "ir50_tcn": (2, 48, 48, 3)}
 OPTIONS = {"face_cnn": {"dim": 8}, "mel_cnn": {"dim": 8}, "face_tuned": {"lr": 1e-4}}
-MIDDLE = {"face_cnn": 0, "mel_cnn": 0, "face_tuned": 128}
+NARROW = {"width": 1 / 32, "head_lr": None}
+OPTIONS |= {"r2plus1d_two_stream": NARROW, "ir50_tcn": NARROW}
+MIDDLE = dict.fromkeys(SHAPES, 128) | {"face_cnn": 0, "mel_cnn": 0}
+KINDS = torch.nn.Conv2d | torch.nn.Conv3d
 
 
 def settings_of(name: str) -> EncoderSettings:
@@ -46,7 +50,7 @@ def examples(name: str, count: int, seed: int) -> fitting.Examples:
 def doubled(net: torch.nn.Module) -> torch.nn.Module:
     """The network in float64, whatever the precision of what it is given."""
     for layer in net.modules():
-        if isinstance(layer, torch.nn.Conv2d):
+        if isinstance(layer, KINDS):
             layer.register_forward_pre_hook(lambda _, given: (given[0].double(),))
     return net.double()
 

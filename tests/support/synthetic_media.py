@@ -15,7 +15,8 @@ from scipy.signal import istft, stft
 from avfusion.config.jobs import EncoderSettings
 from avfusion.config.sections import ClipSettings, SignalSettings
 from avfusion.layout import Layout
-from avfusion.media.store import MediaRecord, write_record
+from avfusion.media.new_record import write_record
+from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 
 RATE_HZ, SOUND_HZ, HOP_S = 12.5, 16_000, 0.01

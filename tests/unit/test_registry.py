@@ -1,5 +1,6 @@
 """A file is an entry; listing entries and reading their options and code imports none of them."""
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,24 @@ from avfusion.registry import Registry, corpora, encoders, fusions, losses
 ALL = [(kind, name) for kind in (corpora, encoders, fusions) for name in kind.names()]
 
 
+def keyword_defaults(cls):
+    """Of the constructor, and of those that it passes `**options` on to."""
+    defaults = {}
+    for base in cls.__mro__[:-1]:
+        if "__init__" in vars(base):
+            defaults = (base.__init__.__kwdefaults__ or {}) | defaults
+            kinds = {p.kind for p in inspect.signature(base.__init__).parameters.values()}
+            if inspect.Parameter.VAR_KEYWORD not in kinds:
+                break
+    return defaults
+
+
 @pytest.mark.parametrize(("kind", "name"), ALL, ids=lambda x: x if isinstance(x, str) else x.kind)
 def test_what_is_read_from_source_is_what_python_sees(kind, name):
     cls = kind.get(name)
+    defaults = keyword_defaults(cls)
     for option, default in kind.options(name).items():
-        assert option in cls.__init__.__kwdefaults__
-        assert repr(cls.__init__.__kwdefaults__[option]) == default
+        assert repr(defaults[option]) == default
     assert kind.constant(name, "fitted") == getattr(cls, "fitted", None)
     assert kind.constant(name, "modality") == getattr(cls, "modality", None)
 
@@ -277,3 +290,26 @@ def test_code_has_another_name_when_it_does_something_else(package):
     append("errors.py", "\nX = 1\n")
     append("evaluation/inference.py", "\nX = 1\n")
     assert both() == after, "unused constants, messages and later stages do not"
+
+
+def test_options_that_a_constructor_passes_on_are_those_of_its_base_too(tmp_path, monkeypatch):
+    package = tmp_path / "kinds"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "base.py").write_text(
+        "class Base:\n    def __init__(self, *, a: int = 1, b: float = 2.0) -> None: ...\n"
+    )
+    (package / "one.py").write_text(
+        "from typing import Any\n\nfrom kinds.base import Base\n\n\n"
+        '@kinds.add("open")\nclass Open(Base):\n'
+        "    def __init__(self, *, b: int = 3, c: str = 'x', **options: Any) -> None: ...\n\n\n"
+        '@kinds.add("closed")\nclass Closed(Base):\n'
+        "    def __init__(self, *, c: str = 'x') -> None: ...\n\n\n"
+        '@kinds.add("bare")\nclass Bare(Base):\n    pass\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    registry = Registry("kind", "kinds", "kinds")
+    assert registry.options("open") == {"b": "3", "c": "'x'", "a": "1"}
+    assert registry.annotations("open") == {"b": "int", "c": "str", "a": "int"}
+    assert registry.options("closed") == {"c": "'x'"}
+    assert registry.options("bare") == {"a": "1", "b": "2.0"}

@@ -11,29 +11,34 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 
-@pytest.fixture
-def lock(project):
-    """(requirement, hashes) of every entry of envs/requirements.txt."""
-    text = (project / "envs/requirements.txt").read_text()
-    entries = re.split(r"\n(?=[A-Za-z0-9])", "\n" + text.replace(" \\\n", " "))
+def entries(path):
+    """(requirement, hashes) of every entry of a lock."""
+    text = re.sub(r"(?m)^#.*\n?", "", path.read_text())
+    parts = re.split(r"\n(?=[A-Za-z0-9])", "\n" + text.replace(" \\\n", " "))
     found = []
-    for entry in (entry for entry in entries if entry.strip()):
+    for entry in (entry for entry in parts if entry.strip()):
         words = entry.split("--hash=")
         requirement = Requirement(words[0].split("#")[0].strip())
         found.append((requirement, [w.split()[0] for w in words[1:]]))
     return found
 
 
-def test_every_entry_is_one_version_with_hashes(lock):
+@pytest.fixture
+def lock(project):
+    """The entries of envs/requirements.txt."""
+    return entries(project / "envs/requirements.txt")
+
+
+def test_every_entry_is_one_version_with_hashes(lock, project):
     assert len(lock) > 100
-    for entry, hashes in lock:
+    for entry, hashes in [*lock, *entries(project / "envs/extras.txt")]:
         assert re.fullmatch(r"==[^,*]+", str(entry.specifier)), entry
         assert hashes, entry
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), entry
 
 
 def test_the_lock_names_no_place(project):
-    for name in ("requirements.txt", "requirements.in"):
+    for name in ("requirements.txt", "requirements.in", "extras.txt", "extras.in"):
         text = (project / "envs" / name).read_text()
         assert not re.search(r"://|--index|--find-links|--extra|@ ", text), name
 
@@ -51,6 +56,17 @@ def test_what_is_needed_is_locked_once_in_a_version_that_is_allowed(lock, projec
         assert len(entries) == 1, needed
         locked = str(entries[0].specifier).removeprefix("==")
         assert needed.specifier.contains(locked), needed
+
+
+def test_extras_are_locked_next_to_the_base_environment(lock, project):
+    """Each extra is locked, and no package twice, so that the locks cannot differ."""
+    stated = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    extras = [name for names in stated["optional-dependencies"].values() for name in names]
+    lines = (project / "envs/extras.in").read_text().splitlines()
+    assert sorted(extras) == sorted(n for n in (x.split("#")[0].strip() for x in lines) if n)
+    names = [entry.name for entry, _ in entries(project / "envs/extras.txt")]
+    assert set(extras) <= set(names)
+    assert not set(names) & {entry.name for entry, _ in lock}
 
 
 def find_python(project, folder, **env):
@@ -88,7 +104,7 @@ def test_without_a_fitting_python_it_says_what_to_install(project, tmp_path):
 
 def test_make_lists_what_it_can_do(project):
     done = subprocess.run(["make"], cwd=project, capture_output=True, text=True, check=True)
-    for target in ("env", "demo", "test", "lint", "lock", "restore", "clean"):
+    for target in ("env", "extras", "demo", "test", "lint", "lock", "restore", "clean"):
         assert f"make {target} " in done.stdout
 
 

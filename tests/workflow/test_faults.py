@@ -5,13 +5,14 @@ import json
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from avfusion.cli import main
 from avfusion.config.jobs import ScoreSettings
 from avfusion.config.sections import FeatureSettings
-from avfusion.encoders.stage import Job
+from avfusion.encoders.stage import Job, Opened
 from avfusion.errors import AvfError, DamagedError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io import atomic
@@ -211,7 +212,6 @@ def test_no_video_is_blamed_for_a_full_disk(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     job = Job.__new__(Job)
-    job.corpus, job.own = "toy", {"encoder": "ear"}
-    monkeypatch.setattr(Job, "encode", full)
+    monkeypatch.setattr(Job, "encoded", full)
     with pytest.raises(OSError, match="No space left"):
-        job.row(SimpleNamespace(video="a", status="ok", reason=None))
+        job.row(Opened("a", SimpleNamespace(), "", np.empty(0)))

@@ -25,6 +25,7 @@ PATH = re.compile(rf"`((?:{'|'.join(PREFIXES)})/[\w./+-]+)`")
 WRITTEN = (
     "config/my_study.yaml",
     "config/experiments/my_clips.yaml",
+    "config/experiments/my_features.yaml",
     "config/experiments/mine.yaml",
 )
 """Files that the reader of a page writes."""

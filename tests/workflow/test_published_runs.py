@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from avfusion import cli
-from avfusion.config import planned
 from avfusion.config.load import load
 from avfusion.io.yaml import read_mapping
 from avfusion.layout import Layout
@@ -27,6 +26,9 @@ DEMO = {"videos": 5, "seconds": 18, "seed": 7}
 CLASSES = {"audio": "Heard", "video": "Seen", "text": "Read"}
 WIDTHS = {"mel_cnn": 1024, "face_expression": 16, "face_cnn": 16, "word_vectors": 300}
 WIDTHS |= {"arrays_mfcc": 120, "arrays_video": 2048, "arrays_words": 300}
+WIDTHS |= {"cnn2d_spectrogram": 1024, "inception_i3d": 1024, "inception_i3d_tcn": 512}
+WIDTHS |= {"resnet18_two_stream": 512, "r2plus1d_two_stream": 25_088}
+WIDTHS |= {"vggish": 128, "ir50_tcn": 512, "bert_words": 768}
 pytestmark = pytest.mark.slow
 
 
@@ -60,7 +62,7 @@ def on_demo(path, media, results):
     raw |= {"results": str(results), "seeds": raw["seeds"][:1]}
     raw["corpora"] = {"demo": {"root": root, "shards": 1, "options": DEMO}}
     raw["encoders"] = {
-        name: {"is": f"support.stand_ins:{CLASSES[modality]}", "dim": width(name)}
+        name: {"is": f"support.stand_ins:{CLASSES[modality]}", "dim": WIDTHS[name]}
         for modality, names in raw["features"].items()
         for name in names
     }
@@ -68,11 +70,8 @@ def on_demo(path, media, results):
     if raw["train"].get("exclude"):
         raw["train"]["exclude"] = []
     raw.pop("robustness", None)
+    raw.pop("media", None)
     return raw
-
-
-def width(name):
-    return planned.planned()[name].width if name in planned.planned() else WIDTHS[name]
 
 
 def marked(path):

@@ -25,6 +25,7 @@ from avfusion.io import clock
 from avfusion.io.atomic import write_text
 from avfusion.io.yaml import read_mapping
 from avfusion.layout import Layout
+from avfusion.media.feature_files import matching
 
 # A large graph is many objects that all stay; searching them for garbage takes a third of the plan.
 gc.set_threshold(200_000, 20, 100)
@@ -57,9 +58,7 @@ pathvars:
 KIND = {name: study.corpus_class(name) for name in study.corpora}
 MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
 ENCODERS = study.features.encoders
-FITTED = [
-    name for name in ENCODERS if registry.encoders.constant(study.encoder_class(name), "fitted")
-]
+FITTED = [name for name in ENCODERS if study.fitted(name)]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
 ABSENT = not_here(study, lay)
 NEEDED = [name for name in ABSENT if not study.corpora[name].if_present]
@@ -194,14 +193,29 @@ def corpus_tree(wildcards):
 def encoder_weights(wildcards):
     """Return the weights of an encoder that is fitted, or the files that its options name.
 
-    Other encoders bring their weights. If a named file is missing, the job itself says what to do.
+    Those of feature files depend on the files. Other encoders bring their weights.
     """
     name = wildcards.encoder
     if name in FITTED:
         return f"<results>/encoders/{wildcards.corpus}/{name}/best.safetensors"
-    options = study.encoder_options(name)
-    files = [options.get(key) for key in ("path", "vocabulary")]
-    return [file for file in files if file and Path(file).is_file()]
+    if name in study.feature_files():
+        manifest = f"<results>/manifest/{wildcards.corpus}/manifest.parquet"
+        root, path = Path(ROOTS[wildcards.corpus]), study.encoder_options(name).get("path")
+        return [manifest, *(map(str, matching(root, path)) if path else [])]
+    return named_files(wildcards)
+
+
+def named_files(wildcards):
+    """Return the files that the options of an encoder name, and those in a folder of a model.
+
+    If one is missing, the job itself says what to do.
+    """
+    options, files = study.encoder_options(wildcards.encoder), []
+    for given in (options.get(key) for key in ("path", "vocabulary")):
+        path = Path(os.path.expanduser(given or ""))
+        inside = sorted(path.iterdir()) if given and path.is_dir() else [path]
+        files += [str(file) for file in inside if file.is_file()]
+    return files
 
 
 def shards(pattern, **names):

@@ -8,6 +8,7 @@ rule fit_encoder:
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
+        weights=named_files,
     output:
         weights="<results>/encoders/{corpus}/{encoder}/best.safetensors",
     log:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings(
         args, CorruptSettings, lambda study: study.signal_settings(args.encoder)
     )
-    signal_of(args.corruption, settings.encoder.class_)
+    signal_of(args.corruption, settings.encoder.class_, settings.encoder.modality)
     layout = options.layout(args)
     partition = reported_in_corpus(args.corpus, layout)
     case = args.corruption, args.level

@@ -7,7 +7,12 @@ STAGE = 0
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Add the options of this command (none)."""
+    """Add the options of this command."""
+    sub.add_argument(
+        "--measure",
+        action="store_true",
+        help="run each encoder for some seconds, and tell how long encoding will take",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.doctor.machine import examine
 
     verdicts = []
-    for finding in examine(args.config):
+    for finding in examine(args.config, args.measure):
         print(with_study(str(finding), args))
         verdicts.append(finding.verdict)
     return int("MISSING" in verdicts)

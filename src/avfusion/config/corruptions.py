@@ -128,7 +128,7 @@ def find(name: str) -> tuple[str, Kind]:
     return modality, _kinds(modality)[kind]
 
 
-def signal_of(name: str, encoder: str) -> Kind:
+def signal_of(name: str, encoder: str, modality: str | None = None) -> Kind:
     """Return the kind of a corruption of the signal that an encoder reads.
 
     Parameters
@@ -137,21 +137,25 @@ def signal_of(name: str, encoder: str) -> Kind:
         A corruption.
     encoder
         Name of an encoder in the registry.
+    modality
+        What it encodes, if its class leaves that to the study.
 
     Raises
     ------
     ConfigError
         If the corruption changes features, or another modality than the encoder reads.
     """
-    modality, kind = find(name)
+    changed, kind = find(name)
     if not kind.signal:
         raise ConfigError(
             f"{name} changes features after encoding, so nothing is to encode. "
             f"Run: avf robust CORPUS"
         )
-    read = encoders.constant(encoder, "modality")
-    if read != modality:
-        raise ConfigError(f"{name} changes {modality}, but {encoder!r} encodes {read}.")
+    read = encoders.constant(encoder, "modality") or modality
+    if read != changed:
+        raise ConfigError(f"{name} changes {changed}, but {encoder!r} encodes {read}.")
+    if encoders.constant(encoder, "reads") is not None:
+        raise ConfigError(f"{name} changes recordings, but {encoder!r} reads none.")
     return kind
 
 

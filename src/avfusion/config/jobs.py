@@ -61,6 +61,9 @@ class CorpusSettings(JobSettings):
     root: Path
     options: Options = {}
     time_zero: TimeZero = "picture"
+    features: dict[str, Options] = Field(
+        {}, description="Encoder of files of features -> its modality and options."
+    )
 
 
 class MediaJobSettings(JobSettings):
@@ -75,6 +78,9 @@ class EncoderSettings(JobSettings):
 
     encoder: str
     class_: str = Field(alias="class")
+    modality: str | None = Field(
+        None, description="Where `features` lists it; null if its class encodes one modality."
+    )
     options: Options = {}
     windows: ClipSettings
     media: SignalSettings

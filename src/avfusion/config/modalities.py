@@ -9,7 +9,7 @@ import ast
 from typing import Any
 
 from avfusion.errors import ConfigError
-from avfusion.registry import fusions
+from avfusion.registry import encoders, fusions
 
 MODALITIES = ("audio", "video", "text")
 USUAL = ("audio", "video")
@@ -27,6 +27,16 @@ def used(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
 def read(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
     """Return the modalities that the predictions of a fusion depend on."""
     return tuple(fusions.constant(kind, "reads") or used(kind, options))
+
+
+def encoded(kind: str) -> tuple[str, ...]:
+    """Return the modalities that an encoder of this class can encode; torch is not imported.
+
+    A class states `modality`, or `modalities` if the study chooses one of them. A class that states
+    neither can be listed anywhere.
+    """
+    fixed = encoders.constant(kind, "modality")
+    return (fixed,) if fixed else tuple(encoders.constant(kind, "modalities") or MODALITIES)
 
 
 def with_text(kind: str, options: dict[str, Any]) -> bool:

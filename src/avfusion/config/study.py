@@ -91,6 +91,23 @@ class Study(Settings):
         given = self.encoders.get(encoder, {})
         return {key: value for key, value in given.items() if key not in ENCODER_KEYS}
 
+    def encoder_modality(self, encoder: str) -> str | None:
+        """Return what an encoder encodes: as its class says, or where `features` lists it."""
+        fixed = encoders.constant(self.encoder_class(encoder), "modality")
+        listed = (m for m, names in self.features.by_modality.items() if encoder in names)
+        return fixed or next(listed, None)
+
+    def fitted(self, encoder: str) -> bool:
+        """Return whether an encoder is fitted on each corpus.
+
+        A class with `frozen_with = "path"` is not if this option is set and no `blocks` are tuned.
+        """
+        kind, options = self.encoder_class(encoder), self.encoder_options(encoder)
+        given = encoders.constant(kind, "frozen_with")
+        if given and options.get(given) and not options.get("blocks"):
+            return False
+        return bool(encoders.constant(kind, "fitted"))
+
     def processes(self, encoder: str) -> int:
         """Return the number of processes that fit an encoder; no number depends on it."""
         return self.encoders.get(encoder, {}).get("processes", 1)
@@ -166,7 +183,17 @@ class Study(Settings):
             root=Path(entry.root),
             options=entry.options,
             time_zero=self.media.time_zero,
+            features=self.feature_files(),
         )
+
+    def feature_files(self) -> dict[str, dict[str, Any]]:
+        """Return encoder -> modality and options, of those that read files of features."""
+        kinds = {name: self.encoder_class(name) for name in self.features.encoders}
+        return {
+            name: {"modality": self.encoder_modality(name), **self.encoder_options(name)}
+            for name, kind in kinds.items()
+            if encoders.known(kind) and encoders.constant(kind, "reads") == "features"
+        }
 
     def media_settings(self, corpus: str) -> jobs.MediaJobSettings:
         """Return what reading a corpus' videos depends on."""
@@ -186,7 +213,7 @@ class Study(Settings):
         rates: list[float] = []
         for name in self.features.video:
             kind = self.encoder_class(name)
-            if not encoders.known(kind) or encoders.constant(kind, "reads") == "arrays":
+            if not encoders.known(kind) or encoders.constant(kind, "reads") is not None:
                 continue
             default = encoders.constant(kind, "read_hz")
             rate = self.encoder_options(name).get("frame_hz", default)
@@ -241,15 +268,16 @@ class Study(Settings):
     def encoder_settings(self, encoder: str, corpus: str | None = None) -> jobs.EncoderSettings:
         """Return what fitting or applying one encoder depends on besides its input files.
 
-        corpus: for encoders of text and of arrays, which read below the corpus' root.
+        corpus: for encoders of text, arrays and features, which read below the corpus' root.
         """
-        kind = self.encoder_class(encoder)
-        below = encoders.constant(kind, "modality") == "text"
-        below = below or encoders.constant(kind, "reads") == "arrays"
+        kind, modality = self.encoder_class(encoder), self.encoder_modality(encoder)
+        below = modality == "text" or encoders.constant(kind, "reads") is not None
+        chosen = encoders.constant(kind, "modality") is None
         entry = encoders.entry(kind)
         return jobs.EncoderSettings(
             encoder=encoder,
             class_=kind,
+            modality=modality if chosen else None,
             options=self.encoder_options(encoder),
             windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
             media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from avfusion.config import baseline, corruptions, modalities, planned, validate_select
+from avfusion.config import baseline, corruptions, modalities, validate_select
 from avfusion.config.grid import points
 from avfusion.config.messages import sentence
 from avfusion.config.modalities import MODALITIES
@@ -21,6 +21,7 @@ from avfusion.config.study import Study
 from avfusion.config.validate_features import features, trained_with
 from avfusion.config.validate_modalities import without_encoders
 from avfusion.config.validate_training import training
+from avfusion.config.validate_widths import fusion_widths
 from avfusion.config.validate_windows import windows
 from avfusion.errors import ConfigError
 from avfusion.registry import Registry, corpora, encoders, fusions, losses, near
@@ -35,7 +36,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
     unreadable = list(_classes(study))
     if unreadable:
         return unreadable
-    return list(
+    messages = list(
         chain(
             _corpora(study),
             _encoders(study),
@@ -55,6 +56,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
             _protocols(study, protocols),
         )
     )
+    return messages or list(fusion_widths(study))
 
 
 def _classes(study: Study) -> Iterator[str]:
@@ -74,7 +76,6 @@ def _corpora(study: Study) -> Iterator[str]:
 
 
 def _encoders(study: Study) -> Iterator[str]:
-    absent = planned.missing(study)
     for name in dict.fromkeys([*study.features.encoders, *study.encoders]):
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             yield (
@@ -84,11 +85,8 @@ def _encoders(study: Study) -> Iterator[str]:
             )
             continue
         kind = study.encoder_class(name)
-        if name in absent:
-            yield absent[name]
-            continue
         yield from _options(f"encoders.{name}", encoders, kind, study.encoder_options(name))
-        yield from _processes(name, kind, study.processes(name))
+        yield from _processes(study, name, kind)
 
 
 def _fusions(study: Study) -> Iterator[str]:
@@ -196,11 +194,11 @@ def _inner(path: str, kind: str, given: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _processes(encoder: str, kind: str, given: Any) -> Iterator[str]:
-    path = f"encoders.{encoder}.processes"
+def _processes(study: Study, encoder: str, kind: str) -> Iterator[str]:
+    path, given = f"encoders.{encoder}.processes", study.processes(encoder)
     if type(given) is not int or given < 1:
         yield f"{path}: expected a number of processes, 1 or more; found {given!r}."
-    elif given > 1 and encoders.known(kind) and not encoders.constant(kind, "fitted"):
+    elif given > 1 and encoders.known(kind) and not study.fitted(encoder):
         yield f"{path}: {encoder!r} is pretrained and not fitted. Remove it."
 
 

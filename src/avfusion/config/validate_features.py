@@ -5,9 +5,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from avfusion.config.modalities import MODALITIES
+from avfusion.config.corruptions import find
+from avfusion.config.modalities import MODALITIES, encoded
 from avfusion.config.spectra import hop_fault
 from avfusion.config.study import Study
+from avfusion.errors import ConfigError
 from avfusion.registry import corpora, encoders
 
 ARRAYS = "arrays"
@@ -22,14 +24,25 @@ def features(study: Study) -> Iterator[str]:
     """
     pairs = [(m, name) for m in MODALITIES for name in getattr(study.features, m)]
     pairs = [(m, name) for m, name in pairs if encoders.known(study.encoder_class(name))]
+    places: dict[str, list[str]] = {}
     for modality, name in pairs:
-        encoded = encoders.constant(study.encoder_class(name), "modality")
-        if encoded not in (None, modality):
-            yield f"features.{modality} lists {name!r}, which encodes {encoded}. Move it there."
+        places.setdefault(name, []).append(f"features.{modality}")
+        fits = encoded(study.encoder_class(name))
+        if modality not in fits:
+            text = f"features.{modality} lists {name!r}, which encodes {' or '.join(fits)}"
+            yield f"{text}. Move it there."
+    for name, where in places.items():
+        if len(where) > 1 and encoders.constant(study.encoder_class(name), "modality") is None:
+            yield (
+                f"{' and '.join(where)} list {name!r}, but an entry has one modality. Make a "
+                f"second entry under encoders, such as `{name}_2: {{is: "
+                f"{study.encoder_class(name)}}}`."
+            )
     names = [name for _, name in pairs]
     yield from _media(study, names)
     yield from _unrated(study)
     yield from _constant(study, names)
+    yield from _signals(study)
     yield from _spectra(study, names)
 
 
@@ -38,7 +51,10 @@ def _media(study: Study, listed: list[str]) -> Iterator[str]:
     has_media = _has_media(study)
     of_arrays = [name for name in encoders.names() if encoders.constant(name, "reads") == ARRAYS]
     for encoder in listed:
-        reads_media = encoders.constant(study.encoder_class(encoder), "reads") != ARRAYS
+        reads = encoders.constant(study.encoder_class(encoder), "reads")
+        if reads not in (None, ARRAYS):  # such as files of features, which any corpus may have
+            continue
+        reads_media = reads is None
         for corpus in (name for name in has_media if has_media[name] != reads_media):
             start = f"features lists {encoder!r}, but corpora.{corpus} holds"
             if reads_media:
@@ -74,6 +90,23 @@ def _constant(study: Study, listed: list[str]) -> Iterator[str]:
                 yield (
                     f"{encoder} is one vector per video, and {path} `video` subtracts all of it. "
                     f"{remedy}, or leave {encoder} out."
+                )
+
+
+def _signals(study: Study) -> Iterator[str]:
+    """Yield a message per corruption of recordings whose modality has an encoder of other input."""
+    for name in study.robustness:
+        try:
+            modality, kind = find(name)
+        except ConfigError:
+            continue  # `_robustness` reports it
+        for encoder in getattr(study.features, modality) if kind.signal else ():
+            known = encoders.known(study.encoder_class(encoder))
+            if known and encoders.constant(study.encoder_class(encoder), "reads") is not None:
+                yield (
+                    f"robustness.{name} changes recordings, but features.{modality} lists "
+                    f"{encoder!r}, which reads none. Use a corruption of features, such as "
+                    f"{modality}_missing, or remove it."
                 )
 
 

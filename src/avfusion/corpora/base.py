@@ -141,6 +141,8 @@ class Corpus(ABC):
         Folder for results that are slow to compute; set by `avf verify`.
     time_zero : str
         Where the times of videos begin, as `media.time_zero`: "picture" or "container".
+    features : dict
+        Encoder -> its modality and options, of encoders that read files of features.
     """
 
     name: ClassVar[str]
@@ -161,6 +163,7 @@ class Corpus(ABC):
     tree: Tree
     cache: Path
     time_zero: TimeZero = "picture"
+    features: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (replaced, never changed in place)
 
     def __init__(self, *, root: Path) -> None:
         self.root = Path(root)
@@ -314,7 +317,7 @@ def build(name: str, settings: CorpusSettings) -> Corpus:
             f"Corpus {name!r}: {settings.class_} does not derive from avfusion.corpora.base.Corpus."
         )
     corpus = kind(root=settings.root, **settings.options)
-    corpus.time_zero = settings.time_zero
+    corpus.time_zero, corpus.features = settings.time_zero, settings.features
     return corpus
 
 

@@ -6,6 +6,7 @@ from os.path import isfile
 import pandas as pd
 
 from avfusion.corpora.base import FEW_PEOPLE, Check, Corpus, check
+from avfusion.corpora.feature_checks import feature_checks
 from avfusion.corpora.gold_checks import gold_checks
 from avfusion.corpora.names import name_checks, spellings
 from avfusion.corpora.wording import listed
@@ -54,6 +55,7 @@ def common_checks(
         yield from gold_checks(corpus, gold, manifest)
     if corpus.classes:
         yield from _labels(corpus, tables["labels"], manifest)
+    yield from feature_checks(corpus, gold, manifest)
     yield _spans(tables["truth"], manifest)
 
 

@@ -11,10 +11,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from avfusion.config import planned
-from avfusion.config.baseline import with_ridge
 from avfusion.config.load import BASE, checked, overlay
-from avfusion.doctor import corpora, media, published, slurm, training, vectors
+from avfusion.doctor import (
+    corpora,
+    encoder_files,
+    encoders,
+    extras,
+    features,
+    media,
+    published,
+    slurm,
+    speed,
+    training,
+    vectors,
+)
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
 from avfusion.io.source import PACKAGE
@@ -24,14 +34,22 @@ PROFILE = Path("slurm/config.v9+.yaml")
 GIB = 1 << 30
 
 
-def examine(config: Path) -> Iterator[Finding]:
-    """Yield all findings, in the order in which to fix them; config: the file of the study."""
+def examine(config: Path, measure: bool = False) -> Iterator[Finding]:
+    """Yield all findings, in the order in which to fix them.
+
+    Parameters
+    ----------
+    config
+        The file of the study.
+    measure
+        Whether each encoder runs for some seconds, to tell what encoding will take.
+    """
     yield _python()
     yield from _packages()
     yield _command()
     yield from _weights()
     yield _reader()
-    yield from _study(config)
+    yield from _study(config, measure)
     yield from _machine()
     yield _gpu()
     yield from _slurm()
@@ -48,7 +66,9 @@ def _packages() -> Iterator[Finding]:
     """Compare the installed packages with the lock; direct dependencies of avfusion must exist."""
     from packaging.requirements import Requirement
 
-    needed = {_plain(Requirement(text).name) for text in metadata.requires("avfusion") or []}
+    stated = [Requirement(text) for text in metadata.requires("avfusion") or []]
+    optional = {"extra": ""}  # `extras.findings` says which of them the study needs
+    needed = {_plain(r.name) for r in stated if r.marker is None or r.marker.evaluate(optional)}
     installed = {_plain(dist.name): dist.version for dist in metadata.distributions()}
     locked = _locked() if LOCK.is_file() else {}
     absent = [name for name in needed if name not in installed and name in (locked or needed)]
@@ -110,42 +130,38 @@ def _reader() -> Finding:
     return Finding("OK", "video", "read by PyAV; decord has no wheel for this machine")
 
 
-def _study(config: Path) -> Iterator[Finding]:
+def _study(config: Path, measure: bool) -> Iterator[Finding]:
     """Yield the faults of the config, and what the study needs if nothing else is wrong in it."""
     try:
         study, messages = checked(config)
     except AvfError as error:
         study, messages = None, [str(error).removeprefix(f"{config}: ")]
-    absent = planned.missing(study).values() if study else ()
     for message in messages:
-        if message in absent:
-            text, _, remedy = message.partition(" per clip. ")
-            yield Finding("MISSING", "encoder", f"{text} per clip", remedy)
-        else:
-            yield Finding("MISSING", "config", f"{config}: {message}", f"edit {config}")
-    if study is None or set(messages) - set(absent):
+        yield Finding("MISSING", "config", f"{config}: {message}", f"edit {config}")
+    if study is None or messages:
         return
-    study = with_ridge(study)  # `checked` adds it only to a study without messages
     runs = len(study.corpora) * len(study.fusions) * len(study.seeds)
     base = f"; {config} changes keys of {BASE}" if overlay(config) else ""
     yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs{base}")
     for use, code in study.outside().items():
         yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
     yield from corpora.findings(study, config)
-    yield from media.findings(study)
+    hours = media.hours_here(study)
+    yield from media.findings(study, hours)
+    yield from extras.findings(study)
     yield from vectors.findings(study)
+    yield from encoder_files.findings(study)
+    yield from encoders.findings(study, hours)
+    if measure:
+        yield from speed.findings(study, hours)
+    yield from features.findings(study)
     yield from published.findings(config, study)
     yield from training.findings(study)
     results = Path(study.results)
-    if os.access(_existing(results), os.W_OK):
+    if os.access(media.existing(results), os.W_OK):
         yield Finding("OK", "results", f"{results} can be written")
     else:
         yield Finding("MISSING", "results", f"{results} cannot be written", "set results in config")
-
-
-def _existing(path: Path) -> Path:
-    path = path.resolve()
-    return path if path.exists() else _existing(path.parent)
 
 
 def _machine() -> Iterator[Finding]:

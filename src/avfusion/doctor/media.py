@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from avfusion.doctor.finding import Finding
 from avfusion.errors import ConfigError
 from avfusion.io.endings import SOUNDS, VIDEOS, ending
 from avfusion.layout import Layout
+from avfusion.media.feature_files import without_media
 
 GIB, HOUR_S = 1 << 30, 3600
 
@@ -29,8 +31,29 @@ NATIVE_HZ = 48_000
 _OPENED = 100  # the length of so many files is read; that of others follows from their size
 
 
-def findings(study: Study) -> Iterator[Finding]:
-    """Yield whether `media.face_embedding` can be read, and the expected size of the stage."""
+class Hours(NamedTuple):
+    """Hours of recordings with pictures and without."""
+
+    shown: float = 0.0
+    heard: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Hours of both."""
+        return self.shown + self.heard
+
+
+def hours_here(study: Study) -> dict[str, Hours]:
+    """Return folder of a corpus -> hours of recordings, of the corpora that are here."""
+    layout = Layout(Path(study.results))
+    return {root: _hours(study, name, layout) for root, name in _one_per_root(study).items()}
+
+
+def findings(study: Study, hours_of: dict[str, Hours] | None = None) -> Iterator[Finding]:
+    """Yield whether `media.face_embedding` can be read, and the expected size of the stage.
+
+    hours_of: what `hours_here` returns, if it was computed before.
+    """
     if study.media.face_embedding is not None:
         from avfusion.media.appearance import of
 
@@ -41,19 +64,18 @@ def findings(study: Study) -> Iterator[Finding]:
             yield Finding("MISSING", "media", text, remedy)
         else:
             yield Finding("OK", "media", f"{study.media.face_embedding.path} tells faces apart")
-    yield from _size(study)
+    yield from _size(study, hours_here(study) if hours_of is None else hours_of)
 
 
-def _size(study: Study) -> Iterator[Finding]:
+def _size(study: Study, hours_of: dict[str, Hours]) -> Iterator[Finding]:
     """Yield the expected size of the media stage, if recordings are here."""
-    layout = Layout(Path(study.results))
-    pairs = [_hours(study, name, layout) for name in _one_per_root(study)]
-    shown, heard = (sum(hours) for hours in zip(*pairs, strict=True)) if pairs else (0.0, 0.0)
+    shown = sum(hours.shown for hours in hours_of.values())
+    heard = sum(hours.heard for hours in hours_of.values())
     if not shown + heard:
         return
     sound, faces = (per_hour / GIB for per_hour in bytes_per_hour(study))
     sound, faces = sound * (shown + heard), faces * shown
-    free = shutil.disk_usage(_existing(Path(study.results))).free
+    free = shutil.disk_usage(existing(Path(study.results))).free
     text = (
         f"{shown + heard:.2g} h of recordings need about {sound + faces:.2g} GiB "
         f"(sound {sound:.2g}, faces up to {faces:.2g}); {free / GIB:.0f} GiB free"
@@ -73,26 +95,25 @@ def bytes_per_hour(study: Study) -> tuple[float, float]:
     return 2.0 * rate_hz * HOUR_S, faces * HOUR_S
 
 
-def _one_per_root(study: Study) -> list[str]:
-    """Return one entry per folder, because entries of one folder share their records."""
+def _one_per_root(study: Study) -> dict[str, str]:
+    """Return folder -> one of its entries, because entries of one folder share their records."""
     first: dict[str, str] = {}
     for name, entry in study.corpora.items():
         if holds_files(Path(entry.root)):
             first.setdefault(entry.root.rstrip("/"), name)
-    return list(first.values())
+    return first
 
 
-def _hours(study: Study, corpus: str, layout: Layout) -> tuple[float, float]:
-    """Return the hours of a corpus with pictures and without.
-
-    They are estimated from file sizes where there are many files.
-    """
+def _hours(study: Study, corpus: str, layout: Layout) -> Hours:
+    """Return the hours of a corpus, estimated from file sizes where there are many."""
     root = Path(study.corpora[corpus].root)
     spans_s, places = {True: 0.0, False: 0.0}, []
     if layout.manifest(corpus).is_file():
         manifest = pd.read_parquet(layout.manifest(corpus))
         if "row" in manifest:
-            return 0.0, 0.0
+            return Hours()
+        recorded = [not without_media(row) for row in manifest.itertuples(index=False)]
+        manifest = manifest[recorded]
         if {"start_s", "end_s"} <= set(manifest.columns):
             lengths = pd.to_numeric(manifest["end_s"]) - pd.to_numeric(manifest["start_s"])
             is_sound = manifest["path"].map(ending).isin(SOUNDS)
@@ -108,9 +129,8 @@ def _hours(study: Study, corpus: str, layout: Layout) -> tuple[float, float]:
         ]
     sounds = [path for path in places if ending(path.name) in SOUNDS]
     videos = sorted(set(places) - set(sounds))
-    return (
-        (spans_s[False] + _seconds(videos)) / HOUR_S,
-        (spans_s[True] + _seconds(sounds)) / HOUR_S,
+    return Hours(
+        (spans_s[False] + _seconds(videos)) / HOUR_S, (spans_s[True] + _seconds(sounds)) / HOUR_S
     )
 
 
@@ -134,7 +154,7 @@ def _length_s(path: Path) -> float:
         return 0.0
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """Return the path, or the nearest folder above it that exists."""
     path = path.resolve()
-    return path if path.exists() else _existing(path.parent)
+    return path if path.exists() else existing(path.parent)

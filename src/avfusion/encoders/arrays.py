@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from avfusion.media.arrays import Utterance
+from avfusion.media.clips import pool_spans
 from avfusion.registry import encoders
 
 
@@ -45,12 +46,9 @@ def spread(steps: np.ndarray, duration_s: float, ends_s: np.ndarray, clip_s: flo
     [0.0, 2.0, 4.0]
     """
     if not len(steps):
-        return np.full((len(ends_s), steps.shape[1]), np.nan, np.float32)
+        return pool_spans(np.empty(0), np.empty(0), steps, ends_s, clip_s)
     at_s = np.arange(len(steps) + 1) * (duration_s / len(steps))
-    first, last = np.maximum(ends_s - clip_s, 0.0)[:, None], ends_s[:, None]
-    shared_s = np.minimum(at_s[1:], last) - np.maximum(at_s[:-1], first)  # (N, M)
-    weight = np.maximum(shared_s, 0.0)
-    return (weight @ steps.astype(float) / weight.sum(1, keepdims=True)).astype(np.float32)
+    return pool_spans(at_s[:-1], at_s[1:], steps, ends_s, clip_s)
 
 
 @encoders.add("arrays_mfcc")

@@ -32,8 +32,17 @@ class Encoder(Protocol):
     -----
     Optional members:
 
+    - `modalities = ("audio", "video")`: the study chooses one of them, by the list under `features`
+      that names the encoder. The constructor takes it as `modality`, which is no option, and sets
+      the attribute. The class itself has no attribute `modality`.
     - `reads = "arrays"`: its records are rows of shared arrays (`media.arrays.Utterance`) instead
-      of media.
+      of media. `reads = "features"`: they are files of features (`media.feature_files.Source`).
+    - `identity(record)` returns what the features depend on of a record, JSON-ready; by default the
+      key of the media record.
+    - `width_from = "package.module:function"`: the function returns the width for the options, or
+      None, and its module imports no torch; see `config.widths`.
+    - `frozen_with = "path"`: with this option and without `blocks`, an encoder of a class with
+      `fitted = True` is not fitted, and sets its attribute `fitted` to False.
     - `note(corpus, settings, layout)` writes settings.json and returns what identifies weights that
       neither ship with avfusion nor are fitted; it becomes part of the key of the features.
     - `named = True`: the constructor takes `entry`, the name of the encoder in the study, which
@@ -41,6 +50,9 @@ class Encoder(Protocol):
     - `read_hz = 12.5`: an encoder of faces reads so many per second, and an option `frame_hz` of
       it changes that. The media stage stores no more. Without `read_hz`, it stores a face per
       frame.
+    - `read(record, ends_s, clip_s)` and `encode_read(batches, record, ends_s, clip_s)`: the first
+      yields the inputs of the network in batches, and the second computes the features from them.
+      A thread then reads ahead; see `ahead.ReadsAhead`.
     - `remark(record)` returns a note on one video for the feature index, or None.
     """
 
@@ -126,5 +138,9 @@ def build(settings: EncoderSettings) -> Any:
         A new instance of the class.
     """
     kind = encoders.get(settings.class_)
-    named = {"entry": settings.encoder} if getattr(kind, "named", False) else {}
-    return kind(**named, **settings.options)
+    given: dict[str, Any] = {}
+    if getattr(kind, "named", False):
+        given["entry"] = settings.encoder
+    if getattr(kind, "modalities", ()):
+        given["modality"] = settings.modality
+    return kind(**given, **settings.options)

@@ -39,3 +39,23 @@ def jitter(
     x = (faces * bright.view(-1, 1, 1, 1)).clamp(0, 255)
     grey = (x @ torch.tensor(GREY)).mean((1, 2)).view(-1, 1, 1, 1)
     return (grey + (x - grey) * strong.view(-1, 1, 1, 1)).clamp(0, 255)
+
+
+def augmented(
+    faces: Tensor,
+    flip: float,
+    brightness: float | None,
+    contrast: float | None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Mirror a share of the examples; `jitter` each if asked for, with one draw per example.
+
+    Examples are faces (B, side, side, 3) or clips (B, frames, side, side, 3), uint8 RGB.
+    """
+    one = (len(faces), *(1 for _ in faces.shape[1:]))
+    mirror = torch.rand(one, generator=generator) < flip
+    x = torch.where(mirror, faces.flip(-2), faces)
+    if brightness is None and contrast is None:
+        return x
+    tall = x.flatten(1, -3).float()  # a clip as one picture, so that it has one draw
+    return jitter(tall, brightness, contrast, generator).view(x.shape)

@@ -7,6 +7,7 @@ Four convolutions keep positions, because faces are aligned; the embedding is av
 faces of a clip. Only train and validation gold is used; the loss is the CCC of each target.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders import colour
-from avfusion.encoders.faces import encode_faces, read_faces, thin
+from avfusion.encoders.faces import AveragedFaces, FaceTimes, face_batches, read_faces, thin
 from avfusion.encoders.fitting import FittedEncoder
 from avfusion.encoders.recipe import Recipe
 from avfusion.media.store import MediaRecord
@@ -34,7 +35,7 @@ GREYS = 32.0
 
 
 @encoders.add("face_cnn")
-class FaceCnn(FittedEncoder):
+class FaceCnn(FaceTimes, AveragedFaces, FittedEncoder):
     """`dim` numbers in (-1, 1) per clip; embeds `frame_hz` faces per second, fits on `fit_hz`.
 
     Parameters
@@ -77,11 +78,6 @@ class FaceCnn(FittedEncoder):
         """Return a network with new weights."""
         return _Net(self.dim, self.outputs)
 
-    def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
-        """Return the times of the faces to fit on, `fit_hz` per second."""
-        times_s = record.frames["time_s"].to_numpy()[record.with_face]
-        return times_s[thin(times_s, self.fit_hz)]
-
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
         """Return pictures float16 (N, 56, 56) of the frames at these times."""
         frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
@@ -103,14 +99,18 @@ class FaceCnn(FittedEncoder):
         )
         return (bright * strong)[:, None, None]
 
-    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
+    def read(
+        self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield frames (B,) and their pictures, float32 (B, 56, 56)."""
         rest = self._rest(record)
+        for frames, faces in face_batches(record, ends_s, clip_s, self.frame_hz):
+            yield frames, _grey(faces) - rest
 
-        def embed(faces: Tensor) -> Tensor:
-            return self.net(device.moved(_grey(faces) - rest, device.of(self.net)))[0]
-
-        return encode_faces(record, ends_s, clip_s, self.frame_hz, embed, self.dim)
+    def embed(self, faces: Tensor) -> Tensor:
+        """Return the embeddings (B, D) of pictures (B, 56, 56)."""
+        embedded: Tensor = self.net(device.moved(faces, device.of(self.net)))[0]
+        return embedded
 
     def _rest(self, record: MediaRecord) -> Tensor:
         """Return the video's mean picture (56, 56), from `REST_HZ` faces per second, or 0."""

@@ -7,22 +7,17 @@ Departs  The seven posed classes are dropped. A linear layer predicts the target
          pooled layer. This layer, averaged over the sampled faces of a clip, is the embedding.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.config.schedules import Plateau
 from avfusion.encoders import colour
 from avfusion.encoders.expression_net import pretrained
-from avfusion.encoders.faces import encode_faces, read_faces, thin
-from avfusion.encoders.fitting import FittedEncoder
-from avfusion.encoders.recipe import Recipe, Release, schedule_of
-from avfusion.errors import ConfigError
-from avfusion.media.store import MediaRecord
+from avfusion.encoders.faces import AveragedFaces, SingleFaces
+from avfusion.encoders.tuning import TunedEncoder, recipe_of, staged
 from avfusion.registry import encoders
 from avfusion.training import device
 
@@ -30,11 +25,13 @@ BLOCKS = 4
 
 
 @encoders.add("face_tuned")
-class FaceTuned(FittedEncoder):
+class FaceTuned(SingleFaces, AveragedFaces, TunedEncoder):
     """256 non-negative numbers per clip; embeds `frame_hz` faces per second, tunes on `fit_hz`.
 
     Parameters
     ----------
+    blocks
+        Number of last blocks to tune, 0 to 4.
     release
         Groups into which the tuned blocks are divided, at most `blocks`. First only the output
         layer is trained; then the groups are released one after the other, the last blocks first.
@@ -46,6 +43,8 @@ class FaceTuned(FittedEncoder):
         weights are restored, and optimiser and schedule begin again.
     release_after
         Epochs, see `release_when`; `epochs` bounds all of them together.
+    head_lr
+        Learning rate of the output layer, by default `lr`; it follows the same schedule.
     schedule
         The learning rate over the epochs, written as `train.schedule`; constant by default.
     brightness
@@ -71,6 +70,7 @@ class FaceTuned(FittedEncoder):
         epochs: int = 6,
         batch: int = 32,
         lr: float = 3e-4,
+        head_lr: float | None = None,
         most: int = 10_000,
         seed: int = 0,
         release: int = 0,
@@ -81,51 +81,31 @@ class FaceTuned(FittedEncoder):
         contrast: float | None = None,
         flip: float = 0.5,
     ) -> None:
-        if not 0 <= blocks <= BLOCKS:
-            raise ConfigError(f"face_tuned: `blocks` must be 0 to {BLOCKS}, found {blocks}.")
-        if not 0 <= release <= blocks:
-            raise ConfigError(
-                f"face_tuned: `release` must be 0 to {blocks}, the number of tuned `blocks`, found "
-                f"{release}."
-            )
-        if release_after < 1:
-            raise ConfigError(
-                f"face_tuned: `release_after` must be 1 or more, found {release_after}."
-            )
         colour.check("face_tuned", brightness, contrast, flip)
-        self.releases, self.release = release, Release(release_when, release_after)
         self.brightness, self.contrast, self.flip = brightness, contrast, flip
-        self.blocks, self.frame_hz, self.fit_hz = blocks, frame_hz, fit_hz
-        rate = schedule_of("face_tuned", schedule, lr)
-        if release and release_when == "rate" and not (isinstance(rate, Plateau) and rate.least):
-            raise ConfigError(
-                "face_tuned: `release_when: rate` needs a plateau schedule with a least rate, such "
-                "as `schedule: {is: plateau, patience: 5, least: 1.0e-8}`."
-            )
-        self.recipe = Recipe(
-            *(epochs, batch, lr, 1e-2), patience=epochs, most=most, seed=seed, schedule=rate
+        self.frame_hz, self.fit_hz = frame_hz, fit_hz
+        fit: dict[str, Any] = {
+            "epochs": epochs,
+            "batch": batch,
+            "lr": lr,
+            "most": most,
+            "seed": seed,
+        }
+        self.recipe = recipe_of("face_tuned", **fit, schedule=schedule, head_lr=head_lr)
+        after = release_after
+        self.staged = staged(
+            *("face_tuned", blocks, BLOCKS, release, release_when, after, self.recipe)
         )
+        self.release = self.staged.release
 
     def new_net(self, settings: EncoderSettings) -> nn.Module:
         """Return the pretrained network with a new output layer."""
-        return _Net(self.blocks, self.outputs)
+        return _Net(self.staged.blocks, self.outputs)
 
-    def groups(self, net: nn.Module) -> list[list[nn.Module]]:
-        """Return the tuned blocks in `release` groups, the last blocks first."""
+    def blocks_of(self, net: nn.Module) -> list[nn.Module]:
+        """Return the four dense blocks."""
         assert isinstance(net, _Net)
-        last_first = list(reversed(net.look.blocks))[: self.blocks]
-        cuts = [self.blocks * cut // max(1, self.releases) for cut in range(self.releases + 1)]
-        return [last_first[begin:end] for begin, end in pairwise(cuts)]
-
-    def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
-        """Return the times of the faces to tune on, `fit_hz` per second."""
-        times_s = record.frames["time_s"].to_numpy()[record.with_face]
-        return times_s[thin(times_s, self.fit_hz)]
-
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Return faces uint8 RGB (N, side, side, 3) of the frames at these times."""
-        frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
-        return torch.cat([faces for _, faces in read_faces(record, frames)])
+        return list(net.look.blocks)
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some faces; relight each (0.8 to 1.25) and tint it by up to 5 %, or jitter it."""
@@ -138,13 +118,10 @@ class FaceTuned(FittedEncoder):
         tint = 1 + 0.05 * (torch.rand((len(x), 1, 1, 3), generator=generator) * 2 - 1)
         return (x * light * tint).clamp(0, 255)
 
-    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
-
-        def embed(faces: Tensor) -> Tensor:
-            return self.net(device.moved(faces, device.of(self.net)))[0]
-
-        return encode_faces(record, ends_s, clip_s, self.frame_hz, embed, self.dim)
+    def embed(self, faces: Tensor) -> Tensor:
+        """Return the embeddings (B, D) of faces uint8 RGB (B, side, side, 3)."""
+        embedded: Tensor = self.net(device.moved(faces, device.of(self.net)))[0]
+        return embedded
 
 
 class _Net(nn.Module):
@@ -156,6 +133,10 @@ class _Net(nn.Module):
         self.rate = nn.Sequential(
             nn.Dropout(0.3), nn.Linear(self.look.classify.in_features, outputs)
         )
+
+    def backbone_weights(self) -> Iterator[nn.Parameter]:
+        """Yield the weights of the blocks, which have the learning rate `lr`."""
+        return self.look.blocks.parameters()
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Map faces (B, side, side, 3) to embeddings (B, 256) and targets (B, K)."""

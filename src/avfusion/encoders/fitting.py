@@ -65,15 +65,18 @@ class FittedEncoder:
         Settings of the fit.
     release
         When the next group of `groups` is released.
+    chunk
+        Number of validation examples that go through the network at a time.
     """
 
     fitted = True
-    weights = None
+    weights: Path | None = None
     modality: Literal["audio", "video", "text"]
     net: nn.Module
     outputs: int = 2
     recipe: Recipe
     release: Release = Release()
+    chunk: int = CHUNK
 
     def new_net(self, settings: EncoderSettings) -> nn.Module:
         """Return a network with new weights."""
@@ -93,6 +96,10 @@ class FittedEncoder:
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Return a randomly changed copy of a batch of train inputs."""
         raise NotImplementedError
+
+    def origin(self) -> dict[str, Any]:
+        """Return what identifies the weights that the fit starts from; empty for new weights."""
+        return {}
 
     def groups(self, net: nn.Module) -> Sequence[Group]:
         """Return groups of blocks to release one after the other; empty trains all at once."""
@@ -115,6 +122,7 @@ class FittedEncoder:
             "settings": settings.lasting,
             **rating.stated(),
             "examples": content_hash(*train, *validation),
+            **self.origin(),
         }
         log.info("%s: %d train examples", settings.encoder, len(train.gold))
         self.fit_net(net, (train, validation), rating.names, folder, document, settings.encoder)
@@ -139,13 +147,14 @@ class FittedEncoder:
                 net,
                 batches=self.batches(train),
                 loss=batch_loss,
-                validate=lambda model: validate(model, validation, targets),
+                validate=lambda model: validate(model, validation, targets, self.chunk),
                 folder=folder,
                 settings=document,
                 rule=FitRule(
                     *(r.epochs, r.patience, r.lr, r.weight_decay),
                     schedule=r.schedule,
                     ends_at=r.ends_at,
+                    head_lr=r.head_lr,
                 ),
                 seed=r.seed,
                 name=name,
@@ -225,14 +234,16 @@ def batch_loss(model: nn.Module, batch: Examples) -> Tensor:
     return ccc_loss(distributed.gathered(model(batch.inputs)[1], len(batch.gold)), batch.gold)
 
 
-def validate(model: nn.Module, validation: Examples, names: tuple[str, ...]) -> dict[str, float]:
+def validate(
+    model: nn.Module, validation: Examples, names: tuple[str, ...], chunk: int = CHUNK
+) -> dict[str, float]:
     """Return the CCC of each target over all rated examples, and their mean as `score`.
 
     Processes that fit together take turns at the chunks and add up their predictions, which are 0
     in the chunks of the others.
     """
     prediction = torch.zeros(validation.gold.shape, device=device.of(model))  # (N, K)
-    chunks = zip(validation.inputs.split(CHUNK), prediction.split(CHUNK), strict=True)
+    chunks = zip(validation.inputs.split(chunk), prediction.split(chunk), strict=True)
     for inputs, out in islice(chunks, distributed.rank(), None, distributed.count()):
         out.copy_(model(device.moved(inputs, out.device))[1])
     prediction = distributed.summed(prediction).cpu()

@@ -10,6 +10,7 @@ weights. Rows without audio count as silence, the floor of the logarithm.
 """
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.fitting import FittedEncoder
 from avfusion.encoders.recipe import Recipe
 from avfusion.media import mel
@@ -35,7 +37,7 @@ SILENCE = math.log(mel.FLOOR)
 
 
 @encoders.add("mel_cnn")
-class MelCnn(FittedEncoder):
+class MelCnn(FittedEncoder, RowsAhead):
     """`dim` numbers in (-1, 1) per clip, from the `context_s` of sound before its end.
 
     The spectrogram has `bands` mel bands, a window of `window_s` and a row every `hop_s`.
@@ -123,16 +125,19 @@ class MelCnn(FittedEncoder):
             x = x.masked_fill(stripe[:, :, None] if axis == 1 else stripe[:, None], low)
         return x
 
-    def encode(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
-        """Return the embedding of each clip's patch: float32 (N, D), NaN without audio."""
-        out = np.full((len(ends_s), self.dim), np.nan, np.float32)
+    def read(
+        self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield clips with audio (B,) and their patches (B, rows, bands)."""
         heard = np.flatnonzero(self._heard(record, ends_s, clip_s))
-        with torch.inference_mode():
-            for begin in range(0, len(heard), CHUNK):
-                chosen = heard[begin : begin + CHUNK]
-                patches = device.moved(self.inputs(record, ends_s[chosen]), device.of(self.net))
-                out[chosen] = self.net(patches)[0].cpu().numpy()
-        return out
+        for begin in range(0, len(heard), CHUNK):
+            chosen = heard[begin : begin + CHUNK]
+            yield chosen, self.inputs(record, ends_s[chosen])
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return the embeddings (B, D) of patches (B, rows, bands), on the CPU."""
+        embedded: Tensor = self.net(device.moved(inputs, device.of(self.net)))[0].cpu()
+        return embedded
 
     def _heard(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return whether any row of the clip (end - clip_s, end] has audio, bool (N,)."""

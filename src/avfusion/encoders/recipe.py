@@ -12,7 +12,7 @@ class Recipe(NamedTuple):
     """Settings of a fit.
 
     `most` bounds the examples held in memory, per partition. A fit also ends when its rate has
-    fallen to `ends_at`.
+    fallen to `ends_at`. `head_lr` is the rate of the weights outside the backbone, by default `lr`.
     """
 
     epochs: int
@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
     seed: int
     schedule: Schedule = Constant()
     ends_at: float | None = None
+    head_lr: float | None = None
 
 
 class Release(NamedTuple):

@@ -1,4 +1,4 @@
-"""Records that encoders read: media, rows of arrays, or transcripts for text."""
+"""Records that encoders read: media, rows of arrays, files of features, or transcripts for text."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,13 @@ import pandas as pd
 from avfusion.config.jobs import EncoderSettings
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
+from avfusion.media.array_rows import FEATURES
 from avfusion.media.arrays import Utterance
+from avfusion.media.feature_files import Source
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 
-Record = MediaRecord | Utterance | Transcript
+Record = MediaRecord | Utterance | Source | Transcript
 NO_TRANSCRIPT = "no transcript in the manifest; every row is NaN"
 
 
@@ -26,11 +28,11 @@ class Records:
     modality
         "audio", "video" or "text".
     settings
-        Settings of the encoder; `root`, the corpus folder, is required for text and for arrays.
+        Settings of the encoder; `root`, the corpus folder, is required except for media.
     layout
         Paths of the study.
-    arrays
-        Whether the encoder reads rows of shared arrays.
+    reads
+        "media", "arrays" or "features".
 
     Raises
     ------
@@ -44,14 +46,18 @@ class Records:
         modality: str,
         settings: EncoderSettings,
         layout: Layout,
-        arrays: bool = False,
+        reads: str = "media",
     ) -> None:
-        self.media, self.arrays = layout.media(corpus), arrays
-        self.text = modality == "text" and not arrays
-        if (self.text or arrays) and settings.root is None:
+        self.media, self.reads = layout.media(corpus), reads
+        self.text = modality == "text" and reads == "media"
+        if (self.text or reads != "media") and settings.root is None:
             raise AvfError(f"{settings.encoder}: its settings lack `root`, the corpus folder.")
         self.root = settings.root or Path()
         self.transcripts: dict[str, str] = {}
+        self.listed: dict[str, Any] = {}
+        if reads == "features":
+            manifest = pd.read_parquet(layout.manifest(corpus))
+            self.listed = {row.video: row for row in manifest.itertuples(index=False)}
         if self.text:
             manifest = pd.read_parquet(layout.manifest(corpus))
             if "transcript" in manifest.columns:
@@ -64,8 +70,15 @@ class Records:
         A video without a transcript gets one without words.
         """
         record = MediaRecord.open(self.media / video)
-        if self.arrays:
+        if self.reads == "features":
+            return Source.of(self.root, self.listed[video], record.duration_s)
+        if self.reads == "arrays":
             return self._row(video, record.meta)
+        if not self.text and record.meta.get("reader") == FEATURES:
+            raise AvfError(
+                f"{video} has files of features and no recording. Choose `precomputed` in "
+                f"`features`."
+            )
         if not self.text:
             return record
         path = self.transcripts.get(video)
@@ -86,6 +99,7 @@ def identity(record: Record) -> Any:
     """Return what a record's features depend on, as a JSON-ready value."""
     if isinstance(record, Transcript):
         return [record.sha256, record.duration_s]
+    assert not isinstance(record, Source), "its encoder has `identity`"
     return record.meta.get("key", record.meta)
 
 

@@ -4,15 +4,19 @@ import hashlib
 import json
 import logging
 import time
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.ahead import Ahead
 from avfusion.encoders.base import Encoder, FittableEncoder, build
+from avfusion.encoders.cost import Progress, clips_of
 from avfusion.encoders.records import Record, Records, identity, remark
+from avfusion.encoders.stored import Row, failed_row, kept_row, remove_withdrawn
 from avfusion.errors import AvfError, of_place
 from avfusion.features.reuse import share_features
 from avfusion.features.store import write_features
@@ -24,9 +28,6 @@ from avfusion.media.clips import clip_ends
 from avfusion.schemas import INDEX
 
 log = logging.getLogger(__name__)
-
-
-LOG_EVERY_S = 5.0
 
 
 def fit(corpus: str, settings: EncoderSettings, layout: Layout) -> None:
@@ -71,18 +72,31 @@ def encode_shard(
     index = deal(media, shard)
     job = Job(corpus, settings, layout)
     if shard[0] == 0:
-        _remove_withdrawn(job.folder, set(media["video"]))
-    began = logged = time.monotonic()
-    rows = []
+        remove_withdrawn(job.folder, set(media["video"]))
+    hop_s = settings.windows.hop_s
+    job.progress = Progress(name, clips_of(index, hop_s), int(clips_of(media, hop_s).sum()))
     with deterministic(seed=0):
-        for count, entry in enumerate(index.itertuples(index=False), start=1):
-            rows.append(job.row(entry))
-            now = time.monotonic()
-            if now - logged > LOG_EVERY_S or count == len(index):
-                left_s = (now - began) / count * (len(index) - count)
-                log.info("%s: %d of %d videos, %.0f s left", name, count, len(index), left_s)
-                logged = now
+        rows = list(job.rows(index.itertuples(index=False)))
     write_table(pd.DataFrame(rows, columns=list(INDEX)), shard_path(job.folder, shard))
+
+
+@dataclass
+class Opened:
+    """A video whose features must be computed.
+
+    `batches` are the inputs of the network that a thread reads ahead, if the encoder allows it.
+    """
+
+    video: str
+    record: Record
+    key: str
+    ends_s: np.ndarray
+    batches: Ahead[Any] | None = None
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        if self.batches is not None:
+            self.batches.close()
 
 
 class Job:
@@ -103,58 +117,133 @@ class Job:
         self.corpus, self.settings = corpus, settings
         self.folder = layout.features(corpus, settings.encoder)
         self.encoder: Encoder = build(settings)
-        arrays = getattr(self.encoder, "reads", "media") == "arrays"
-        self.records = Records(corpus, self.encoder.modality, settings, layout, arrays)
+        reads = getattr(self.encoder, "reads", "media")
+        self.records = Records(corpus, self.encoder.modality, settings, layout, reads)
         weights = self.encoder.weights
         if self.encoder.fitted:
             weights = layout.encoder(corpus, settings.encoder) / "best.safetensors"
             cast(FittableEncoder, self.encoder).load(weights, settings)
         self.weights_sha256: Any = file_digest(weights).hex() if weights else None
+        self.progress: Progress | None = None
         note = getattr(self.encoder, "note", None)
         if note is not None:  # weights that neither ship with avfusion nor are fitted here
             self.weights_sha256 = note(corpus, settings, layout)
 
-    def row(self, entry: Any) -> dict[str, Any]:
-        """Return the index row of one video; encode it unless features with its key exist."""
-        if entry.status != "ok":
-            return _failed(entry.video, entry.reason)
+    def rows(self, entries: Iterable[Any]) -> Iterator[Row]:
+        """Yield the index row of each video, in order.
+
+        The next video is opened, and its first inputs are read, while the network runs on a video.
+        """
+        current: Row | Opened | None = None
+        following: Row | Opened | None = None
+        last_s = time.monotonic()
         try:
-            return self.encode(entry.video)
+            for entry in [*entries, None]:
+                current, following = following, None if entry is None else self.start(entry)
+                if current is None:
+                    continue
+                row = current if isinstance(current, dict) else self.row(current)
+                now_s = time.monotonic()
+                if self.progress is not None:
+                    encoded = not isinstance(current, dict) and row["status"] == "ok"
+                    self.progress.step(row["rows"] if encoded else 0, now_s - last_s)
+                last_s = now_s
+                yield row
+        finally:
+            for video in (current, following):
+                if isinstance(video, Opened):
+                    video.close()
+
+    def start(self, entry: Any) -> Row | Opened:
+        """Open a video and begin to read its inputs; return its row if nothing is to encode."""
+        if entry.status != "ok":
+            return failed_row(entry.video, entry.reason)
+        try:
+            video = self.opened(entry.video)
+            if isinstance(video, Opened) and hasattr(self.encoder, "encode_read"):
+                clip_s = self.settings.windows.clip_s
+                read = cast(Any, self.encoder).read(video.record, video.ends_s, clip_s)
+                video.batches = Ahead(read)
+            return video
         except Exception as error:  # a bad video must not stop the others
-            if of_place(error):
-                raise
-            unforeseen = not isinstance(error, AvfError)
-            log.warning("%s failed: %s", entry.video, error, exc_info=unforeseen)
-            command = f"avf encode {self.corpus} {self.settings.encoder}"
-            message = below(self.settings.root or "", str(error))
-            return _failed(entry.video, f"{entry.video}: {message} Then run `{command}`.")
+            return self._failure(entry.video, error)
+
+    def row(self, video: Opened) -> Row:
+        """Return the index row of one video; a video that cannot be encoded has the reason."""
+        try:
+            return self.encoded(video)
+        except Exception as error:  # a bad video must not stop the others
+            return self._failure(video.video, error)
+        finally:
+            video.close()
+
+    def _failure(self, video: str, error: Exception) -> Row:
+        if of_place(error):
+            raise error
+        unforeseen = error if not isinstance(error, AvfError) else None
+        log.warning("%s failed: %s", video, error, exc_info=unforeseen)
+        command = f"avf encode {self.corpus} {self.settings.encoder}"
+        message = below(self.settings.root or "", str(error))
+        return failed_row(video, f"{video}: {message} Then run `{command}`.")
 
     def open(self, video: str) -> Record:
         """Open the record that the encoder reads."""
         return self.records.open(video)
 
-    def encode(self, video: str) -> dict[str, Any]:
-        """Encode one video and return its index row.
+    def encode(self, video: str) -> Row:
+        """Encode one video unless features with its key exist; return its index row.
 
         Raises
         ------
         AvfError
-            If the video is too short, or the features have a wrong shape or range.
+            As `opened` and `encoded`.
+        """
+        opened = self.opened(video)
+        return opened if isinstance(opened, dict) else self.encoded(opened)
+
+    def opened(self, video: str) -> Row | Opened:
+        """Open one video; return its index row if features with its key exist.
+
+        Raises
+        ------
+        AvfError
+            If the video cannot be read, or is too short.
         """
         record = self.open(video)
-        key = self._key(identity(record))
-        windows, name = self.settings.windows, self.settings.encoder
+        key = self._key(getattr(self.encoder, "identity", identity)(record))
+        windows = self.settings.windows
         ends_s = clip_ends(record.duration_s, windows.hop_s)
-        kept = _kept(self.folder, video, key, ends_s)
+        kept = kept_row(self.folder, video, key, ends_s)
         if kept is None and share_features(self.folder, video, key):
-            kept = _kept(self.folder, video, key, ends_s)
+            kept = kept_row(self.folder, video, key, ends_s)
         if kept is not None:
             return kept
         if len(ends_s) == 0:
             raise AvfError(
                 f"lasts {record.duration_s:.3f} s, less than windows.hop_s ({windows.hop_s} s)."
             )
-        rows = self.encoder.encode(record, ends_s, windows.clip_s)  # (N, D)
+        if self.progress is not None:
+            self.progress.announce(
+                lambda some_s: self.encoder.encode(record, some_s, windows.clip_s),
+                *(ends_s, self.encoder.dim),
+            )
+        return Opened(video, record, key, ends_s)
+
+    def encoded(self, opened: Opened) -> Row:
+        """Encode one video, write its features and return its index row.
+
+        Raises
+        ------
+        AvfError
+            If the features have a wrong shape or range.
+        """
+        video, record, ends_s = opened.video, opened.record, opened.ends_s
+        name = self.settings.encoder
+        given = record, ends_s, self.settings.windows.clip_s
+        if opened.batches is not None:
+            rows = cast(Any, self.encoder).encode_read(opened.batches, *given)
+        else:
+            rows = self.encoder.encode(*given)  # (N, D)
         expected = (len(ends_s), self.encoder.dim)
         if rows.shape != expected:
             raise AvfError(f"{name} gave features of shape {rows.shape}, expected {expected}.")
@@ -176,7 +265,7 @@ class Job:
             "missing_share": float(np.isnan(rows).any(1).mean()) if len(rows) else 0.0,
             "sha256": write_features(self.folder, video, ends_s, rows),
         }
-        write_text(stamp, json.dumps({"key": key, "row": row}, indent=1) + "\n")
+        write_text(stamp, json.dumps({"key": opened.key, "row": row}, indent=1) + "\n")
         return row
 
     def _remark(self, record: Record) -> str | None:
@@ -189,19 +278,11 @@ class Job:
 
         The name of the entry is not part of it, so entries of equal settings have equal keys.
         """
-        settings = self.settings.model_dump(
-            mode="json", include={"class_", "options", "windows", "code"}
-        )
+        named = {"class_", "options", "windows", "code"}
+        named |= {"modality"} if self.settings.modality else set()
+        settings = self.settings.model_dump(mode="json", include=named)
         parts = [record, settings, self.weights_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
-    for stamp in folder.glob("*.json"):
-        if stamp.stem not in videos:
-            log.warning("%s: no longer in the media index; its features are removed", stamp.stem)
-            for ending in (".npy", ".times.npy", ".json"):
-                stamp.with_suffix(ending).unlink(missing_ok=True)
 
 
 def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
@@ -212,20 +293,3 @@ def _media_index(corpus: str, layout: Layout) -> pd.DataFrame:
             f"--shards 1` first."
         )
     return pd.read_parquet(path)
-
-
-def _kept(folder: Path, video: str, key: str, ends_s: np.ndarray) -> dict[str, Any] | None:
-    """Return the row of a video that was encoded under the same key and has undamaged files."""
-    try:
-        stamp = json.loads((folder / f"{video}.json").read_text())
-        digest = file_digest(folder / f"{video}.npy").hex()
-        intact = stamp["key"] == key and digest == stamp["row"]["sha256"]
-        times_s = np.load(folder / f"{video}.times.npy", allow_pickle=False)
-        return stamp["row"] if intact and np.array_equal(times_s, ends_s) else None
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _failed(video: str, reason: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(INDEX)
-    return row | {"video": video, "status": "failed", "reason": reason, "rows": 0, "dim": 0}

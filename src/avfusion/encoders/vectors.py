@@ -7,6 +7,7 @@ word per line. The file is scanned once; only the offset of each word stays in m
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -47,14 +48,14 @@ class Vectors:
         self.path, self.vocabulary = check(path, vocabulary, entry)
         self._places: dict[str, int] = {}
         self._cased: dict[str, int] = {}
-        if vocabulary:
-            self.tensor, rows, self.dim = _matrix(path)
-            self._index(_vocabulary(vocabulary, rows, entry))
-            self.sha256 = file_digest(path).hex()
+        if self.vocabulary:
+            self.tensor, rows, self.dim = _matrix(self.path)
+            self._index(_vocabulary(self.vocabulary, rows, entry))
+            self.sha256 = file_digest(self.path).hex()
         else:
             digest = hashlib.sha256()
-            announced, self.dim = _head(path)
-            self._index(_lines(path, announced, self.dim, digest))
+            announced, self.dim = _head(self.path)
+            self._index(_lines(self.path, announced, self.dim, digest))
             self.sha256 = digest.hexdigest()
 
     def __len__(self) -> int:
@@ -97,7 +98,7 @@ class Vectors:
 
 
 def check(path: Path, vocabulary: Path | None, entry: str) -> tuple[Path, Path | None]:
-    """Return both files after checking that they exist and are of a supported kind.
+    """Return both files, `~` expanded, after checking that they exist and are of a supported kind.
 
     Parameters
     ----------
@@ -118,6 +119,8 @@ def check(path: Path, vocabulary: Path | None, entry: str) -> tuple[Path, Path |
         raise AvfError(
             f"{entry}: no file of vectors is given. Set {section}.path, e.g. glove.6B.300d.txt."
         )
+    path = Path(os.path.expanduser(path))
+    vocabulary = None if vocabulary is None else Path(os.path.expanduser(vocabulary))
     for key, file in (("path", path), ("vocabulary", vocabulary)):
         if file is not None and not file.is_file():
             raise AvfError(f"{file}: file not found. Put it there, or correct {section}.{key}.")

@@ -39,6 +39,8 @@ from avfusion.registry import fusions
 class DenseJoint(Attention):
     """Dense joint co-attention: `depth` blocks between residual BiLSTMs."""
 
+    width_rule = "avfusion.fusion.layers.map_widths:guided"
+
     def __init__(
         self,
         audio_dim: int,

@@ -84,7 +84,7 @@ def _data(corpus: str, study: Study, results: str) -> Iterator[Step]:
     yield _index(f"{results}/media/{corpus}")
     for name in dict.fromkeys(study.features.encoders):
         settings, kind = partial(study.encoder_settings, name, corpus), study.encoder_class(name)
-        if encoders.known(kind) and encoders.constant(kind, "fitted"):
+        if encoders.known(kind) and study.fitted(name):
             yield Step(f"avf fit-encoder {corpus} {name}", settings)
         yield Step(f"avf encode {corpus} {name}", settings)
         yield _index(f"{results}/features/{corpus}/{name}")

@@ -15,8 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avfusion.config.study import Study
+from avfusion.config.widths import options_of
 from avfusion.errors import ConfigError
-from avfusion.registry import fusions
+from avfusion.registry import encoders, fusions
 
 FILE = Path("config/published_settings.csv")
 SUFFIX = "_as_published"
@@ -97,6 +98,9 @@ def resolved(study: Study, corpus: str, fusion: str) -> dict[str, Any]:
     settings["options"] = _with_defaults(run.class_, run.options)
     settings |= {"seeds": study.seeds, "headline": study.headline, "protocols": study.protocols}
     settings |= {"robustness": study.robustness, "corpus": study.corpora[corpus].options}
+    known = (name for name in run.features.encoders if encoders.known(study.encoder_class(name)))
+    settings["encoders"] = {name: options_of(study, name) for name in known}
+    settings["media"] = study.media.model_dump(mode="json")
     return _flat(settings)
 
 

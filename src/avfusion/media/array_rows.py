@@ -1,4 +1,7 @@
-"""Media records of videos that are rows of shared arrays: only their length and digest."""
+"""Media records of videos without media: rows of shared arrays, and files of features.
+
+Such a record holds only the length and a digest.
+"""
 
 import hashlib
 import json
@@ -9,9 +12,10 @@ from avfusion.errors import CorpusError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
 from avfusion.media.arrays import Utterance
+from avfusion.media.feature_files import named_files
 
-ROWS = "arrays"
-"""Value of `reader` in such a record."""
+ROWS, FEATURES = "arrays", "features, no media"
+"""Values of `reader` in such a record."""
 
 
 def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
     except (CorpusError, IndexError) as error:
         reason = f"{error} Run `avf verify CORPUS`."
         return {"video": video.video, "status": "failed", "reason": reason}
-    text = json.dumps([fingerprint("avfusion.media.arrays"), digest, utterance.duration_s])
+    digests = [fingerprint("avfusion.media.arrays"), digest, utterance.duration_s]
     meta = {
         "frames": pictures,
         "duration_s": utterance.duration_s,
@@ -49,8 +53,41 @@ def row_record(root: Path, video: Any, folder: Path) -> dict[str, Any]:
         "faces_max": int(pictures > 0),
         "reader": ROWS,
         "audio_offset_s": 0.0,
-        "key": hashlib.sha256(text.encode()).hexdigest(),
     }
-    record = {**meta, "path": video.path, "row": utterance.row, "warnings": []}
-    write_text(folder / "meta.json", json.dumps(record, indent=1) + "\n")
-    return {**meta, "video": video.video, "status": "ok", "reason": "", "warnings": ""}
+    return _written(video.video, folder, meta, digests, path=video.path, row=utterance.row)
+
+
+def feature_record(video: Any, folder: Path) -> dict[str, Any]:
+    """Write meta.json of a video that has only files of features, and return its index row.
+
+    The encoders read the files themselves; the digest of the files is from the manifest.
+
+    Parameters
+    ----------
+    video
+        Row of the manifest with `features`, `features_sha256`, `start_s` and `end_s`.
+    folder
+        Folder of the record.
+    """
+    span_s = [float(video.start_s), float(video.end_s)]
+    meta = {
+        "frames": 0,
+        "duration_s": span_s[1] - span_s[0],
+        "rate_hz": 0.0,
+        "audio": False,
+        "face_share": 0.0,
+        "faces_max": 0,
+        "reader": FEATURES,
+        "audio_offset_s": None,
+    }
+    digests = [video.features_sha256, span_s]
+    return _written(video.video, folder, meta, digests, features=named_files(video))
+
+
+def _written(
+    video: str, folder: Path, meta: dict[str, Any], digests: list[Any], **more: Any
+) -> dict[str, Any]:
+    """Write a record with a hash of `digests` as its key, and return the row of the index."""
+    meta = {**meta, "key": hashlib.sha256(json.dumps(digests).encode()).hexdigest()}
+    write_text(folder / "meta.json", json.dumps({**meta, **more, "warnings": []}, indent=1) + "\n")
+    return {**meta, "video": video, "status": "ok", "reason": "", "warnings": ""}

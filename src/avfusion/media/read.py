@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from avfusion.config.sections import SignalSettings
 from avfusion.media import people, people_tables
+from avfusion.media.new_record import new_record
 from avfusion.media.people import Progress, Search
 from avfusion.media.people_tables import NO_FACE
 from avfusion.media.person import Crops, Person
@@ -17,7 +18,7 @@ from avfusion.media.sound_only import first_sample_s, read_sound
 from avfusion.media.sound_track import choose
 from avfusion.media.speaking import Heard, heard_in, silence
 from avfusion.media.spool import Spool
-from avfusion.media.store import MediaRecord, new_record
+from avfusion.media.store import MediaRecord
 from avfusion.media.writer import RecordWriter
 
 _SHORT_S = 0.5  # a sound that starts later or ends earlier than the pictures by more is a warning

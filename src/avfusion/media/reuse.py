@@ -19,7 +19,8 @@ import numpy as np
 
 from avfusion.errors import MediaError
 from avfusion.io.atomic import link_or_copy
-from avfusion.media.store import MediaRecord, take_name
+from avfusion.media.new_record import take_name
+from avfusion.media.store import MediaRecord
 from avfusion.media.waveform import StoredSound
 
 GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZipFile)

@@ -12,10 +12,10 @@ import numpy as np
 from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media.decode import Decoded
+from avfusion.media.new_record import new_record
 from avfusion.media.probe import Probe
 from avfusion.media.sound import write_sound
 from avfusion.media.sound_track import choose
-from avfusion.media.store import new_record
 
 READER = "sound only"
 

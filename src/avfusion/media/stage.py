@@ -17,11 +17,12 @@ from avfusion.fingerprint import fingerprint
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
-from avfusion.media.array_rows import ROWS, row_record
+from avfusion.media.array_rows import FEATURES, ROWS, feature_record, row_record
+from avfusion.media.feature_files import without_media
 from avfusion.media.isolate import Reader, read_apart
+from avfusion.media.new_record import remove_halves
 from avfusion.media.person import Person, span_s
 from avfusion.media.reuse import share_record
-from avfusion.media.store import remove_halves
 from avfusion.schemas import EXTRA
 
 _INDEX = {
@@ -113,6 +114,8 @@ def _row(
     root = settings.root
     if hasattr(video, "row"):
         return dict.fromkeys(_INDEX) | row_record(root, video, folder)
+    if without_media(video):
+        return dict.fromkeys(_INDEX) | feature_record(video, folder)
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
@@ -170,8 +173,8 @@ def _left(rows: list[dict[str, Any]], count: int) -> str:
 def _summary(row: dict[str, Any]) -> str:
     if row["status"] == "failed":
         return f"{row['video']}: failed: {row['reason']}"
-    if row["reader"] == ROWS:
-        return f"{row['video']}: {row['duration_s']:.2f} s of arrays"
+    if row["reader"] in (ROWS, FEATURES):
+        return f"{row['video']}: {row['duration_s']:.2f} s of {row['reader']}"
     speed = f"{row['frames'] / row['seconds']:.0f} frames/s" if "seconds" in row else "kept"
     share = f"face in {100 * row['face_share']:.0f} %"
     warnings = f"; {row['warnings']}" if row["warnings"] else ""

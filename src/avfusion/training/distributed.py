@@ -17,12 +17,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as joint
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as _Normalisation
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DistributedDataParallel
 
 from avfusion.errors import ConfigError
@@ -150,51 +153,122 @@ def of_whole_batches(model: nn.Module) -> nn.Module:
     """Make batch normalisation and dropout use the whole batch of all processes.
 
     Names of weights stay. With one process, the model is returned unchanged.
+
+    Raises
+    ------
+    ConfigError
+        If it has another layer that draws numbers or statistics of a batch.
     """
     if count() == 1:
         return model
-    if device.chosen().type == "cuda":
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     kinds: dict[type[nn.Module], type[nn.Module]] = {
         nn.Dropout: _Dropout,
+        nn.Dropout1d: _Dropout1d,
+        nn.BatchNorm1d: _BatchNorm1d,
         nn.BatchNorm2d: _BatchNorm,
+        nn.BatchNorm3d: _BatchNorm3d,
     }
+    for layer in model.modules():
+        if type(layer).__name__ == "StochasticDepth":  # of torchvision, which may not be installed
+            kinds[type(layer)] = _Paths
+    others = {type(x).__name__ for x in model.modules() if type(x) not in kinds and _of_batch(x)}
+    if others:
+        named = ", ".join(sorted(others))
+        raise ConfigError(
+            f"{count()} processes fit the network, but its layers {named} would read only a part "
+            f"of each batch. Set `processes: 1` for this encoder."
+        )
+    if device.chosen().type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     for layer in model.modules():
         layer.__class__ = kinds.get(type(layer), type(layer))
     return model
+
+
+def _of_batch(layer: nn.Module) -> bool:
+    """Return whether a layer draws a mask or computes statistics of a batch.
+
+    Subclasses of batch normalisation, and timm's dropping of residual paths, are among them.
+    """
+    draws = isinstance(layer, _DropoutNd) or type(layer).__name__ == "DropPath"
+    share = getattr(layer, "p", getattr(layer, "drop_prob", 1.0))
+    return isinstance(layer, _Normalisation) or (draws and share > 0)
 
 
 class _Dropout(nn.Dropout):
     """Dropout that draws the mask of the whole batch and applies its part of it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        length = int(summed(torch.tensor(len(x), device=x.device)))
-        mask = F.dropout(x.new_ones(length, *x.shape[1:]), self.p)
-        return x * mask[part(length)]
+        return x * _mask(x, [*x.shape[1:]], self.p) if self.training else x
+
+
+class _Dropout1d(nn.Dropout1d):
+    """The same of complete channels (B, C, T)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * _mask(x, [x.shape[1], 1], self.p) if self.training else x
+
+
+class _Paths(nn.Module):
+    """The same of complete examples, as torchvision's `StochasticDepth` by `row`."""
+
+    p: float
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * _mask(x, [1] * (x.ndim - 1), self.p) if self.training and self.p else x
+
+
+def _mask(x: Tensor, shape: list[int], share: float) -> Tensor:
+    """Return this process' rows of a mask (rows of all processes, *shape).
+
+    Numbers are drawn in the order of the values in memory, such as channels last.
+    """
+    lengths = x.new_zeros(count(), dtype=torch.long)  # rows can be the frames of examples
+    lengths[rank()] = len(x)
+    lengths = summed(lengths)
+    begin = int(lengths[: rank()].sum())
+    sizes = [int(lengths.sum()), *shape]
+    strides = x.stride()
+    order = sorted(range(x.ndim), key=lambda axis: -strides[axis])
+    ones = x.new_ones([sizes[axis] for axis in order]).permute(
+        [order.index(axis) for axis in range(x.ndim)]
+    )
+    return F.dropout(ones, share)[begin : begin + len(x)]
 
 
 class _BatchNorm(nn.BatchNorm2d):
     """Batch normalisation over all processes on the CPU; `SyncBatchNorm` needs GPUs."""
 
-    num_batches_tracked: Tensor
-    running_mean: Tensor
-    running_var: Tensor
-    momentum: float
+    def forward(self, x: Tensor) -> Tensor:
+        return _of_all(self, x) if self.training else super().forward(x)
+
+
+class _BatchNorm1d(nn.BatchNorm1d):
+    """The same of rows (B, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, C, H, W); first the mean, then deviations from it, as in a single process."""
+        return _of_all(self, x[..., None, None])[..., 0, 0] if self.training else super().forward(x)
+
+
+class _BatchNorm3d(nn.BatchNorm3d):
+    """The same of clips (B, C, T, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        size = x.new_tensor([x.numel() // x.shape[1]])
-        total, number = summed(torch.cat([x.sum((0, 2, 3)), size])).split([x.shape[1], 1])
-        mean = total / number  # (C,)
-        apart = x - mean[:, None, None]
-        variance = summed((apart * apart).sum((0, 2, 3))) / number
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * number / (number - 1), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()  # (C,)
-        return apart * scale[:, None, None] + self.bias[:, None, None]
+        return _of_all(self, x.flatten(2, 3)).view(x.shape)
+
+
+def _of_all(layer: Any, x: Tensor) -> Tensor:
+    """x (B, C, H, W); first the mean, then deviations from it, as in a single process."""
+    size = x.new_tensor([x.numel() // x.shape[1]])
+    total, number = summed(torch.cat([x.sum((0, 2, 3)), size])).split([x.shape[1], 1])
+    mean = total / number  # (C,)
+    apart = x - mean[:, None, None]
+    variance = summed((apart * apart).sum((0, 2, 3))) / number
+    with torch.no_grad():
+        layer.num_batches_tracked += 1
+        layer.running_mean.lerp_(mean, layer.momentum)
+        layer.running_var.lerp_(variance * number / (number - 1), layer.momentum)
+    scale = layer.weight * (variance + layer.eps).rsqrt()  # (C,)
+    return apart * scale[:, None, None] + layer.bias[:, None, None]

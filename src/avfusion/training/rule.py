@@ -31,6 +31,9 @@ class FitRule:
         Of the products; float16 has its gradients scaled.
     ends_at
         The fit also ends when its rate has fallen to this one; None leaves it out.
+    head_lr
+        Learning rate of the weights outside `model.backbone_weights()`, with the same schedule;
+        None is `lr`.
     """
 
     epochs: int
@@ -43,6 +46,7 @@ class FitRule:
     clip_norm: float | None = None
     precision: Precision = "float32"
     ends_at: float | None = None
+    head_lr: float | None = None
 
     @classmethod
     def of(cls, train: TrainSettings) -> Self:
@@ -53,10 +57,22 @@ class FitRule:
     def document(self) -> dict[str, Any]:
         """Return the rule as JSON-ready data."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        if self.head_lr is None:  # older states have no such key
+            del values["head_lr"]
         return values | {"schedule": self.schedule.model_dump(mode="json")}
 
-    def optimiser_of(self, weights: Iterable[nn.Parameter]) -> Optimizer:
-        """Return a new optimiser of the weights."""
+    def groups_of(self, model: nn.Module) -> list[Any]:
+        """Return the weights of a model as `optimiser_of` takes them, each with its rate."""
+        if self.head_lr is None:
+            return list(model.parameters())
+        backbone: list[nn.Parameter] = list(model.backbone_weights())  # type: ignore[operator]
+        inside = {id(weight) for weight in backbone}
+        head = [weight for weight in model.parameters() if id(weight) not in inside]
+        ratio = self.head_lr / self.lr
+        return [{"params": backbone}, {"params": head, "lr": self.head_lr, "ratio": ratio}]
+
+    def optimiser_of(self, weights: Iterable[Any]) -> Optimizer:
+        """Return a new optimiser of weights, or of groups of weights."""
         if self.optimiser == "adamw":
             return torch.optim.AdamW(weights, lr=self.lr, weight_decay=self.weight_decay)
         if self.optimiser == "adam":

@@ -77,7 +77,7 @@ class Rates:
 
     def _set(self, lr: float) -> None:
         for group in self.optimiser.param_groups:
-            group["lr"] = group["initial_lr"] = lr
+            group["lr"] = group["initial_lr"] = lr * group.get("ratio", 1.0)
 
 
 def scheduler(

@@ -29,7 +29,7 @@ class Updates:
 
     def __init__(self, model: nn.Module, rule: FitRule) -> None:
         self.rule, self.weights = rule, list(model.parameters())
-        self.optimiser = rule.optimiser_of(self.weights)
+        self.optimiser = rule.optimiser_of(rule.groups_of(model))
         self.rates = Rates(self.optimiser, rule.schedule, rule.lr, rule.epochs)
         self.scaler = torch.amp.GradScaler(
             device.of(model).type, enabled=rule.precision == "float16"

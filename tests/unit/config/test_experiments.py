@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from avfusion import registry
 from avfusion.config import match, modalities
 from avfusion.config.load import load
 from avfusion.config.match import groups
@@ -17,7 +18,7 @@ from avfusion.registry import corpora, fusions
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "config" / "experiments"
 ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
-PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))  # have encoders that do not exist yet
+PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))
 FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, *PUBLISHED})
 IN_CI = ("study", "robustness", "tbiom2023_jca")
 
@@ -52,6 +53,13 @@ def test_it_is_a_whole_study_on_the_generated_corpus(path):
     assert "demo" in study.corpora
     assert study.corpora["demo"] == load(Path("config/config.yaml")).corpora["demo"]
     assert path.stem in (FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_study_of_published_settings_has_no_fault(path):
+    study = load(path)
+    for name in study.features.encoders:
+        assert registry.encoders.known(study.encoder_class(name))
 
 
 @each

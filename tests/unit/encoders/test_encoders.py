@@ -92,7 +92,7 @@ def test_replaced_weights_are_refused(tmp_path, monkeypatch):
 def test_posteriors_can_be_added():
     plain, more = (base.build(media.settings("face_expression", posteriors=p)) for p in (0, 1))
     assert (plain.dim, more.dim) == (256, 263)
-    assert more._embed(picture("astronaut")).shape == (1, 263)
+    assert more.embed(picture("astronaut")).shape == (1, 263)
 
 
 def test_tuning_begins_at_the_pretrained_network_and_changes_its_last_blocks_alone(tmp_path):

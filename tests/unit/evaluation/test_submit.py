@@ -13,7 +13,7 @@ from avfusion.errors import CorpusError, TrainError
 from avfusion.evaluation.submit import submit
 from avfusion.io.stamped import write_sealed, write_stamped
 from avfusion.layout import Layout
-from avfusion.media.store import write_record
+from avfusion.media.new_record import write_record
 
 OPTIONS = {"edition": "abaw6"}
 

@@ -13,10 +13,11 @@ from avfusion.errors import MediaError
 from avfusion.media import archive
 from avfusion.media.archive import StoredZip
 from avfusion.media.mel import log_mel_of
+from avfusion.media.new_record import new_record, write_record
 from avfusion.media.person import Person
 from avfusion.media.read import read_video
 from avfusion.media.reuse import share_record
-from avfusion.media.store import MediaRecord, new_record, write_record
+from avfusion.media.store import MediaRecord
 from support import odd_videos
 
 META = {"face_px": 112, "duration_s": 0.12}

@@ -10,8 +10,9 @@ from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import speaking
 from avfusion.media.mel import MelShape, log_mel, log_mel_of
+from avfusion.media.new_record import write_record
 from avfusion.media.read import read_video
-from avfusion.media.store import MediaRecord, write_record
+from avfusion.media.store import MediaRecord
 from avfusion.media.waveform import HeldSound, SoundWriter, StoredSound
 from support import odd_sounds
 

@@ -59,6 +59,16 @@ def test_two_and_three_processes_fit_what_one_does(name, how, within, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["ir50_tcn", pytest.param("r2plus1d_two_stream", marks=pytest.mark.long)]
+)
+def test_normalisation_and_dropout_of_clips_and_rows_are_those_of_the_whole_batch(name, tmp_path):
+    """In float64: a bias before a normalisation has no gradient, which AdamW would amplify."""
+    for processes in (1, 2):
+        assert small(tmp_path / str(processes), name, processes, "--double", "--epochs", "2") == 0
+    assert_close(tmp_path / "1", tmp_path / "2", 1e-9)
+
+
 @pytest.mark.long
 def test_a_killed_pair_goes_on_to_the_same_bits_and_one_process_can_take_over(tmp_path):
     whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))

@@ -190,3 +190,39 @@ def test_no_scheduler_warns_of_the_order_of_calls(tmp_path):
         warnings.simplefilter("error")
         for k, given in enumerate(({"is": "cosine"}, {"warmup": {"epochs": 2}})):
             small_fit(tmp_path / str(k), epochs=3, schedule=schedule_of(given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"is": "step", "factor": 0.5, "every": 2, "warmup": {"epochs": 3}},
+        {"is": "exponential", "factor": 0.9},
+        {"is": "plateau", "factor": 0.5, "patience": 0, "warmup": {"epochs": 2}},
+    ],
+)
+def test_the_rate_of_the_head_has_the_same_course(given):
+    """Ten times that of the backbone in every batch, the warm-up included."""
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    net.backbone_weights = net[0].parameters
+    rule = FitRule(9, 9, 1e-3, 0.0, schedule=schedule_of(given), head_lr=1e-2)
+    optimiser = rule.optimiser_of(rule.groups_of(net))
+    backbone, head = optimiser.param_groups
+    assert [tuple(p.shape) for p in backbone["params"]] == [(3, 2), (3,)]
+    assert [tuple(p.shape) for p in head["params"]] == [(1, 3), (1,)]
+    schedule, seen = Rates(optimiser, rule.schedule, 1e-3, 9), set()
+    for epoch in range(9):
+        schedule.start_epoch(epoch, 4)
+        for _ in range(4):
+            assert head["lr"] == pytest.approx(10 * backbone["lr"], rel=1e-9)
+            seen.add(backbone["lr"])
+            optimiser.step()
+            schedule.end_batch()
+        schedule.end_epoch(epoch, 1.0, 0.0)
+    assert (len(seen) > 1) == bool(given)
+
+
+def test_a_rule_without_a_rate_of_the_head_is_named_as_before():
+    """States of fits that were made before there was such a rate continue."""
+    assert "head_lr" not in FitRule(1, 1, 0.1, 0.0).document()
+    assert FitRule(1, 1, 0.1, 0.0, head_lr=0.2).document()["head_lr"] == 0.2

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from avfusion.corpora.base import FEW_PEOPLE, Check, check
 from avfusion.corpora.media_checks import media_checks
 from avfusion.corpora.own.coverage import coverage
 from avfusion.corpora.splits import split_digest, split_summary
-from avfusion.corpora.wording import stated
+from avfusion.corpora.wording import listed, stated
 
 if TYPE_CHECKING:
     from avfusion.corpora.own.release import OwnRelease
+    from avfusion.media.timing import Timing
 
 HINT = "Correct it and run `avf verify` again; docs/tutorials/own-clips.md describes the format."
 
@@ -37,6 +40,10 @@ def own_checks(corpus: "OwnRelease") -> Iterator[Check]:
 
 def _media(corpus: "OwnRelease") -> Iterator[Check]:
     timed = corpus.timed
+    yield from _lengths(corpus)
+    if corpus.bare and not timed:
+        yield from coverage(corpus, _clocks(corpus))
+        return
     yield from media_checks(corpus, timed, corpus.sound_only)
     readable = {video: clock for video, clock in timed.items() if corpus.length_s(video)}
     mute = [v for v, clock in readable.items() if not clock.has_sound]
@@ -46,4 +53,25 @@ def _media(corpus: "OwnRelease") -> Iterator[Check]:
         "List a separate sound recording in the column `sound`. If there is none, set "
         "`features: {audio: []}` and keep only fusions that read video.", verdict="WARN",
     )  # fmt: skip
-    yield from coverage(corpus, readable)
+    yield from coverage(corpus, readable | _clocks(corpus))
+
+
+def _lengths(corpus: "OwnRelease") -> Iterator[Check]:
+    """Yield whether the length of every row without a recording is known."""
+    if not corpus.bare:
+        return
+    unknown = [video for video, length_s in corpus.bare.items() if not length_s]
+    total_s = sum(corpus.bare.values())
+    yield check(
+        "lengths", not unknown, "a length of every row without a recording",
+        f"none for: {listed(unknown)}" if unknown else f"{len(corpus.bare)} rows, {total_s:.1f} s",
+        "Add a column duration_s, in seconds. The features then need no times of their own.",
+    )  # fmt: skip
+
+
+def _clocks(corpus: "OwnRelease") -> "dict[str, Timing]":
+    """Return the length of each row without a recording, as the time of a video without frames."""
+    from avfusion.media.timing import Timing
+
+    known = {video: length_s for video, length_s in corpus.bare.items() if length_s}
+    return {v: Timing(np.empty(0), s, (np.nan, np.nan)) for v, s in known.items()}

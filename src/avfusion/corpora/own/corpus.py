@@ -21,8 +21,10 @@ class Own(OwnRelease):
     audformat : str
         Folder with db.yaml, read instead of the manifest. A db.yaml in `root` is read if there is
         no manifest.
-    targets : tuple of str
-        Dimensions that are rated.
+    targets : tuple of str, optional
+        Dimensions that are rated; by default valence and arousal, or none if there are `classes`.
+    classes : tuple of str
+        Classes in the column `label`, if each video has one.
     value_range : tuple of float
         Lowest and highest rating.
     delay_s : dict, optional

@@ -34,6 +34,8 @@ def coverage(corpus: "OwnRelease", readable: "dict[str, Timing]") -> Iterator[Ch
     readable
         Name -> timing of the videos that can be read.
     """
+    if not corpus.targets:
+        return
     rated = corpus.rated.dropna(subset=list(corpus.targets), how="all")
     times = _rated_times_s(corpus, rated)
     times = {video: times_s for video, times_s in times.items() if video in readable}

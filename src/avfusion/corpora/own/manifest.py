@@ -1,11 +1,20 @@
-"""Read the manifest of your own recordings: one row per video, or per sound without pictures."""
+"""Read the manifest of your own recordings: one row per video, sound, or set of feature files."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from avfusion.config.sections import Rule
 from avfusion.corpora.formats.spelling import normal, on_disk
-from avfusion.corpora.formats.table import Sheet, name_fault, path_fault, read_sheet, video_id
+from avfusion.corpora.formats.table import (
+    NUMBER,
+    Sheet,
+    name_fault,
+    path_fault,
+    read_sheet,
+    video_id,
+)
+from avfusion.corpora.own.features import feature_columns
 from avfusion.schemas import PARTITIONS
 
 HINT = "docs/tutorials/own-clips.md describes the manifest."
@@ -14,7 +23,13 @@ PATHS = ("video", "ratings", "sound", "transcript")
 """Columns that hold paths, besides `ratings_<target>`."""
 
 
-def read_manifest(root: Path, name: str, targets: tuple[str, ...]) -> Sheet:
+def read_manifest(
+    root: Path,
+    name: str,
+    targets: tuple[str, ...],
+    classes: tuple[str, ...] = (),
+    features: Mapping[str, dict[str, Any]] | None = None,
+) -> Sheet:
     """Read a manifest; rows that cannot be used are faults.
 
     Parameters
@@ -25,6 +40,10 @@ def read_manifest(root: Path, name: str, targets: tuple[str, ...]) -> Sheet:
         Path of the manifest below it.
     targets
         The rated dimensions.
+    classes
+        The classes, if videos have one each.
+    features
+        Encoder -> options, of the study's encoders that read files of features.
 
     Raises
     ------
@@ -32,16 +51,25 @@ def read_manifest(root: Path, name: str, targets: tuple[str, ...]) -> Sheet:
         If the file cannot be read or lacks a column.
     """
     sheet = read_sheet(root / name, name, ("subject",), HINT)
-    if not {"video", "sound"} & set(sheet.columns):
+    columns = feature_columns(features or ())
+    present, patterns = set(sheet.columns), any(f.get("path") for f in (features or {}).values())
+    if not {"video", "sound", *columns} & present and not ("id" in present and patterns):
         read_sheet(root / name, name, ("video",), HINT)  # raises
-    if not {"ratings", *(f"ratings_{target}" for target in targets)} & set(sheet.columns):
+    if targets and not {"ratings", *(f"ratings_{target}" for target in targets)} & present:
         sheet.faults.append(f"{name}:1: no column 'ratings'. {HINT}")
+    if classes and "label" not in present:
+        sheet.faults.append(f"{name}:1: no column 'label' with the class of each video. {HINT}")
     kept = []
     for where, cells in sheet.rows:
-        row, fault = spelt(root, cells)
+        row, fault = spelt(root, cells, columns)
         part = row.get("partition", "train").lower()
         row["partition"] = ALIASES.get(part, part)
-        fault = path_fault(row["video"]) or fault or name_fault(row_id(row))
+        files = [row[column] for column in columns if row.get(column)]
+        if not row["video"] and files and not row.get("id"):
+            row["id"] = video_id(files[0])
+        bare = not row["video"] and row.get("id") and (files or patterns)
+        fault = fault or next(filter(None, map(path_fault, files)), "") or _length_fault(row)
+        fault = ("" if bare else path_fault(row["video"])) or fault or name_fault(row_id(row))
         if not fault and row["partition"] not in PARTITIONS:
             fault = f"partition is {part!r}; expected one of {', '.join(PARTITIONS)}"
         fault = fault or _fault(row, targets)
@@ -54,16 +82,20 @@ def read_manifest(root: Path, name: str, targets: tuple[str, ...]) -> Sheet:
     return sheet
 
 
-def spelt(root: Path, cells: dict[str, str]) -> tuple[dict[str, str], str]:
+def spelt(
+    root: Path, cells: dict[str, str], columns: tuple[str, ...] = ()
+) -> tuple[dict[str, str], str]:
     """Return a row with names in Unicode's composed form and paths as they are on disk.
 
-    A row without a video is of its sound. The second result is why a path is ambiguous, or "".
+    A row without a video is of its sound, and one without a sound of its features; `columns` name
+    them. The second result is why a path is ambiguous, or "".
     """
     row, faults = {name: normal(cell) for name, cell in cells.items()}, []
     if not row.get("video"):
         row["video"] = row.get("sound", "")
     for name, cell in row.items():
-        if (name in PATHS or name.startswith("ratings_")) and not path_fault(cell):
+        path = name in (*PATHS, *columns) or name.startswith("ratings_")
+        if path and not path_fault(cell):
             row[name], fault = on_disk(root, cell)
             faults.append(fault)
     return row, next(filter(None, faults), "")
@@ -72,6 +104,14 @@ def spelt(root: Path, cells: dict[str, str]) -> tuple[dict[str, str], str]:
 def row_id(row: dict[str, str]) -> str:
     """Return the name of a row's video."""
     return row.get("id") or video_id(row["video"])
+
+
+def _length_fault(row: dict[str, str]) -> str:
+    """Return why the cell `duration_s` is no length; "" if it is one, or blank."""
+    text = row.get("duration_s", "")
+    if not text or (NUMBER.fullmatch(text) and 0 < float(text) < float("inf")):
+        return ""
+    return f"duration_s is {text!r}; expected seconds, such as 12.5"
 
 
 def _fault(row: dict[str, str], targets: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.audformat import Database, read_database
 from avfusion.corpora.formats.ratings import Ratings
 from avfusion.corpora.formats.table import Sheet
+from avfusion.corpora.own.features import FeatureRow
 from avfusion.corpora.own.manifest import read_manifest, row_id, spelt
 from avfusion.corpora.own.ratings import hold, joined, read_ratings
 from avfusion.corpora.own.rules import RatingRules
@@ -21,6 +22,8 @@ from avfusion.corpora.own.split import PEOPLE, Row, Split, drawn, given, over_ti
 from avfusion.corpora.splits import split_digest
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.io.redact import below
+from avfusion.rating import DIMENSIONS
+from avfusion.schemas import LABELS
 
 if TYPE_CHECKING:
     from avfusion.media.timing import Timing
@@ -58,7 +61,8 @@ class OwnRelease(Corpus):
         root: Path,
         manifest: str = "manifest.csv",
         audformat: str = "",
-        targets: tuple[str, ...] | list[str] = ("valence", "arousal"),
+        targets: tuple[str, ...] | list[str] | None = None,
+        classes: tuple[str, ...] | list[str] = (),
         value_range: tuple[float, float] | list[float] = (-1.0, 1.0),
         delay_s: dict[str, float] | None = None,
         rating_hz: float = 25.0,
@@ -67,9 +71,12 @@ class OwnRelease(Corpus):
         licence: str = "",
     ) -> None:
         super().__init__(root=root)
-        self.targets, limits = tuple(targets), tuple(map(float, value_range))
-        if not self.targets or len(set(self.targets)) < len(self.targets):
-            raise ConfigError(f"own: targets are {list(targets)}; name each rated dimension once.")
+        self.classes, limits = tuple(map(str, classes)), tuple(map(float, value_range))
+        rated = () if self.classes else DIMENSIONS
+        self.targets = tuple(rated if targets is None else targets)
+        if not (self.targets or self.classes) or len(set(self.targets)) < len(self.targets):
+            listed = list(self.targets)
+            raise ConfigError(f"own: targets are {listed}; name each rated dimension once.")
         if len(limits) != 2 or not limits[0] < limits[1]:
             raise ConfigError(f"own: value_range is {list(value_range)}; give [lowest, highest].")
         self.value_range = limits
@@ -98,7 +105,8 @@ class OwnRelease(Corpus):
     def sheet(self) -> Sheet:
         """The manifest, one row per video; rows that cannot be used are faults."""
         if self.database is None:
-            return read_manifest(self.root, self.manifest, self.targets)
+            labels, features = self.classes, self.features
+            return read_manifest(self.root, self.manifest, self.targets, labels, features)
         sheet = self.database.sheet
         rows = [(where, *spelt(self.root, row)) for where, row in sheet.rows]
         sheet.faults += [f"{where}: {fault}" for where, _, fault in rows if fault]
@@ -112,6 +120,17 @@ class OwnRelease(Corpus):
         rows = (row for _, row in self.sheet.rows)
         return frozenset(row_id(row) for row in rows if row["video"] == row.get("sound"))
 
+    @cached_property
+    def feature_rows(self) -> dict[str, FeatureRow]:
+        """Files of features of each row, by its name."""
+        rows = {row_id(row): row for _, row in self.sheet.rows}
+        return {v: FeatureRow.of(self.root, v, row, self.features) for v, row in rows.items()}
+
+    @cached_property
+    def bare(self) -> dict[str, float]:
+        """Name -> length in seconds, of the rows without a recording; 0 if it is not known."""
+        return {video: row.length_s for video, row in self.feature_rows.items() if row.bare}
+
     @property
     def refused(self) -> list[str]:
         """Paths of videos whose row in the manifest has a fault."""
@@ -119,6 +138,8 @@ class OwnRelease(Corpus):
 
     def length_s(self, video: str) -> float:
         """Return the length of a recording in seconds; 0 if it cannot be read."""
+        if video in self.bare:
+            return self.bare[video]
         clock = self.timed.get(video)
         if clock is None or (clock.reason and video not in self.sound_only):
             return 0.0
@@ -127,7 +148,8 @@ class OwnRelease(Corpus):
     @cached_property
     def timed(self) -> "dict[str, Timing]":
         """Times of the frames of each listed video that exists, by the name of its row."""
-        return clocks(self, {row_id(row): row["video"] for _, row in self.sheet.rows})
+        recorded = (row for _, row in self.sheet.rows if row["video"])
+        return clocks(self, {row_id(row): row["video"] for row in recorded})
 
     @cached_property
     def split(self) -> Split:
@@ -138,6 +160,11 @@ class OwnRelease(Corpus):
         by_subject = drawn(rows, self.seed, self.sheet.name)
         if by_subject is not None:
             return by_subject
+        if self.classes and not self.targets:
+            raise CorpusError(
+                f"{self.sheet.name}: with fewer than 3 people who have a class, give every row a "
+                f"partition."
+            )
         named = [row for _, row in self.sheet.rows if row_id(row) not in self.sound_only]
         for column in ("sound", "transcript"):
             if any(row.get(column) for row in named):
@@ -152,9 +179,10 @@ class OwnRelease(Corpus):
         lengths_s = {row.video: self.length_s(row.video) for row in rows}
         rated = [row.video for row in rows if row.rated]
         if not any(lengths_s[video] for video in rated):
-            paths = {row_id(row): row["video"] for _, row in self.sheet.rows}
+            paths = {row_id(row): row["video"] or row_id(row) for _, row in self.sheet.rows}
             clock = self.timed.get(rated[0])
             why = "no such file" if clock is None else below(self.root, clock.reason)
+            why = "no length; add a column duration_s" if rated[0] in self.bare else why
             raise CorpusError(f"{self.sheet.name}: {paths[rated[0]]}: {why}")
         return lengths_s
 
@@ -166,9 +194,11 @@ class OwnRelease(Corpus):
             video = row_id(row)
             files = [cell for name, cell in row.items() if name.partition("_")[0] == "ratings"]
             has = any(files) if rated is None else video in rated
+            has = has or bool(self.classes and row.get("label"))
             rows.append(Row(video, row["subject"], row.get("partition", ""), has))
         if rows and not any(row.rated for row in rows):
-            raise CorpusError(f"{self.sheet.name}: no video has ratings. {NO_RATINGS}")
+            what = "a label" if self.classes and not self.targets else "ratings"
+            raise CorpusError(f"{self.sheet.name}: no video has {what}. {NO_RATINGS}")
         return rows
 
     @property
@@ -184,13 +214,19 @@ class OwnRelease(Corpus):
 
     def videos(self) -> pd.DataFrame:
         """Return one row per video; missing columns are null, `voice` defaults to the subject."""
-        columns = ["video", "path", "partition", "subject", "voice", "transcript", "sound"]
+        columns = ["video", "path", "partition", "subject", "voice", "transcript"]
+        optional = (
+            *(("sound", "sound_sha256"), ("start_s", "end_s"), ("face",)),
+            ("features", "features_sha256"),
+        )
         rows = []
         for _, row in self.sheet.rows:
             subject = row["subject"]
             sound = row.get("sound") or None
+            features = self.feature_rows[row_id(row)]
             shared = {
-                "path": row["video"],
+                "path": row["video"] or next(iter(features.files.values()), row_id(row)),
+                **features.cells(self.tree),
                 "subject": subject,
                 "voice": row.get("voice") or subject,
                 "transcript": row.get("transcript") or None,
@@ -199,14 +235,23 @@ class OwnRelease(Corpus):
                 "face": row.get("face") or None,
             }
             for piece in self.split.pieces[row_id(row)]:
-                start_s, end_s = piece.span_s or (None, None)
+                uncut_s = (0.0, self.bare[row_id(row)]) if features.bare else (None, None)
+                start_s, end_s = piece.span_s or uncut_s
                 names = {"video": piece.video, "partition": piece.partition}
                 rows.append({**names, **shared, "start_s": start_s, "end_s": end_s})
-        table = pd.DataFrame(rows, columns=[*columns, "sound_sha256", "start_s", "end_s", "face"])
-        unused = [] if table["sound"].notna().any() else ["sound", "sound_sha256"]
-        unused += [] if table["start_s"].notna().any() else ["start_s", "end_s"]
-        unused += [] if table["face"].notna().any() else ["face"]
+        table = pd.DataFrame(rows, columns=[*columns, *(n for names in optional for n in names)])
+        unused = [name for names in optional if table[names[0]].isna().all() for name in names]
         return table.drop(columns=unused)
+
+    def labels(self) -> pd.DataFrame:
+        """Return the class of each video that has one."""
+        rows = [
+            (piece.video, row["label"])
+            for _, row in self.sheet.rows
+            for piece in self.split.pieces[row_id(row)]
+            if self.classes and row.get("label")
+        ]
+        return pd.DataFrame(rows, columns=list(LABELS), dtype=object)
 
     @cached_property
     def ratings(self) -> dict[str, list[Ratings]]:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from avfusion.errors import ConfigError
 from avfusion.fusion.layers.init import xavier_linear
+from avfusion.fusion.layers.map_widths import PLACES, fault
 
-PLACES = 49  # 7 x 7
 LAYOUTS = ("none", "spatial", "as_published")
 
 
@@ -56,9 +56,7 @@ class AudioGuided(nn.Module):
 
 def channels(video_dim: int) -> int:
     """Return c of an un-pooled map of width 49 c (25,088 = 49 x 512 for an R(2+1)D-18)."""
-    if video_dim % PLACES:
-        raise ConfigError(
-            f"Audio-guided attention needs un-pooled 7x7 maps: a video width of 49 x channels, "
-            f"such as 25088; found {video_dim}. Set `guided: none`."
-        )
+    message = fault(video_dim)
+    if message:
+        raise ConfigError(f"{message}. Set `guided: none`.")
     return video_dim // PLACES

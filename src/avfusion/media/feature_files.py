@@ -1,0 +1,102 @@
+"""Features that another tool computed: the file of a video, and its rows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from glob import escape
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from avfusion.media.feature_forms import PLACES, Form
+from avfusion.media.feature_rows import Rows, read_rows
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an encoder of features reads of one video.
+
+    Attributes
+    ----------
+    root
+        Folder of the corpus.
+    video
+        Name of the video.
+    path
+        Its file below the root; that of its features if there is no video.
+    named
+        Column of the manifest -> file of features below the root.
+    start_s
+        Where the video starts in its file, in seconds.
+    duration_s
+        Its length in seconds; infinite if it is not known yet.
+    """
+
+    root: Path
+    video: str
+    path: str
+    named: Mapping[str, str] = field(default_factory=dict)
+    start_s: float = 0.0
+    duration_s: float = np.inf
+
+    @classmethod
+    def of(cls, root: Path, row: Any, duration_s: float = np.inf) -> "Source":
+        """Return the source of a row of a manifest."""
+        start_s = getattr(row, "start_s", None)
+        start_s = 0.0 if start_s is None or np.isnan(start_s) else float(start_s)
+        return cls(root, row.video, row.path, named_files(row), start_s, duration_s)
+
+    def file(self, form: Form, entry: str, modality: str) -> tuple[str, bool]:
+        """Return the path of an encoder's file below the root, and whether it is of this video.
+
+        The manifest's column of the encoder counts first, then the option `path`, then the column
+        `<modality>_features`. The path is "" if none names a file. Times of a file that is not of
+        this video but of its recording count from the start of the recording.
+        """
+        if entry in self.named:
+            return self.named[entry], False
+        if form.path:
+            stem = PurePosixPath(self.path or self.video).with_suffix("")
+            places = zip(PLACES, (self.video, stem.name, stem.as_posix()), strict=True)
+            path = form.path
+            for place, text in places:
+                path = path.replace(place, text)
+            return path, PLACES[0] in form.path or form.shared
+        return self.named.get(f"{modality}_features", ""), False
+
+    def rows(self, form: Form, entry: str, modality: str) -> Rows | None:
+        """Return the rows of an encoder, in seconds of the video; None if there is no file.
+
+        Raises
+        ------
+        CorpusError
+            If the file cannot be read, or its times do not ascend.
+        """
+        path, of_video = self.file(form, entry, modality)
+        where = self.root / path
+        if not path or not where.is_file():
+            return None
+        shift_s = 0.0 if of_video else self.start_s
+        names = {self.video, self.path, PurePosixPath(self.path or self.video).stem}
+        rows = read_rows(where, form, self.duration_s + shift_s, names)
+        return rows._replace(starts_s=rows.starts_s - shift_s, stops_s=rows.stops_s - shift_s)
+
+
+def named_files(row: Any) -> dict[str, str]:
+    """Return column -> file of features of a row of a manifest."""
+    text = getattr(row, "features", None)
+    return json.loads(text) if isinstance(text, str) and text else {}
+
+
+def without_media(row: Any) -> bool:
+    """Return whether a row of a manifest has features and no recording."""
+    return row.path in named_files(row).values()
+
+
+def matching(root: Path, path: str) -> list[Path]:
+    """Return the files below the root that a pattern with placeholders can mean, sorted."""
+    pattern = escape(path)
+    for place in PLACES:
+        pattern = pattern.replace(place, "**/*" if place == "{path}" else "*")
+    return sorted(root.glob(pattern))

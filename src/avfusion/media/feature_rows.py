@@ -1,0 +1,206 @@
+"""Rows of a file of features: their columns, their times, and which of them failed.
+
+A row lasts until the next one, but at most `LONGEST` usual steps, so that gaps stay gaps. The one
+row of a file without times lasts for the complete file.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from avfusion.errors import CorpusError
+from avfusion.media.feature_formats import TIMES, read_table
+from avfusion.media.feature_forms import Form, stated
+
+LONGEST = 1.5
+"""Usual steps that a row lasts at most; ratings are interpolated over as many."""
+
+
+class Rows(NamedTuple):
+    """The rows of one file, ascending and without overlaps."""
+
+    starts_s: np.ndarray  # float64 (M,)
+    stops_s: np.ndarray  # float64 (M,)
+    values: np.ndarray  # float32 (M, D); NaN where the tool failed
+    names: tuple[str, ...]  # of the D columns
+
+
+def read_rows(where: Path, form: Form, end_s: float, videos: Collection[str] = ()) -> Rows:
+    """Read the rows of a file, in seconds from its start.
+
+    Parameters
+    ----------
+    where
+        The file.
+    form
+        How it is read.
+    end_s
+        Where its recording ends, in seconds; infinite if that is not known.
+    videos
+        Names, stems or paths of the video, whose rows are taken from a table of all videos.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read, lacks a column, or its times do not ascend.
+    """
+    table = read_table(where, form.key, form.time)
+    frame = table.frame
+    time = next((name for name in TIMES if name in frame.columns), "")
+    if time and not form.time:
+        if form.hop_s:
+            raise CorpusError(f"{where}: has times ({time}). Remove `hop_s` of its encoder.")
+        form = replace(form, time=time)
+    if table.single and form.hop_s:
+        frame = frame.T.rename(columns=str)  # a track of one feature
+    several = form.video in frame.columns and frame[form.video].nunique() > 1
+    if several or (form.shared and form.video in frame.columns):
+        frame = frame[[_same(str(cell), videos) for cell in frame[form.video]]]
+    frame = frame.reset_index(drop=True)
+    names = _features(where, frame, form)
+    values = frame[list(names)].to_numpy(np.float32, copy=True)
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise CorpusError(
+            f"{where}: {names[column]} is infinite in row {row + 1}. Leave the column out by "
+            f"`columns`, or extract the file again."
+        )
+    values[_failed(frame, values, form)] = np.nan
+    return Rows(*_times(where, frame, form, end_s), values, names)
+
+
+def _same(cell: str, videos: Collection[str]) -> bool:
+    """Return whether a cell is the name, stem, file name or path of a video."""
+    path = PurePosixPath(cell.strip().strip("'\"").replace("\\", "/"))
+    return bool({path.as_posix(), path.name, path.stem} & {*videos})
+
+
+def _features(where: Path, frame: pd.DataFrame, form: Form) -> tuple[str, ...]:
+    """Return the columns that are features, in the order of the file."""
+    other = {form.time, form.stop, form.failed, form.confidence, form.video}
+    numeric = [
+        name
+        for name in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[name])
+        and name not in other
+        and not _matches(name, form.leave)
+    ]
+    kept = [name for name in numeric if not form.columns or _matches(name, form.columns)]
+    unused = [p for p in form.columns if not any(fnmatchcase(name, p) for name in numeric)]
+    if not kept or (unused and stated(form, "columns")):
+        listed = ", ".join(numeric[:8]) + (", …" if len(numeric) > 8 else "")
+        raise CorpusError(
+            f"{where}: no column of numbers matches {', '.join(unused or form.columns or '*')}. "
+            f"It has {len(numeric)}: {listed or 'none'}. Set `columns` of its encoder."
+        )
+    return tuple(kept)
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _failed(frame: pd.DataFrame, values: np.ndarray, form: Form) -> np.ndarray:
+    """Return which rows the tool could not compute, bool (M,)."""
+    failed = np.isnan(values).all(1)
+    if form.failed in frame.columns:
+        failed |= ~(frame[form.failed].to_numpy(float) > 0)
+    if form.confidence in frame.columns:
+        failed |= ~(frame[form.confidence].to_numpy(float) >= form.least_confidence)
+    if form.zero_failed:
+        failed |= (values == 0).all(1)
+    return failed
+
+
+def _times(
+    where: Path, frame: pd.DataFrame, form: Form, end_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and end of each row, float64 (M,) each."""
+    count = len(frame)
+    starts_s: np.ndarray
+    if stated(form, "time") and form.time not in frame.columns:
+        raise CorpusError(f"{where}: no column {form.time!r}. Set `time` of its encoder.")
+    if form.time in frame.columns:
+        starts_s = _seconds(where, frame[form.time], form.time) + form.begin_s
+        if form.time == "frame":  # counted, from 0
+            if not form.hop_s:
+                raise CorpusError(
+                    f"{where}: `frame` counts pictures. Set `hop_s` of its encoder to the seconds "
+                    f"of one, such as 0.04 for 25 pictures per second."
+                )
+            starts_s = (starts_s - form.begin_s) * form.hop_s + form.begin_s
+    elif form.hop_s:
+        starts_s = form.begin_s + form.hop_s * np.arange(count, dtype=float)
+    elif count < 2 or (form.even and np.isinf(end_s)):
+        return np.zeros(count), np.full(count, end_s)
+    elif form.even:
+        edges_s = np.arange(count + 1) * (end_s / count)
+        return edges_s[:-1], edges_s[1:]
+    else:
+        raise CorpusError(
+            f"{where}: {count} rows without times. Name a column by `time`, or set `hop_s` of its "
+            f"encoder, such as 0.02 for 50 rows per second."
+        )
+    if form.stop in frame.columns:
+        stops_s = _seconds(where, frame[form.stop], form.stop, blank=end_s) + form.begin_s
+        return _apart(where, starts_s, stops_s)
+    if count == 1 and not form.hop_s:
+        return np.zeros(1), np.full(1, end_s)
+    _ascending(where, starts_s)
+    steps_s = np.diff(starts_s)
+    usual_s = float(np.median(steps_s)) if len(steps_s) else float(form.hop_s or end_s)
+    if form.hop_s and form.time not in frame.columns:
+        return starts_s, starts_s + form.hop_s
+    return starts_s, starts_s + np.minimum(np.append(steps_s, usual_s), LONGEST * usual_s)
+
+
+def _seconds(where: Path, column: pd.Series, name: str, blank: float | None = None) -> np.ndarray:
+    """Return a column of seconds, or of durations such as `0 days 00:00:01.5`, float64 (M,)."""
+    if pd.api.types.is_timedelta64_dtype(column):
+        times_s = column.dt.total_seconds().to_numpy(float)
+    elif pd.api.types.is_numeric_dtype(column):
+        times_s = column.to_numpy(float)
+    else:
+        spans = pd.to_timedelta(column.astype(str).replace("NaT", None), errors="coerce")
+        times_s = spans.dt.total_seconds().to_numpy(float)
+    if blank is not None:
+        times_s = np.where(np.isnan(times_s), blank, times_s)
+    if np.isnan(times_s).any():
+        row = int(np.flatnonzero(np.isnan(times_s))[0])
+        raise CorpusError(f"{where}: {name} is {column.iloc[row]!r} in row {row + 1}, no time.")
+    return times_s
+
+
+def _ascending(where: Path, starts_s: np.ndarray) -> None:
+    """Raise CorpusError unless times ascend strictly."""
+    wrong = np.flatnonzero(np.diff(starts_s) <= 0)
+    if len(wrong):
+        row = int(wrong[0]) + 1
+        raise CorpusError(
+            f"{where}: times do not ascend: {starts_s[row]:g} s in row {row + 1} follows "
+            f"{starts_s[row - 1]:g} s ({len(wrong)} such rows). Sort the rows, and keep one per "
+            f"time, such as one face."
+        )
+
+
+def _apart(where: Path, starts_s: np.ndarray, stops_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return spans without overlaps: those of a sliding window meet between their middles."""
+    _ascending(where, starts_s)
+    if (stops_s < starts_s).any():
+        row = int(np.flatnonzero(stops_s < starts_s)[0])
+        raise CorpusError(
+            f"{where}: row {row + 1} ends at {stops_s[row]:g} s, before its start at "
+            f"{starts_s[row]:g} s. Extract the file again."
+        )
+    if not (stops_s[:-1] > starts_s[1:]).any():
+        return starts_s, stops_s
+    middles_s = (starts_s + stops_s) / 2
+    edges_s = (middles_s[1:] + middles_s[:-1]) / 2
+    first_s = max(starts_s[0], 2 * middles_s[0] - edges_s[0])
+    last_s = min(stops_s[-1], 2 * middles_s[-1] - edges_s[-1])
+    return np.append(first_s, edges_s), np.append(edges_s, last_s)

@@ -1,0 +1,298 @@
+"""Features from files: each format on the clips' time, failed rows, and refusals with numbers.
+
+A feature that is its own time, v(t) = t, shows when a clip's row is of: the mean over a clip must
+be the clip's middle, within half a step of the file.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion.encoders.precomputed import Precomputed
+from avfusion.errors import AvfError
+from avfusion.media.clips import clip_ends
+from avfusion.media.feature_files import Source
+from avfusion.media.feature_forms import PRESETS
+
+CLIP_S, HOP_S, SECONDS = 0.4, 0.16, 8.0
+ENDS_S = clip_ends(SECONDS, HOP_S)
+FULL = ENDS_S >= CLIP_S  # clips that begin after the file
+
+
+def source(root, path, start_s=0.0, duration_s=SECONDS, **named):
+    return Source(
+        root, "anna", "clips/anna.mp4", {"audio_features": path, **named}, start_s, duration_s
+    )
+
+
+def encoded(root, path, *, at=ENDS_S, clip_s=CLIP_S, **options):
+    encoder = Precomputed("mine", "audio", **options)
+    return encoder, encoder.encode(source(root, path), at, clip_s)
+
+
+def assert_on_time(rows, step_s, column=0):
+    middles_s = (ENDS_S - CLIP_S / 2)[FULL]
+    np.testing.assert_allclose(rows[FULL, column], middles_s, atol=step_s / 2 + 1e-6)
+
+
+def openface(times_s, lost):
+    frames = np.arange(1, len(times_s) + 1)
+    table = pd.DataFrame({"frame": frames, "face_id": 0, "timestamp": times_s})
+    table["confidence"], table["success"] = np.where(lost, 0.1, 0.97), np.where(lost, 0, 1)
+    table["AU12_r"], table["AU45_c"] = np.where(lost, 0.0, times_s), 0.0
+    table["x_0"] = 640.0
+    return table
+
+
+def test_openface_skips_failed_frames_and_is_nan_where_all_failed(tmp_path):
+    times_s = np.arange(0, SECONDS, 0.04).round(3)
+    lost = ((times_s >= 2) & (times_s < 4)) | (np.arange(len(times_s)) % 5 == 3)
+    openface(times_s, lost).to_csv(tmp_path / "a.csv", index=False)
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(text.replace(",", ", "))  # as OpenFace writes it
+    encoder, rows = encoded(tmp_path, "a.csv", preset="openface")
+    assert encoder.names == ("AU12_r", "AU45_c")
+    fine_s = np.arange(0, SECONDS, 0.001) + 0.0005  # a frame is shown until the next one
+    shown = np.where(lost, np.nan, times_s)[(fine_s / 0.04).astype(int)]
+    inside = [shown[(fine_s > e - CLIP_S) & (fine_s < e)] for e in ENDS_S]
+    absent = np.array([np.isnan(values).all() for values in inside])
+    assert 5 < absent.sum() < 15
+    np.testing.assert_array_equal(np.isnan(rows).any(1), absent)
+    np.testing.assert_array_equal(np.isnan(rows).all(1), absent)
+    expected = [np.nanmean(values) for values, gone in zip(inside, absent, strict=True) if not gone]
+    np.testing.assert_allclose(rows[~absent, 0], expected, atol=1e-3)
+    assert (
+        encoder.remark(source(tmp_path, "a.csv")) == f"{lost.sum()} of 200 rows of the file failed"
+    )
+
+
+def test_frames_below_the_least_confidence_count_as_failed(tmp_path):
+    table = openface(np.arange(0, SECONDS, 0.04), np.zeros(200, bool))
+    table.loc[100:149, "confidence"] = 0.7
+    table.to_csv(tmp_path / "a.csv", index=False)
+    _, rows = encoded(tmp_path, "a.csv", preset="openface", least_confidence=0.8)
+    inside = (ENDS_S - CLIP_S >= 4.0) & (ENDS_S <= 6.0)
+    assert np.isnan(rows[inside]).all()
+    assert not np.isnan(rows[(ENDS_S < 4) | (ENDS_S - CLIP_S > 6)]).any()
+
+
+def test_opensmile_descriptors_at_10_ms_are_on_time(tmp_path):
+    times_s = (np.arange(800) * 0.01).round(2)
+    table = pd.DataFrame({"name": "'unknown'", "frameTime": times_s, "loudness": times_s})
+    table.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    encoder, rows = encoded(tmp_path, "a.csv", preset="opensmile")
+    assert encoder.names == ("loudness",)
+    assert_on_time(rows, 0.01)
+
+
+def test_an_array_at_50_hz_is_on_time_from_its_stated_start(tmp_path):
+    times_s = 0.5 + np.arange(375) * 0.02
+    np.save(tmp_path / "a.npy", np.stack([times_s, -times_s], 1).astype(np.float32))
+    _, rows = encoded(tmp_path, "a.npy", hop_s=0.02, begin_s=0.5)
+    assert np.isnan(rows[ENDS_S <= 0.5]).all()
+    late = ENDS_S - CLIP_S >= 0.5
+    np.testing.assert_allclose(rows[late, 0], (ENDS_S - CLIP_S / 2)[late], atol=0.01 + 1e-6)
+    np.testing.assert_allclose(rows[late, 1], -rows[late, 0])
+
+
+def test_irregular_times_of_a_parquet_table_hold_until_the_next_row(tmp_path):
+    rng = np.random.default_rng(4)
+    times_s = np.sort(rng.uniform(0, SECONDS, 60))
+    times_s[30:] += 3 - (times_s[30] - times_s[29])  # a gap of 3 s
+    pd.DataFrame({"at": times_s, "v": times_s}).to_parquet(tmp_path / "a.parquet")
+    _, rows = encoded(tmp_path, "a.parquet", time="at")
+    fine_s = np.arange(0, SECONDS, 0.0005) + 0.00025
+    usual_s = np.median(np.diff(times_s))
+    last = np.searchsorted(times_s, fine_s, side="right") - 1
+    held = np.where((last >= 0) & (fine_s - times_s[last] < 1.5 * usual_s), times_s[last], np.nan)
+    for row, end_s in zip(rows[:, 0], ENDS_S, strict=True):
+        inside = held[(fine_s > end_s - CLIP_S) & (fine_s < end_s)]
+        expected = np.nanmean(inside) if (~np.isnan(inside)).sum() > 2 else np.nan
+        if np.isnan(expected):
+            assert np.isnan(row) or (~np.isnan(inside)).any()
+        else:
+            assert row == pytest.approx(expected, abs=0.01)
+    assert np.isnan(rows).sum() > 8
+
+
+def test_hdf5_is_read_with_its_times(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    times_s = np.arange(200) * 0.04
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["video/values"], file["video/times"] = times_s[:, None], times_s
+    _, rows = encoded(tmp_path, "a.h5", key="video/values", time="video/times")
+    assert_on_time(rows, 0.04)
+
+
+def test_without_h5py_one_message_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n")
+    with pytest.raises(AvfError, match=r"h5py, which is not installed\. Run: make extras"):
+        encoded(tmp_path, "a.h5", hop_s=0.04)
+
+
+def test_an_archive_brings_its_times(tmp_path):
+    times_s = np.arange(200) * 0.04
+    np.savez(tmp_path / "a.npz", features=times_s[:, None], times_s=times_s)
+    assert_on_time(encoded(tmp_path, "a.npz")[1], 0.04)
+
+
+def test_segments_of_audformat_count_by_their_overlap(tmp_path):
+    starts = pd.to_timedelta(np.arange(8), unit="s")
+    index = {"file": "anna.wav", "start": starts, "end": starts + pd.Timedelta("1s")}
+    pd.DataFrame({**index, "f0": np.arange(8.0)}).to_csv(tmp_path / "a.csv", index=False)
+    _, rows = encoded(
+        tmp_path, "a.csv", preset="audformat", at=np.array([1.0, 1.5, 2.0, 2.25]), clip_s=1.0
+    )
+    np.testing.assert_allclose(rows[:, 0], [0.0, 0.5, 1.0, 1.25], atol=1e-6)
+
+
+def test_sliding_segments_stand_for_their_middles(tmp_path):
+    starts = np.arange(0, 7)  # of 3 s each, one a second
+    table = pd.DataFrame({"start": starts, "end": starts + 3, "v": starts + 1.5})
+    table.to_parquet(tmp_path / "a.parquet")
+    _, rows = encoded(tmp_path, "a.parquet", preset="audformat")
+    inside = (ENDS_S - CLIP_S >= 1) & (ENDS_S <= 7)
+    np.testing.assert_allclose(rows[inside, 0], (ENDS_S - CLIP_S / 2)[inside], atol=0.5 + 1e-6)
+
+
+def test_one_table_holds_all_videos(tmp_path):
+    table = pd.DataFrame({"file": ["x/ben.wav", "x/anna.wav"], "start": "0 days", "end": "NaT"})
+    table.assign(f0=[1.0, 7.0]).to_csv(tmp_path / "all.csv", index=False)
+    encoder = Precomputed("mine", "audio", path="all.csv", preset="audformat")
+    rows = encoder.encode(Source(tmp_path, "anna", "clips/anna.mp4", {}, 0, 8.0), ENDS_S, CLIP_S)
+    assert (rows == 7.0).all()
+
+
+def test_one_vector_is_of_the_complete_video(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([3.0, 4.0]))
+    _, rows = encoded(tmp_path, "a.npy")
+    np.testing.assert_array_equal(rows, np.tile([3.0, 4.0], (len(ENDS_S), 1)))
+
+
+def test_steps_of_mertools_are_spread_and_rows_of_zeros_failed(tmp_path):
+    values = np.arange(80.0)[:, None] * 0.1 + 0.05  # the middles of 80 steps over 8 s
+    values[40:60] = 0
+    np.save(tmp_path / "a.npy", values)
+    _, rows = encoded(tmp_path, "a.npy", preset="mertools")
+    failed = (ENDS_S - CLIP_S >= 4.0 - 1e-9) & (ENDS_S <= 6.0)
+    np.testing.assert_array_equal(np.isnan(rows[:, 0]), failed)
+    early = FULL & (ENDS_S <= 4)
+    np.testing.assert_allclose(rows[early, 0], (ENDS_S - CLIP_S / 2)[early], atol=1e-5)
+
+
+def test_pyfeat_counts_frames(tmp_path):
+    table = pd.DataFrame(
+        {"frame": np.arange(200), "FaceScore": 0.99, "AU12": np.arange(200) * 0.04}
+    )
+    table.loc[50:99, ["FaceScore", "AU12"]] = np.nan
+    table.assign(approx_time="00:00", input="a.mp4").to_csv(tmp_path / "a.csv", index=False)
+    encoder, rows = encoded(tmp_path, "a.csv", preset="pyfeat", hop_s=0.04)
+    assert encoder.names == ("AU12",)
+    seen = FULL & ((ENDS_S <= 2) | (ENDS_S - CLIP_S >= 4))
+    np.testing.assert_allclose(rows[seen, 0], (ENDS_S - CLIP_S / 2)[seen], atol=0.02 + 1e-6)
+    assert np.isnan(rows[(ENDS_S - CLIP_S >= 2) & (ENDS_S <= 4)]).all()
+    with pytest.raises(AvfError, match=r"`frame` counts pictures\. Set `hop_s`"):
+        encoded(tmp_path, "a.csv", preset="pyfeat")
+
+
+def test_the_last_row_of_a_clip_can_be_taken(tmp_path):
+    times_s = np.arange(200) * 0.04
+    np.save(tmp_path / "a.npy", times_s[:, None])
+    _, rows = encoded(tmp_path, "a.npy", hop_s=0.04, pool="last")
+    expected = [times_s[times_s < end_s - 1e-6][-1] for end_s in ENDS_S]
+    np.testing.assert_allclose(rows[:, 0], expected, atol=1e-6)
+
+
+def test_a_span_of_a_recording_reads_its_own_part(tmp_path):
+    times_s = np.arange(3000) * 0.01
+    np.save(tmp_path / "a.npy", times_s[:, None])
+    encoder = Precomputed("mine", "audio", hop_s=0.01)
+    rows = encoder.encode(source(tmp_path, "a.npy", start_s=20.0), ENDS_S, CLIP_S)
+    np.testing.assert_allclose(rows[FULL, 0], 20 + (ENDS_S - CLIP_S / 2)[FULL], atol=0.005 + 1e-5)
+
+
+def test_columns_and_patterns_choose_features(tmp_path):
+    table = pd.DataFrame({"time": [0.0, 4.0], "AU01_r": 1.0, "AU01_c": 2.0, "text": "x"})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    encoder, rows = encoded(tmp_path, "a.csv", time="time", columns=["AU*_c"])
+    assert encoder.names == ("AU01_c",)
+    assert (rows == 2).all()
+    with pytest.raises(AvfError, match=r"matches AU2\*\. It has 2: AU01_r, AU01_c"):
+        encoded(tmp_path, "a.csv", time="time", columns=["AU2*"])
+
+
+def test_a_clip_without_a_number_in_a_column_is_nan_and_the_index_says_why(tmp_path):
+    table = pd.DataFrame({"time": np.arange(200) * 0.04, "a": 1.0, "f0": 2.0})
+    table.loc[table["time"] < 2, "f0"] = np.nan
+    table.to_csv(tmp_path / "a.csv", index=False)
+    encoder, rows = encoded(tmp_path, "a.csv", time="time")
+    np.testing.assert_array_equal(np.isnan(rows).all(1), ENDS_S <= 2)
+    assert not np.isnan(rows[ENDS_S > 2]).any()
+    assert "50 of 200 rows lack a number, most often of f0" in encoder.remark(
+        source(tmp_path, "a.csv")
+    )
+
+
+REFUSED = {
+    "rows without times": (np.zeros((9, 2)), {}, "9 rows without times. .* set `hop_s`"),
+    "features after the video": (
+        np.zeros((9, 2)),
+        {"hop_s": 0.04, "begin_s": 100.0},
+        r"from 100 to 100\.36 s, and the video lasts from 0 to 8 s",
+    ),
+    "beyond half precision": (np.full((9, 2), 7e4), {"hop_s": 0.04}, r"2 of 2 columns .*: 0, 1"),
+    "infinite": (np.full((9, 2), np.inf), {"hop_s": 0.04}, "0 is infinite in row 1"),
+    "three dimensions": (np.zeros((9, 2, 3)), {"hop_s": 0.04}, r"shape \(9, 2, 3\); expected"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_is_refused_with_numbers(tmp_path, name):
+    array, options, message = REFUSED[name]
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(AvfError, match=message):
+        encoded(tmp_path, "a.npy", **options)
+
+
+def test_times_that_do_not_ascend_are_refused(tmp_path):
+    table = pd.DataFrame({"time": [0.0, 0.1, 0.1, 0.2], "a": 1.0})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(AvfError, match=r"0\.1 s in row 3 follows 0\.1 s \(1 such rows\)"):
+        encoded(tmp_path, "a.csv", time="time")
+
+
+def test_a_pickle_is_refused(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(AvfError, match="a pickle, which can run code"):
+        encoded(tmp_path, "a.pkl", hop_s=0.04)
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("of/{video}.csv", "of/day1__anna.csv"),
+        ("of/{stem}.csv", "of/anna.csv"),
+        ("{path}.csv", "clips/day1/anna.csv"),
+    ],
+)
+def test_a_pattern_names_the_file_of_a_video(tmp_path, path, file):
+    record = Source(tmp_path, "day1__anna", "clips/day1/anna.mp4")
+    form = Precomputed("mine", "video", path=path).form
+    assert record.file(form, "mine", "video") == (file, "{video}" in path)
+
+
+def test_the_column_of_the_encoder_counts_before_that_of_the_modality(tmp_path):
+    record = source(tmp_path, "a.csv", egemaps="b.csv")
+    form = Precomputed("egemaps", "audio").form
+    assert record.file(form, "egemaps", "audio") == ("b.csv", False)
+    assert record.file(form, "other", "audio") == ("a.csv", False)
+    assert record.file(form, "other", "video") == ("", False)
+
+
+def test_every_preset_can_be_named():
+    assert set(PRESETS) == {"openface", "pyfeat", "opensmile", "mertools", "audformat"}
+    for preset in PRESETS:
+        assert Precomputed("mine", "audio", preset=preset).form.preset == preset
