@@ -79,6 +79,7 @@ def test_a_job_that_has_to_make_room_goes_on(clone, undisturbed):
     unchanged(clone, undisturbed, "ca", hung.epochs)
 
 
+@pytest.mark.long
 def test_a_study_whose_head_was_killed_goes_on_when_given_again(clone, undisturbed):
     head = clone.head("--set-resources", PLAIN)
     hung = clone.stop_training("concat")
