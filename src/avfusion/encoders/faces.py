@@ -177,7 +177,7 @@ def faces_of_clips(
 
 
 def read_clips(record: MediaRecord, chosen: np.ndarray) -> Iterator[tuple[int, Tensor]]:
-    """Yield the faces of clips, at most `CHUNK` faces at a time, each of which is read once.
+    """Yield the faces of clips, at most `CHUNK` at a time; a face is read once.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def speaking(
     times_s = seen.rows["time_s"]
     voiced, loud_db = heard(times_s)
     if not np.isfinite(voiced).any():
-        return out, scores  # nobody is heard
+        return out, scores
     motion = _motion(spool, seen)
     detected = np.flatnonzero((seen.rows["before"] < 0) & (seen.people >= 0))
     for at in appearances(seen, detected):
