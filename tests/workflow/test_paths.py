@@ -54,10 +54,8 @@ def layout_paths() -> dict[str, Path]:
             lay.features(corpus, encoder), shard
         ),
         "delays/{corpus}.csv": lay.delays(corpus),
-        "runs/{corpus}/{fusion}/seed{seed}/epochs.csv": run / "epochs.csv",
         "runs/{corpus}/{fusion}/seed{seed}/traces.parquet": run / "traces.parquet",
         "runs/{corpus}/{fusion}/seed{seed}/classes.parquet": run / "classes.parquet",
-        "grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv": point / "epochs.csv",
         "grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet": point / "traces.parquet",
         "grids/{corpus}/{fusion}/{point}/seed{seed}/classes.parquet": point / "classes.parquet",
         "grids/{corpus}/{fusion}/chosen.json": lay.chosen(corpus, "jca"),

@@ -9,8 +9,7 @@ rule grid_point:
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
         protocol=point_protocol,
-    output:
-        epochs="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
+    output: # as of rule train
         traces="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet",
     log:
         "<logs>/grid/{corpus}.{fusion}.{point}.seed{seed}.log",
@@ -37,7 +36,6 @@ use rule grid_point as grid_point_classes with:
         labels="<results>/manifest/{corpus}/labels.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
     output:
-        epochs="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
         classes="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/classes.parquet",
     wildcard_constraints:
         corpus="|".join(CLASSES) or "(?!)",
@@ -46,7 +44,7 @@ use rule grid_point as grid_point_classes with:
 rule choose:
     """Choose the best point of a fusion's grid on validation."""
     input:
-        points=grid_epochs,
+        points=grid_predictions,
     output:
         "<results>/grids/{corpus}/{fusion}/chosen.json",
     log:

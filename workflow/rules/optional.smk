@@ -5,14 +5,15 @@ from avfusion.config.grid import points
 GRIDS = {name: study.grid_of(name) for name in study.fusions if study.grid_of(name)}
 
 
-def grid_epochs(wildcards):
-    """Return the epochs of every point of a fusion's grid."""
+def grid_predictions(wildcards):
+    """Return the predictions of every point of a fusion's grid; a run writes them last."""
     return expand(
-        "<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/epochs.csv",
+        "<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/{name}.parquet",
         corpus=wildcards.corpus,
         fusion=wildcards.fusion,
         point=list(points(GRIDS.get(wildcards.fusion, {}))),
         seed=study.grid_seeds,
+        name="classes" if wildcards.corpus in CLASSES else "traces",
     )
 
 

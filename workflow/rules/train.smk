@@ -10,8 +10,9 @@ rule train:
         card="<results>/manifest/{corpus}/corpus.json",
         protocols=select_protocols,
         chosen=chosen,
+    # Only the file that a run writes last. Snakemake removes the outputs of a killed job that is
+    # perhaps still writing, and of several it might leave some.
     output:
-        epochs="<results>/runs/{corpus}/{fusion}/seed{seed}/epochs.csv",
         traces="<results>/runs/{corpus}/{fusion}/seed{seed}/traces.parquet",
     log:
         "<logs>/train/{corpus}.{fusion}.seed{seed}.log",
@@ -39,7 +40,6 @@ use rule train as train_classes with:
         card="<results>/manifest/{corpus}/corpus.json",
         chosen=chosen,
     output:
-        epochs="<results>/runs/{corpus}/{fusion}/seed{seed}/epochs.csv",
         classes="<results>/runs/{corpus}/{fusion}/seed{seed}/classes.parquet",
     wildcard_constraints:
         corpus="|".join(CLASSES) or "(?!)",
