@@ -56,6 +56,7 @@ class Detector:
         self._score = score
         self._net = _network(WEIGHTS)
         self._input = np.zeros((1, 3, 0, 0), np.float32)
+        self._planes = [np.empty((0, 0), np.uint8)] * 3
 
     def detect(self, image: np.ndarray) -> np.ndarray:
         """Find the faces of a picture.
@@ -75,7 +76,11 @@ class Detector:
         padded = height + -height % _MULTIPLE, width + -width % _MULTIPLE
         if self._input.shape[2:] != padded:
             self._input = np.zeros((1, 3, *padded), np.float32)
-        self._input[0, :, :height, :width] = image.transpose(2, 0, 1)[::-1]  # BGR
+        if self._planes[0].shape != (height, width):
+            self._planes = [np.empty((height, width), np.uint8) for _ in range(3)]
+        cv2.split(image, self._planes)  # half the time of a conversion across planes
+        for at, plane in enumerate(self._planes):
+            self._input[0, 2 - at, :height, :width] = plane  # BGR
         outputs = self._net.run(None, {"input": self._input})
         return self._strongest(_faces(outputs, padded[1], self._score))
 
