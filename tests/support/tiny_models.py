@@ -221,11 +221,9 @@ def options(name: str, modality: str, folder: Path, seed: int = 0) -> dict[str, 
         return {"path": str(write_bert(folder)), "layers": [-2, -1]}
     if name == "transformers":
         kind = {"audio": "wav2vec2", "video": "dinov2"}[modality]
-        return {
-            "path": str(write_transformers(kind, folder, seed)),
-            "layers": [-2, -1],
-            "chunk_s": 2.0,
-        }
+        path = write_transformers(kind, folder, seed)
+        chunks = {"chunk_s": 2.0} if modality == "audio" else {}
+        return {"path": str(path), "layers": [-2, -1], **chunks}
     if name == "timm":
         path = write_timm("test_resnet", folder / "a.safetensors", seed)
         return {"model": "test_resnet", "path": str(path), "crop_px": 64}

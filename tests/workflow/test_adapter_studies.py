@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -114,6 +115,23 @@ def test_a_published_network_is_read_from_the_home_folder(study):
     found = rows(study, "resnet18_two_stream")
     assert {x.shape for x in found.values()} == {(20, 32)}  # a sixteenth of 512
     assert weights(study, "resnet18_two_stream")["licence"] == "research only"
+
+
+@pytest.mark.slow
+def test_an_older_file_in_the_place_of_another_is_encoded_again(study):
+    """Its time says nothing: only the digest of the content tells that it is another file."""
+    path = study.folder / "weights/look_1.onnx"
+    raw, state = path.read_bytes(), path.stat()
+    other = study.folder / "other.onnx"
+    tiny_models.write_onnx(other, SHAPES["look"], seed=9)
+    path.write_bytes(other.read_bytes())
+    os.utime(path, (1_000, 1_000))
+    try:
+        assert study.jobs("features_all", OPTIONS[:-1])["encode"] == 1
+    finally:
+        path.write_bytes(raw)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert "encode" not in study.jobs("features_all", OPTIONS[:-1])
 
 
 @pytest.mark.slow

@@ -40,6 +40,13 @@ def test_every_rule_is_one_avf_command_seen_and_logged(rules):
         assert command.count("avf ") == 1, name
 
 
+@pytest.mark.parametrize("name", ["train", "grid_point", "encode", "media", "corrupt"])
+def test_a_long_job_has_one_output_so_that_a_kill_cannot_leave_some(rules, name):
+    """Snakemake removes the outputs of a killed job; of several, one may be written after that."""
+    outputs = re.search(r"    output:.*?\n(?=    \w+:)", rules[name], flags=re.S)[0]
+    assert outputs.count("<results>/") == 1, outputs
+
+
 def test_the_snakefile_fits_on_a_screen(project):
     assert len((project / "workflow/Snakefile").read_text().splitlines()) < 40
 

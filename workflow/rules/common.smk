@@ -19,6 +19,7 @@ from avfusion.config.availability import absences
 from avfusion.config.availability import not_here
 from avfusion.config.grid import at_point
 from avfusion.config.load import load
+from avfusion.encoders import named_files as named
 from avfusion.errors import AvfError
 from avfusion.fingerprint import fingerprint
 from avfusion.io import clock
@@ -210,12 +211,21 @@ def named_files(wildcards):
 
     If one is missing, the job itself says what to do.
     """
-    options, files = study.encoder_options(wildcards.encoder), []
-    for given in (options.get(key) for key in ("path", "vocabulary")):
-        path = Path(os.path.expanduser(given or ""))
-        inside = sorted(path.iterdir()) if given and path.is_dir() else [path]
-        files += [str(file) for file in inside if file.is_file()]
-    return files
+    return [str(file) for file in named.named_files(study.encoder_options(wildcards.encoder))]
+
+
+@functools.cache
+def digest_of_named(encoder):
+    """Return a digest of the files that the options of an encoder name; "" if it names none."""
+    if encoder in study.feature_files():
+        return ""
+    files = named.named_files(study.encoder_options(encoder))
+    return named.digest_of(files, lay.results / "settings" / "digests.json")
+
+
+def weights_digest(wildcards):
+    """Return the digest for `params`: an older file in the place of a newer one has no new time."""
+    return digest_of_named(wildcards.encoder)
 
 
 def shards(pattern, **names):

@@ -22,6 +22,7 @@ rule fit_encoder:
     params:
         results=results_folder,
         settings=settings_of("encode", "corpus", "encoder"),
+        weights=weights_digest,
     shell:
         "avf fit-encoder {wildcards.corpus} {wildcards.encoder} --processes {threads} "
         "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
@@ -46,6 +47,7 @@ rule encode:
     params:
         results=results_folder,
         settings=settings_of("encode", "corpus", "encoder"),
+        weights=weights_digest,
     shell:
         "avf encode {wildcards.corpus} {wildcards.encoder} "
         "--shard {wildcards.i}/{wildcards.n} --results {params.results:q} "

@@ -26,6 +26,7 @@ from avfusion.config.sections import (
 )
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
+from avfusion.registry import encoders
 
 Version = Literal[4]
 SCHEMA_VERSION: Final = get_args(Version)[0]
@@ -90,8 +91,16 @@ class EncoderSettings(JobSettings):
 
     @property
     def lasting(self) -> dict[str, Any]:
-        """All that a number depends on: not where the corpus lies."""
-        return {key: value for key, value in self.document().items() if key != "root"}
+        """All that a number depends on: not where the corpus or the weights lie.
+
+        Options in the class' `by_digest` are left out.
+        """
+        known = encoders.known(self.class_)
+        left_out = (encoders.constant(self.class_, "by_digest") if known else None) or ()
+        document = self.document()
+        del document["root"]
+        options = document["options"].items()
+        return document | {"options": {name: x for name, x in options if name not in left_out}}
 
 
 class CorruptSettings(JobSettings):

@@ -10,7 +10,7 @@ from avfusion.corpora.base import Check, Corpus, check
 from avfusion.corpora.wording import listed, stated
 from avfusion.errors import CorpusError
 from avfusion.io.redact import below
-from avfusion.media.feature_files import Source
+from avfusion.media.feature_files import Source, recordings_s
 from avfusion.media.feature_forms import Form
 from avfusion.media.feature_rows import Rows
 from avfusion.schemas import SLACK_S
@@ -36,8 +36,9 @@ class _Files:
         self.widths: dict[str, tuple[str, ...]] = {}
         self.failed = self.count = 0
         form, modality = Form.given(options), options["modality"]
+        lengths_s = recordings_s(manifest)
         for row in manifest.itertuples(index=False):
-            source = Source.of(corpus.root, row, _duration_s(row))
+            source = Source.of(corpus.root, row, _duration_s(row), lengths_s)
             try:
                 rows = source.rows(form, entry, modality)
             except CorpusError as error:

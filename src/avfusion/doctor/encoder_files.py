@@ -1,15 +1,11 @@
 """Findings about files of weights that encoders name: present, and with the stated SHA-256."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from avfusion.config.study import Study
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError
 from avfusion.registry import encoders
-
-IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
-"""Files of weights in the folder of a model of transformers."""
 
 
 def findings(study: Study) -> Iterator[Finding]:
@@ -24,9 +20,7 @@ def findings(study: Study) -> Iterator[Finding]:
         from avfusion.encoders.weights_file import WeightsFile
 
         given = options.get("sha256", "")
-        path = Path(options.get("path", ""))
-        inside = (path / file for file in IN_FOLDER if (path / file).is_file())
-        file = WeightsFile(next(inside, options.get("path", "")), given, entry=name)
+        file = WeightsFile(options.get("path", ""), given, entry=name)
         try:
             _ = file.sha256
         except AvfError as error:

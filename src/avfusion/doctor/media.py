@@ -1,6 +1,7 @@
 """Findings about the media stage: what it will write next to the free disk, and its own files."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -107,7 +108,7 @@ def _one_per_root(study: Study) -> dict[str, str]:
 def _hours(study: Study, corpus: str, layout: Layout) -> Hours:
     """Return the hours of a corpus, estimated from file sizes where there are many."""
     root = Path(study.corpora[corpus].root)
-    spans_s, places = {True: 0.0, False: 0.0}, []
+    spans_s = {True: 0.0, False: 0.0}
     if layout.manifest(corpus).is_file():
         manifest = pd.read_parquet(layout.manifest(corpus))
         if "row" in manifest:
@@ -119,8 +120,7 @@ def _hours(study: Study, corpus: str, layout: Layout) -> Hours:
             is_sound = manifest["path"].map(ending).isin(SOUNDS)
             spans_s = {kind: float(lengths[is_sound == kind].sum()) for kind in (True, False)}
             manifest = manifest[lengths.isna()]
-        places = [root / path for path in sorted(set(manifest["path"]))]
-        places = [path for path in places if path.is_file()]
+        places = [path for path in map(root.joinpath, manifest["path"]) if path.is_file()]
     else:
         files = sorted(path for path in root.rglob("*") if path.is_file())
         # Sound next to videos most likely is theirs.
@@ -128,18 +128,23 @@ def _hours(study: Study, corpus: str, layout: Layout) -> Hours:
             path for path in files if ending(path.name) in SOUNDS
         ]
     sounds = [path for path in places if ending(path.name) in SOUNDS]
-    videos = sorted(set(places) - set(sounds))
+    videos = [path for path in places if ending(path.name) not in SOUNDS]
     return Hours(
         (spans_s[False] + _seconds(videos)) / HOUR_S, (spans_s[True] + _seconds(sounds)) / HOUR_S
     )
 
 
 def _seconds(files: list[Path]) -> float:
-    opened = files[:: max(1, -(-len(files) // _OPENED))]
-    lengths = {path: _length_s(path) for path in opened}
-    read = sum(path.stat().st_size for path, length_s in lengths.items() if length_s)
-    total = sum(path.stat().st_size for path in files)
-    return sum(lengths.values()) * total / read if read else 0.0
+    """Return the length of files; one that is listed twice, such as left and right, counts twice.
+
+    A record is written for each row. `_OPENED` different files are opened.
+    """
+    rows = Counter(files)
+    lengths_s = {path: _length_s(path) for path in sorted(rows)[:: -(-len(rows) // _OPENED) or 1]}
+    sizes = {path: rows[path] * path.stat().st_size for path in rows}
+    read = sum(sizes[path] for path, length_s in lengths_s.items() if length_s)
+    length_s = sum(rows[path] * length_s for path, length_s in lengths_s.items())
+    return length_s * sum(sizes.values()) / read if read else 0.0
 
 
 def _length_s(path: Path) -> float:

@@ -19,16 +19,12 @@ import pandas as pd
 from avfusion.config.jobs import EncoderSettings
 from avfusion.config.study import Study
 from avfusion.doctor.finding import Finding
-from avfusion.doctor.media import HOUR_S, Hours
-from avfusion.encoders.cost import clips_per_s, duration
-from avfusion.errors import AvfError
+from avfusion.doctor.media import FRAMES_HZ, HOUR_S, Hours
+from avfusion.encoders.cost import clips_per_s_of_all, duration
 from avfusion.registry import encoders
 
 LENGTH_S = 20.0
 """Length of the made recording in seconds."""
-
-
-FACES_HZ = 12.5
 
 
 WORD_S = 0.4
@@ -55,12 +51,13 @@ def findings(study: Study, hours: dict[str, Hours]) -> Iterator[Finding]:
     """
     total_h = sum(each.total for each in hours.values()) or 1.0
     corpus = next(iter(study.corpora))
+    faces_hz = study.media.read_hz or study.read_hz() or FRAMES_HZ
     for name in study.features.encoders:
         kind = study.encoder_class(name)
         if not encoders.known(kind) or encoders.constant(kind, "reads") is not None:
             continue  # files of features are only copied
         try:
-            cost = measured(study.encoder_settings(name, corpus))
+            cost = measured(study.encoder_settings(name, corpus), faces_hz)
         except Exception as error:  # code of libraries and of users
             text = f"{name}: cannot be measured ({type(error).__name__}: {error})"
             yield Finding("WARN", "speed", text, "correct what the message names")
@@ -74,46 +71,47 @@ def findings(study: Study, hours: dict[str, Hours]) -> Iterator[Finding]:
         )
 
 
-def measured(settings: EncoderSettings) -> Cost:
-    """Measure one encoder in a new process.
+def measured(settings: EncoderSettings, faces_hz: float) -> Cost:
+    """Measure one encoder in a new process, on a recording with so many faces per second.
 
     Raises
     ------
     AvfError
-        If it cannot be built, or is too fast or slow to be measured.
+        If it cannot be built.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measured, settings.model_dump(mode="json", by_alias=True)).result()
+        dumped = settings.model_dump(mode="json", by_alias=True)
+        return pool.submit(_measured, dumped, faces_hz).result()
 
 
-def _measured(dumped: dict[str, Any]) -> Cost:
-    import torch
-
+def _measured(dumped: dict[str, Any], faces_hz: float) -> Cost:
     from avfusion.encoders import base
     from avfusion.media.clips import clip_ends
     from avfusion.training import device
+    from avfusion.training.loop import deterministic
 
-    torch.set_num_threads(1)
     settings = EncoderSettings.model_validate(dumped)
     encoder: Any = base.build(settings)
-    if encoder.fitted:
-        torch.manual_seed(0)
-        net = encoder.new_net(settings)
-        encoder.net = net.to(device.chosen()).eval().requires_grad_(False)
-    with tempfile.TemporaryDirectory() as scratch:
-        record = made(Path(scratch) / "record", settings, encoder.modality)
-        windows = settings.windows
+    windows = settings.windows
+    with deterministic(seed=0), tempfile.TemporaryDirectory() as scratch:
+        if encoder.fitted:
+            net = encoder.new_net(settings)
+            encoder.net = net.to(device.chosen()).eval().requires_grad_(False)
+        record = made(Path(scratch) / "record", settings, encoder.modality, faces_hz)
         ends_s = clip_ends(record.duration_s, windows.hop_s)
-        rate = clips_per_s(lambda some_s: encoder.encode(record, some_s, windows.clip_s), ends_s)
-    if rate is None:
-        raise AvfError(f"{settings.encoder}: the made recording is too short to measure it.")
+
+        def encode(some_s: np.ndarray) -> np.ndarray:
+            getattr(record, "derived", {}).clear()  # such as log-mels, once per video
+            return np.asarray(encoder.encode(record, some_s, windows.clip_s))
+
+        rate = clips_per_s_of_all(encode, ends_s)
     gpu = device.gpu() if device.of(getattr(encoder, "net", None)).type != "cpu" else None
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return Cost(rate, int(peak[1]) / 1024 if peak else float("nan"), gpu or "one core")
 
 
-def made(folder: Path, settings: EncoderSettings, modality: str) -> Any:
-    """Return a recording of noise with a face in each picture, or a transcript."""
+def made(folder: Path, settings: EncoderSettings, modality: str, faces_hz: float) -> Any:
+    """Return a recording of noise with `faces_hz` faces per second, or a transcript."""
     from avfusion.media.new_record import write_record
     from avfusion.media.transcript import Transcript
 
@@ -121,7 +119,7 @@ def made(folder: Path, settings: EncoderSettings, modality: str) -> Any:
         start_s = np.arange(0.0, LENGTH_S - WORD_S, WORD_S)
         return Transcript(("the",) * len(start_s), start_s, start_s + WORD_S, LENGTH_S)
     rng, media = np.random.default_rng(0), settings.media
-    times_s = np.arange(round(LENGTH_S * FACES_HZ)) / FACES_HZ
+    times_s = np.arange(round(LENGTH_S * faces_hz)) / faces_hz
     frames = pd.DataFrame({"time_s": times_s, "faces": 1, "score": 0.9})
     side = media.face_px
     crops = {i: rng.integers(0, 256, (side, side, 3), np.uint8) for i in range(len(times_s))}

@@ -24,6 +24,7 @@ class Adapter:
 
     fitted = False
     named = True
+    by_digest = ("path", "sha256", "licence")
     modality: Literal["audio", "video", "text"]
     weights: Path | None
     file: WeightsFile
@@ -40,6 +41,31 @@ class Adapter:
         text = json.dumps({"settings": settings.lasting, "weights": note}, indent=1)
         write_text(layout.encoder(corpus, settings.encoder) / "settings.json", text + "\n")
         return note
+
+
+def refuse(entry: str, options: dict[str, Any], of: str) -> None:
+    """Refuse options that were given and have no meaning.
+
+    Parameters
+    ----------
+    entry
+        Name of the encoder in the study.
+    options
+        Option -> its value, None if it was not given.
+    of
+        What the options have no meaning for.
+
+    Raises
+    ------
+    ConfigError
+        If a value is not None.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise ConfigError(
+                f"{entry}: `{name}` has no meaning for {of}, found {value}. Remove "
+                f"encoders.{entry}.{name}."
+            )
 
 
 def frozen(net: nn.Module) -> nn.Module:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion.encoders.outputs import finite
+
 DEPTH = 2
 """Batches that wait for the network at most; the thread computes one more."""
 
@@ -117,5 +119,5 @@ class RowsAhead(ReadsAhead):
         out = np.full((len(ends_s), self.dim), np.nan, np.float32)
         with torch.inference_mode():
             for rows, inputs in batches:
-                out[rows] = self.embed(inputs).numpy()
+                out[rows] = finite(self.embed(inputs).numpy())
         return out

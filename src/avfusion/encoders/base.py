@@ -44,7 +44,10 @@ class Encoder(Protocol):
     - `frozen_with = "path"`: with this option and without `blocks`, an encoder of a class with
       `fitted = True` is not fitted, and sets its attribute `fitted` to False.
     - `note(corpus, settings, layout)` writes settings.json and returns what identifies weights that
-      neither ship with avfusion nor are fitted; it becomes part of the key of the features.
+      neither ship with avfusion nor are fitted; it becomes part of the key of the features. If it
+      has `sha256`, its `file` and `licence` are not part of the key.
+    - `by_digest = ("path", "sha256", "licence")`: options that name a file. `note`, or the weights
+      that are fitted, give its SHA-256, so features do not depend on these options.
     - `named = True`: the constructor takes `entry`, the name of the encoder in the study, which
       messages about its options need.
     - `read_hz = 12.5`: an encoder of faces reads so many per second, and an option `frame_hz` of

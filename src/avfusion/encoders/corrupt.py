@@ -6,6 +6,9 @@
     blur_px    blur aligned faces by a Gaussian of that standard deviation
     occlusion  hide that share of each aligned face by a grey square, in one place per video
 
+Sound that the study also keeps at its native rate is corrupted at that rate too. White noise then
+covers its whole band, and babble ends at half the rate of the other sound.
+
 Only videos of the reported partition and encoders of the corrupted modality are encoded. The faces
 are those detected in the clean video; `video_missing` covers a detector that loses faces.
 """
@@ -14,13 +17,14 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
+import torch
+from torchaudio.functional import resample
 
 from avfusion.config.corruptions import Case, find
 from avfusion.config.jobs import CorruptSettings
@@ -45,8 +49,12 @@ log = logging.getLogger(__name__)
 GREY = 128
 
 
-Change = Callable[[MediaRecord], Iterable[Piece]]
-"""Returns the changed sound of a record."""
+Sound = Callable[[], Iterable[Piece]]
+"""Starts a sound."""
+
+
+Change = Callable[[Sound, int], Iterable[Piece]]
+"""Returns the changed sound of a sound and its sampling rate."""
 
 
 def corrupt_features(
@@ -137,26 +145,27 @@ def blur(crops: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 class _ChangedSound(MediaRecord):
-    """A record whose sound is changed when it is read, at the rate of the stored sound."""
+    """A record whose sound is changed when it is read, at each rate that is stored."""
 
     def __init__(self, clean: MediaRecord, meta: dict[str, Any], change: Change) -> None:
         super().__init__(clean.folder, meta)
         self.clean, self.change = clean, change
+        self._held: dict[str, HeldSound] = {}
 
     @property
     def sound_hz(self) -> int:
         return self.clean.sound_hz
 
     def pieces(self) -> Iterator[Piece]:
-        return iter(self.change(self.clean))
+        return iter(self.change(self.clean.pieces, self.sound_hz))
 
     def _sound(self, name: str) -> SpanSound:
-        return self._held  # of both rates: a corruption is made at the stored one
-
-    @cached_property
-    def _held(self) -> HeldSound:
-        """The changed sound in memory, for encoders that read spans of it."""
-        return HeldSound(self.pieces(), self.sound_hz)
+        """Return the changed sound in memory, for encoders that read spans of it."""
+        if name not in self._held:
+            sound = self.clean._sound(name)
+            changed = self.change(sound.pieces, sound.rate_hz)
+            self._held[name] = HeldSound(changed, sound.rate_hz)
+        return self._held[name]
 
 
 class _ChangedFaces(MediaRecord):
@@ -202,7 +211,7 @@ class _CorruptJob(Job):
             stated.append(self.voices.digest)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
         if find(self.name)[0] == "audio":
-            return _ChangedSound(clean, meta, self._sound(video))
+            return _ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
         return _ChangedFaces(clean.folder, meta, self._faces(video))
 
     def _faces(self, video: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -211,19 +220,20 @@ class _CorruptJob(Job):
         top, left = self._generator(video).random(2)
         return lambda crops: hide(crops, self.level, (top, left))
 
-    def _sound(self, video: str) -> Change:
+    def _sound(self, video: str, stored_hz: int) -> Change:
         if self.name == "audio_shift_s":
-            return lambda clean: noise.late(clean.pieces(), round(self.level * clean.sound_hz))
-        drawn = self._noise(video)
-        return lambda clean: noise.noisy(clean.pieces, drawn, self.level)
+            return lambda sound, hz: noise.late(sound(), round(self.level * hz))
+        return lambda sound, hz: noise.noisy(sound, self._noise(video, stored_hz, hz), self.level)
 
-    def _noise(self, video: str) -> noise.Noise:
+    def _noise(self, video: str, stored_hz: int, rate_hz: int) -> noise.Noise:
         def draws() -> np.random.Generator:
             return self._generator(video)
 
         if self.name == "audio_noise_db":
             return noise.white(draws)
         voices = self.voices.others(video, self._generator(video, "voices"))
+        if rate_hz != stored_hz:
+            voices = [resample(torch.from_numpy(x), stored_hz, rate_hz).numpy() for x in voices]
         return noise.babble(voices, draws)
 
     def _generator(self, video: str, *words: str) -> np.random.Generator:

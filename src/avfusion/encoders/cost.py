@@ -1,7 +1,8 @@
 """What encoding costs, for the log: clips per second, time left, and size of the features.
 
-The speed is measured on the first clips of the first video that is encoded, without what is
+The log measures the speed on the first clips of the first video that is encoded, without what is
 computed once per video. After that, what is left follows from the videos that were encoded.
+`avf doctor` measures all clips of a recording, so its speed includes what is computed once.
 """
 
 import logging
@@ -59,24 +60,51 @@ def clips_per_s(encode: Callable[[np.ndarray], object], ends_s: np.ndarray) -> f
     Returns
     -------
     float or None
-        Clips per second; what takes as long for one clip as for many is not counted. None if the
-        video is too short to measure it.
+        Clips per second; what takes as long for one clip as for many is not counted. None if more
+        clips took hardly longer than one.
     """
     began = time.monotonic()
-
-    def seconds(count: int) -> float:
-        start = time.monotonic()
-        encode(ends_s[:count])
-        return time.monotonic() - start
-
-    seconds(1)  # what is computed once, such as the kernels of a GPU
-    one_s, count = seconds(1), 1
+    _seconds(encode, ends_s[:1])  # what is computed once, such as the kernels of a GPU
+    one_s, count = _seconds(encode, ends_s[:1]), 1
     while count < len(ends_s) and time.monotonic() - began < MOST_S:
         count = min(max(2 * count, FIRST_CLIPS), len(ends_s))
-        more_s = seconds(count) - one_s
-        if more_s >= ENOUGH_S or (count == len(ends_s) and more_s > 0):
+        more_s = _seconds(encode, ends_s[:count]) - one_s
+        if more_s >= ENOUGH_S or (count == len(ends_s) and more_s > one_s):
             return (count - 1) / more_s
     return None
+
+
+def clips_per_s_of_all(encode: Callable[[np.ndarray], object], ends_s: np.ndarray) -> float:
+    """Measure the speed of an encoder on a recording, with what is computed once per video.
+
+    Parameters
+    ----------
+    encode
+        Encodes clips with these ends.
+    ends_s
+        Ends of all clips of the recording (N,).
+
+    Returns
+    -------
+    float
+        Clips per second. If the first clips show that all take longer than `MOST_S`, the time of
+        all follows from them.
+    """
+    _seconds(encode, ends_s[:1])  # what is computed once, such as the kernels of a GPU
+    one_s = _seconds(encode, ends_s[:1])
+    all_s, some = one_s * len(ends_s), min(FIRST_CLIPS, len(ends_s))
+    if all_s > MOST_S and some > 1:
+        more_s = max(_seconds(encode, ends_s[:some]) - one_s, 0.0) / (some - 1)
+        all_s = one_s + more_s * (len(ends_s) - 1)
+    if all_s <= MOST_S:
+        all_s = _seconds(encode, ends_s)
+    return len(ends_s) / max(all_s, 1e-9)
+
+
+def _seconds(encode: Callable[[np.ndarray], object], ends_s: np.ndarray) -> float:
+    start = time.monotonic()
+    encode(ends_s)
+    return time.monotonic() - start
 
 
 class Progress:
@@ -111,9 +139,12 @@ class Progress:
             self.announced = False
             return
         left = int(self.clips[self.videos :].sum())
-        speed = "speed not measured, the first video is too short"
+        speed = f"speed not measured on the first video, {left:,} clips"
         if rate is not None:
-            speed = f"{rate:,.3g} clips/s, {duration(left / rate)} for {left:,} clips"
+            speed = (
+                f"{rate:,.3g} clips/s, {duration(left / rate)} for {left:,} clips without what is "
+                f"computed once per video"
+            )
         size = feature_bytes(self.of_corpus, dim) / GB
         log.info(
             "%s: %s; features of the corpus: %.2g GB (%s clips x %s)",

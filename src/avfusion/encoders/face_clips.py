@@ -10,7 +10,8 @@ from torch import Tensor
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders import colour
 from avfusion.encoders.ahead import RowsAhead
-from avfusion.encoders.faces import CHUNK, FaceTimes, faces_of_clips, read_clips
+from avfusion.encoders.clip_inputs import Clips
+from avfusion.encoders.faces import CHUNK, FaceTimes, faces_of_clips, read_clips, read_faces
 from avfusion.encoders.published import PublishedEncoder
 from avfusion.encoders.tuning import TunedEncoder
 from avfusion.errors import ConfigError
@@ -19,7 +20,7 @@ from avfusion.media.store import MediaRecord
 
 
 class ReadsClips(FaceTimes, TunedEncoder, RowsAhead):
-    """Examples and inputs that are clips uint8 RGB (N, frames, side, side, 3)."""
+    """Examples that are clips uint8 RGB (N, frames, side, side, 3); a face is kept once."""
 
     modality = "video"
     frames: int
@@ -34,10 +35,12 @@ class ReadsClips(FaceTimes, TunedEncoder, RowsAhead):
         self.clip_s = settings.windows.clip_s
         super().fit(corpus, settings, layout)
 
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Return clips uint8 (N, frames, side, side, 3) that end at these times."""
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
+        """Return the clips that end at these times."""
         _, chosen = faces_of_clips(record, times_s, self.clip_s, self.frame_hz, self.frames)
-        return torch.cat([clips for _, clips in read_clips(record, chosen)])
+        frames, places = np.unique(chosen, return_inverse=True)
+        faces = torch.cat([part for _, part in read_faces(record, frames)])
+        return Clips(faces, torch.from_numpy(places.reshape(chosen.shape)))
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some clips; change brightness and contrast of each if asked for."""

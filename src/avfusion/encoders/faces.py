@@ -8,6 +8,8 @@ from torch import Tensor
 
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.ahead import ReadsAhead
+from avfusion.encoders.clip_inputs import Clips
+from avfusion.encoders.outputs import finite
 from avfusion.media.clips import clip_spans, pool_clips
 from avfusion.media.store import MediaRecord
 from avfusion.schemas import SLACK_S
@@ -30,7 +32,7 @@ class FaceTimes:
 class SingleFaces(FaceTimes):
     """Examples that are single faces."""
 
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
         """Return faces uint8 RGB (N, side, side, 3) of the frames at these times."""
         frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
         return torch.cat([faces for _, faces in read_faces(record, frames)])
@@ -106,7 +108,7 @@ def pool_faces(
     with torch.inference_mode():
         for chosen, faces in batches:
             frames.append(chosen)
-            values.append(embed(faces).cpu().numpy())
+            values.append(finite(embed(faces).cpu().numpy()))
     times_s = record.frames["time_s"].to_numpy()[np.concatenate(frames)]
     return pool_clips(times_s, np.concatenate(values), ends_s, clip_s)
 

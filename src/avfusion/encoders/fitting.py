@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.clip_inputs import Clips, joined, tensors
 from avfusion.encoders.recipe import Recipe, Release
 from avfusion.encoders.records import Records
 from avfusion.encoders.release import Group, fit_in_stages
@@ -45,7 +46,7 @@ CHUNK = 256
 class Examples(NamedTuple):
     """Inputs of a network (N, ...) and gold in [-1, 1] (N, K), NaN = unrated."""
 
-    inputs: Tensor
+    inputs: Tensor | Clips
     gold: Tensor
 
 
@@ -86,11 +87,11 @@ class FittedEncoder:
         """Return the times in seconds of a video's possible examples, ascending (N,)."""
         raise NotImplementedError
 
-    def inputs(self, record: Any, times_s: np.ndarray) -> Tensor:
+    def inputs(self, record: Any, times_s: np.ndarray) -> Tensor | Clips:
         """Return the inputs of the network at some of the instants, (N, ...)."""
         raise NotImplementedError
 
-    def prepare(self, net: nn.Module, train: Tensor) -> None:
+    def prepare(self, net: nn.Module, train: Any) -> None:
         """Set statistics of the train inputs in the network, such as their scale."""
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
@@ -99,6 +100,10 @@ class FittedEncoder:
 
     def origin(self) -> dict[str, Any]:
         """Return what identifies the weights that the fit starts from; empty for new weights."""
+        return {}
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what else settings.json says; nothing depends on it."""
         return {}
 
     def groups(self, net: nn.Module) -> Sequence[Group]:
@@ -121,12 +126,15 @@ class FittedEncoder:
         document = {
             "settings": settings.lasting,
             **rating.stated(),
-            "examples": content_hash(*train, *validation),
+            "examples": content_hash(
+                *(x for part in (train, validation) for x in (*tensors(part.inputs), part.gold))
+            ),
             **self.origin(),
         }
         log.info("%s: %d train examples", settings.encoder, len(train.gold))
         self.fit_net(net, (train, validation), rating.names, folder, document, settings.encoder)
-        record = document | {"machine": machine_state(device.gpu()) | _processes()}
+        record = document | self.recorded()
+        record |= {"machine": machine_state(device.gpu()) | _processes()}
         if distributed.first():
             write_text(folder / "settings.json", json.dumps(record, indent=1) + "\n")
 
@@ -170,10 +178,11 @@ class FittedEncoder:
     def load(self, path: Path, settings: EncoderSettings) -> None:
         """Read fitted weights; see `FittableEncoder.load`."""
         weights, document = load_weights(path)
-        if document.get("settings") != json.loads(json.dumps(settings.lasting)):
+        current = json.loads(json.dumps({"settings": settings.lasting, **self.origin()}))
+        if any(document.get(key) != value for key, value in current.items()):
             raise TrainError(
-                f"{path}: fitted under other settings than the current ones. Run "
-                f"`avf fit-encoder {path.parent.parent.name} {settings.encoder}` again."
+                f"{path}: fitted under other settings than the current ones, or from another file "
+                f"of weights. Run: avf fit-encoder {path.parent.parent.name} {settings.encoder}"
             )
         self.outputs = len(Rating.of(document).names)
         self.net = self.new_net(settings)
@@ -226,7 +235,7 @@ class FittedEncoder:
                 f"{self.modality}, set `{self.modality}: []` under features and keep only fusions "
                 f"that do not read it. Otherwise run `avf verify {corpus}`."
             )
-        return Examples(torch.cat(inputs), torch.cat(golds))
+        return Examples(joined(inputs), torch.cat(golds))
 
 
 def batch_loss(model: nn.Module, batch: Examples) -> Tensor:

@@ -19,8 +19,10 @@ from torch import Tensor
 
 from avfusion.encoders import published_widths
 from avfusion.encoders.backbones import ir50
+from avfusion.encoders.clip_inputs import Clips
 from avfusion.encoders.face_clips import ClipEncoder
 from avfusion.encoders.faces import CHUNK, read_faces, sample_faces
+from avfusion.encoders.outputs import finite
 from avfusion.encoders.weights_file import Tensors
 from avfusion.media.clips import clip_spans
 from avfusion.media.store import MediaRecord
@@ -75,11 +77,12 @@ class IR50Tcn(ClipEncoder):
         """Return the tensors without RJCMA's prefix."""
         return ir50.of_rjcma(tensors)
 
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
-        """Return faces uint8 (N, frames, side, side, 3) that end at these times."""
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Clips:
+        """Return the faces that end at these times."""
         frames, _, windows = self._windows(record, times_s, self.clip_s)
-        faces = torch.cat([self._small(part) for _, part in read_faces(record, frames)])
-        return faces[torch.from_numpy(windows)]
+        used, places = np.unique(windows, return_inverse=True)
+        faces = torch.cat([self._small(part) for _, part in read_faces(record, frames[used])])
+        return Clips(faces, torch.from_numpy(places.reshape(windows.shape)))
 
     def read(
         self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
@@ -104,7 +107,7 @@ class IR50Tcn(ClipEncoder):
             for begin in range(0, len(rows), CHUNK):
                 places = torch.from_numpy(windows[begin : begin + CHUNK])
                 last = backbone.last(embedded[places]).float().cpu()
-                out[rows[begin : begin + CHUNK]] = last.numpy()
+                out[rows[begin : begin + CHUNK]] = finite(last.numpy())
         return out
 
     def _small(self, faces: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from avfusion.encoders.adapter import frozen, width_of
 from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.backbones.base import Backbone, Tuned
 from avfusion.encoders.backbones.library import LibraryBackbone
+from avfusion.encoders.clip_inputs import Clips
 from avfusion.encoders.face_clips import ReadsClips
 from avfusion.encoders.faces import AveragedFaces, SingleFaces
 from avfusion.encoders.pictures import Pictures
@@ -109,7 +110,7 @@ class LibraryEncoder(ReadsClips, SingleFaces, TunedFile, AveragedFaces):
         """Return the weights that the fit starts from, and the preprocessing."""
         return super().origin() or {"preprocessing": self.preprocessing}
 
-    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
+    def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
         """Return faces uint8 RGB (N, side, side, 3) at these times, or clips that end at them."""
         base = ReadsClips if self.frames else SingleFaces
         return base.inputs(self, record, times_s)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avfusion.encoders.adapter import Adapter
+from avfusion.encoders.adapter import Adapter, refuse
 from avfusion.encoders.onnx_session import Session
 from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.sound_chunks import encode_windows, low_rate
@@ -41,25 +41,25 @@ class OnnxFile(Adapter):
     output
         Name of the output; needed if there are several.
     layout
-        Order of the axes of pictures: batch, colour, height, width; t is time.
+        Order of the axes of pictures, by default nchw: batch, colour, height, width; t is time.
     crop_px, frames
         Side of the input in pixels, and faces at once; needed if the file leaves them open.
     mean, deviation
         Of each colour, for pictures.
     white
-        Value of white before mean and deviation are applied: 1 or 255.
+        Value of white before mean and deviation are applied: 1 (default) or 255.
     colours
-        Their order.
+        Their order; by default rgb.
     interpolation
-        How faces are scaled.
+        How faces are scaled; by default bilinear.
     frame_hz
-        Faces per second that are read.
+        Faces per second that are read; by default 12.5.
     rate_hz
-        Sampling rate of sound.
+        Sampling rate of sound; by default 16,000.
     context_s
         Length of sound that ends with the clip, if the file leaves it open; by default the clip.
     normalise
-        Whether each of these lengths of sound is scaled to mean 0 and deviation 1.
+        Whether each of these lengths of sound is scaled to mean 0 and deviation 1; by default not.
     """
 
     modalities = ("audio", "video")
@@ -75,50 +75,56 @@ class OnnxFile(Adapter):
         sha256: str = "",
         licence: str = "",
         output: str = "",
-        layout: Literal["nchw", "nhwc", "ncthw", "ntchw", "nthwc"] = "nchw",
+        layout: Literal["nchw", "nhwc", "ncthw", "ntchw", "nthwc"] | None = None,
         crop_px: int | None = None,
         frames: int | None = None,
         mean: list[float] | None = None,
         deviation: list[float] | None = None,
-        white: float = 1.0,
-        colours: Literal["rgb", "bgr"] = "rgb",
-        interpolation: Literal["bilinear", "bicubic"] = "bilinear",
-        frame_hz: float = 12.5,
-        rate_hz: int = 16_000,
+        white: float | None = None,
+        colours: Literal["rgb", "bgr"] | None = None,
+        interpolation: Literal["bilinear", "bicubic"] | None = None,
+        frame_hz: float | None = None,
+        rate_hz: int | None = None,
         context_s: float | None = None,
-        normalise: bool = False,
+        normalise: bool | None = None,
     ) -> None:
         self.modality = modality
         self.file = WeightsFile(path, sha256, licence, entry)
         _ = self.file.sha256
-        self.session = Session(self.file.path, output, entry, torch.get_num_threads())
+        self.session = Session(self.file.path, output, entry)
         self.weights = self.file.path
-        self.layout, self.colours = layout, colours
-        self.rate_hz, self.context_s, self.normalise = rate_hz, context_s, normalise
+        self.rate_hz = 16_000 if rate_hz is None else rate_hz
+        self.context_s, self.normalise = context_s, bool(normalise)
+        of_pictures: dict[str, Any] = {"layout": layout, "crop_px": crop_px, "frames": frames}
+        of_pictures |= {"mean": mean, "deviation": deviation, "white": white, "colours": colours}
+        of_pictures |= {"interpolation": interpolation, "frame_hz": frame_hz}
+        of_sound = {"rate_hz": rate_hz, "context_s": context_s, "normalise": normalise}
         if modality == "audio":
-            unused = {"mean": mean, "deviation": deviation, "crop_px": crop_px, "frames": frames}
-            self._refuse(unused, "sound")
+            refuse(entry, of_pictures, "sound")
             self._of_audio()
             return
-        self._refuse({"context_s": context_s, "normalise": normalise or None}, "pictures")
-        if "t" not in layout:
-            self._refuse({"frames": frames}, f"the layout {layout}")
+        refuse(entry, of_sound, "pictures")
+        self.layout, self.colours = layout or "nchw", colours or "rgb"
+        if "t" not in self.layout:
+            refuse(entry, {"frames": frames}, f"the layout {self.layout}")
         if mean is None or deviation is None:
             raise ConfigError(
                 f"{entry}: an ONNX file does not state the mean and deviation of its pictures. Set "
                 f"encoders.{entry}.mean and deviation."
             )
         side = self._size("crop_px", "h", crop_px)
-        count = self._size("frames", "t", frames) if "t" in layout else 0
-        numbers = tuple(mean), tuple(deviation), interpolation, white, frame_hz, count
-        self.pictures = Pictures(side, *numbers).checked(entry)
+        count = self._size("frames", "t", frames) if "t" in self.layout else 0
+        given = {"interpolation": interpolation, "white": white, "frame_hz": frame_hz}
+        changes: dict[str, Any] = {name: x for name, x in given.items() if x is not None}
+        form = Pictures(side, tuple(mean), tuple(deviation), frames=count, **changes)
+        self.pictures = form.checked(entry)
         self.preprocessing: dict[str, Any] = {
             **self.pictures.note(),
-            "layout": layout,
-            "colours": colours,
+            "layout": self.layout,
+            "colours": self.colours,
         }
         sizes = {"n": 1, "c": 3, "t": count, "h": side, "w": side}
-        self.dim = self.session.width(tuple(sizes[axis] for axis in layout))
+        self.dim = self.session.width(tuple(sizes[axis] for axis in self.layout))
 
     def remark(self, record: MediaRecord) -> str | None:
         """Return a note on sound that is stored at a lower rate."""
@@ -170,16 +176,6 @@ class OnnxFile(Adapter):
         self.preprocessing = {name: getattr(self, name) for name in names}
         samples = self.samples or max(1, round((context_s or 1) * self.rate_hz))
         self.dim = self.session.width((1, samples))
-
-    def _refuse(self, options: dict[str, Any], of: str) -> None:
-        """Refuse options that were given and have no meaning."""
-        given = [name for name, value in options.items() if value is not None]
-        if given:
-            raise ConfigError(
-                f"{self.file.entry}: `{given[0]}` has no meaning for {of}. Remove "
-                f"encoders.{self.file.entry}.{given[0]}, or correct the layout or the list under "
-                f"features."
-            )
 
     def _size(self, option: str, axis: str, given: int | None) -> int:
         """Return the size of an axis, as the file says or the option if the file leaves it open."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from avfusion.encoders.outputs import finite
 from avfusion.errors import AvfError, ConfigError
 
 OUTSIDE = "session.model_external_initializers_file_folder_path"
@@ -27,8 +28,6 @@ class Session:
         Name of the output; empty if there is only one.
     entry
         Name of the encoder in the study, for messages.
-    threads
-        Threads of an operator.
 
     Raises
     ------
@@ -36,12 +35,13 @@ class Session:
         If the file is no network of one input and of that output.
     """
 
-    def __init__(self, path: Path, output: str, entry: str, threads: int = 1) -> None:
+    def __init__(self, path: Path, output: str, entry: str) -> None:
         import onnxruntime
 
         self.path, self.entry = path, entry
         options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 3, threads
+        # One thread, as in `deterministic`: their number changes the order of sums.
+        options.log_severity_level, options.intra_op_num_threads = 3, 1
         options.add_session_config_entry(OUTSIDE, str(path / "nowhere"))
         available = onnxruntime.get_available_providers()
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -132,13 +132,8 @@ class Session:
                 f"{rows.shape}, expected one vector per input. Choose another "
                 f"encoders.{self.entry}.output."
             )
-        lost = int((~np.isfinite(rows)).reshape(len(rows), -1).any(1).sum())
-        if lost:  # a row that is NaN would stand for an absent modality
-            raise AvfError(
-                f"{self.path}: gives values that are not finite for {lost} of {len(rows)} inputs. "
-                f"Correct the options of encoders.{self.entry}, or export the network again; a "
-                f"logarithm of silence is one cause."
-            )
+        remedy = f"Correct the options of encoders.{self.entry}, or export the network again"
+        finite(rows, f"{self.path}:", remedy)
         return rows.reshape(len(rows), -1).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from avfusion.encoders.adapter import Adapter
+from avfusion.encoders.adapter import Adapter, refuse
 from avfusion.encoders.adapter_widths import EGEMAPS
 from avfusion.encoders.extras import needed
 from avfusion.encoders.sound_chunks import Chunks, encode_windows, low_rate
@@ -34,12 +34,12 @@ class OpensmileFeatures(Adapter):
         `functionals` or `lld`.
     context_s
         Length of sound that the functionals summarise, which ends with the clip; at least the
-        clip.
+        clip, by default 2.56.
     rate_hz
         Sampling rate of what is read.
     chunk_s, margin_s
-        Seconds of sound whose low-level descriptors are computed at once, and seconds before and
-        after them that are read too.
+        Seconds of sound whose low-level descriptors are computed at once, by default 60, and
+        seconds before and after them that are read too, by default 1.
     """
 
     modality = "audio"
@@ -52,11 +52,18 @@ class OpensmileFeatures(Adapter):
         entry: str = "opensmile",
         *,
         level: Literal["functionals", "lld"] = "functionals",
-        context_s: float = 2.56,
+        context_s: float | None = None,
         rate_hz: int = 16_000,
-        chunk_s: float = 60.0,
-        margin_s: float = 1.0,
+        chunk_s: float | None = None,
+        margin_s: float | None = None,
     ) -> None:
+        if level == "lld":
+            refuse(entry, {"context_s": context_s}, "the level lld")
+        else:
+            refuse(entry, {"chunk_s": chunk_s, "margin_s": margin_s}, f"the level {level}")
+        context_s = 2.56 if context_s is None else context_s
+        chunk_s = 60.0 if chunk_s is None else chunk_s
+        margin_s = 1.0 if margin_s is None else margin_s
         if rate_hz < 8_000:
             raise ConfigError(f"{entry}: `rate_hz` must be 8000 or more, found {rate_hz}.")
         if not context_s >= 0.1:  # openSMILE gives only NaN for 50 ms

@@ -21,6 +21,7 @@ from avfusion.encoders.faces import (
     pool_faces,
     read_clips,
 )
+from avfusion.encoders.outputs import finite
 from avfusion.errors import ConfigError
 from avfusion.media.store import MediaRecord
 from avfusion.training import device
@@ -143,5 +144,5 @@ class Pictures:
         rows, chosen = faces_of_clips(record, ends_s, clip_s, self.frame_hz, self.frames)
         with torch.inference_mode():
             for begin, clips in ahead(read_clips(record, chosen)):
-                out[rows[begin : begin + len(clips)]] = of_faces(clips).cpu().numpy()
+                out[rows[begin : begin + len(clips)]] = finite(of_faces(clips).cpu().numpy())
         return out

@@ -6,7 +6,9 @@ number. The files are described by `avfusion.media.feature_forms`, and their tim
 `avfusion.media.feature_rows`.
 """
 
+import functools
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -45,7 +47,7 @@ class Precomputed:
     stop : str
         Column with the end of each row in seconds.
     hop_s : float, optional
-        Seconds from one row to the next, if no column has times.
+        Seconds from one row to the next, if no column has times; the length of a single row.
     begin_s : float
         Time of the first row in seconds; it is added to the column `time`.
     failed : str
@@ -55,7 +57,7 @@ class Precomputed:
     least_confidence : float
         Rows with a lower confidence count as failed.
     video : str
-        Column that names the video, in one table of all videos.
+        Column that names the video or its recording, in one table of all videos.
     key : str
         Array in an .npz file, or dataset in an .h5 file, if there are several.
     pool : str
@@ -106,6 +108,7 @@ class Precomputed:
             }
         )
         self.names: tuple[str, ...] = ()
+        self._last: tuple[Source, Rows | None] | None = None
 
     @property
     def dim(self) -> int:
@@ -142,19 +145,22 @@ class Precomputed:
         return {"columns": columns["sha256"]}
 
     def identity(self, record: Source) -> list[Any]:
-        """Return what the features of a video depend on: its file, its span and length."""
+        """Return what the features of a video depend on: its file, names, span and length."""
         path, of_video = record.file(self.form, self.entry, self.modality)
         file = record.root / path
-        sha256 = file_digest(file).hex() if path and file.is_file() else None
-        shared = [record.video, record.path] if self.form.shared else []
-        return [sha256, 0.0 if of_video else record.start_s, record.duration_s, *shared]
+        sha256 = _digest(file) if path and file.is_file() else None
+        shared = [record.video, record.path] if self.form.video or self.form.shared else []
+        spread = [record.recording_s] if self.form.even and not of_video else []
+        start_s = 0.0 if of_video else record.start_s
+        return [sha256, start_s, record.duration_s, *shared, *spread]
 
     def remark(self, record: Source) -> str | None:
         """Return which file is missing, or how many rows the tool could not compute."""
         rows = self._rows(record)
         if rows is None:
             path = self._file(record)
-            return f"no file {path}; every row is NaN" if path else "no file; every row is NaN"
+            lost = "no row of it in" if (record.root / path).is_file() else "no file"
+            return f"{lost} {path}".strip() + "; every row is NaN"
         failed, partly = np.isnan(rows.values).all(1), np.isnan(rows.values).any(1)
         texts = []
         if failed.any():
@@ -216,7 +222,21 @@ class Precomputed:
         return values
 
     def _rows(self, record: Source) -> Rows | None:
-        return record.rows(self.form, self.entry, self.modality)
+        """Return the rows of a video; those of the last one are kept for its remark."""
+        if self._last is None or self._last[0] is not record:
+            self._last = record, record.rows(self.form, self.entry, self.modality)
+        return self._last[1]
 
     def _file(self, record: Source) -> str:
         return record.file(self.form, self.entry, self.modality)[0]
+
+
+def _digest(file: Path) -> str:
+    """Return the SHA-256 of a file; it is read again only if its time or size changes."""
+    state = file.stat()
+    return _hashed(file, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _hashed(file: Path, *stamp: int) -> str:
+    return file_digest(file).hex()

@@ -10,7 +10,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.media.array_rows import FEATURES
 from avfusion.media.arrays import Utterance
-from avfusion.media.feature_files import Source
+from avfusion.media.feature_files import Source, recordings_s
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 
@@ -55,9 +55,11 @@ class Records:
         self.root = settings.root or Path()
         self.transcripts: dict[str, str] = {}
         self.listed: dict[str, Any] = {}
+        self.recordings_s: dict[str, float] = {}
         if reads == "features":
             manifest = pd.read_parquet(layout.manifest(corpus))
             self.listed = {row.video: row for row in manifest.itertuples(index=False)}
+            self.recordings_s = recordings_s(manifest)
         if self.text:
             manifest = pd.read_parquet(layout.manifest(corpus))
             if "transcript" in manifest.columns:
@@ -71,7 +73,8 @@ class Records:
         """
         record = MediaRecord.open(self.media / video)
         if self.reads == "features":
-            return Source.of(self.root, self.listed[video], record.duration_s)
+            row = self.listed[video]
+            return Source.of(self.root, row, record.duration_s, self.recordings_s)
         if self.reads == "arrays":
             return self._row(video, record.meta)
         if not self.text and record.meta.get("reader") == FEATURES:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avfusion.encoders.ahead import ahead
+from avfusion.encoders.outputs import finite
 from avfusion.errors import ConfigError
 from avfusion.media.clips import pool_spans
 from avfusion.media.store import MediaRecord
@@ -116,7 +117,7 @@ class Chunks:
         spans = [[self.span(number, record.duration_s) for number in part] for part in parts]
         sampled = ahead(np.stack([self._samples(record, *span) for span in some]) for some in spans)
         for part, some, samples in zip(parts, spans, sampled, strict=True):
-            for number, span, rows in zip(part, some, embed(samples), strict=True):
+            for number, span, rows in zip(part, some, finite(embed(samples)), strict=True):
                 yield number, *span, rows
 
     def span(self, number: int, duration_s: float) -> tuple[float, float]:
@@ -177,7 +178,7 @@ def encode_windows(
         return np.stack([record.waveform(*span_s, rate_hz)[0] for span_s in spans_s])
 
     for part, given in zip(parts, ahead(map(waveforms, parts)), strict=True):
-        out[part] = embed(given)
+        out[part] = finite(embed(given))
     return out
 
 

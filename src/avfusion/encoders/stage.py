@@ -17,6 +17,7 @@ from avfusion.encoders.base import Encoder, FittableEncoder, build
 from avfusion.encoders.cost import Progress, clips_of
 from avfusion.encoders.records import Record, Records, identity, remark
 from avfusion.encoders.stored import Row, failed_row, kept_row, remove_withdrawn
+from avfusion.encoders.weights_file import identifying
 from avfusion.errors import AvfError, of_place
 from avfusion.features.reuse import share_features
 from avfusion.features.store import write_features
@@ -123,11 +124,13 @@ class Job:
         if self.encoder.fitted:
             weights = layout.encoder(corpus, settings.encoder) / "best.safetensors"
             cast(FittableEncoder, self.encoder).load(weights, settings)
-        self.weights_sha256: Any = file_digest(weights).hex() if weights else None
-        self.progress: Progress | None = None
+        self.weights_sha256: Any = None
         note = getattr(self.encoder, "note", None)
         if note is not None:  # weights that neither ship with avfusion nor are fitted here
             self.weights_sha256 = note(corpus, settings, layout)
+        elif weights:
+            self.weights_sha256 = file_digest(weights).hex()
+        self.progress: Progress | None = None
 
     def rows(self, entries: Iterable[Any]) -> Iterator[Row]:
         """Yield the index row of each video, in order.
@@ -276,12 +279,14 @@ class Job:
     def _key(self, record: Any) -> str:
         """Hash everything that the features depend on: record, settings, weights and code.
 
-        The name of the entry is not part of it, so entries of equal settings have equal keys.
+        The name of the entry is not part of it, so entries of equal settings have equal keys. Nor
+        are the licence and the place of a file whose SHA-256 is.
         """
         named = {"class_", "options", "windows", "code"}
         named |= {"modality"} if self.settings.modality else set()
         settings = self.settings.model_dump(mode="json", include=named)
-        parts = [record, settings, self.weights_sha256]
+        settings["options"] = self.settings.lasting["options"]
+        parts = [record, settings, identifying(self.weights_sha256)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from avfusion.encoders.adapter import refuse
 from avfusion.encoders.extras import needed
 from avfusion.encoders.library import LibraryEncoder, Made
 from avfusion.encoders.pictures import Pictures
@@ -29,12 +30,14 @@ class TorchvisionModel(LibraryEncoder):
     crop_px, mean, deviation, interpolation
         By default as the model's configuration says.
     frames
-        Faces that a video model reads at once.
+        Faces that a video model reads at once; by default 16.
     """
 
     extra = "torchvision"
 
-    def __init__(self, entry: str = "torchvision", *, frames: int = 16, **options: Any) -> None:
+    def __init__(
+        self, entry: str = "torchvision", *, frames: int | None = None, **options: Any
+    ) -> None:
         self.of_clip = frames
         super().__init__(entry, **options)
 
@@ -48,12 +51,19 @@ class TorchvisionModel(LibraryEncoder):
                 f"{self.entry}: torchvision has no model {self.model!r}.{near(self.model, known)} "
                 f"Set encoders.{self.entry}.model to one of torchvision.models.list_models()."
             )
+        at_once = 0
+        if self.model in videos:
+            at_once = 16 if self.of_clip is None else self.of_clip
+            if at_once < 1:
+                raise ConfigError(f"{self.entry}: `frames` must be 1 or more, found {at_once}.")
+        else:
+            refuse(self.entry, {"frames": self.of_clip}, f"the picture model {self.model}")
         net = new_network(library, self.model)
         stated = library.get_model_weights(self.model).DEFAULT.transforms()
         pictures = Pictures(
             *(int(stated.crop_size[0]), tuple(stated.mean), tuple(stated.std)),
             interpolation=str(stated.interpolation.value),
-            frames=self.of_clip if self.model in videos else 0,
+            frames=at_once,
         )
         return Made(net, pictures, (f"{without_classifier(net)}.", *AUXILIARY))
 

@@ -19,7 +19,7 @@ import numpy as np
 from torch import nn
 
 from avfusion.encoders import transformers_inputs as inputs
-from avfusion.encoders.adapter import Adapter, frozen
+from avfusion.encoders.adapter import Adapter, frozen, refuse
 from avfusion.encoders.extras import needed
 from avfusion.encoders.transformers_inputs import read_json
 from avfusion.encoders.transformers_words import WordReader
@@ -81,15 +81,15 @@ class TransformersFolder(Adapter):
     combine
         `sum` or `mean` of the layers.
     pool
-        One row of the places of a picture: their `mean`, or the class token `cls`.
+        One row of the places of a picture: their `mean` (default), or the class token `cls`.
     chunk_s
-        Seconds of sound that are read at once.
+        Seconds of sound that are read at once; by default 10.
     margin_s
-        Seconds before and after them that are read too.
+        Seconds before and after them that are read too; by default 1.
     frame_hz
-        Faces per second that are read.
+        Faces per second that are read; by default 12.5.
     context_s
-        Length of text that ends with the clip, in seconds; at least the clip.
+        Length of text that ends with the clip, in seconds; by default, and at least, the clip.
     """
 
     modalities = ("audio", "video", "text")
@@ -107,13 +107,21 @@ class TransformersFolder(Adapter):
         licence: str = "",
         layers: list[int] | tuple[int, ...] = (-4, -3, -2, -1),
         combine: Literal["sum", "mean"] = "sum",
-        pool: Literal["mean", "cls"] = "mean",
-        chunk_s: float = 10.0,
-        margin_s: float = 1.0,
-        frame_hz: float = 12.5,
-        context_s: float = 0.0,
+        pool: Literal["mean", "cls"] | None = None,
+        chunk_s: float | None = None,
+        margin_s: float | None = None,
+        frame_hz: float | None = None,
+        context_s: float | None = None,
     ) -> None:
         self.modality = modality
+        by_modality: dict[str, dict[str, Any]] = {
+            "audio": {"chunk_s": chunk_s, "margin_s": margin_s},
+            "video": {"pool": pool, "frame_hz": frame_hz},
+            "text": {"context_s": context_s},
+        }
+        used = {k: x for k, x in by_modality.pop(modality).items() if x is not None}
+        for options in by_modality.values():
+            refuse(entry, options, modality)
         self.file = WeightsFile(path, sha256, licence, entry)
         self.folder = self.file.path.parent
         if path and self.file.path.name not in IN_FOLDER:
@@ -123,16 +131,19 @@ class TransformersFolder(Adapter):
         refuse_code(self.folder, self.file.setting)
         config, net, self.left_out = _built(self.folder, self.file, entry, modality)
         self.net = frozen(net)
-        hidden = inputs.Hidden(self.net, list(layers), combine, pool).checked(entry, config)
+        hidden = inputs.Hidden(self.net, list(layers), combine, pool or "mean").checked(
+            entry, config
+        )
         self.dim, self.weights = hidden.width, self.file.path
         given: dict[str, Any] = {"folder": self.folder, "config": config, "entry": entry}
         self.reader: inputs.Reader
         if modality == "audio":
-            self.reader = inputs.SoundReader(hidden, chunk_s, margin_s, **given)
+            self.reader = inputs.SoundReader(hidden, **used, **given)
         elif modality == "video":
-            self.reader = inputs.PictureReader(hidden, frame_hz, **given)
+            used.pop("pool", None)
+            self.reader = inputs.PictureReader(hidden, **used, **given)
         else:
-            self.reader = WordReader(hidden, context_s, **given)
+            self.reader = WordReader(hidden, **used, **given)
         self.looks_ahead = modality != "video"
         self.preprocessing = {**hidden.note(), **self.reader.note()}
         self.remark = self.reader.remark

@@ -90,8 +90,8 @@ class SoundReader:
     def __init__(
         self,
         hidden: Hidden,
-        chunk_s: float,
-        margin_s: float,
+        chunk_s: float = 10.0,
+        margin_s: float = 1.0,
         *,
         folder: Path,
         config: Any,
@@ -149,7 +149,7 @@ class PictureReader:
     """Faces, singly or as clips, as preprocessor_config.json of the folder says."""
 
     def __init__(
-        self, hidden: Hidden, frame_hz: float, *, folder: Path, config: Any, entry: str
+        self, hidden: Hidden, frame_hz: float = 12.5, *, folder: Path, config: Any, entry: str
     ) -> None:
         self.hidden = hidden
         self.skip = int(config.model_type in WITH_CLASS_TOKEN)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from avfusion.encoders.outputs import finite
 from avfusion.encoders.transformers_inputs import Hidden, unreadable
 from avfusion.media.transcript import Transcript
 
@@ -15,7 +16,7 @@ class WordReader:
     """The mean of the rows of a clip's words; a word's row is the mean of its pieces."""
 
     def __init__(
-        self, hidden: Hidden, context_s: float, *, folder: Path, config: Any, entry: str
+        self, hidden: Hidden, context_s: float = 0.0, *, folder: Path, config: Any, entry: str
     ) -> None:
         import transformers
 
@@ -70,5 +71,6 @@ class WordReader:
         first, last = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
         numbers = [first, *(number for word in pieces for number in word), last]
         states = self.hidden(input_ids=torch.tensor([numbers]))[0, 1:-1].cpu()
+        finite(states.numpy())
         parts = states.split([len(word) for word in pieces])
         return torch.stack([part.mean(0) for part in parts]).numpy()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.backbones.base import Backbone, Tuned
 from avfusion.encoders.tuning import TunedEncoder, recipe_of, staged
-from avfusion.encoders.weights_file import Tensors, WeightsFile
+from avfusion.encoders.weights_file import Tensors, WeightsFile, identifying
 from avfusion.errors import ConfigError
 from avfusion.io.atomic import file_digest, write_text
 from avfusion.layout import Layout
@@ -39,6 +39,7 @@ class TunedFile(TunedEncoder):
     """
 
     named = True
+    by_digest = ("path", "sha256", "licence")
     frozen_with = "path"
     chunk = 16
     dim: int
@@ -122,6 +123,10 @@ class TunedFile(TunedEncoder):
 
     def origin(self) -> dict[str, Any]:
         """Return what identifies the weights that the fit starts from."""
+        return {"weights": identifying(self.identified())} if self.given else {}
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the weights that the fit starts from, with their licence, for settings.json."""
         return {"weights": self.identified()} if self.given else {}
 
     def freeze(self) -> None:

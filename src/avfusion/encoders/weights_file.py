@@ -40,6 +40,17 @@ COUNTER = "num_batches_tracked"
 Tensors = dict[str, Tensor]
 
 
+def identifying(note: Any) -> Any:
+    """Return the part of an encoder's `note` that its features depend on.
+
+    >>> identifying({"file": "a.pt", "sha256": "5f", "licence": "MIT"})
+    {'sha256': '5f'}
+    """
+    if not (isinstance(note, dict) and "sha256" in note):
+        return note
+    return {key: value for key, value in note.items() if key not in ("file", "licence")}
+
+
 class WeightsFile:
     """A file of weights that an entry of `encoders` names.
 

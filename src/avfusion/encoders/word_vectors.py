@@ -31,6 +31,7 @@ class WordVectors:
     modality = "text"
     fitted = False
     named = True
+    by_digest = ("path", "vocabulary", "sha256")
 
     def __init__(
         self,

@@ -8,16 +8,14 @@ words that are hidden at random. Words are stored as hashes, never as text. A wo
 beyond the clip's end counts as known when it begins.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.fitting import FittedEncoder
+from avfusion.encoders.outputs import finite
 from avfusion.encoders.recipe import Recipe
-from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
 from avfusion.media.transcript import Transcript, word_hash
 from avfusion.registry import encoders
@@ -61,6 +59,7 @@ class Words(FittedEncoder):
 
     def instants(self, record: Transcript, settings: EncoderSettings) -> np.ndarray:
         """Return the ends of the clips to fit on, `fit_hz` per second, of clips with a word."""
+        self.length_s = max(self.context_s, settings.windows.clip_s)
         ends_s = clip_ends(record.duration_s, 1 / self.fit_hz)
         return ends_s[record.spoken(ends_s, settings.windows.clip_s).any(1)]
 
@@ -72,16 +71,6 @@ class Words(FittedEncoder):
             latest = hashes[spoken][-MOST:]
             out[row, : len(latest)] = latest
         return torch.from_numpy(out)
-
-    def fit(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
-        """Fit on train and keep the best epoch by validation; see `FittableEncoder.fit`."""
-        self.length_s = max(self.context_s, settings.windows.clip_s)
-        super().fit(corpus, settings, layout)
-
-    def load(self, path: Path, settings: EncoderSettings) -> None:
-        """Read fitted weights; see `FittableEncoder.load`."""
-        self.length_s = max(self.context_s, settings.windows.clip_s)
-        super().load(path, settings)
 
     def prepare(self, net: nn.Module, train: Tensor) -> None:
         """Store the hashes of the most frequent train words in the network."""
@@ -97,12 +86,13 @@ class Words(FittedEncoder):
 
     def encode(self, record: Transcript, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return the mean embedding before each clip's end: float32 (N, D), NaN without a word."""
+        self.length_s = max(self.context_s, clip_s)
         out = np.full((len(ends_s), self.dim), np.nan, np.float32)
         spoken = record.spoken(ends_s, clip_s).any(1)  # (N,)
         if spoken.any():
             with torch.inference_mode():
                 hashes = device.moved(self.inputs(record, ends_s[spoken]), device.of(self.net))
-                out[spoken] = self.net(hashes)[0].cpu().numpy()
+                out[spoken] = finite(self.net(hashes)[0].cpu().numpy())
         return out
 
 

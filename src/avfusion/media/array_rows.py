@@ -88,6 +88,10 @@ def _written(
     video: str, folder: Path, meta: dict[str, Any], digests: list[Any], **more: Any
 ) -> dict[str, Any]:
     """Write a record with a hash of `digests` as its key, and return the row of the index."""
+    # What a recording of the same name left must not stay.
+    for left in folder.iterdir() if folder.is_dir() else []:
+        if left.name != "meta.json":
+            left.unlink()
     meta = {**meta, "key": hashlib.sha256(json.dumps(digests).encode()).hexdigest()}
     write_text(folder / "meta.json", json.dumps({**meta, **more, "warnings": []}, indent=1) + "\n")
     return {**meta, "video": video, "status": "ok", "reason": "", "warnings": ""}

@@ -1,6 +1,7 @@
 """Decode one track with PyAV; damaged parts are skipped and counted."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -83,12 +84,20 @@ class Decoded(Generic[F]):
     ) -> Iterator[av.Packet | None]:
         """Yield packets as far as the file can be read, then None, which flushes the decoder."""
         try:
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream):
                 if packet.size:
                     yield packet
         except av.FFmpegError:
             self.damaged += 1
         yield None
+
+
+def demuxed(
+    container: av.container.InputContainer, *streams: av.stream.Stream
+) -> Iterator[av.Packet]:
+    """Yield the packets of some streams, by default of all that the header announces."""
+    with suppress(IndexError):  # PyAV's at the end, if another stream began inside the file
+        yield from container.demux(*streams)
 
 
 def _time_s(frame: av.VideoFrame | av.AudioFrame, stream: av.stream.Stream) -> float | None:

@@ -21,6 +21,7 @@ class Turn(NamedTuple):
     rotation: int = 0  # degrees counter-clockwise: 0, 90, 180 or 270
     mirrored: bool = False
     off_deg: float = 0.0  # what remains of an angle that is no quarter turn
+    known: bool = True  # false if only the angle is known, and not whether it is mirrored
 
     @property
     def is_odd(self) -> bool:
@@ -39,9 +40,9 @@ def turn_of(matrix: np.ndarray) -> Turn:
     Examples
     --------
     >>> turn_of(np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]))  # clockwise
-    Turn(rotation=270, mirrored=False, off_deg=0.0)
+    Turn(rotation=270, mirrored=False, off_deg=0.0, known=True)
     >>> turn_of(np.array([[-1, 0, 0], [0, 1, 0], [0, 0, 1]]))
-    Turn(rotation=0, mirrored=True, off_deg=0.0)
+    Turn(rotation=0, mirrored=True, off_deg=0.0, known=True)
     """
     (a, b), (c, d) = np.asarray(matrix, np.float64)[:2, :2]
     mirrored = bool(a * d - b * c < 0)
@@ -55,7 +56,12 @@ def turn_of(matrix: np.ndarray) -> Turn:
 def frame_turn(frame: av.VideoFrame) -> Turn:
     """Return the turn of a frame from its display matrix, which the container or codec gives."""
     # `frame.side_data` would make a cycle of references: frames would stay until a late collection.
-    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]
+    try:
+        side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]
+    except ValueError:  # data of a kind that PyAV does not know, such as EXIF of a JPEG
+        quarters = round(frame.rotation / 90)
+        off_deg = float(90 * quarters - frame.rotation)
+        return Turn(90 * quarters % 360, off_deg=off_deg, known=False)
     try:
         data = bytes(side_data[Type.DISPLAYMATRIX])
     except (KeyError, ValueError):
@@ -95,6 +101,6 @@ def upright(
     """
     width, height = square_px(frame.width, frame.height, aspect)
     scaling = None if (width, height) == (frame.width, frame.height) else "BICUBIC"
-    rgb = converter.reformat(frame, width, height, format="rgb24", interpolation=scaling)
+    rgb = converter.reformat(frame, width, height, format="rgb24", interpolation=scaling, threads=1)
     image = np.rot90(rgb.to_ndarray(), turn.rotation // 90)
     return np.ascontiguousarray(image[:, ::-1] if turn.mirrored else image)

@@ -80,13 +80,18 @@ def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Means of 2 x 2 pixels, as often as they fit, and the rest linearly. From 1080p, this takes a
     third of the time of the mean over the area of each new pixel; faces are found at the same place
-    within half a pixel of an aligned face of 112.
+    within half a pixel of an aligned face of 112. If one side still is twice its new size or more,
+    the rest is that mean.
     """
     (height, width), (new_width, new_height) = image.shape[:2], size
     while width >= 2 * new_width and height >= 2 * new_height:
         width, height = width // 2, height // 2
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return image if (width, height) == size else cv2.resize(image, size)
+    if (width, height) == size:
+        return image
+    # Sides of equal ratios are rounded, so that one of them can be a pixel beyond twice its size.
+    far = width > 2 * new_width + 1 or height > 2 * new_height + 1
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR)
 
 
 def aligned(image: np.ndarray, points: np.ndarray, face_px: int) -> np.ndarray:

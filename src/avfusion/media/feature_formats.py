@@ -18,7 +18,7 @@ TIMES = ("time_s", "times_s", "times", "time")
 """Names of the column, array or dataset with the times of the rows, if no option names it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """The rows of a file.
 
@@ -45,8 +45,8 @@ def read_table(path: Path, key: str = "", time: str = "") -> Table:
     key
         Array in an .npz file or dataset in an .h5 file; by default the only one.
     time
-        Array or dataset with the times of its rows; by default one of `TIMES`. It becomes the
-        column of its name.
+        Array or dataset with the times of its rows; one of `TIMES` if there is none of this name.
+        It becomes the column of its name.
 
     Raises
     ------
@@ -158,5 +158,5 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], key: str, time: str) -> T
             raise CorpusError(
                 f"{path}: {named} has the shape {times_s.shape}, but there are {len(frame)} rows."
             )
-        frame[time or named] = times_s
+        frame[named] = times_s
     return Table(frame, single=array.ndim == 1 and not steps)

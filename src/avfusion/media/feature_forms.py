@@ -36,13 +36,15 @@ class Form:
     confidence, least_confidence
         Column with a confidence, and the value below which a row counts as failed.
     video
-        Column that names the video in a table of all videos.
+        Column that names the video or its recording in a table of all videos.
     key
         Array or dataset in an .npz or .h5 file.
     even
         Whether rows without times are spread evenly over the video.
     zero_failed
         Whether a row of zeros is one that the tool could not compute.
+    stated
+        Options that were given, and are not taken from the preset.
     """
 
     path: str = ""
@@ -60,18 +62,19 @@ class Form:
     key: str = ""
     even: bool = False
     zero_failed: bool = False
+    stated: frozenset[str] = frozenset()
 
     @classmethod
     def given(cls, options: Mapping[str, Any]) -> "Form":
         """Return the form of an encoder's options; a preset fills in what they leave out."""
-        names = set(cls.__dataclass_fields__)
+        names = {*cls.__dataclass_fields__} - {"stated"}
         used = {name: value for name, value in options.items() if name in names and value}
         if "columns" in used:
             used["columns"] = tuple(used["columns"])
         preset = used.get("preset", "")
         if preset and preset not in PRESETS:
             raise CorpusError(f"No preset {preset!r}. Known: {', '.join(PRESETS)}.")
-        return replace(PRESETS.get(preset, cls()), **used)
+        return replace(PRESETS.get(preset, cls()), **used, stated=frozenset(used))
 
     @property
     def shared(self) -> bool:
@@ -101,9 +104,3 @@ PRESETS = {
 """Forms of tools: OpenFace 2 (gaze angles, head pose and action units), Fex tables of py-feat
 (action units, emotions and head pose; `frame` counts steps of `hop_s`), CSV of openSMILE, .npy of
 MERTools, and tables with the index of audformat, which opensmile-python writes."""
-
-
-def stated(form: Form, name: str) -> bool:
-    """Return whether a value of a form was given, and is not that of its preset."""
-    value = getattr(form, name)
-    return bool(value) and (not form.preset or value != getattr(PRESETS[form.preset], name))

@@ -4,21 +4,23 @@ A row lasts until the next one, but at most `LONGEST` usual steps, so that gaps 
 row of a file without times lasts for the complete file.
 """
 
-from collections.abc import Collection
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from avfusion.errors import CorpusError
-from avfusion.media.feature_formats import TIMES, read_table
-from avfusion.media.feature_forms import Form, stated
+from avfusion.media.feature_formats import TIMES
+from avfusion.media.feature_forms import Form
+from avfusion.media.feature_parts import Part, listed
 
 LONGEST = 1.5
 """Usual steps that a row lasts at most; ratings are interpolated over as many."""
+COLUMNS = ("time", "stop", "failed", "confidence")
+"""Options that name a column of the file."""
 
 
 class Rows(NamedTuple):
@@ -30,8 +32,8 @@ class Rows(NamedTuple):
     names: tuple[str, ...]  # of the D columns
 
 
-def read_rows(where: Path, form: Form, end_s: float, videos: Collection[str] = ()) -> Rows:
-    """Read the rows of a file, in seconds from its start.
+def read_rows(where: Path, form: Form, part: Part, end_s: float, spread_s: float) -> Rows:
+    """Return the rows of a video, in seconds from the start of its file.
 
     Parameters
     ----------
@@ -39,29 +41,28 @@ def read_rows(where: Path, form: Form, end_s: float, videos: Collection[str] = (
         The file.
     form
         How it is read.
+    part
+        Its rows of the video.
     end_s
-        Where its recording ends, in seconds; infinite if that is not known.
-    videos
-        Names, stems or paths of the video, whose rows are taken from a table of all videos.
+        Where the rows that are read end, in seconds; infinite if that is not known.
+    spread_s
+        Length of the recording over which rows are spread evenly, NaN if it is not known.
 
     Raises
     ------
     CorpusError
-        If it cannot be read, lacks a column, or its times do not ascend.
+        If it lacks a column, its times do not ascend, a single row has a time other than 0 and no
+        length, or its rows are spread over a recording of unknown length.
     """
-    table = read_table(where, form.key, form.time)
-    frame = table.frame
+    frame = part.table.frame
     time = next((name for name in TIMES if name in frame.columns), "")
-    if time and not form.time:
+    if time and form.time not in frame.columns and "time" not in form.stated:
         if form.hop_s:
             raise CorpusError(f"{where}: has times ({time}). Remove `hop_s` of its encoder.")
         form = replace(form, time=time)
-    if table.single and form.hop_s:
+    if part.table.single and form.hop_s:
         frame = frame.T.rename(columns=str)  # a track of one feature
-    several = form.video in frame.columns and frame[form.video].nunique() > 1
-    if several or (form.shared and form.video in frame.columns):
-        frame = frame[[_same(str(cell), videos) for cell in frame[form.video]]]
-    frame = frame.reset_index(drop=True)
+    _require(where, frame, form)
     names = _features(where, frame, form)
     values = frame[list(names)].to_numpy(np.float32, copy=True)
     if np.isinf(values).any():
@@ -71,13 +72,20 @@ def read_rows(where: Path, form: Form, end_s: float, videos: Collection[str] = (
             f"`columns`, or extract the file again."
         )
     values[_failed(frame, values, form)] = np.nan
-    return Rows(*_times(where, frame, form, end_s), values, names)
+    return Rows(*_times(where, frame, form, end_s, spread_s), values, names)
 
 
-def _same(cell: str, videos: Collection[str]) -> bool:
-    """Return whether a cell is the name, stem, file name or path of a video."""
-    path = PurePosixPath(cell.strip().strip("'\"").replace("\\", "/"))
-    return bool({path.as_posix(), path.name, path.stem} & {*videos})
+def _require(where: Path, frame: pd.DataFrame, form: Form) -> None:
+    """Raise CorpusError if an option names a column that is not there."""
+    needed = {option: getattr(form, option) for option in COLUMNS if option in form.stated}
+    if form.least_confidence:
+        needed["confidence"] = form.confidence
+    for option, name in needed.items():
+        if name not in frame.columns:
+            raise CorpusError(
+                f"{where}: no column {name!r}; it has {listed(frame)}. Set `{option}` of its "
+                f"encoder."
+            )
 
 
 def _features(where: Path, frame: pd.DataFrame, form: Form) -> tuple[str, ...]:
@@ -92,11 +100,10 @@ def _features(where: Path, frame: pd.DataFrame, form: Form) -> tuple[str, ...]:
     ]
     kept = [name for name in numeric if not form.columns or _matches(name, form.columns)]
     unused = [p for p in form.columns if not any(fnmatchcase(name, p) for name in numeric)]
-    if not kept or (unused and stated(form, "columns")):
-        listed = ", ".join(numeric[:8]) + (", …" if len(numeric) > 8 else "")
+    if not kept or (unused and "columns" in form.stated):
         raise CorpusError(
             f"{where}: no column of numbers matches {', '.join(unused or form.columns or '*')}. "
-            f"It has {len(numeric)}: {listed or 'none'}. Set `columns` of its encoder."
+            f"It has {len(numeric)}: {listed(frame[numeric])}. Set `columns` of its encoder."
         )
     return tuple(kept)
 
@@ -118,13 +125,11 @@ def _failed(frame: pd.DataFrame, values: np.ndarray, form: Form) -> np.ndarray:
 
 
 def _times(
-    where: Path, frame: pd.DataFrame, form: Form, end_s: float
+    where: Path, frame: pd.DataFrame, form: Form, end_s: float, spread_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return start and end of each row, float64 (M,) each."""
     count = len(frame)
     starts_s: np.ndarray
-    if stated(form, "time") and form.time not in frame.columns:
-        raise CorpusError(f"{where}: no column {form.time!r}. Set `time` of its encoder.")
     if form.time in frame.columns:
         starts_s = _seconds(where, frame[form.time], form.time) + form.begin_s
         if form.time == "frame":  # counted, from 0
@@ -139,7 +144,13 @@ def _times(
     elif count < 2 or (form.even and np.isinf(end_s)):
         return np.zeros(count), np.full(count, end_s)
     elif form.even:
-        edges_s = np.arange(count + 1) * (end_s / count)
+        if np.isnan(spread_s):
+            raise CorpusError(
+                f"{where}: {count} rows are spread over a recording of unknown length, and the "
+                f"video is a span of it. Set `hop_s` of its encoder to the seconds of a row, or "
+                f"extract a file per video and name it by `path`, such as features/{{video}}.npy."
+            )
+        edges_s = np.arange(count + 1) * (spread_s / count)
         return edges_s[:-1], edges_s[1:]
     else:
         raise CorpusError(
@@ -150,10 +161,15 @@ def _times(
         stops_s = _seconds(where, frame[form.stop], form.stop, blank=end_s) + form.begin_s
         return _apart(where, starts_s, stops_s)
     if count == 1 and not form.hop_s:
-        return np.zeros(1), np.full(1, end_s)
+        if starts_s[0] == form.begin_s:  # a summary of the recording, as openSMILE's functionals
+            return np.zeros(1), np.full(1, end_s)
+        raise CorpusError(
+            f"{where}: one row at {starts_s[0]:g} s, and nothing states how long it lasts. Set "
+            f"`time: {form.time}` and `hop_s` of its encoder, or `stop`, the column of its end."
+        )
     _ascending(where, starts_s)
     steps_s = np.diff(starts_s)
-    usual_s = float(np.median(steps_s)) if len(steps_s) else float(form.hop_s or end_s)
+    usual_s = float(np.median(steps_s)) if len(steps_s) else float(form.hop_s or 0)
     if form.hop_s and form.time not in frame.columns:
         return starts_s, starts_s + form.hop_s
     return starts_s, starts_s + np.minimum(np.append(steps_s, usual_s), LONGEST * usual_s)
@@ -189,7 +205,7 @@ def _ascending(where: Path, starts_s: np.ndarray) -> None:
 
 
 def _apart(where: Path, starts_s: np.ndarray, stops_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return spans without overlaps: those of a sliding window meet between their middles."""
+    """Return spans without overlaps: those that overlap meet between their middles."""
     _ascending(where, starts_s)
     if (stops_s < starts_s).any():
         row = int(np.flatnonzero(stops_s < starts_s)[0])
@@ -197,10 +213,13 @@ def _apart(where: Path, starts_s: np.ndarray, stops_s: np.ndarray) -> tuple[np.n
             f"{where}: row {row + 1} ends at {stops_s[row]:g} s, before its start at "
             f"{starts_s[row]:g} s. Extract the file again."
         )
-    if not (stops_s[:-1] > starts_s[1:]).any():
-        return starts_s, stops_s
+    over = stops_s[:-1] > starts_s[1:]
     middles_s = (starts_s + stops_s) / 2
     edges_s = (middles_s[1:] + middles_s[:-1]) / 2
-    first_s = max(starts_s[0], 2 * middles_s[0] - edges_s[0])
-    last_s = min(stops_s[-1], 2 * middles_s[-1] - edges_s[-1])
-    return np.append(first_s, edges_s), np.append(edges_s, last_s)
+    edges_s = np.clip(edges_s, starts_s[1:], np.minimum(stops_s[1:], stops_s[:-1]))
+    edges_s = np.where(over, edges_s, np.inf)
+    edges_s = np.minimum.accumulate(edges_s[::-1])[::-1]  # a span can lie inside another one
+    return (
+        np.append(starts_s[:1], np.where(over, edges_s, starts_s[1:])),
+        np.append(np.where(over, edges_s, stops_s[:-1]), stops_s[-1:]),
+    )

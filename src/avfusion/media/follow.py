@@ -7,6 +7,7 @@ the person has been out of sight for half a second, or after a cut, they choose 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +53,14 @@ def follow(seen: Seen, rule: str) -> np.ndarray:
     """
     side = rule if rule in ("left", "right") else None
     chosen = np.zeros(len(seen.rows), bool)
+    others = cache(lambda shot, person: _others(seen, shot, person))
     person, shot, seen_s, box = -1, -1, -np.inf, np.zeros(4)
     for at in pictures(seen.rows):
         time_s = float(seen.rows["time_s"][at[0]])
         here = at[seen.people[at] == person]
         if not len(here) and shot == seen.shots[at[0]]:
-            here = _at_place(at, seen.rows["box"], box)
+            here = at[~np.isin(seen.people[at], others(shot, person))]
+            here = _at_place(here, seen.rows["box"], box)
         if not len(here):
             if person >= 0 and shot == seen.shots[at[0]] and time_s - seen_s <= _HOLD_S:
                 continue  # one missed face must not move on to another person
@@ -130,11 +133,22 @@ def appearances(seen: Seen, at: np.ndarray) -> Iterator[np.ndarray]:
     yield from equal_runs(order, np.stack([seen.shots[order], seen.people[order]], axis=1))
 
 
+def _others(seen: Seen, shot: int, person: int) -> np.ndarray:
+    """Return who shares a picture of the shot with a person and so is another one, int (n,)."""
+    looks = seen.rows["look"]
+    known = (seen.shots == shot) & (seen.people >= 0) & (seen.rows["before"] < 0)
+    shared = np.isin(looks, looks[known & (seen.people == person)])
+    return np.unique(seen.people[known & shared])
+
+
 def _at_place(at: np.ndarray, boxes: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Return the nearest face within one face width of the last box, (1,), or none, (0,).
 
-    Within a shot it most likely is the same person, even if it does not look so.
+    Within a shot it most likely is the same person, even if it does not look so. `at` must hold
+    only faces that can be this person.
     """
+    if not len(at):
+        return at
     gap = boxes[at] - last
     reach = np.hypot(*(gap[:, :2] + gap[:, 2:] / 2).T)
     nearest = int(reach.argmin())

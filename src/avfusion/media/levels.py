@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from avfusion.media.channels import channel_names, weights
-from avfusion.media.decode import Decoded
+from avfusion.media.decode import Decoded, demuxed
 
 SILENT = 2.0**-16
 """Digital silence: no sample is larger than half a step of 16 bits."""
@@ -137,9 +137,9 @@ def _piece(
 ) -> Iterator[av.AudioFrame]:
     """Yield frames of `length_s` from the present place of the container."""
     heard_s = 0.0
-    for packet in container.demux(stream):
+    for packet in demuxed(container, stream):
         try:
-            frames = packet.decode()
+            frames = stream.decode(packet)
         except av.FFmpegError:
             continue
         for frame in frames:

@@ -162,6 +162,11 @@ def _oddities(
             f"pixels are not square ({aspect.numerator}:{aspect.denominator}): pictures are "
             f"scaled from {frame.width}x{frame.height} to {width}x{height}"
         )
+    if not turn.known:
+        yield (
+            "the pictures carry data of an unknown kind; if the file asks to mirror them, they are "
+            "not mirrored"
+        )
     if turn.mirrored:
         yield "the file asks to mirror its pictures, as front cameras do; they are mirrored"
     if frame.interlaced_frame:

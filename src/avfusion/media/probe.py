@@ -179,6 +179,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
     refuse_other_formats(path, container)
     track, tracks = choose_track(path, container)
     video = container.streams.video[track]
+    sounds = sound_streams(container)  # before the walk, which may add streams
     walk = Walk(container, video)
     if not walk.ticks:
         raise MediaError(f"{path}: a picture track without a frame. Copy or download it again.")
@@ -209,7 +210,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
         time_zero=time_zero,
         starts_s=first_s - start_s,
         segments=segments,
-        sounds=sound_streams(container),
+        sounds=sounds,
     )
 
 

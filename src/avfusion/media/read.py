@@ -100,11 +100,16 @@ def read_video(
 
 
 def sound_source(file: Probe, recording: Path | None) -> Probe:
-    """Return the file to read sound from: the video, or a recording that begins with it."""
+    """Return the file to read sound from: the video, or a recording of its own.
+
+    Such a recording begins with the first picture, or with the span that is cut.
+    """
     if recording is None:
         return file
     first_s = first_sample_s(recording, choose(recording).index)
     origin_s = 0.0 if math.isnan(first_s) else first_s
+    if file.complete and file.time_zero == "container":
+        origin_s -= file.starts_s
     return replace(file, path=recording, origin_s=origin_s, complete=True, segments=(), sounds=None)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
-from avfusion.media.decode import Decoded
+from avfusion.media.decode import Decoded, demuxed
 from avfusion.media.new_record import new_record
 from avfusion.media.probe import Probe
 from avfusion.media.sound import write_sound
@@ -51,7 +51,7 @@ def span_s(
     first_s = last_s = clock(first_s)
     with av.open(str(path)) as container:
         try:
-            for packet in container.demux(container.streams.audio[track]):
+            for packet in demuxed(container, container.streams.audio[track]):
                 if packet.pts is not None and packet.size:
                     length_s = float((packet.duration or 0) * packet.time_base)
                     last_s = max(last_s, clock(float(packet.pts * packet.time_base)) + length_s)

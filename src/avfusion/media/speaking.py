@@ -13,7 +13,6 @@ import numpy as np
 from avfusion.media.follow import Seen, appearances
 from avfusion.media.spool import TINY_PX, Spool
 from avfusion.media.store import MediaRecord
-from avfusion.media.voice import VOICED
 
 Heard = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Maps times in seconds (n,) to whether a voice is heard, 0 to 1 (n,), and loudness in dB (n,);
@@ -54,10 +53,12 @@ def heard_in(record: MediaRecord) -> Heard:
     is loud counts.
     """
 
+    speechless = not record.meta["sound"]["voiced_share"]
+
     def heard(times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         loud_db = _loudness(record, times_s)
         voiced = record.voiced(times_s)
-        if not np.any(voiced >= VOICED):
+        if speechless:
             loudest_db = np.nanmax(loud_db, initial=-100.0)
             voiced = np.where(np.isnan(loud_db), np.nan, loud_db > loudest_db - _LOUD_DB)
         return np.asarray(voiced, float), loud_db

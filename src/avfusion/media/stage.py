@@ -130,6 +130,7 @@ def _row(
         meta["seconds"] = time.monotonic() - began
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
+        remove_halves(folder)  # of a process that was killed at its time limit
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,

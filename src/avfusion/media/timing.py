@@ -53,6 +53,11 @@ class Timing:
         return np.concatenate([have, have[-1] + step_s * np.arange(1, rows - len(have) + 1)])
 
 
+def without_frames(duration_s: float) -> Timing:
+    """Return the timing of something that has a length and no frames, such as features."""
+    return Timing(_NONE, duration_s, _NO_SOUND)
+
+
 def timings(
     videos: Iterable[tuple[str, Path, str]], cache: Path, time_zero: TimeZero = "picture"
 ) -> dict[str, Timing]:
@@ -112,6 +117,9 @@ def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:
         return _sound_only(path, str(error))
     except MediaError as error:
         return Timing(_NONE, 0.0, _NO_SOUND, str(error))
+    except Exception as error:  # one strange file must not end the check of a corpus
+        reason = f"{path}: cannot be read ({type(error).__name__}: {error}). Use another file."
+        return Timing(_NONE, 0.0, _NO_SOUND, reason)
     return Timing(file.times_s, file.duration_s, sound_s, warnings=file.warnings + sound.warnings)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from avfusion.media.decode import seconds
+from avfusion.media.decode import demuxed, seconds
 from avfusion.media.segments import Restarts, may_restart
 
 
@@ -41,7 +41,7 @@ class Walk:
         self.first: av.VideoFrame | None = None
         video.codec_context.thread_type = "NONE"
         try:
-            for packet in container.demux():
+            for packet in demuxed(container):
                 if packet.size:
                     self._take(packet, video)
                     if self.first is None and packet.stream_index == video.index:

@@ -74,9 +74,8 @@ class Detector:
         """
         height, width = image.shape[:2]
         padded = height + -height % _MULTIPLE, width + -width % _MULTIPLE
-        if self._input.shape[2:] != padded:
-            self._input = np.zeros((1, 3, *padded), np.float32)
         if self._planes[0].shape != (height, width):
+            self._input = np.zeros((1, 3, *padded), np.float32)  # nothing of an earlier picture
             self._planes = [np.empty((height, width), np.uint8) for _ in range(3)]
         cv2.split(image, self._planes)  # half the time of a conversion across planes
         for at, plane in enumerate(self._planes):

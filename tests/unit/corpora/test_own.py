@@ -176,6 +176,18 @@ def test_a_row_with_a_fault_does_not_make_its_video_unlisted(tree, tmp_path):
     assert checks.loc["unlisted files", "found"] == "stray.mts"
 
 
+def test_a_manifest_of_faults_only_lists_the_faults(tree, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tree, copy)
+    table = pd.read_csv(copy / "manifest.csv", dtype=str).assign(subject=None)
+    table.drop(columns="partition", errors="ignore").to_csv(copy / "manifest.csv", index=False)
+    (copy / "stray.mp4").write_bytes(b"x")
+    code, checks = verify("own", copy, own.OPTIONS, tmp_path / "r")
+    assert code == 1
+    assert checks["found"].str.contains("no subject").any()
+    assert "stray.mp4" not in checks.loc["unlisted files", "found"], "not in a folder of videos"
+
+
 def test_a_pickled_table_is_refused_and_never_opened(tree, tmp_path):
     (tmp_path / "db.yaml").write_text("name: x\ntables: {t: {type: filewise, columns: {}}}\n")
     (tmp_path / "db.t.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")

@@ -116,6 +116,34 @@ def test_media_and_encoding_need_no_recording(tree, tmp_path):
         np.testing.assert_allclose(row, expected, atol=2e-3)
 
 
+def test_a_row_that_loses_its_recording_keeps_no_face(tree, tmp_path):
+    verify(tree, tmp_path)
+    record = Layout(tmp_path).media("mine") / "dan"
+    record.mkdir(parents=True)
+    for name in ("faces.zip", "frames.parquet", "meta.json"):
+        (record / name).write_text("{}")
+    encoded(tree, tmp_path, "lld", LLD)
+    assert [path.name for path in record.iterdir()] == ["meta.json"]
+
+
+def test_held_ratings_of_features_last_to_their_end(copy, tmp_path):
+    (copy / "ratings/dan.csv").write_text("time_s,valence,arousal\n0,0.1,0.2\n10,0.3,0.4\n")
+    edited(copy, "", duration_s="24")
+    code, checks = verify(copy, tmp_path, ratings="held")
+    assert code == 0, checks[checks["verdict"] == "FAIL"]
+    gold = pd.read_parquet(Layout(tmp_path).gold("mine"))
+    gold = gold[gold["video"] == "dan"].set_index("time_s")["valence"]
+    assert gold.index.max() == pytest.approx(24, abs=0.2)
+    assert gold[gold.index > 10].eq(0.3).all()
+
+
+def test_ratings_in_frames_need_a_video(copy, tmp_path):
+    edited(copy, "", duration_s="24")
+    code, checks = verify(copy, tmp_path, ratings={"unit": "frames"})
+    assert code == 1
+    assert "frames cannot be read" in "; ".join(checks["found"])
+
+
 def test_ratings_and_features_that_do_not_overlap_fail_with_numbers(copy, tmp_path):
     path = copy / "ratings/eve.csv"
     table = pd.read_csv(path)

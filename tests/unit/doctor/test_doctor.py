@@ -7,12 +7,14 @@ import wave
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from avfusion import cli
 from avfusion.config.study import Study
 from avfusion.doctor import machine, media
+from avfusion.layout import Layout
 from avfusion.registry import corpora
 from support import odd_sounds
 
@@ -194,6 +196,29 @@ def test_the_size_of_the_media_stage_is_stated_next_to_the_free_disk(tmp_path, m
     monkeypatch.setattr(media.shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
     (finding,) = media.findings(study)
     assert "larger disk" in str(finding)
+
+
+def test_the_size_counts_a_file_once_per_row(tmp_path, monkeypatch):
+    """Two records are written of a file that is listed as left and right."""
+    root = tmp_path / "videos"
+    root.mkdir()
+    for name, seconds in (("a", 1), ("b", 3)):
+        sound = np.zeros(seconds * 16_000, "f4")
+        odd_sounds.write(root / f"{name}.mkv", [sound], 16_000, frames=25 * seconds)
+    corpora = {"one": {"is": "own", "root": str(root)}}
+    study = Study(corpora=corpora, fusions={"ca": {}}, results=str(tmp_path / "results"))
+    path = Layout(tmp_path / "results").manifest("one")
+    path.parent.mkdir(parents=True)
+    rows = pd.DataFrame({"path": ["a.mkv", "b.mkv", "b.mkv", "gone.mkv"]})
+    rows.to_parquet(path)
+    assert media.hours_here(study)[str(root)].shown * 3600 == pytest.approx(7, rel=0.02)
+    opened = []
+    monkeypatch.setattr(media, "_OPENED", 1)
+    monkeypatch.setattr(media, "_length_s", lambda path: opened.append(path) or 2.0)
+    size = {name: (root / f"{name}.mkv").stat().st_size for name in "ab"}
+    expected_s = 2.0 * (size["a"] + 2 * size["b"]) / size["a"]
+    assert media.hours_here(study)[str(root)].shown * 3600 == pytest.approx(expected_s)
+    assert opened == [root / "a.mkv"]
 
 
 def test_the_size_counts_recordings_without_pictures(tmp_path):

@@ -53,9 +53,11 @@ def test_packages_of_extras_are_not_missing_from_the_environment(monkeypatch, tm
     assert absent == ["no-such-package"]
 
 
-def test_the_file_in_a_folder_of_a_model_is_checked(tmp_path):
+@pytest.mark.parametrize("place", ["{}", "~"])
+def test_the_file_in_a_folder_of_a_model_is_checked(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    options = {"is": "transformers", "path": str(tmp_path)}
+    options = {"is": "transformers", "path": place.format(tmp_path)}
     digest = hashlib.sha256(b"weights").hexdigest()
     (found,) = encoder_files.findings(study(one={**options, "sha256": digest}))
     assert (found.verdict, "with the stated SHA-256" in found.text) == ("OK", True)

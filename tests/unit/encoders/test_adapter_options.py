@@ -11,6 +11,7 @@ from avfusion.encoders.faces import faces_of_clips, read_clips
 from avfusion.encoders.onnx_session import Session
 from avfusion.errors import AvfError, ConfigError
 from avfusion.media.clips import clip_ends
+from avfusion.registry import encoders
 from support import synthetic_media as media
 from support import tiny_models
 
@@ -44,6 +45,13 @@ SOUND = {"rate_hz": 8_000}
         ("audio", ["n", "t"], {"crop_px": 96}, "`crop_px` has no meaning for sound"),
         ("video", ["n", 3, 8, 8], {"context_s": 1.0}, "`context_s` has no meaning for pictures"),
         ("video", ["n", 3, 8, 8], {"normalise": True}, "`normalise` has no meaning for pictures"),
+        ("video", ["n", 3, 8, 8], {"normalise": False}, "`normalise` has no meaning for pictures"),
+        ("video", ["n", 3, 8, 8], {"rate_hz": 16_000}, "`rate_hz` has no meaning for pictures"),
+        ("audio", ["n", "t"], {"layout": "nchw"}, "`layout` has no meaning for sound"),
+        ("audio", ["n", "t"], {"white": 255.0}, "`white` has no meaning for sound"),
+        ("audio", ["n", "t"], {"colours": "rgb"}, "`colours` has no meaning for sound"),
+        ("audio", ["n", "t"], {"frame_hz": 12.5}, "`frame_hz` has no meaning for sound"),
+        ("audio", ["n", "t"], {"interpolation": "bicubic"}, "`interpolation` has no meaning for"),
         ("video", ["n", 3, 8, 8], {"frames": 4}, "`frames` has no meaning for the layout nchw"),
     ],
 )  # fmt: skip
@@ -51,6 +59,43 @@ def test_options_that_an_onnx_file_cannot_use_are_refused(modality, shape, optio
     given = options | (PICTURES if modality == "video" else {})
     with pytest.raises(ConfigError, match=f"onnx: {text}"):
         onnx(tmp_path, shape, modality, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "modality", "options", "text"),
+    [
+        ("transformers", "audio", {"context_s": 2.0}, "`context_s` has no meaning for audio"),
+        ("transformers", "audio", {"frame_hz": 25.0}, "`frame_hz` has no meaning for audio"),
+        ("transformers", "audio", {"pool": "mean"}, "`pool` has no meaning for audio"),
+        ("transformers", "video", {"chunk_s": -5.0}, r"`chunk_s` has no meaning .*, found -5\.0"),
+        ("transformers", "text", {"margin_s": 1.0}, "`margin_s` has no meaning for text"),
+        ("torchvision", "video", {"frames": 16}, "`frames` has no meaning for the picture model"),
+        ("opensmile", None, {"chunk_s": 60.0}, "`chunk_s` has no meaning for the level function"),
+        ("opensmile", None, {"level": "lld", "context_s": 2.0}, "`context_s` has no meaning for"),
+    ],
+)  # fmt: skip
+def test_options_of_another_kind_of_input_are_refused(name, modality, options, text, tmp_path):
+    pytest.importorskip(name)
+    needed = tiny_models.options(name, modality, tmp_path)
+    entry = media.settings(name, **needed).updated(encoder="mine")
+    if encoders.constant(name, "modalities"):
+        entry = entry.updated(modality=modality)
+    base.build(entry)
+    with pytest.raises(ConfigError, match=rf"mine: {text}.*Remove encoders\.mine\."):
+        base.build(entry.updated(options={**needed, **options}))
+
+
+def test_a_video_model_of_torchvision_reads_a_face_or_more():
+    pytest.importorskip("torchvision")
+    with pytest.raises(ConfigError, match="torchvision: `frames` must be 1 or more, found 0"):
+        base.build(media.settings("torchvision", model="r3d_18", frames=0))
+
+
+def test_an_onnx_file_runs_on_one_thread(tmp_path, monkeypatch):
+    """The encoder is built before `deterministic` sets the threads of torch."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    encoder, _ = onnx(tmp_path, ["n", 8_000], "audio", rate_hz=8_000)
+    assert encoder.session._session.get_session_options().intra_op_num_threads == 1
 
 
 def test_a_length_of_sound_that_repeats_the_files_own_is_accepted(tmp_path):

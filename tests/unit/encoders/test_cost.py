@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion.encoders import base, cost
-from avfusion.encoders.cost import Progress, clips_of, clips_per_s
+from avfusion.encoders.cost import Progress, clips_of, clips_per_s, clips_per_s_of_all
 from avfusion.encoders.stage import encode_shard
 from support import synthetic_media as media
 
@@ -49,8 +49,30 @@ def test_a_heavy_network_is_measured_on_few_clips(clock):
 
 
 def test_chunks_of_10_s_are_measured_by_the_chunk(clock):
-    rate = clips_per_s(clock.encoder(lambda n: 1.5 * math.ceil(n * 0.16 / 10)), ENDS_S)
-    assert 0.5 < rate / (62.5 / 1.5) < 2
+    """The log divides by the clips after the first chunk; the doctor by all of the recording."""
+
+    def seconds(n):
+        return 1.5 * math.ceil(n * 0.16 / 10 - 1e-9)
+
+    assert clips_per_s(clock.encoder(seconds), ENDS_S) == pytest.approx(63 / 1.5)
+    rate = clips_per_s_of_all(clock.encoder(seconds), ENDS_S[:125])  # 20 s are two chunks
+    assert rate == pytest.approx(62.5 / 1.5)
+
+
+@pytest.mark.parametrize("once_s", [3.0, 30.0])
+def test_the_doctor_counts_what_is_computed_once(clock, once_s):
+    """A text or a chunk that goes through the network in one pass, slow or not."""
+    ends_s = ENDS_S[:125]
+    rate = clips_per_s_of_all(clock.encoder(lambda n: once_s + 1e-5 * n), ends_s)
+    assert rate == pytest.approx(125 / once_s, rel=1e-3)
+    assert clips_per_s(clock.encoder(lambda n: once_s + 1e-5 * n), ends_s) is None
+
+
+def test_the_doctor_measures_a_heavy_network_on_few_clips(clock):
+    rate = clips_per_s_of_all(clock.encoder(lambda n: 2.0 + 1.5 * n), ENDS_S[:125])
+    assert rate == pytest.approx(125 / (2 + 1.5 * 125))
+    assert clock.now == 2 * 3.5 + 14
+    assert clips_per_s_of_all(clock.encoder(lambda n: 60.0 * n), ENDS_S[:1]) == 1 / 60
 
 
 def test_a_measurement_ends(clock):
@@ -83,7 +105,8 @@ def test_the_cost_of_the_corpus_is_told_once(clock, caplog):
     for _ in range(2):
         progress.announce(encode, ENDS_S, 25_088)
     (line,) = caplog.messages
-    assert "0.667 clips/s, 40 h for 95,400 clips" in line  # 95,400 x 1.5 s = 39.75 h
+    # 95,400 x 1.5 s = 39.75 h
+    assert "0.667 clips/s, 40 h for 95,400 clips without what is computed once per video" in line
     assert "29 GB (583,000 clips x 25,088)" in line
 
 
@@ -122,7 +145,7 @@ def test_a_shard_tells_its_cost_unless_all_is_kept(tmp_path, caplog):
     settings = media.settings("face_expression")
     encode_shard("tiny", (0, 1), settings, layout)
     (line,) = (text for text in caplog.messages if "features of the corpus" in text)
-    assert "for 24 clips" in line or "too short" in line
+    assert "24 clips without what" in line or "not measured on the first video" in line
     assert "(24 clips x 256)" in line
     caplog.clear()
     encode_shard("tiny", (0, 1), settings, layout)

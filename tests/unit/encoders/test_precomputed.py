@@ -4,16 +4,22 @@ A feature that is its own time, v(t) = t, shows when a clip's row is of: the mea
 be the clip's middle, within half a step of the file.
 """
 
+import json
 import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.corpora.own.split import cut
+from avfusion.encoders import precomputed
 from avfusion.encoders.precomputed import Precomputed
-from avfusion.errors import AvfError
+from avfusion.errors import AvfError, CorpusError
 from avfusion.media.clips import clip_ends
-from avfusion.media.feature_files import Source
+from avfusion.media.feature_files import Source, recordings_s
 from avfusion.media.feature_forms import PRESETS
 
 CLIP_S, HOP_S, SECONDS = 0.4, 0.16, 8.0
@@ -166,10 +172,209 @@ def test_one_table_holds_all_videos(tmp_path):
     assert (rows == 7.0).all()
 
 
+PIECE = Source(
+    *(Path(), "anna__test", "clips/anna.mp4", {}, 4.8, SECONDS), recording="anna"
+)  # the end of anna.mp4, after 4.8 s
+
+
+def shared(root, files, **options):
+    """Write a table with a row every 0.2 s per file; a row is its time, plus 100 per file."""
+    starts_s = np.repeat(np.arange(100) * 0.2, len(files))
+    table = pd.DataFrame({"file": files * 100, "start": starts_s, "end": starts_s + 0.2})
+    table["v"] = starts_s + 0.1 + 100 * np.tile(np.arange(len(files)), 100)
+    table.to_csv(root / "all.csv", index=False)
+    return Precomputed("mine", "audio", path="all.csv", **{"preset": "audformat", **options})
+
+
+@pytest.mark.parametrize("cell", ["clips/anna.wav", "anna.mp4", "anna", "/data/clips/anna.wav"])
+def test_a_table_that_names_the_recording_is_shifted_to_a_span(tmp_path, cell):
+    encoder = shared(tmp_path, [cell, "ben"])
+    piece = replace(PIECE, root=tmp_path)
+    assert encoder.encode(piece, np.array([0.4]), CLIP_S)[0, 0] == pytest.approx(5.0)
+    assert encoder.identity(piece) != encoder.identity(replace(piece, start_s=2.4))
+
+
+@pytest.mark.parametrize("cell", ["anna__test", "pieces/anna__test.wav"])
+def test_a_table_that_names_the_video_counts_from_its_start(tmp_path, cell):
+    encoder = shared(tmp_path, [cell, "ben"])
+    rows = encoder.encode(replace(PIECE, root=tmp_path), np.array([0.4]), CLIP_S)
+    assert rows[0, 0] == pytest.approx(0.2)
+
+
+def test_a_piece_finds_the_name_of_its_recording(tmp_path):
+    row = SimpleNamespace(video="a1__test", partition="test", path="clips/x.mp4", start_s=4.8)
+    encoder = shared(tmp_path, ["a1", "ben"])
+    rows = encoder.encode(Source.of(tmp_path, row, SECONDS), np.array([0.4]), CLIP_S)
+    assert rows[0, 0] == pytest.approx(5.0)
+
+
+def test_of_recordings_of_one_stem_the_most_like_path_counts(tmp_path):
+    encoder = shared(tmp_path, ["/data/day1/anna.wav", "/data/day2/anna.wav"])
+    day2 = Source(tmp_path, "day2__anna", "day2/anna.mp4", {}, 0.0, SECONDS)
+    assert encoder.encode(day2, np.array([0.4]), CLIP_S)[0, 0] == pytest.approx(100.2)
+    with pytest.raises(AvfError, match=r"2 recordings can be clips/anna\.mp4: /data/day1/anna\."):
+        encoder.encode(replace(PIECE, root=tmp_path), ENDS_S, CLIP_S)
+
+
+def test_a_table_without_rows_of_a_video_is_nan_and_the_index_says_so(tmp_path):
+    encoder = shared(tmp_path, ["ben", "cleo"])
+    record = replace(PIECE, root=tmp_path)
+    encoder.names = ("v",)
+    assert np.isnan(encoder.encode(record, ENDS_S, CLIP_S)).all()
+    assert encoder.remark(record) == "no row of it in all.csv; every row is NaN"
+
+
+@pytest.mark.parametrize("options", [{"video": "fiel"}, {"preset": "", "time": "start"}])
+def test_a_table_of_all_videos_without_their_names_is_refused(tmp_path, options):
+    encoder = shared(tmp_path, ["anna", "ben"], **options)
+    name = options.get("video", "")
+    with pytest.raises(AvfError, match=f"no column '{name}' .* it has file, start, end, v"):
+        encoder.encode(replace(PIECE, root=tmp_path), ENDS_S, CLIP_S)
+
+
+def test_videos_of_one_table_have_features_of_their_own_keys(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    encoder = Precomputed("mine", "audio", preset="audformat")
+    ben = replace(source(tmp_path, "a.npy"), video="ben", path="clips/ben.mp4")
+    assert encoder.identity(ben) != encoder.identity(source(tmp_path, "a.npy"))
+
+
+def test_a_table_of_all_videos_is_hashed_and_grouped_once(tmp_path, monkeypatch):
+    hashed, grouped = [], []
+    monkeypatch.setattr(precomputed, "file_digest", lambda path: hashed.append(path) or b"")
+    group = pd.Series.groupby
+    monkeypatch.setattr(pd.Series, "groupby", lambda *a, **k: grouped.append(1) or group(*a, **k))
+    encoder = shared(tmp_path, ["anna", "ben"])
+    for name in ("anna", "ben", "anna"):
+        record = Source(tmp_path, name, f"{name}.mp4", {}, 0.0, SECONDS)
+        encoder.identity(record)
+        encoder.encode(record, ENDS_S, CLIP_S)
+    assert len(hashed) == len(grouped) == 1
+
+
+def test_the_remark_uses_the_rows_of_the_features(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.zeros((9, 2)))
+    encoder, record = Precomputed("mine", "audio", hop_s=0.04), source(tmp_path, "a.npy")
+    encoder.encode(record, ENDS_S, CLIP_S)
+    (tmp_path / "a.npy").unlink()
+    assert encoder.remark(record) is None
+
+
+@pytest.mark.parametrize("option", ["time", "stop", "failed", "confidence", "video"])
+@pytest.mark.parametrize("preset", ["", "openface"])
+def test_an_option_that_names_no_column_is_refused(tmp_path, option, preset):
+    table = openface(np.arange(0, SECONDS, 0.04), np.zeros(200, bool))
+    table.to_csv(tmp_path / "a.csv", index=False)
+    options = {"preset": preset, "time": "timestamp", option: "typo"}
+    with pytest.raises(AvfError, match=r"no column 'typo'.* it has frame, face_id, timestamp"):
+        encoded(tmp_path, "a.csv", **options)
+
+
+def test_a_column_of_the_preset_is_refused_only_if_it_is_stated(tmp_path):
+    table = openface(np.arange(0, SECONDS, 0.04), np.zeros(200, bool))
+    table.drop(columns=["confidence", "success"]).to_csv(tmp_path / "a.csv", index=False)
+    assert not np.isnan(encoded(tmp_path, "a.csv", preset="openface")[1]).any()
+    for option in ({"failed": "success"}, {"least_confidence": 0.8}):
+        with pytest.raises(AvfError, match=r"no column '(success|confidence)'"):
+            encoded(tmp_path, "a.csv", preset="openface", **option)
+
+
+def test_times_of_an_archive_replace_no_stated_name(tmp_path):
+    times_s = np.arange(200) * 0.04
+    np.savez(tmp_path / "a.npz", features=times_s[:, None], times=times_s)
+    with pytest.raises(AvfError, match="no column 'tiems'; it has 0, times"):
+        encoded(tmp_path, "a.npz", time="tiems")
+    assert_on_time(encoded(tmp_path, "a.npz", preset="openface", columns=["0"])[1], 0.04)
+
+
+def test_a_single_row_with_a_time_needs_a_length(tmp_path):
+    pd.DataFrame({"time": [2.0], "v": [1.0]}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(AvfError, match="one row at 2 s, and nothing states how long it lasts"):
+        encoded(tmp_path, "a.csv")
+    _, rows = encoded(tmp_path, "a.csv", time="time", hop_s=1.0)
+    outside = (ENDS_S <= 2) | (ENDS_S - CLIP_S >= 3)
+    np.testing.assert_array_equal(np.isnan(rows[:, 0]), outside)
+
+
+def test_a_single_row_at_time_0_is_of_the_complete_recording(tmp_path):
+    """As in the files of openSMILE's functionals."""
+    table = pd.DataFrame({"name": ["'unknown'"], "frameTime": [0.0], "v": [1.5]})
+    table.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    _, rows = encoded(tmp_path, "a.csv", preset="opensmile")
+    assert (rows == 1.5).all()
+
+
+def test_an_overlap_leaves_the_gaps_of_a_file(tmp_path):
+    table = pd.DataFrame({"start": [0.0, 1.0, 5.0], "end": [2.0, 2.5, 6.0], "v": [1.0, 2.0, 3.0]})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    encoder, _ = encoded(tmp_path, "a.csv", preset="audformat")
+    rows = source(tmp_path, "a.csv").rows(encoder.form, "mine", "audio")
+    assert rows.starts_s.tolist() == [0.0, 1.375, 5.0]
+    assert rows.stops_s.tolist() == [1.375, 2.5, 6.0]
+
+
+def test_spans_inside_another_one_stay_in_order(tmp_path):
+    rng = np.random.default_rng(0)
+    starts_s = np.sort(rng.uniform(0, 8, 40))
+    table = pd.DataFrame({"start": starts_s, "end": starts_s + rng.uniform(0, 2, 40), "v": 1.0})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    encoder, _ = encoded(tmp_path, "a.csv", preset="audformat")
+    rows = source(tmp_path, "a.csv").rows(encoder.form, "mine", "audio")
+    edges_s = np.stack([rows.starts_s, rows.stops_s], 1)
+    assert (np.diff(edges_s.ravel()) >= 0).all()
+    assert (edges_s[:, 0] >= table["start"] - 1e-9).all()
+    assert (edges_s[:, 1] <= table["end"] + 1e-9).all()
+
+
 def test_one_vector_is_of_the_complete_video(tmp_path):
     np.save(tmp_path / "a.npy", np.array([3.0, 4.0]))
     _, rows = encoded(tmp_path, "a.npy")
     np.testing.assert_array_equal(rows, np.tile([3.0, 4.0], (len(ENDS_S), 1)))
+
+
+def pieces_of(video, path, duration_s, **more):
+    """Rows of the manifest of a video that is split over time."""
+    rows = [(p.video, p.partition, *p.span_s) for p in cut(video, duration_s)]
+    columns = ["video", "partition", "start_s", "end_s"]
+    return pd.DataFrame(rows, columns=columns).assign(path=path, **more)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_steps_of_mertools_are_spread_over_the_recording_and_not_over_its_span(tmp_path, bare):
+    np.save(tmp_path / "a.npy", np.arange(100.0)[:, None] + 0.5)  # the middles of 100 steps
+    named = json.dumps({"audio_features": "a.npy"})
+    parts = [pieces_of("a", "a.npy" if bare else "a.mp4", 100.0, features=named)]
+    parts += [pieces_of("b", "a.npy" if bare else "b.mp4", 40.0, features=named)]
+    manifest = pd.concat(parts)
+    lengths_s = recordings_s(manifest)
+    assert lengths_s == {video: 100 if video[0] == "a" else 40 for video in manifest["video"]}
+    encoder = Precomputed("mine", "audio", preset="mertools")
+    for row in parts[0].itertuples():
+        piece = Source.of(tmp_path, row, row.end_s - row.start_s, lengths_s)
+        ends_s = np.arange(1.0, piece.duration_s + 0.5)
+        rows = encoder.encode(piece, ends_s, 1.0)
+        np.testing.assert_allclose(rows[:, 0], row.start_s + ends_s - 0.5, atol=1e-3)
+        assert encoder.identity(piece)[-1] == 100
+
+
+def test_steps_are_not_spread_over_a_recording_of_unknown_length(tmp_path):
+    """Such as a dialogue, of which the manifest lists turns."""
+    row = {"video": "turn", "path": "dialogue.mp4", "partition": "train"}
+    manifest = pd.DataFrame([{**row, "start_s": 3.0, "end_s": 9.0}])
+    (turn,) = manifest.itertuples()
+    source = Source.of(tmp_path, turn, 6.0, recordings_s(manifest))
+    np.save(tmp_path / "dialogue.npy", np.ones((100, 1)))
+    np.save(tmp_path / "turn.npy", np.ones((12, 1)))
+
+    def rows(path, **options):
+        return source.rows(Precomputed("mine", "audio", path=path, **options).form, "mine", "audio")
+
+    with pytest.raises(CorpusError, match="100 rows are spread over a recording of unknown length"):
+        rows("{path}.npy", preset="mertools")
+    assert rows("{video}.npy", preset="mertools").stops_s[-1] == 6.0
+    assert rows("{path}.npy", hop_s=0.1).stops_s[-1] == pytest.approx(7.0)
+    np.save(tmp_path / "dialogue.npy", np.ones(5))  # one vector is of the complete file
+    assert rows("{path}.npy", preset="mertools").stops_s[-1] >= 6.0
 
 
 def test_steps_of_mertools_are_spread_and_rows_of_zeros_failed(tmp_path):

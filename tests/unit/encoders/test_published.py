@@ -10,10 +10,10 @@ import torch
 
 from avfusion.config import widths
 from avfusion.config.study import Study
-from avfusion.encoders import base, spectra
+from avfusion.encoders import base, spectra, stage
 from avfusion.encoders.backbones import two_stream
 from avfusion.encoders.stage import Job, encode_shard, fit
-from avfusion.errors import AvfError, ConfigError
+from avfusion.errors import AvfError, ConfigError, TrainError
 from avfusion.lineage.commands import steps
 from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
@@ -198,6 +198,30 @@ def test_a_study_writes_the_hash_and_the_licence_and_keys_features_by_them(corpu
     assert second["row"]["sha256"] != first["row"]["sha256"]
 
 
+def test_a_moved_file_and_another_licence_keep_the_features(corpus, tmp_path, monkeypatch):
+    """The file is hashed once, and what its SHA-256 says is not part of the key."""
+    write("vggish", tmp_path / "a.pth")
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "b.pth").write_bytes((tmp_path / "a.pth").read_bytes())
+    digest = hashlib.sha256((tmp_path / "a.pth").read_bytes()).hexdigest()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    forms = [
+        {"path": str(tmp_path / "a.pth")},
+        {"path": "~/a.pth", "licence": "MIT"},
+        {"path": "~/moved/b.pth", "licence": "MIT licence", "sha256": digest},
+    ]
+    digested = []
+    real = stage.file_digest
+    monkeypatch.setattr(stage, "file_digest", lambda path: digested.append(path) or real(path))
+    entries = [media.settings("vggish", width=WIDTH, **form) for form in forms]
+    assert len({Job("tiny", entry, corpus)._key("v") for entry in entries}) == 1
+    assert all(entry.lasting == entries[0].lasting for entry in entries)
+    assert not digested
+    write("vggish", tmp_path / "a.pth", seed=2)
+    jobs = [Job("tiny", entry, corpus)._key("v") for entry in entries[1:]]
+    assert jobs[0] != jobs[1]
+
+
 def test_two_files_of_one_class_stand_in_one_study(corpus, tmp_path):
     rows = []
     for seed in (1, 2):
@@ -213,6 +237,7 @@ def test_the_last_blocks_are_tuned_from_the_file_in_stages(corpus, tmp_path):
     state = write("resnet18_two_stream", tmp_path / "a.pth")
     options = {"path": str(tmp_path / "a.pth"), "blocks": 2, "epochs": 3, "most": 12, "batch": 6}
     options |= {"release": 2, "release_when": "epochs", "release_after": 1, "lr": 1e-2}
+    options["licence"] = "MIT"
     encoder, settings = built("resnet18_two_stream", **options)
     assert encoder.fitted
     fit("tiny", settings, corpus)
@@ -223,14 +248,25 @@ def test_the_last_blocks_are_tuned_from_the_file_in_stages(corpus, tmp_path):
         same = torch.equal(last[f"backbone.{key}"], x)
         assert same == (not key.startswith("layer4.")), key
     assert document["weights"]["sha256"] == encoder.file.sha256
+    record = json.loads((folder / "settings.json").read_text())["weights"]
+    assert record == {"file": "a.pth", "sha256": encoder.file.sha256, "licence": "MIT"}
+    moved = tmp_path / "moved" / "b.pth"
+    moved.parent.mkdir()
+    moved.write_bytes((tmp_path / "a.pth").read_bytes())
+    changes = {"path": str(moved), "licence": "the MIT licence"}
+    other, renamed = built("resnet18_two_stream", **(options | changes))
+    other.load(folder / "best.safetensors", renamed)
     encoder.load(folder / "best.safetensors", settings)
     encode_shard("tiny", (0, 1), settings, corpus)
     job = Job("tiny", settings, corpus)
+    assert job._key("v") == Job("tiny", renamed, corpus)._key("v")
     assert (
         job.weights_sha256 == hashlib.sha256((folder / "best.safetensors").read_bytes()).hexdigest()
     )
     write("resnet18_two_stream", tmp_path / "a.pth", seed=2)
     best = (folder / "best.safetensors").read_bytes()
+    with pytest.raises(TrainError, match=r"another file of weights\. Run: avf fit-encoder tiny"):
+        Job("tiny", settings, corpus)
     fit("tiny", settings, corpus)
     assert (folder / "best.safetensors").read_bytes() != best, "another file is another fit"
 

@@ -11,6 +11,7 @@ from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.encoders.base import build
 from avfusion.encoders.corrupt import _CorruptJob, blur, corrupt_features, hide, open_store
+from avfusion.encoders.sound_chunks import low_rate
 from avfusion.encoders.stage import encode_shard
 from avfusion.errors import AvfError, ConfigError
 from avfusion.features.store import FeatureStore
@@ -230,6 +231,35 @@ def test_an_encoder_that_reads_the_waveform_hears_the_corruption(corpus):
     clean, _ = MediaRecord.open(layout.media("odd") / "v0").waveform(0.0, 0.75)
     np.testing.assert_array_equal(late, clean)
     assert recorded.all()
+
+
+@pytest.mark.parametrize("name", ["audio_noise_db", "audio_babble_db", "audio_shift_s"])
+def test_sound_at_its_native_rate_is_corrupted_at_that_rate(name, corpus, tmp_path):
+    """Read at 16 kHz and stored at 8 kHz too: nothing is lost but what the corruption hides."""
+    layout, media = (
+        Layout(tmp_path),
+        MEDIA.model_copy(update={"sample_rate_hz": RATE_HZ // 2, "native_sound": True}),
+    )
+    for video in VIDEOS:
+        read_video(corpus[1] / f"{video}.mkv", layout.media("odd") / video, media, key=video)
+    table = pd.read_parquet(corpus[0].manifest("odd"))
+    settings = STUDY.signal_settings("face_expression")
+    clean, _ = MediaRecord.open(layout.media("odd") / "v0").waveform(0.0, SECONDS, RATE_HZ)
+
+    def heard(level: float) -> np.ndarray:
+        record = _CorruptJob("odd", (name, level), table, settings, layout).open("v0")
+        assert low_rate(record, RATE_HZ) is None
+        return record.waveform(0.0, SECONDS, RATE_HZ)[0]
+
+    np.testing.assert_array_equal(heard(LEVELS[name]), clean)
+    if name == "audio_shift_s":
+        np.testing.assert_array_equal(heard(0.25)[RATE_HZ // 4 :], clean[: -RATE_HZ // 4])
+        return
+    noise = (heard(0.0) - clean).astype(float)
+    assert np.square(noise).sum() == pytest.approx(np.square(clean.astype(float)).sum(), rel=0.02)
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    high = power[len(power) // 2 :].sum() / power.sum()  # above half of the lower rate
+    assert high == pytest.approx(0.5 if name == "audio_noise_db" else 0.0, abs=0.05)
 
 
 def test_features_that_are_absent_or_of_other_clean_ones_are_refused(corpus):

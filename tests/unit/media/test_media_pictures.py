@@ -1,13 +1,15 @@
 """How pictures are shown: turned, mirrored, square pixels, and what changes inside a file."""
 
+import struct
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from avfusion.errors import MediaError
-from avfusion.media.display import aspect_of, turn_of
+from avfusion.media.display import UPRIGHT, aspect_of, turn_of
 from avfusion.media.probe import picture_px, probe
 from avfusion.media.video import Frames
 from support import odd_pictures as odd
@@ -57,7 +59,7 @@ def test_an_angle_between_becomes_the_nearest_quarter_turn_and_is_named(
 
 
 def test_a_matrix_of_zeros_changes_nothing():
-    assert turn_of(np.zeros((3, 3))) == (0, False, 0.0)
+    assert turn_of(np.zeros((3, 3))) == UPRIGHT
 
 
 @pytest.mark.parametrize(
@@ -229,3 +231,27 @@ def test_a_scan_that_changes_inside_a_stream_is_named(tmp_path):
     frames = Frames(probe(path))
     assert len(list(frames)) == 18
     assert "the scan changes at 0.36 s (progressive to interlaced)" in frames.warnings
+
+
+def jpeg_with_orientation(image, orientation):
+    """Return a JPEG whose EXIF data say how it is turned."""
+    raw = cv2.imencode(".jpg", image[..., ::-1])[1].tobytes()
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    exif = b"Exif\0\0" + tiff
+    return raw[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + raw[2:]
+
+
+@pytest.mark.parametrize(("orientation", "quarters"), [(1, 0), (6, -1), (3, 2), (8, 1)])
+def test_data_of_an_unknown_kind_do_not_hide_the_turn(tmp_path, orientation, quarters):
+    path = tmp_path / "exif.mkv"
+    with av.open(str(path), "w", format="matroska") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for number in range(4):
+            packet = av.Packet(jpeg_with_orientation(face(), orientation))
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            file.mux(packet)
+    assert likeness(shown(path)[0], np.rot90(face(), quarters)) > 0.99
+    assert any("unknown kind" in text for text in probe(path).warnings)

@@ -49,6 +49,7 @@ def test_a_video_past_its_time_limit_is_killed_and_says_so(corpus):
     assert "not read within 0.02 s" in row.reason
     assert "time_limit_s" in row.reason
     assert not multiprocessing.active_children()
+    assert not list(corpus.layout.media("c").glob("good.mp4*")), "a half-written face would stay"
     assert corpus(["good.mp4"]).status["good.mp4"] == "ok"  # and the next run heals it
 
 

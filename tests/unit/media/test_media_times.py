@@ -1,11 +1,19 @@
 """Times of frames and sound: joined recordings, wrapped timestamps, gaps, and where time 0 is."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
+from avfusion.config.sections import MediaSettings
 from avfusion.errors import MediaError
+from avfusion.media import timing as timing_of
+from avfusion.media.person import Person
 from avfusion.media.probe import cut, probe
+from avfusion.media.read import read_video
 from avfusion.media.segments import Clock, Segment
+from avfusion.media.store import MediaRecord
 from avfusion.media.timing import read_timing, timings
 from avfusion.media.video import Frames
 from support import odd_pictures as odd
@@ -24,8 +32,6 @@ def flash_s(file):
 
 def click_s(file):
     """Time of the loudest sample by the clock of the sound, without resampling."""
-    import av
-
     from avfusion.media.decode import Decoded
 
     clock, loudest, at_s = file.clock(of_sound=True), 0.0, float("nan")
@@ -218,3 +224,69 @@ def test_a_file_that_may_not_be_read_is_named_with_the_next_step(tmp_path, monke
 
     monkeypatch.setattr(type(path), "open", refuse)
     assert "cannot be read (Permission denied). Make it readable" in read_timing(path).reason
+
+
+def late_sound(path):
+    """Write an FLV whose header and start announce no sound; it begins after much picture."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w", format="flv") as file:
+        video = file.add_stream("libx264", rate=25, options={"crf": "1", "preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 640, 480, "yuv420p"
+        sound = file.add_stream("aac", rate=44100, layout="mono")
+        for number in range(40):
+            noise = rng.integers(0, 255, (480, 640, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(noise, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            file.mux(video.encode(frame))
+            if number >= 25:
+                tone = (0.2 * np.sin(np.arange(1764) * 0.06)).astype(np.float32)[None]
+                piece = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
+                piece.sample_rate, piece.pts = 44100, number * 1764
+                piece.time_base = Fraction(1, 44100)
+                file.mux(sound.encode(piece))
+        file.mux(video.encode())
+        file.mux(sound.encode())
+    raw = path.read_bytes()
+    head, tags, at = bytearray(raw[:13]), [], 13
+    head[4] = 1  # pictures only
+    while at + 11 <= len(raw):
+        end = at + 15 + int.from_bytes(raw[at + 1 : at + 4], "big")
+        tags.append(raw[at:end])
+        at = end
+    tags = [tag for tag in tags if tag[0] != 18]  # without metadata
+    first = next(tag for tag in tags if tag[0] == 8)
+    tags.remove(first)
+    tags.insert(next(i for i, tag in enumerate(tags) if tag[0] == 8), first)
+    path.write_bytes(bytes(head) + b"".join(tags))
+    return path
+
+
+def test_a_track_that_begins_inside_the_file_ends_nothing(tmp_path):
+    path = late_sound(tmp_path / "late.flv")
+    with av.open(str(path)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    timing = read_timing(path)
+    assert timing.reason == ""
+    assert len(timing.times_s) == 40
+
+
+def test_an_error_that_nobody_expects_is_a_reason_of_one_file(late, tmp_path, monkeypatch):
+    def strange(path, time_zero):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(timing_of, "probe", strange)
+    reason = timings([("late", late, "sha")], tmp_path)["late"].reason
+    assert str(late) in reason
+    assert "ZeroDivisionError: by zero" in reason
+
+
+@pytest.mark.parametrize("zero", ["picture", "container"])
+def test_a_recording_of_its_own_begins_with_the_first_picture(late, tmp_path, zero):
+    images, sound = odd_videos.flash_and_click(40, 20)
+    apart = odd_videos.write(tmp_path / "apart.mkv", images[:2], None, [(0.0, sound)], "matroska")
+    media = MediaSettings(time_zero=zero)
+    read_video(late, tmp_path / "record", media, person=Person(sound=apart))
+    record = MediaRecord.open(tmp_path / "record")
+    first_s = 0.6 if zero == "container" else 0.0
+    samples, _ = record.waveform(0.0, record.duration_s, 16000)
+    assert int(np.abs(samples).argmax()) / 16000 == pytest.approx(first_s + 0.8, abs=0.07)

@@ -8,6 +8,7 @@ from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import voice as module
 from avfusion.media.read import read_video
+from avfusion.media.speaking import heard_in
 from avfusion.media.store import MediaRecord
 from avfusion.media.voice import STEP, STEP_S, voice
 from support import odd_sounds
@@ -82,6 +83,17 @@ def test_the_record_says_how_much_is_voiced(tmp_path):
     found = record.voiced(np.array([-0.1, 0.2, 1.0, 1.2, 9.0]))
     np.testing.assert_array_equal(np.isnan(found), [True, False, False, False, True])
     assert found[1] < 0.5 < found[2]
+
+
+def test_a_loud_tone_is_no_voice_in_a_record_with_speech(tmp_path):
+    """Also if faces are seen only during the tone."""
+    tone = (0.2 * np.sin(np.arange(HZ) * 2 * np.pi * 440 / HZ)).astype("f4")
+    times_s = np.arange(0.1, 0.9, 0.04)
+    for name, second, voiced in (("speech", speech(1.0), False), ("tone", tone, True)):
+        film = odd_sounds.write(tmp_path / f"{name}.mkv", [np.concatenate([tone, second])], HZ)
+        read_video(film, tmp_path / name, SignalSettings())
+        heard, _ = heard_in(MediaRecord.open(tmp_path / name))(times_s)
+        np.testing.assert_array_equal(heard >= 0.5, voiced)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050])

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from avfusion.corpora.base import FEW_PEOPLE, Check, check
 from avfusion.corpora.media_checks import media_checks
 from avfusion.corpora.own.coverage import coverage
@@ -71,7 +69,6 @@ def _lengths(corpus: "OwnRelease") -> Iterator[Check]:
 
 def _clocks(corpus: "OwnRelease") -> "dict[str, Timing]":
     """Return the length of each row without a recording, as the time of a video without frames."""
-    from avfusion.media.timing import Timing
+    from avfusion.media.timing import without_frames
 
-    known = {video: length_s for video, length_s in corpus.bare.items() if length_s}
-    return {v: Timing(np.empty(0), s, (np.nan, np.nan)) for v, s in known.items()}
+    return {video: without_frames(s) for video, s in corpus.bare.items() if s}

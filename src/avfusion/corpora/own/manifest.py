@@ -75,7 +75,7 @@ def read_manifest(
         fault = fault or _fault(row, targets)
         if fault:
             sheet.faults.append(f"{where}: {fault}")
-            sheet.refused.append(row["video"])
+            sheet.refused += [path for path in (row["video"], row.get("sound")) if path]
         else:
             kept.append((where, row))
     sheet.rows = kept

@@ -155,7 +155,7 @@ class OwnRelease(Corpus):
     def split(self) -> Split:
         """The split that the manifest gives, or one by subject, or over time for few people."""
         rows = self._split_rows()
-        if "partition" in self.sheet.columns:
+        if not rows or "partition" in self.sheet.columns:
             return given(rows)
         by_subject = drawn(rows, self.seed, self.sheet.name)
         if by_subject is not None:
@@ -272,8 +272,11 @@ class OwnRelease(Corpus):
 
     def _clock(self, video: str) -> "Timing | None":
         """Return the times of a recording if its ratings need them and they can be read."""
-        needed = self.rules.needs_clock and self.length_s(video) > 0
-        return self.timed[video] if needed else None
+        from avfusion.media.timing import without_frames
+
+        if not self.rules.needs_clock or not self.length_s(video):
+            return None
+        return self.timed.get(video) or without_frames(self.bare[video])
 
     @cached_property
     def rated(self) -> pd.DataFrame:
