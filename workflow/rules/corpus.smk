@@ -32,7 +32,7 @@ rule obtain:
         "<benchmarks>/{root}/obtain.bench.tsv"
     wildcard_constraints:
         root="|".join(re.escape(ROOTS[name]) for name in OBTAINED) or "(?!)",
-    localrule: True # the machines of a cluster often have no way to the internet
+    localrule: True  # the machines of a cluster often have no way to the internet
     threads: 1
     resources:
         mem_mb=1000,

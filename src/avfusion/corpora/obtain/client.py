@@ -202,7 +202,7 @@ class Client:
         return target
 
     def fetch_unstated(self, url: str, path: Path, progress: Progress) -> Path:
-        """Download a file whose size and digest no source states; it is downloaded again each time."""
+        """Download a file whose size and digest no source states; it always starts from 0."""
         part = path.with_name(f"{path.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
 
