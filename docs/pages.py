@@ -67,6 +67,7 @@ RUNS_AGAIN = {
     "corpora.shards": "joining of shards; finished videos are kept",
     "corpora.face": "everything from media on, on that corpus",
     "corpora.if_present": "nothing until the corpus is present",
+    "corpora.download": "nothing that is there already",
     "corpora.train": "training on that corpus",
     "corpora.options": "that corpus",
     "media.time_limit_s": "media; finished videos are kept",
@@ -414,6 +415,7 @@ def schemas_table() -> str:
         "manifest.parquet, if the corpus needs them": [schemas.EXTRA],
         "gold.parquet": [schemas.GOLD, ("the targets",)],
         "labels.parquet": [schemas.LABELS],
+        "votes.parquet, if raters judged the videos": [schemas.VOTES],
         "truth.parquet": [schemas.TRUTH],
         "index.parquet of features": [schemas.INDEX],
     }
@@ -447,6 +449,7 @@ def tables_table() -> str:
         "always": "every study",
         "classes": "studies with classes",
         "folds": "studies with folds",
+        "votes": "studies with human votes and the fusions `audio` and `video`",
         "grids": "studies with a grid",
         "robustness": "studies with `robustness`",
     }

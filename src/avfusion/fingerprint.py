@@ -18,6 +18,10 @@ NEUTRAL = {
         *("errors", "fingerprint", "io.source", "io.yaml", "layout", "provenance", "registry"),
         *("config.jobs", "config.load", "config.messages", "config.sections", "config.study"),
         "encoders.cost",
+        *("corpora.obtain.client", "corpora.obtain.hosts", "corpora.obtain.lfs"),
+        *("corpora.obtain.progress", "corpora.obtain.run", "corpora.obtain.source"),
+        *("corpora.obtain.unpack", "corpora.obtain.zenodo"),
+        *("corpora.crema_d.source", "corpora.ravdess.source"),
         *("config.schedules", "config.validate", "config.validate_features"),
         *("config.validate_select", "config.validate_training", "config.validate_windows"),
     )

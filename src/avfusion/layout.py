@@ -22,6 +22,10 @@ class Layout:
         """One row per labelled video: video, label (empty for corpora without classes)."""
         return self.results / "manifest" / corpus / "labels.parquet"
 
+    def votes(self, corpus: str) -> Path:
+        """Human votes per video and modality; only of corpora that have them."""
+        return self.results / "manifest" / corpus / "votes.parquet"
+
     def truth(self, corpus: str) -> Path:
         """Planted spans: video, start_s, end_s, modality, kind (empty for real corpora)."""
         return self.results / "manifest" / corpus / "truth.parquet"

@@ -25,6 +25,18 @@ LABELS = ("video", "label")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")
 
 
+VOTES = ("clip", "modality", "emotion", "responses", "right", "level")
+"""Columns of human votes, a row per video and modality.
+
+They are the name of the video, what the raters were given (`JUDGED`), the intended class, the
+number of responses, the number that name the intended class, and the mean intensity or NaN.
+"""
+
+
+JUDGED = ("audio", "video", "both")
+"""Modalities that raters judge."""
+
+
 PARTITIONS = ("train", "validation", "test")
 
 

@@ -35,8 +35,8 @@ def test_a_change_of_the_bootstrap_scores_again_and_trains_nothing(tiny, due):
 
 
 def test_a_constant_in_the_downloader_runs_nothing_again(tiny, due):
-    append(tiny, "corpora/download.py", "\nEXTRA_TRIES = 3\n")
-    tiny.edit("src/avfusion/corpora/download.py", "_TRIES = 5", "_TRIES = 6")
+    append(tiny, "corpora/obtain/client.py", "\nEXTRA_TRIES = 3\n")
+    tiny.edit("src/avfusion/corpora/obtain/client.py", "TRIES = 6", "TRIES = 7")
     assert due() == {}
 
 

@@ -58,6 +58,7 @@ pathvars:
 
 KIND = {name: study.corpus_class(name) for name in study.corpora}
 MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
+OBTAINED = [name for name, entry in study.corpora.items() if entry.download]
 ENCODERS = study.features.encoders
 FITTED = [name for name in ENCODERS if study.fitted(name)]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
@@ -150,9 +151,14 @@ def results_folder(wildcards):
     return study.results
 
 
+def first_at(root, names):
+    """Return the first of some corpora whose root it is."""
+    return next(name for name in names if ROOTS[name] == root)
+
+
 def made_name(wildcards):
     """Return the name of the corpus that is generated at `root`."""
-    return next(name for name in MADE if ROOTS[name] == wildcards.root)
+    return first_at(wildcards.root, MADE)
 
 
 def made_settings(wildcards):
@@ -182,10 +188,12 @@ def corpus_code(wildcards):
 
 
 def corpus_tree(wildcards):
-    """Return what must be at the root of a corpus before it is verified, if avf can make it."""
+    """Return what must be at the root of a corpus that avf makes or downloads."""
     name = wildcards.corpus
     if name in MADE:
         return f"{ROOTS[name]}/corpus.json"
+    if name in OBTAINED:
+        return f"{ROOTS[name]}/obtained.json"
     if name in ABSENT:
         raise WorkflowError(f"{name}: {ABSENT[name]}.")
     return []

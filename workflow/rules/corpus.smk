@@ -22,6 +22,29 @@ rule make_corpus:
         "avf make-corpus {params.corpus} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
+rule obtain:
+    """Download a corpus whose entry says `download: true`; what is there is not read again."""
+    output:
+        "{root}/obtained.json",
+    log:
+        "<logs>/{root}/obtain.log",
+    benchmark:
+        "<benchmarks>/{root}/obtain.bench.tsv"
+    wildcard_constraints:
+        root="|".join(re.escape(ROOTS[name]) for name in OBTAINED) or "(?!)",
+    localrule: True  # the machines of a cluster often have no way to the internet
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        corpus=lambda wildcards: first_at(wildcards.root, OBTAINED),
+        settings=lambda wildcards: settings_file("verify", first_at(wildcards.root, OBTAINED)),
+    shell:
+        "avf obtain {params.corpus} --accept-licence --settings {params.settings:q} 2>&1 "
+        "| tee {log:q}"
+
+
 rule verify:
     """Check the corpus against its documentation; write manifest, gold, labels and truth."""
     input:

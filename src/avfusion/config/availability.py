@@ -35,14 +35,14 @@ def holds_files(root: Path) -> bool:
 def not_here(study: Study, layout: Layout) -> dict[str, str]:
     """Return entry -> reason, of the corpora that cannot be read here.
 
-    A corpus that avf can generate is never missing. Neither is one that was verified here before,
-    even if its folder is away now: the files made from it are still current.
+    A corpus that avf can generate or may download is never missing. Neither is one that was
+    verified here before, even if its folder is away now: the files made from it are still current.
     """
     reasons = {}
     for name, entry in study.corpora.items():
         kind, root = study.corpus_class(name), Path(entry.root)
         made = corpora.known(kind) and corpora.defines(kind, "make")
-        if not (made or holds_files(root) or layout.manifest(name).is_file()):
+        if not (made or entry.download or holds_files(root) or layout.manifest(name).is_file()):
             reasons[name] = f"nothing at {root} (`avf obtain {kind}`)"
     return reasons
 

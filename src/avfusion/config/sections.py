@@ -72,6 +72,10 @@ class CorpusEntry(Settings):
     if_present: bool = Field(
         False, description="Leave the corpus out if `root` is empty; tables say not run."
     )
+    download: bool = Field(
+        False,
+        description="Download the corpus to `root`; you accept its licence (`avf obtain`).",
+    )
     train: Options = Field({}, description="Training settings that differ on this corpus.")
     face: Rule | None = Field(
         None, description="Which person is followed; by default `media.face`. A manifest says more."

@@ -49,6 +49,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
             windows(study),
             training(study),
             _shared_roots(study),
+            _downloads(study),
             _on_classes(study),
             validate_select.on_classes(study),
             validate_select.select(study, protocols),
@@ -130,6 +131,17 @@ def _shared_roots(study: Study) -> Iterator[str]:
             yield (
                 f"corpora.{name} and corpora.{other} make {entry.root} by different options. "
                 f"Give each a `root` of its own."
+            )
+
+
+def _downloads(study: Study) -> Iterator[str]:
+    """Yield a message for each corpus that should be downloaded and cannot be."""
+    for name, entry in study.corpora.items():
+        kind = study.corpus_class(name)
+        if entry.download and corpora.known(kind) and not corpora.defines(kind, "source"):
+            yield (
+                f"corpora.{name}.download: no program can download {kind}. Remove the key. "
+                f"For how to request access, run: avf obtain {name}"
             )
 
 

@@ -14,14 +14,14 @@ import pandas as pd
 
 from avfusion.config.jobs import CorpusSettings
 from avfusion.config.sections import TimeZero
-from avfusion.corpora.download import Download
 from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
-from avfusion.schemas import LABELS
+from avfusion.schemas import LABELS, VOTES
 
 if TYPE_CHECKING:
+    from avfusion.corpora.obtain.source import Source
     from avfusion.corpora.submission import Answers
 
 DEFINED, RECOMPUTED = "by definition", "recomputed"
@@ -123,8 +123,6 @@ class Corpus(ABC):
         Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
-    downloads : tuple of Download
-        Files that are free to download. Files under a signed agreement are never listed.
     unrated : tuple of str
         Partitions whose ratings were never published.
     split_given : bool
@@ -156,7 +154,6 @@ class Corpus(ABC):
     obtain: ClassVar[str]
     access: ClassVar[str] = ""
     licensed: ClassVar[bool] = True
-    downloads: ClassVar[tuple[Download, ...]] = ()
     split_given: bool = False
     partly_rated: ClassVar[bool] = False
     spare_videos: ClassVar[bool] = False
@@ -230,6 +227,22 @@ class Corpus(ABC):
         """
         return pd.DataFrame({column: pd.Series(dtype=str) for column in LABELS})
 
+    def votes(self) -> pd.DataFrame:
+        """Return how raters judged the videos; empty if nobody did.
+
+        Returns
+        -------
+        DataFrame
+            One row per video and modality with the columns `schemas.VOTES`. Videos outside the
+            manifest are allowed.
+
+        Raises
+        ------
+        CorpusError
+            If the folder cannot be read as this corpus.
+        """
+        return pd.DataFrame({column: pd.Series(dtype=object) for column in VOTES})
+
     def missing(self) -> list[str]:
         """Return paths of missing files that the manifest does not list, for absent.txt."""
         return []
@@ -241,6 +254,19 @@ class Corpus(ABC):
     def checks(self) -> Iterator[Check]:
         """Yield the checks of this corpus, in addition to those of every corpus."""
         yield from ()
+
+    def source(self) -> "Source":
+        """Return where the corpus can be downloaded; only of corpora that anyone may download.
+
+        Raises
+        ------
+        CorpusError
+            If a program cannot download it.
+        """
+        raise CorpusError(
+            f"{self.name}: no file of it can be downloaded by a program. "
+            f"Run: avf obtain {self.name}"
+        )
 
     def make(self) -> None:
         """Generate the files below `root`.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from avfusion.config.jobs import CorpusSettings
 from avfusion.corpora.base import Check, Corpus, build, check
 from avfusion.corpora.checks import common_checks, tree_checks, with_digests
 from avfusion.corpora.tree.scan import read_tree
+from avfusion.corpora.wording import listed
 from avfusion.errors import CorpusError
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.schemas import GOLD, LABELS, TRUTH
+from avfusion.schemas import GOLD, JUDGED, LABELS, TRUTH, VOTES
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,10 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
         "labels": layout.labels(name),
         "truth": layout.truth(name),
     }
+    if not len(tables.get("votes", ())):
+        layout.votes(name).unlink(missing_ok=True)
+    else:
+        outputs["votes"] = layout.votes(name)
     failed = [line.name for line in checks if line.verdict == "FAIL"]
     if failed:
         for path in (*outputs.values(), layout.card(name)):
@@ -100,10 +106,29 @@ def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame
             "gold": gold.sort_values(["video", "time_s"], kind="stable", ignore_index=True),
             "labels": corpus.labels()[list(LABELS)].sort_values("video", ignore_index=True),
             "truth": corpus.truth()[list(TRUTH)],
+            "votes": corpus.votes()[list(VOTES)].sort_values(["clip", "modality"]),
         }
     except CorpusError as error:
         return {}, [*checks, check("tree", False, "a readable tree", error, corpus.obtain)]
-    return tables, [*checks, *common_checks(corpus, gold, tables), *corpus.checks()]
+    checks += [*common_checks(corpus, gold, tables), *_vote_checks(corpus, tables["votes"])]
+    return tables, [*checks, *corpus.checks()]
+
+
+def _vote_checks(corpus: Corpus, votes: pd.DataFrame) -> Iterator[Check]:
+    """Yield whether human votes, if there are any, can be counted."""
+    if not len(votes):
+        return
+    off = ~votes["modality"].isin(JUDGED) | ~votes["emotion"].isin(corpus.classes)
+    off |= (votes["right"] < 0) | (votes["right"] > votes["responses"])
+    off |= votes.duplicated(["clip", "modality"], keep=False)
+    names = sorted(set(votes.loc[off, "clip"].astype(str)))
+    yield check(
+        "human votes", not names,
+        f"one row per video and modality ({', '.join(JUDGED)}), an emotion of the classes, and "
+        "right from 0 to responses",
+        listed(names) or f"{len(votes):,} rows of {votes['clip'].nunique():,} videos",
+        f"Correct the votes of these videos. {corpus.obtain}",
+    )  # fmt: skip
 
 
 def _absent(corpus: Corpus, tables: dict[str, pd.DataFrame]) -> str:

@@ -23,6 +23,8 @@ def findings(study: Study, config: Path) -> Iterator[Finding]:
             text = f"at {root}; check it: avf verify {name}{option}"
         elif layout.manifest(name).is_file():
             text = f"verified here before; nothing at {root} now"
+        elif study.corpora[name].download:
+            text = f"not downloaded yet; the study downloads it to {root} (`avf obtain {name}`)"
         else:
             text = f"not generated yet; the study generates it at {root}"
         yield Finding("OK", "corpus", f"{name}: {text}")

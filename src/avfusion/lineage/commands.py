@@ -79,6 +79,8 @@ def _data(corpus: str, study: Study, results: str) -> Iterator[Step]:
     kind, entry = study.corpus_class(corpus), partial(study.corpus_settings, corpus)
     if corpora.known(kind) and corpora.defines(kind, "make"):
         yield Step(f"avf make-corpus {corpus}", entry, results=False)
+    if study.corpora[corpus].download:
+        yield Step(f"avf obtain {corpus} --accept-licence", entry, results=False)
     yield Step(f"avf verify {corpus}", entry)
     yield Step(f"avf media {corpus}", partial(study.media_settings, corpus))
     yield _index(f"{results}/media/{corpus}")

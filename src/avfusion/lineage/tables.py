@@ -99,6 +99,7 @@ def corpus_sources(corpus: str, study: Study, layout: Layout) -> list[Path]:
 def _sources(study: Study, layout: Layout) -> Iterator[Path]:
     for corpus in study.corpora:
         yield from filter(Path.is_file, corpus_sources(corpus, study, layout))
+        yield from filter(Path.is_file, [layout.votes(corpus)])  # read by human_gain
         for fusion in study.fusions:
             for seed in study.seeds:
                 folder = layout.run(corpus, fusion, seed)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from avfusion import registry
 from avfusion.config import match, modalities
@@ -19,7 +20,10 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "config" / "experiments"
 ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
 PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))
-FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, *PUBLISHED})
+REAL = FOLDER / "real.yaml"  # `make real`, without the demo
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, *PUBLISHED})
+OF_NO_PAPER = {"robustness", "study", "ravdess", "crema_d", "incomplete"}
+"""Studies that repeat no paper of the fusions, so that none has published settings."""
 IN_CI = ("study", "robustness", "tbiom2023_jca")
 
 
@@ -89,13 +93,13 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
 
 
 def test_no_two_write_to_one_folder():
-    folders = [read_mapping(path).get("results") for path in [*FILES, ARRAYS, *PUBLISHED]]
+    folders = [read_mapping(path).get("results") for path in [*FILES, ARRAYS, REAL, *PUBLISHED]]
     assert len(set(folders)) == len(folders)
 
 
 def test_a_fair_study_of_a_paper_subtracts_no_mean_of_a_video():
     """No published code does it."""
-    papers = [p for p in [*FILES, ARRAYS] if p.stem not in ("robustness", "study")]
+    papers = [p for p in [*FILES, ARRAYS] if p.stem not in OF_NO_PAPER]
     assert len(papers) == 9
     for study in map(load, papers):
         rules = [study.train_rule(f, corpus) for corpus in study.corpora for f in study.fusions]
@@ -114,7 +118,7 @@ def test_a_control_differs_from_the_form_next_to_it_in_one_option():
 
 
 def test_each_paper_has_a_fair_study_and_one_of_its_published_settings():
-    papers = {path.stem for path in [*FILES, ARRAYS]} - {"robustness", "study"}
+    papers = {path.stem for path in [*FILES, ARRAYS]} - OF_NO_PAPER
     assert {path.stem.removesuffix("_as_published") for path in PUBLISHED} == papers
     readme = (FOLDER / "README.md").read_text()
     for path in PUBLISHED:
@@ -166,6 +170,9 @@ def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
         "iaca": {"affwild2"},
         "icassp2022_selfcross": {"iemocap"},
         "cvprw2024_rjcma": {"affwild2"},
+        "ravdess": {"ravdess"},
+        "crema_d": {"crema_d"},
+        "incomplete": {"ravdess", "crema_d"},
     }
     for path in FILES:
         study = load(path)
@@ -216,3 +223,20 @@ def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_
         trained = [study.run_settings(entry, "concat", 0) for entry in entries]
         assert {(own.train.baseline, own.task) for own in trained} == {("none", "classes")}
     assert study.run_settings("demo", "concat", 0).train.baseline == "none"
+
+
+@pytest.mark.parametrize("task", ["ratings", "classes"])
+@pytest.mark.parametrize("kind", ["ravdess", "crema_d"])
+@each
+def test_it_runs_on_the_open_corpora_without_an_edit(path, kind, task, tmp_path):
+    if task == "classes" and path.stem in ("robustness", "incomplete"):
+        pytest.skip("corrupted input is offered for ratings only")
+    settings = read_mapping(path) | {"corpora": {kind: {"root": kind, "task": task}}}
+    if task == "classes":
+        settings.pop("robustness", None)
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    study = load(file)
+    assert list(study.corpora) == [kind]
+    for fusion in study.fusions:
+        assert study.run_settings(kind, fusion, 0).task == task

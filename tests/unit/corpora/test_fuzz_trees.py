@@ -15,6 +15,7 @@ TEXTS = {
         "Session2/sentences/ForcedAlignment/*/*.wdseg",
     ),
     "own": ("manifest.csv", "ratings/*"),
+    "crema_d": ("processedResults/*.csv", "VideoDemographics.csv"),
 }  # fmt: skip
 SCRIBBLE = st.one_of(
     st.text(st.sampled_from("0123456789.,;:-[]\t\n /<>\"'abcnx@%"), max_size=40),

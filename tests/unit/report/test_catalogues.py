@@ -38,6 +38,9 @@ def test_optional_tables_follow_the_study():
     always = tables.tables_of(study(), ["films"])
     assert always[0] == "scores.csv"
     assert len(always) == len(set(always))
+    late = {spec.stem for spec in tables.TABLES if spec.when in tables.LATE}
+    assert late == {"folds", "human_gain"}
+    assert not {file.partition(".")[0] for file in always} & late
     more = set(tables.tables_of(study(), CORPORA)) - set(always)
     assert more == {f"classes.{ending}" for ending in TEXT}
     gridded = study(grid={"train.lr": [0.1, 0.01]})

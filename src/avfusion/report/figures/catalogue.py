@@ -105,6 +105,17 @@ FIGURES = (
         tasks=("classes",),
     ),
     FigureSpec(
+        "human_gain",
+        "human_gain:draw_human_gain",
+        "recalls",
+        "Fusion gain of models and raters",
+        "Score with sound and picture minus the better score of one of them, for human raters and "
+        "for the fusion with the highest UA, with intervals over actors. Only corpora with human "
+        "votes have it.",
+        tasks=("classes",),
+        per_fusion=True,
+    ),
+    FigureSpec(
         "curves",
         "training_curves:draw_curves",
         "training",

@@ -47,14 +47,19 @@ def draw_confusion(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
 def confusion(truth: pd.Series, answer: pd.Series, names: tuple[str, ...]) -> np.ndarray:
     """Return the shares (K, K) of the videos of class i predicted as class j; NaN without videos.
 
+    Shares of a class add up to less than 1 if some of its videos have no prediction (NaN).
+
     >>> one = pd.Series(["a", "a", "b"]), pd.Series(["a", "b", "b"])
     >>> confusion(*one, ("a", "b")).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
+    >>> confusion(pd.Series(["a", "a"]), pd.Series(["a", None]), ("a", "b"))[0].tolist()
+    [0.5, 0.0]
     """
     counts = pd.crosstab(truth.to_numpy(), answer.to_numpy()).reindex(names).reindex(columns=names)
     table = counts.fillna(0).to_numpy(float)
+    videos = truth.value_counts().reindex(names).fillna(0).to_numpy(float)[:, None]
     with np.errstate(invalid="ignore"):
-        return table / table.sum(axis=1, keepdims=True)
+        return table / videos
 
 
 def predicted_shares(files: CorpusFiles) -> dict[str, np.ndarray]:
@@ -71,7 +76,8 @@ def predicted_shares(files: CorpusFiles) -> dict[str, np.ndarray]:
             continue
         table = read(files.layout.run(files.corpus, fusion, seed) / FILE)
         table = table[(table["partition"] == files.partition) & table["video"].isin(truth.index)]
-        likeliest = table[list(names)].idxmax(axis=1)
+        certain = table[list(names)].dropna()  # of others, what the fusion reads is absent
+        likeliest = certain.idxmax(axis=1).reindex(table.index)
         each = confusion(table["video"].map(truth), likeliest, names)
         shares.setdefault(fusion, []).append(each)
     return {fusion: np.mean(runs, axis=0) for fusion, runs in shares.items()}

@@ -12,6 +12,7 @@ from avfusion.report.absent import left_out
 from avfusion.report.fusions import described
 from avfusion.report.page import classes, data
 from avfusion.report.page.figures import themes
+from avfusion.report.page.human_gain import human_gain
 from avfusion.report.page.origin import origin
 from avfusion.report.page.papers import papers
 
@@ -43,6 +44,7 @@ def render(study: Study, layout: Layout) -> str:
         corpora=corpora,
         question=question(study),
         folds=classes.folds(study, layout),
+        gains_of=human_gain(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
         fusions=described(study),

@@ -12,10 +12,12 @@ from typing import Any, Literal
 from avfusion.config.study import Study
 
 PACKAGE = "avfusion.report.tables"
-Condition = Literal["always", "classes", "folds", "grids", "robustness"]
+Condition = Literal["always", "classes", "folds", "grids", "robustness", "votes"]
 CSV: tuple[str, ...] = ("csv",)
 TEXT: tuple[str, ...] = ("csv", "md")
 ALL: tuple[str, ...] = ("csv", "md", "tex")
+LATE: tuple[Condition, ...] = ("folds", "votes")
+"""Conditions that are known only after the corpora are verified and scored."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,9 @@ class TableSpec:
     formats
         Endings of the files.
     when
-        Which studies have the table. `"folds"` depends on the scores: its function removes the
-        files that it does not write, and the workflow does not list them.
+        Which studies have the table. `"folds"` depends on the scores and `"votes"` on the human
+        votes of corpora: their functions remove the files that they do not write, and the workflow
+        does not list them.
     """
 
     stem: str
@@ -57,6 +60,12 @@ TABLES = (
     TableSpec("protocols", "Protocols", "protocols:write_protocols", TEXT),
     TableSpec("classes", "Classes", "classes:write_classes", when="classes"),
     TableSpec("folds", "Folds", "folds:write_folds", when="folds"),
+    TableSpec(
+        "human_gain",
+        "Fusion gain of models and raters",
+        "human_gain:write_human_gain",
+        when="votes",
+    ),
     # Claims and published numbers read the tables of corrupted input.
     TableSpec("robustness", "Robustness", "robustness:write_robustness", when="robustness"),
     TableSpec("areas", "Pairs under corruption", "robustness:write_robustness", when="robustness"),
@@ -95,7 +104,7 @@ def tables_of(study: Study, here: Iterable[str]) -> list[str]:
         Corpora that are present, which will have scores.
     """
     here = list(here)
-    specs = [spec for spec in TABLES if spec.when != "folds" and applies(spec, study, here)]
+    specs = [spec for spec in TABLES if spec.when not in LATE and applies(spec, study, here)]
     return [file for spec in specs for file in spec.files]
 
 

@@ -1,0 +1,1 @@
+"""Download public corpora: sources, transfer, unpacking, and what was obtained."""

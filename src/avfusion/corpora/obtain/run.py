@@ -1,0 +1,184 @@
+"""Download a corpus: several files at once, resumed, checked, unpacked, with a receipt at the end.
+
+Receipts lie in `.obtained` below the root, one for each file, and are written after the file is
+whole. `obtained.json` is written last, so it exists only if everything is there.
+"""
+
+import json
+import logging
+import shutil
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from avfusion.corpora.obtain.client import Client, DownloadError
+from avfusion.corpora.obtain.progress import Progress
+from avfusion.corpora.obtain.source import Item, Plan, Source
+from avfusion.corpora.obtain.unpack import unpack
+from avfusion.errors import of_place
+from avfusion.io.atomic import locked, write_text
+
+log = logging.getLogger(__name__)
+
+
+WHOLE = "obtained.json"
+"""Name of the file that says that everything was obtained."""
+
+
+_RECEIPTS = ".obtained"
+_AT_ONCE = 4  # files
+_SPARE = 200_000_000  # bytes that stay free
+_RATE = 5e6  # bytes per second of a common connection
+
+
+def obtain(
+    source: Source,
+    root: Path,
+    *,
+    licence: str,
+    mirror: str = "",
+    keep_archives: bool = False,
+    pause_s: float = 1.0,
+) -> Path:
+    """Download the files of a source that are not there yet.
+
+    Parameters
+    ----------
+    source
+        The source.
+    root
+        Folder of the corpus.
+    licence
+        Licence, for the receipt.
+    mirror
+        Address of a copy of the source (`Client`).
+    keep_archives
+        Whether archives stay after they were unpacked.
+    pause_s
+        Seconds before the first retry.
+
+    Returns
+    -------
+    Path
+        `obtained.json`: source, licence, and each file with size and digest.
+
+    Raises
+    ------
+    DownloadError
+        If the source does not answer, a file differs from what it states, or the disk is too small.
+    """
+    client = Client(source.hosts, mirror, pause_s)
+    with locked(root, _RECEIPTS):
+        (root / WHOLE).unlink(missing_ok=True)
+        plan = source.plan(client, root)
+        missing = tuple(item for item in plan.items if not _is_here(item, root))
+        log.info("%s", _stated(plan, missing, source))
+        _check_disk(missing, root)
+        _download(source, client, missing, root, keep_archives)
+        receipt = {
+            "source": source.name,
+            "licence": licence,
+            "files": {
+                item.file.path: {"bytes": item.file.size, "digest": item.file.digest}
+                for item in plan.items
+            },
+        }
+        write_text(root / WHOLE, json.dumps(receipt, indent=2) + "\n")
+    return root / WHOLE
+
+
+def _download(
+    source: Source, client: Client, items: tuple[Item, ...], root: Path, keep_archives: bool
+) -> None:
+    """Download several files at once; the first failure stops the others."""
+    size = sum(item.file.size for item in items)
+    with Progress(root.name, size) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
+        running: set[Future[None]] = set()
+        try:
+            for item in source.located(client, items):
+                if len(running) >= 2 * _AT_ONCE:
+                    running = _some_done(running)
+                running.add(
+                    pool.submit(_obtain_one, source, client, item, root, progress, keep_archives)
+                )
+            while running:
+                running = _some_done(running)
+        except BaseException as error:
+            client.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            if isinstance(error, OSError) and of_place(error):
+                raise DownloadError(
+                    f"{root}: {error.strerror}. What was received is kept. Free some space, then "
+                    "run the same command again."
+                ) from None
+            raise
+
+
+def _some_done(running: set[Future[None]]) -> set[Future[None]]:
+    """Wait until at least one has ended; raise its failure, or return those that still run."""
+    done, left = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+    return left
+
+
+def _obtain_one(
+    source: Source,
+    client: Client,
+    item: Item,
+    root: Path,
+    progress: Progress,
+    keep_archives: bool,
+) -> None:
+    """Download one file, unpack it, and write its receipt."""
+    path = client.fetch(item.file, root, progress)
+    members: dict[str, int] = {}
+    if item.archive:
+        names = unpack(path, root, lambda member: source.path_of(item, member))
+        members = {name: (root / name).stat().st_size for name in names}
+    content = {"digest": item.file.digest, "members": members}
+    write_text(_receipt(item, root), json.dumps(content, indent=2) + "\n")
+    if item.archive and not keep_archives:
+        path.unlink()
+
+
+def _receipt(item: Item, root: Path) -> Path:
+    return root / _RECEIPTS / f"{item.file.path.replace('/', '.')}.json"
+
+
+def _is_here(item: Item, root: Path) -> bool:
+    """Return whether a file was obtained before and is still there with its size."""
+    receipt = _receipt(item, root)
+    if not receipt.is_file():
+        return False
+    content: dict[str, Any] = json.loads(receipt.read_text(encoding="utf-8"))
+    sizes = content["members"] if item.archive else {item.file.path: item.file.size}
+    return content["digest"] == item.file.digest and all(
+        (root / name).is_file() and (root / name).stat().st_size == size
+        for name, size in sizes.items()
+    )
+
+
+def _stated(plan: Plan, missing: tuple[Item, ...], source: Source) -> str:
+    """Return size, disk and time of what will be downloaded, in one sentence each."""
+    size = sum(item.file.size for item in missing)
+    there = len(plan.items) - len(missing)
+    here = f", {there} are here already" if there else ""
+    return (
+        f"{source.name}: {len(missing)} files, {size / 1e9:.2f} GB to download{here}. About "
+        f"{size / _RATE / 60:.0f} min at {_RATE / 1e6:.0f} MB/s. On disk: {plan.bytes / 1e9:.2f} "
+        "GB, and each archive while it is unpacked."
+    )
+
+
+def _check_disk(missing: tuple[Item, ...], root: Path) -> None:
+    """Raise if the disk cannot hold the missing files, each archive next to its content."""
+    size = sum((2 if item.archive else 1) * item.file.size for item in missing)
+    parts = [root / f"{item.file.path}.part" for item in missing]
+    size -= sum(path.stat().st_size for path in parts if path.is_file())
+    free = shutil.disk_usage(root).free
+    if size + _SPARE > free:
+        raise DownloadError(
+            f"{root}: {free / 1e9:.2f} GB are free and {(size + _SPARE) / 1e9:.2f} GB are needed. "
+            "Free some space, or choose another `root`; then run the same command again."
+        )

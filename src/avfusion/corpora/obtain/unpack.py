@@ -1,0 +1,127 @@
+"""Unpack a ZIP archive safely: nothing outside its folder, no links, no more than it states."""
+
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from avfusion.errors import AvfError
+
+_CHUNK = 1 << 20
+
+
+class UnpackError(AvfError):
+    """An archive is damaged, or holds what must not be written."""
+
+
+def members(archive: Path) -> list[zipfile.ZipInfo]:
+    """Return the files of an archive, after checking where each would be written.
+
+    Raises
+    ------
+    UnpackError
+        If it is no ZIP archive, or a member lies outside the folder, is a link, is encrypted or is
+        listed twice.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            infos = [info for info in opened.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise UnpackError(f"{archive}: not a ZIP archive that can be read: {error}.") from None
+    seen: set[str] = set()
+    for info in infos:
+        if fault := _fault(info, seen):
+            raise UnpackError(
+                f"{archive}: {info.filename!r} {fault}. Nothing was unpacked. The archive is not "
+                "what its source describes."
+            )
+        seen.add(_folded(info.filename))
+    return infos
+
+
+def unpack(
+    archive: Path, folder: Path, path_of: Callable[[str], str | None] = lambda name: name
+) -> list[str]:
+    """Unpack the files of an archive; files that are there with the same content stay.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    folder
+        Folder that is written to.
+    path_of
+        Returns the path that a member is written to, or None to leave it out.
+
+    Returns
+    -------
+    list of str
+        Paths of the files, relative to `folder`.
+
+    Raises
+    ------
+    UnpackError
+        As `members`, or if the content of a file differs from its checksum (CRC-32).
+    """
+    wanted = [(info, path_of(info.filename)) for info in members(archive)]
+    with zipfile.ZipFile(archive) as opened:
+        for info, path in wanted:
+            if path is not None and not _there(folder / path, info):
+                _write(opened, info, folder / path, archive)
+    return [path for _, path in wanted if path is not None]
+
+
+def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, archive: Path) -> None:
+    """Write one member, which gets its name when it is complete.
+
+    What a killed process left half-written has the same name, and is written again.
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with opened.open(info) as packed, part.open("wb") as out:
+            shutil.copyfileobj(packed, out, _CHUNK)
+            if out.tell() != info.file_size:
+                raise zipfile.BadZipFile(f"{out.tell():,} bytes, stated {info.file_size:,}")
+            out.flush()
+            os.fsync(out.fileno())
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        part.unlink()
+        raise UnpackError(
+            f"{archive}: {info.filename} is damaged: {error}. Delete the archive, then run the "
+            "same command again."
+        ) from None
+    part.replace(path)
+
+
+def _fault(info: zipfile.ZipInfo, seen: set[str]) -> str:
+    """Return why a member must not be written; empty if it may."""
+    name = info.filename
+    parts = PurePosixPath(name).parts
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if name.startswith("/") or "\\" in name or ".." in parts or ":" in name or "\0" in name:
+        return "lies outside the folder"
+    if kind not in (0, stat.S_IFREG):
+        return "is a link or a device"
+    if info.flag_bits & 1:
+        return "is encrypted"
+    return "is listed twice" if _folded(name) in seen else ""
+
+
+def _folded(name: str) -> str:
+    """Return the name as a file system without upper case would see it."""
+    return str(PurePosixPath(name)).casefold()
+
+
+def _there(path: Path, info: zipfile.ZipInfo) -> bool:
+    """Return whether a file has the size and checksum of a member."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != info.file_size:
+        return False
+    crc = 0
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            crc = zlib.crc32(piece, crc)
+    return crc == info.CRC

@@ -1,0 +1,37 @@
+"""Files of a Zenodo record: names, sizes and checksums from its metadata."""
+
+from typing import Any
+
+from avfusion.corpora.obtain.client import Client, DownloadError, RemoteFile
+
+
+def record_files(client: Client, record: int) -> dict[str, RemoteFile]:
+    """Return name -> file, of a record (https://developers.zenodo.org).
+
+    Parameters
+    ----------
+    client
+        Client of zenodo.org.
+    record
+        Number of the record.
+
+    Raises
+    ------
+    DownloadError
+        If the record cannot be read, or its metadata lacks a name, a size or a checksum.
+    """
+    url = f"https://zenodo.org/api/records/{record}"
+    answer = client.json(url)
+    try:
+        return {entry["key"]: _file(entry) for entry in answer["files"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DownloadError(
+            f"{url}: its `files` are not as documented: {error!r}. Update avfusion."
+        ) from None
+
+
+def _file(entry: dict[str, Any]) -> RemoteFile:
+    digest = str(entry["checksum"])
+    if not digest.startswith("md5:"):
+        raise ValueError(f"checksum {digest!r}")
+    return RemoteFile(str(entry["links"]["self"]), str(entry["key"]), int(entry["size"]), digest)

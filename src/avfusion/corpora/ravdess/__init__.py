@@ -1,0 +1,1 @@
+"""RAVDESS: 24 actors speak and sing two statements in eight emotions."""
