@@ -9,7 +9,7 @@ rule grid_point:
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
         protocol=point_protocol,
-    output: # as of rule train
+    output:  # as of rule train
         traces="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet",
     log:
         "<logs>/grid/{corpus}.{fusion}.{point}.seed{seed}.log",
