@@ -415,7 +415,7 @@ def schemas_table() -> str:
         "manifest.parquet, if the corpus needs them": [schemas.EXTRA],
         "gold.parquet": [schemas.GOLD, ("the targets",)],
         "labels.parquet": [schemas.LABELS],
-        "votes.parquet, if raters judged the videos": [schemas.VOTES],
+        "votes.parquet": [schemas.VOTES],
         "truth.parquet": [schemas.TRUTH],
         "index.parquet of features": [schemas.INDEX],
     }

@@ -33,9 +33,9 @@ def copy(tmp_path):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests that need a finished study as slow."""
+    """Mark tests that need a finished study, and those that CI leaves out, as slow."""
     for item in items:
-        if {"finished", "tiny"} & set(item.fixturenames):
+        if {"finished", "tiny"} & set(item.fixturenames) or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
 
 

@@ -23,7 +23,7 @@ class Layout:
         return self.results / "manifest" / corpus / "labels.parquet"
 
     def votes(self, corpus: str) -> Path:
-        """Human votes per video and modality; only of corpora that have them."""
+        """Human votes per video and modality (empty for corpora without them)."""
         return self.results / "manifest" / corpus / "votes.parquet"
 
     def truth(self, corpus: str) -> Path:

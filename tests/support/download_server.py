@@ -11,7 +11,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +30,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None  # bytes after which the connection closes
     stall_s: float = 0.0  # seconds without a byte before it closes
+    drip_s: float = 0.0  # seconds from one byte to the next
+    shifted: int = 0  # bytes by which the range differs from the one that was asked for
     body: bytes | None = None  # sent instead
 
 
@@ -118,13 +120,20 @@ def serving() -> Iterator[Site]:
                 self.end_headers()
                 return
             body = body if fault.body is None else fault.body
-            begin = int(re.match(r"bytes=(\d+)-", asked)[1]) if asked else 0
+            begin = int(re.match(r"bytes=(\d+)-", asked)[1]) + fault.shifted if asked else 0
             rest = body[begin:]
             self.send_response(206 if asked else 200)
             if asked:
                 self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
             self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
+            if fault.drip_s:
+                with suppress(ConnectionError):  # the client does not wait for it
+                    for at in range(len(rest)):
+                        self.wfile.write(rest[at : at + 1])
+                        if site.ended.wait(fault.drip_s):
+                            break
+                return
             self.wfile.write(rest if fault.cut is None else rest[: fault.cut])
             if fault.stall_s:
                 self.wfile.flush()
@@ -136,7 +145,7 @@ def serving() -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield site
     finally:

@@ -14,6 +14,7 @@ from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
+from avfusion.schemas import VOTES
 
 CLASSES = ("ang", "exc", "fru", "hap", "neu", "sad", "sur")
 HOP_S = 0.64
@@ -45,6 +46,7 @@ def write_utterances(layout: Layout, corpus: str = "said", fold: int = 0) -> pd.
     labels = pd.DataFrame({"video": names, "label": [CLASSES[i] for i in label]})
     labels = labels[labels["video"] != "u005"]
     write_table(labels, layout.labels(corpus))
+    write_table(pd.DataFrame(columns=list(VOTES), dtype=object), layout.votes(corpus))
     for modality in ("ear", "eye"):
         ways = rng.normal(0, 1, (len(CLASSES), 10))
         rows = []

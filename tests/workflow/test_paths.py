@@ -42,6 +42,7 @@ def layout_paths() -> dict[str, Path]:
         "manifest/{corpus}/gold.parquet": lay.gold(corpus),
         "manifest/{corpus}/labels.parquet": lay.labels(corpus),
         "manifest/{corpus}/truth.parquet": lay.truth(corpus),
+        "manifest/{corpus}/votes.parquet": lay.votes(corpus),
         "manifest/{corpus}/corpus.json": lay.card(corpus),
         "manifest/{corpus}/checks.csv": lay.checks(corpus),
         "media/{corpus}/index.parquet": lay.media(corpus) / "index.parquet",
@@ -80,6 +81,14 @@ def layout_paths() -> dict[str, Path]:
 def test_a_path_in_the_rules_is_that_of_the_layout(written, pattern, path):
     assert pattern in written
     assert Path(pattern.format(**SAMPLE)) == path
+
+
+@pytest.mark.parametrize("rule", ["tables", "figures", "page"])
+def test_the_report_depends_on_the_human_votes(project, rule):
+    """The tables of votes are no output of `tables`, so `figures` and `page` name their input."""
+    text = (project / "workflow/rules/report.smk").read_text()
+    body = text.split(f"\nrule {rule}:\n")[1].split("    output:\n")[0]
+    assert "votes=VOTES" in body
 
 
 def test_no_other_path_stands_in_the_rules(written):

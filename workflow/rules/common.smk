@@ -151,6 +151,21 @@ def results_folder(wildcards):
     return study.results
 
 
+def obtain_settings(wildcards):
+    """Write the settings of a download below `root`, and return their path for `--settings`.
+
+    The path depends only on what is downloaded. So neither other settings nor a study with other
+    results download the corpus again.
+    """
+    settings = study.obtain_settings(first_at(wildcards.root, OBTAINED))
+    text = json.dumps(settings.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    path = Path(wildcards.root) / ".obtained" / f"settings.{digest}.json"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+    return str(path)
+
+
 def first_at(root, names):
     """Return the first of some corpora whose root it is."""
     return next(name for name in names if ROOTS[name] == root)

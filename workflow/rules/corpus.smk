@@ -39,14 +39,14 @@ rule obtain:
         runtime=1440,
     params:
         corpus=lambda wildcards: first_at(wildcards.root, OBTAINED),
-        settings=lambda wildcards: settings_file("verify", first_at(wildcards.root, OBTAINED)),
+        settings=obtain_settings,
     shell:
         "avf obtain {params.corpus} --accept-licence --settings {params.settings:q} 2>&1 "
         "| tee {log:q}"
 
 
 rule verify:
-    """Check the corpus against its documentation; write manifest, gold, labels and truth."""
+    """Check the corpus against its documentation; write manifest, gold, labels, truth and votes."""
     input:
         tree=corpus_tree,
     output:
@@ -54,6 +54,7 @@ rule verify:
         gold="<results>/manifest/{corpus}/gold.parquet",
         labels="<results>/manifest/{corpus}/labels.parquet",
         truth="<results>/manifest/{corpus}/truth.parquet",
+        votes="<results>/manifest/{corpus}/votes.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
         checks="<results>/manifest/{corpus}/checks.csv",
     log:

@@ -16,12 +16,16 @@ CONTENTS = [
 ]
 TEMPLATES = hashlib.sha256(repr(sorted(CONTENTS)).encode()).hexdigest()[:16]
 
+# The table, figure and section about human votes depend on them, and are not listed as outputs.
+VOTES = expand("<results>/manifest/{corpus}/votes.parquet", corpus=HERE)
+
 
 rule tables:
     """Write scores, comparisons, protocols, claims and published numbers as tables."""
     input:
         rules.score_all.input,
         rules.robust_all.input,
+        votes=VOTES,
         claims="config/claims.yaml",
         published="config/published.csv",
     output:
@@ -60,6 +64,7 @@ rule figures:
         rules.score_all.input,
         rules.train_all.input,
         rules.tables.output,
+        votes=VOTES,
     output:
         png=[
             report(
@@ -96,6 +101,7 @@ rule page:
     input:
         rules.tables.output,
         rules.figures.output,
+        votes=VOTES,
     output:
         report(
             "<results>/report.html",

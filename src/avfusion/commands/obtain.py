@@ -14,7 +14,13 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
     sub.add_argument("--root", help="folder to download to; default: the config's `root`")
-    sub.add_argument("--part", help="OPTION=VALUE of the corpus, such as actors=1-6; default: all")
+    sub.add_argument(
+        "--part",
+        action="append",
+        metavar="OPTION=VALUE",
+        default=[],
+        help="option of the corpus, such as actors=1-6; default: the config's, or all",
+    )
     sub.add_argument("--accept-licence", action="store_true", help="accept the licence shown")
     sub.add_argument("--keep-archives", action="store_true", help="keep archives after unpacking")
     settings_option(sub)
@@ -36,13 +42,16 @@ def run(args: argparse.Namespace) -> None:
             print("\nNo file of it can be downloaded by a program.")
         print(then)
         return
+    part = _part(args.part, name, kind.part_options)
     if not args.accept_licence:
-        part = f" --part {args.part}" if args.part else ""
+        again = "".join(f" --part {text}" for text in args.part)
+        again += f" --root {args.root}" if args.root else ""
+        again += " --keep-archives" if args.keep_archives else ""
         raise AvfError(
             "nothing was downloaded. If you accept the licence, run: "
-            f"avf obtain {args.corpus} --accept-licence{part}{config}"
+            f"avf obtain {args.corpus} --accept-licence{again}{config}"
         )
-    print(f"\n{_download(args, name, listed)}\n{then}")
+    print(f"\n{_download(args, name, listed, part)}\n{_entry(args, part)}{then}")
 
 
 _UNLISTED = (
@@ -51,8 +60,8 @@ _UNLISTED = (
 )
 
 
-def _download(args: argparse.Namespace, name: str, listed: bool) -> Path:
-    """Download the corpus; return the file that says that it is whole."""
+def _download(args: argparse.Namespace, name: str, listed: bool, part: dict[str, str]) -> Path:
+    """Download the corpus; return the file that says that everything was obtained."""
     import os
 
     from avfusion.config.jobs import CorpusSettings
@@ -63,7 +72,7 @@ def _download(args: argparse.Namespace, name: str, listed: bool) -> Path:
         settings = corpus_settings(args)
     else:
         settings = CorpusSettings(class_=name, root=Path("data") / name)
-    changed: dict[str, object] = {"options": settings.options | _part(args.part)}
+    changed: dict[str, object] = {"options": settings.options | part}
     if args.root:
         changed["root"] = Path(args.root)
     corpus = build(args.corpus, settings.model_copy(update=changed))
@@ -76,23 +85,35 @@ def _download(args: argparse.Namespace, name: str, listed: bool) -> Path:
     )
 
 
-def _part(text: str | None) -> dict[str, str]:
-    """Return the option and value of `--part`."""
+def _part(texts: list[str], name: str, known: tuple[str, ...]) -> dict[str, str]:
+    """Return the options of `--part`."""
     from avfusion.errors import ConfigError
 
-    if text is None:
-        return {}
-    option, _, value = text.partition("=")
-    if not (option and value):
-        raise ConfigError(f"--part {text}: not OPTION=VALUE, such as actors=1-6.")
-    return {option: value}
+    part = {}
+    for text in texts:
+        option, _, value = text.partition("=")
+        if option not in known or not value:
+            raise ConfigError(
+                f"--part {text}: of {name}, only {' or '.join(known)} can be chosen, such as "
+                f"--part {known[0]}=1-6."
+            )
+        part[option] = value
+    return part
+
+
+def _entry(args: argparse.Namespace, part: dict[str, str]) -> str:
+    """Return what the study's entry must say if the command chose another part or folder."""
+    lines = [f"root: {args.root}"] if args.root else []
+    if part:
+        options = ", ".join(f"{option}: {value}" for option, value in part.items())
+        lines.append(f"options: {{{options}}}")
+    if not lines:
+        return ""
+    return "\nWrite into the entry of the study:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _listed(args: argparse.Namespace) -> bool:
-    """Return whether the config lists the corpus."""
-    from avfusion.errors import AvfError
-
-    try:
-        return args.corpus in study(args).corpora
-    except AvfError:
-        return False  # the command that reads the config reports its faults
+    """Return whether the config lists the corpus; without the default config, no corpus is."""
+    if args.config == DEFAULT and not args.config.exists():
+        return False
+    return args.corpus in study(args).corpora

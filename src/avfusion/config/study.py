@@ -186,6 +186,18 @@ class Study(Settings):
             features=self.feature_files(),
         )
 
+    def part(self, corpus: str) -> dict[str, Any]:
+        """Return the options of a corpus that say which part of it is downloaded."""
+        kind = self.corpus_class(corpus)
+        known = corpora.constant(kind, "part_options") if corpora.known(kind) else ()
+        options = self.corpora[corpus].options
+        return {name: value for name, value in options.items() if name in (known or ())}
+
+    def obtain_settings(self, name: str) -> jobs.CorpusSettings:
+        """Return what the download of a corpus depends on."""
+        kind, root = self.corpus_class(name), Path(self.corpora[name].root)
+        return jobs.CorpusSettings(class_=kind, root=root, options=self.part(name))
+
     def feature_files(self) -> dict[str, dict[str, Any]]:
         """Return encoder -> modality and options, of those that read files of features."""
         kinds = {name: self.encoder_class(name) for name in self.features.encoders}

@@ -120,16 +120,20 @@ def _protocols(study: Study, folder: Path) -> Iterator[str]:
 
 
 def _shared_roots(study: Study) -> Iterator[str]:
-    """Yield a message where two entries would generate one folder with different options."""
-    first: dict[str, str] = {}
+    """Yield a message where two entries would fill one folder with different options."""
+    first: dict[str, tuple[str, object]] = {}
     for name, entry in study.corpora.items():
         kind = study.corpus_class(name)
-        if not corpora.known(kind) or not corpora.defines(kind, "make"):
+        if entry.download:
+            filled: object = (kind, study.part(name))
+        elif corpora.known(kind) and corpora.defines(kind, "make"):
+            filled = (kind, entry.options)
+        else:
             continue
-        other = first.setdefault(entry.root.rstrip("/"), name)
-        if (kind, entry.options) != (study.corpus_class(other), study.corpora[other].options):
+        other, by = first.setdefault(entry.root.rstrip("/"), (name, filled))
+        if by != filled:
             yield (
-                f"corpora.{name} and corpora.{other} make {entry.root} by different options. "
+                f"corpora.{name} and corpora.{other} fill {entry.root} by different options. "
                 f"Give each a `root` of its own."
             )
 

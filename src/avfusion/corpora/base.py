@@ -121,6 +121,8 @@ class Corpus(ABC):
         Whether the corpus holds recordings. If not, it holds arrays (`avfusion.media.arrays`).
     licence, obtain, access : str
         Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
+    part_options : tuple of str
+        Options that say which part of a corpus `avf obtain` downloads.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
     unrated : tuple of str
@@ -153,6 +155,7 @@ class Corpus(ABC):
     licence: str
     obtain: ClassVar[str]
     access: ClassVar[str] = ""
+    part_options: ClassVar[tuple[str, ...]] = ()
     licensed: ClassVar[bool] = True
     split_given: bool = False
     partly_rated: ClassVar[bool] = False

@@ -19,6 +19,8 @@ import numpy as np
 
 from avfusion.errors import CorpusError
 
+_ROUNDING = 1e-12  # agreements up to this come from rounding
+
 
 @dataclass(frozen=True)
 class GoldStandard:
@@ -78,7 +80,8 @@ def gold_standard(ratings: np.ndarray) -> GoldStandard:
         )
     moving = np.ptp(complete, axis=0) > 0
     agreement = _mean_agreement(complete, moving)  # (R,)
-    weights = np.where(moving, np.maximum(agreement, 0), 0.0)
+    # Agreements of both signs can cancel; what rounding leaves of them is no agreement.
+    weights = np.where(moving & (agreement > _ROUNDING), agreement, 0.0)
     means = np.nanmean(ratings, axis=0)
     level = means @ weights / weights.sum() if weights.sum() > 0 else means.mean()
     kept = moving if moving.any() else np.ones_like(moving)

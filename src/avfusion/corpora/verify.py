@@ -54,11 +54,8 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
         "gold": layout.gold(name),
         "labels": layout.labels(name),
         "truth": layout.truth(name),
+        "votes": layout.votes(name),
     }
-    if not len(tables.get("votes", ())):
-        layout.votes(name).unlink(missing_ok=True)
-    else:
-        outputs["votes"] = layout.votes(name)
     failed = [line.name for line in checks if line.verdict == "FAIL"]
     if failed:
         for path in (*outputs.values(), layout.card(name)):

@@ -80,7 +80,8 @@ def _data(corpus: str, study: Study, results: str) -> Iterator[Step]:
     if corpora.known(kind) and corpora.defines(kind, "make"):
         yield Step(f"avf make-corpus {corpus}", entry, results=False)
     if study.corpora[corpus].download:
-        yield Step(f"avf obtain {corpus} --accept-licence", entry, results=False)
+        obtained = partial(study.obtain_settings, corpus)
+        yield Step(f"avf obtain {corpus} --accept-licence", obtained, results=False)
     yield Step(f"avf verify {corpus}", entry)
     yield Step(f"avf media {corpus}", partial(study.media_settings, corpus))
     yield _index(f"{results}/media/{corpus}")

@@ -25,6 +25,15 @@ def number(value: float) -> str:
     return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "n/a"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1.
+
+    >>> counted(1, "actor"), counted(3, "actor")
+    ('1 actor', '3 actors')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def ends(low: float, high: float) -> str:
     """Return an interval in brackets; empty if there is none."""
     return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""

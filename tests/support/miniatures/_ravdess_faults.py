@@ -81,10 +81,6 @@ def _of_names() -> dict[str, Fault]:
             "clips per actor", "Actor_18 song: 1 for 0", also=("clips per emotion",),
             options=(("channel", "both"),),
         ),
-        "an archive left": Fault(
-            lambda root: (root / "Video_Speech_Actor_03.zip").write_bytes(b"PK"), "archives",
-            "Video_Speech_Actor_03.zip", "WARN",
-        ),
         "a part of a download left": Fault(
             lambda root: (root / "Video_Speech_Actor_04.zip.part").write_bytes(b"PK"), "archives",
             "Actor_04.zip.part", "WARN",

@@ -168,7 +168,8 @@ def test_training_settings_of_a_corpus_hold_there_alone_and_a_fusions_own_come_f
 
 def test_all_keys_of_a_corpus_are_written():
     assert set(study({"demo": {"root": "d"}}).model_dump()["corpora"]["demo"]) == {
-        "is", "root", "task", "group", "shards", "if_present", "face", "train", "options",
+        "is", "root", "task", "group", "shards", "if_present", "download", "face", "train",
+        "options",
     }  # fmt: skip
 
 

@@ -367,7 +367,7 @@ def test_a_corpus_that_is_not_in_the_study_has_no_task():
 def test_two_entries_do_not_make_one_folder_by_different_options():
     one, same = {"root": "data/demo"}, {"root": "data/demo/", "is": "demo"}
     other = same | {"options": {"seed": 5}}
-    with pytest.raises(ConfigError, match=r"corpora\.again and corpora\.demo make data/demo"):
+    with pytest.raises(ConfigError, match=r"corpora\.again and corpora\.demo fill data/demo"):
         load(GOOD | {"corpora": {"demo": one, "again": other}})
     load(GOOD | {"corpora": {"demo": one, "again": same}})
     load(GOOD | {"corpora": {"demo": one, "again": other | {"root": "data/again"}}})

@@ -22,6 +22,7 @@ from avfusion.layout import Layout
 from avfusion.media.mel import log_mel_of
 from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
+from support.download_server import pointer
 from support.miniatures import _film, crema_d, verify
 
 VOTES = "processedResults/tabulatedVotes.csv"
@@ -139,6 +140,18 @@ def test_folds_of_all_actors_are_even_and_follow_the_seed(tmp_path):
         tests += [actor for actor, part in partition.items() if part == "test"]
     assert sorted(tests) == list(range(1001, 1092))
     assert CremaD(root=tmp_path, seed=1).partition != CremaD(root=tmp_path).partition
+
+
+def test_pointers_are_those_that_a_download_reads(tmp_path):
+    texts = {"1001_IEO_HAP_HI": pointer(b"film"), "1001_IEO_SAD_LO": pointer(b"film") + b"more"}
+    (tmp_path / "VideoFlash").mkdir()
+    for clip, text in texts.items():
+        (tmp_path / f"VideoFlash/{clip}.flv").write_bytes(text)
+    (tmp_path / "processedResults").mkdir()
+    crema_d.tables(tmp_path)
+    corpus = CremaD(root=tmp_path, **crema_d.OPTIONS)
+    corpus.tree = read_tree(tmp_path, tmp_path / "digests")
+    assert corpus.pointers == ["VideoFlash/1001_IEO_HAP_HI.flv"]
 
 
 def test_votes_are_those_of_the_table(release):

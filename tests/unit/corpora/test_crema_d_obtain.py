@@ -45,7 +45,7 @@ class FakeClient:
         self.archive, self.full, self.asked = archive, full, []
         self.stopped = threading.Event()
 
-    def fetch_unstated(self, url, path, progress):
+    def fetch_unstated(self, url, path, progress, most):
         self.asked.append(url)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.archive.read_bytes())
@@ -95,18 +95,28 @@ def test_the_plan_lists_the_files_of_the_chosen_actors(release, zipped, tmp_path
     assert {item.file.path for item in plan.items} - later == {direct}
 
 
-def test_the_archive_is_downloaded_once_and_again_if_it_is_damaged(zipped, tmp_path):
+def test_the_archive_is_downloaded_by_every_call_and_never_kept(zipped, tmp_path):
     client = FakeClient(zipped)
+    kept = tmp_path / ".obtained/repository.zip"
     first = CremaDSource([1001]).plan(client, tmp_path)
-    assert CremaDSource([1001]).plan(client, tmp_path) == first
-    assert client.asked == [ARCHIVE]
-    (tmp_path / ".obtained/repository.zip").write_bytes(b"PK")
-    with pytest.raises(DownloadError, match=r"It was removed\. Run the same command again"):
-        CremaDSource([1001]).plan(client, tmp_path)
+    assert not kept.exists()
     assert CremaDSource([1001]).plan(client, tmp_path) == first
     assert client.asked == [ARCHIVE, ARCHIVE]
-    with pytest.raises(DownloadError, match="no film or wav of the chosen actors"):
-        CremaDSource([1050]).plan(client, tmp_path)
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(b"PK")
+    with pytest.raises(DownloadError, match=r"It was removed\. Run the same command again"):
+        CremaDSource([1001]).plan(FakeClient(damaged), tmp_path)
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("actors", "message"),
+    [([1050], r"actor 1050 \(1 of 1 "), ([1001, 1050, 1002, 1049], r"1049, 1050 \(2 of 4 ")],
+)
+def test_a_repository_without_a_chosen_actor_is_refused(zipped, tmp_path, actors, message):
+    with pytest.raises(DownloadError, match=message):
+        CremaDSource(actors).plan(FakeClient(zipped), tmp_path)
+    assert not (tmp_path / ".obtained/repository.zip").exists()
 
 
 def test_only_the_pointer_of_the_same_file_is_removed(release, zipped, tmp_path):
@@ -169,3 +179,33 @@ def test_a_download_that_was_stopped_asks_no_mirror():
     with pytest.raises(DownloadError, match=r"github\.com"):
         list(CremaDSource([1001]).located(client, items(1)))
     assert len(client.asked) == 1
+
+
+def test_one_file_that_github_refuses_is_located_at_the_mirror():
+    client = FakeClient()
+    source = CremaDSource([1001])
+    first, *others = source.located(client, items(3))
+    client.asked.clear()
+    other = source.again(client, first)
+    assert client.asked == [(f"{SERVERS[1]}/info/lfs/objects/batch", 1)]
+    assert other.file.url.startswith("https://gitlab.com/")
+    assert (other.file.path, other.file.digest) == (first.file.path, first.file.digest)
+    assert source.again(client, other) is None
+    assert all(item.file.url.startswith("https://github.com/") for item in others)
+
+
+def test_a_mirror_that_was_asked_before_is_not_asked_again():
+    client = FakeClient(full=("https://github.com",))
+    source = CremaDSource([1001])
+    (item,) = source.located(client, items(1))
+    assert source.again(client, item) is None
+    direct = Item(RemoteFile("https://github.com/x/raw/a.wav", "AudioWAV/a.wav", 1, "sha256:0"))
+    assert source.again(client, direct) is None
+
+
+def test_a_mirror_that_refuses_too_is_an_error():
+    client = FakeClient(full=("https://gitlab.com",))
+    source = CremaDSource([1001])
+    (item,) = source.located(client, items(1))
+    with pytest.raises(DownloadError, match=r"gitlab\.com.*quota"):
+        source.again(client, item)

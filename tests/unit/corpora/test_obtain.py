@@ -10,21 +10,25 @@ import pytest
 
 from avfusion import cli
 from avfusion.corpora.obtain import client as requests_of
-from avfusion.corpora.obtain import run as running
-from avfusion.corpora.obtain.client import Client, DownloadError, RemoteFile
+from avfusion.corpora.obtain.client import Client, DownloadError
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB, ZENODO
 from avfusion.corpora.obtain.lfs import Pointer, located, read_pointer
-from avfusion.corpora.obtain.progress import Progress
-from avfusion.corpora.obtain.run import obtain
-from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.unpack import UnpackError, unpack
 from avfusion.corpora.obtain.zenodo import record_files
 from avfusion.registry import corpora
 from support.download_server import Fault, pointer, serving, tree, zipped
-
-BODY = bytes(range(256)) * 2000
-URL = "https://zenodo.org/it.zip"
-PLACE = "zenodo.org/it.zip"
+from support.shelf import (
+    BODY,
+    EXPECTED,
+    FILES,
+    PLACE,
+    URL,
+    begins,
+    fetch,
+    remote,
+    shelf_of,
+    visible,
+)
 
 
 @pytest.fixture
@@ -37,22 +41,6 @@ def site():
 @pytest.fixture
 def client(site):
     return Client(ZENODO, site.address, pause_s=0)
-
-
-def remote(body=BODY, **more):
-    kinds = {"size": len(body), "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"}
-    return RemoteFile(URL, "sub/it.zip", **{**kinds, **more})
-
-
-def fetch(client, file, folder):
-    with Progress("it", file.size) as progress:
-        path = client.fetch(file, folder, progress)
-    assert progress.done == file.size
-    return path
-
-
-def begins(site):
-    return [range_ for path, range_ in site.asked if path == PLACE]
 
 
 def test_a_file_is_downloaded_and_nothing_but_the_request_is_sent(site, client, tmp_path):
@@ -180,20 +168,6 @@ def test_a_redirect_is_followed_to_listed_hosts_only(site, tmp_path):
     assert "X-Token" not in site.headers[-1], "a token is of one host"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://zenodo.org/x",
-        "https://zenodo.org.evil.org/x",
-        "https://zenodo.org:444/x",
-        "file:///x",
-    ],
-)
-def test_only_https_of_listed_hosts_is_asked(url):
-    with pytest.raises(DownloadError, match="not https at one of zenodo"):
-        Client(ZENODO).address(url)
-
-
 def test_a_redirect_to_plain_http_is_refused(site, client, tmp_path):
     site.faults[PLACE] = [Fault(302, {"Location": "http://zenodo.org/it.zip"})]
     with pytest.raises(DownloadError, match="not https"):
@@ -253,42 +227,10 @@ def test_lfs_files_are_located_a_hundred_at_a_time(site):
         located(asked, f"https://{place}.git", pointers)
 
 
-class Shelf(Source):
-    """Two archives and a plain file of a record."""
-
-    name = "Shelf (zenodo.org)"
-    hosts = ZENODO
-
-    def plan(self, client, root):
-        files = record_files(client, 7).values()
-        return Plan(tuple(Item(file, file.path.endswith(".zip")) for file in files))
-
-    def path_of(self, item, member):
-        return None if member.startswith("leave") else member
-
-
-FILES = {
-    "one.zip": zipped({"A/1.mp4": BODY[:5000], "A/2.mp4": b"two", "leave/x": b"x"}),
-    "two.zip": zipped({"B/1.mp4": BODY[:700]}),
-    "table.csv": b"a,b\n1,2\n",
-}
-EXPECTED = {"A/1.mp4": BODY[:5000], "A/2.mp4": b"two", "B/1.mp4": BODY[:700]}
-EXPECTED["table.csv"] = FILES["table.csv"]
-
-
 @pytest.fixture
 def shelf(site, tmp_path):
-    """Return a function that obtains the shelf, and the root."""
-    site.zenodo(7, FILES)
-    root = tmp_path / "shelf"
-    return lambda **more: obtain(
-        Shelf(), root, licence="free", mirror=site.address, pause_s=0, **more
-    ), root
-
-
-def visible(root):
-    files = tree(root)
-    return {path: body for path, body in files.items() if not path.startswith(".")}
+    """Return a function that obtains a small corpus, and its root."""
+    return shelf_of(site, tmp_path / "shelf")
 
 
 def test_a_corpus_is_downloaded_unpacked_and_listed(shelf, site):
@@ -337,19 +279,6 @@ def test_nothing_counts_as_whole_after_a_failure(shelf, site, name, kind):
     site.faults.clear()
     get()
     assert {path: visible(root)[path] for path in EXPECTED} == EXPECTED
-
-
-def test_a_full_disk_ends_before_the_download(shelf, site, monkeypatch):
-    get, root = shelf
-    monkeypatch.setattr(running.shutil, "disk_usage", lambda _: Full)
-    with pytest.raises(DownloadError, match=r"0\.00 GB are free and 0\.20 GB are needed"):
-        get()
-    assert [path for path, _ in site.asked] == ["zenodo.org/api/records/7"]
-    assert not (root / "obtained.json").exists()
-
-
-class Full:
-    free = 1000
 
 
 def test_a_disk_that_fills_up_keeps_what_was_received(shelf, monkeypatch):

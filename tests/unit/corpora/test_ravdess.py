@@ -293,8 +293,30 @@ def test_unpacking_keeps_clips_with_sound_only(tmp_path):
             packed.writestr(member, member)
     source = RavdessSource((1,), "speech")
     item = Item(RemoteFile("https://zenodo.org/x", archive.name, 1, "md5:0"), archive=True)
-    assert unpack(archive, tmp_path / "out", lambda m: source.path_of(item, m)) == [kept]
+    assert list(unpack(archive, tmp_path / "out", lambda m: source.path_of(item, m))) == [kept]
     assert [p.name for p in (tmp_path / "out").rglob("*.*")] == [kept.partition("/")[2]]
+
+
+def test_archives_that_are_kept_do_not_alarm(release, tmp_path):
+    root = tmp_path / "tree"
+    shutil.copytree(release[0], root)
+    (root / "Video_Speech_Actor_03.zip").write_bytes(b"PK")
+    code, checks = verify("ravdess", root, ravdess.OPTIONS, tmp_path / "results")
+    assert code == 0
+    assert alarms(checks).empty
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [("a clip cut off", "pictures readable"), ("a clip of a moment", "duration"),
+     ("a clip without sound", "sound")],
+)  # fmt: skip
+def test_a_damaged_clip_is_to_be_deleted_first(release, tmp_path, fault, name):
+    root = tmp_path / "tree"
+    shutil.copytree(release[0], root)
+    ravdess.FAULTS[fault].plant(root)
+    _, checks = verify("ravdess", root, ravdess.OPTIONS, tmp_path / "results")
+    assert "Delete it, then run: avf obtain ravdess" in checks.loc[name, "hint"]
 
 
 def test_the_instructions_state_licence_size_and_commands():

@@ -11,6 +11,7 @@ import pytest
 from avfusion.config.jobs import CorpusSettings
 from avfusion.config.study import Study
 from avfusion.corpora import base, verify
+from avfusion.errors import CorpusError
 from avfusion.evaluation import inference
 from avfusion.evaluation.score_classes import RULE
 from avfusion.evaluation.scored import Scored
@@ -23,7 +24,7 @@ from avfusion.report.inputs import CorpusFiles
 from avfusion.report.page.human_gain import human_gain
 from avfusion.report.page.write import render
 from avfusion.report.tables.human_gain import COLUMNS, gains, write_human_gain
-from avfusion.report.tables.human_votes import restricted
+from avfusion.report.tables.human_votes import read_votes, restricted
 from avfusion.report.tables.part import TableData
 from avfusion.schemas import JUDGED, VOTES
 
@@ -216,16 +217,17 @@ def test_files_and_page_show_the_gains(tmp_path):
     assert list(rows.columns) == COLUMNS
     assert len(rows) == 2 * 4
     text = (layout.tables / "human_gain.md").read_text()
-    assert "6 videos of 3 actors that every run predicted and that raters judged" in text
+    assert "the 6 videos of 3 actors that every run predicted and that raters judged" in text
     assert "The better one is chosen once on all videos" in text
     assert re.search(r"\| jca +\| +0\.150 \[.*\] \| +0\.333 \[.*\] \| +0\.183 \[.*\] \|", text)
     assert re.search(r"\| ca +\| +0\.150 \[.*\] \| +not run \|", text)
     assert r"\begin{tabular}" in (layout.tables / "human_gain.tex").read_text()
     (part,) = human_gain(plan, layout)
-    assert (part["clips"], part["actors"], part["best"]) == (6, 3, "jca")
+    assert (part["clips"], part["actors"], part["best"]) == ("6 clips", "3 actors", "jca")
     assert [cell["text"] for cell in part["rows"][0]["cells"]] == ["+0.150", "+0.333", "+0.183"]
     assert [row["name"] for row in part["emotions"]] == ["anger", "sad", "pooled"]
     page = render(plan, layout)
+    assert "on the 6 clips of 3 actors that" in page
     assert 'id="human-gain"' in page
     assert 'href="#human-gain"' in page
     assert "+0.183" in page
@@ -253,7 +255,7 @@ def test_without_votes_or_single_modalities_there_is_no_table(tmp_path):
     plan = study()
     layout = written(tmp_path / "full", {"acts": votes()}, plan, [scored()])
     assert (layout.tables / "human_gain.csv").is_file()
-    layout.votes("acts").unlink()
+    write_table(votes().iloc[:0], layout.votes("acts"))
     write_human_gain(TableData(plan, layout, [SimpleNamespace(scored=scored())], []))
     assert not list(layout.tables.glob("human_gain.*"))
     assert human_gain(plan, layout) == []
@@ -261,6 +263,27 @@ def test_without_votes_or_single_modalities_there_is_no_table(tmp_path):
     few = study(fusions={"audio": {}, "jca": {}})
     two = scored(fusions=("audio", "jca"))
     assert not list(written(tmp_path / "few", {"acts": votes()}, few, [two]).tables.iterdir())
+
+
+def test_a_lost_table_of_votes_is_not_taken_for_none(tmp_path):
+    layout = written(tmp_path, {"acts": votes()}, study(), [scored()])
+    layout.votes("acts").unlink()
+    with pytest.raises(CorpusError, match=r"votes\.parquet\. Run: avf verify acts"):
+        read_votes("acts", layout)
+
+
+def test_one_actor_and_one_video_are_in_the_singular(tmp_path):
+    clips = {"c1": CLIPS["c1"], "c9": ("ann", "sad", (5, 3, 6))}
+    given = votes({"c1": CLIPS["c1"]})
+    layout = written(tmp_path, {"acts": given}, study(), [scored(clips)])
+    text = (layout.tables / "human_gain.md").read_text()
+    assert "the 1 video of 1 actor that every run predicted" in text
+    assert "1 other has no votes." in text
+    assert "on the 1 clip of 1 actor that" in render(study(), layout)
+    layout.card("acts").write_text(json.dumps({"classes": list(NAMES)}))
+    files = CorpusFiles("acts", study().scoped("acts"), layout)
+    ((_, _, caption),) = draw_human_gain(files)
+    assert "the 1 video of 1 actor of acts" in caption.text
 
 
 def test_labels_other_than_the_intended_emotion_are_not_compared(tmp_path):
@@ -335,7 +358,7 @@ def acts(tmp_path, monkeypatch):
     return verified
 
 
-def test_verify_writes_the_votes_of_a_corpus_and_removes_them_if_there_are_none(acts):
+def test_verify_writes_the_votes_of_a_corpus_or_a_table_without_rows(acts):
     code, layout, checks = acts(votes())
     assert code == 0
     assert checks.loc["human votes", "verdict"] == "PASS"
@@ -348,7 +371,8 @@ def test_verify_writes_the_votes_of_a_corpus_and_removes_them_if_there_are_none(
     code, layout, checks = acts(base.Corpus.votes(Acts(root=layout.results)))
     assert code == 0
     assert "human votes" not in checks.index
-    assert not layout.votes("acts").is_file()
+    assert list(pd.read_parquet(layout.votes("acts")).columns) == list(VOTES)
+    assert not len(read_votes("acts", layout))
     assert json.loads(layout.card("acts").read_text())["data_hash"] == digest  # runs do not read it
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from avfusion.corpora.acted import clip_gold, even_folds, known_ends, parse_actors, partitions, rule
 from avfusion.corpora.base import Corpus
 from avfusion.corpora.clocks import clocks
-from avfusion.corpora.crema_d.tree import ACTORS, POINTER, POINTER_BYTES, Parts, find_parts
+from avfusion.corpora.crema_d.tree import ACTORS, Parts, find_parts
 from avfusion.corpora.crema_d.votes import (
     COLUMNS,
     EMOTIONS,
@@ -63,6 +63,7 @@ class CremaDRelease(Corpus):
     """CREMA-D as tables: clips, their classes, votes and ratings."""
 
     name = "crema_d"
+    part_options = ("actors",)
     targets = ("intensity",)
     value_range = (0.0, 100.0)
     rating_hz = 0.0  # one rating per clip
@@ -145,10 +146,12 @@ class CremaDRelease(Corpus):
     @cached_property
     def pointers(self) -> list[str]:
         """Paths of films and sounds of the study that are Git LFS pointers."""
+        from avfusion.corpora.obtain.lfs import LARGEST, read_pointer  # imports requests
+
         tables = self.parts.films, self.parts.wavs
         paths = [table[clip.name] for table in tables for clip in self.listed if clip.name in table]
-        small = [path for path in paths if (self.tree.find(path) or (0, None))[0] <= POINTER_BYTES]
-        return [path for path in small if (self.root / path).read_bytes().startswith(POINTER)]
+        small = [path for path in paths if (self.tree.find(path) or (0, None))[0] <= LARGEST]
+        return [path for path in small if read_pointer((self.root / path).read_bytes())]
 
     @cached_property
     def timed(self) -> "dict[str, Timing]":

@@ -18,6 +18,7 @@ from avfusion.corpora.obtain.hosts import GITHUB, GITLAB
 from avfusion.corpora.obtain.progress import Progress
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.unpack import UnpackError, members
+from avfusion.corpora.wording import listed
 from avfusion.io.atomic import file_digest, replacing, write_bytes
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ ASKED_LATER = "https://github.com/"
 """Address of an item until `located` has asked a server for the real one."""
 
 
-_KEPT = ".obtained/repository.zip"
+_ARCHIVE = ".obtained/repository.zip"
+_MOST = 4_000_000_000  # bytes of the archive; GitHub can put the files of Git LFS into it
 _TOGETHER = 100  # files whose addresses are asked for in one request
 _CHUNK = 1 << 20
 _MEDIA = re.compile(r"(?:VideoFlash/(.+)\.flv|AudioWAV/(.+)\.wav)", flags=re.IGNORECASE)
@@ -58,11 +60,13 @@ class CremaDSource(Source):
 
     def __init__(self, actors: Iterable[int]) -> None:
         self.actors = frozenset(actors)
+        self._server: dict[str, str] = {}  # path of an item -> server of its address
 
     def plan(self, client: Client, root: Path) -> Plan:
         """Write the tables, and return the films and wavs that the repository refers to.
 
-        A pointer that a clone without Git LFS has left in place of the same file is removed.
+        Each call downloads the archive of the repository, and removes it after reading. A pointer
+        that a clone without Git LFS has left in place of the same file is removed.
 
         Parameters
         ----------
@@ -79,21 +83,22 @@ class CremaDSource(Source):
         Raises
         ------
         DownloadError
-            If the archive cannot be read, or holds no film of the chosen actors.
+            If the archive cannot be read, or has no film and no wav of a chosen actor.
         """
-        archive = root / _KEPT
-        if not archive.is_file():
-            with Progress("repository of CREMA-D", None) as progress:
-                client.fetch_unstated(ARCHIVE, archive, progress)
+        archive = root / _ARCHIVE
         try:
+            with Progress("repository of CREMA-D", None) as progress:
+                client.fetch_unstated(ARCHIVE, archive, progress, _MOST)
             items = self._read(archive, root)
         except (UnpackError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            archive.unlink()
             raise DownloadError(f"{error} It was removed. Run the same command again.") from None
-        if not items:
+        finally:
+            archive.unlink(missing_ok=True)
+        if lost := sorted(self.actors - {_actor(item.file.path) for item in items}):
             raise DownloadError(
-                f"{archive}: no film or wav of the chosen actors. Delete it, then run the same "
-                "command again; if it stays so, the repository has changed."
+                f"{ARCHIVE}: no film or wav of actor {listed(lost)} ({len(lost)} of "
+                f"{len(self.actors)} chosen actors). No film or wav was requested. Compare with "
+                f"{HOME}, update avfusion, then run the same command again."
             )
         return Plan(tuple(items))
 
@@ -111,7 +116,24 @@ class CremaDSource(Source):
         while some := list(islice(waiting, _TOGETHER)):  # itertools.batched needs Python 3.12
             files = self._asked(client, servers, some)
             for item in some:
+                self._server[item.file.path] = servers[0]
                 yield replace(item, file=files[item.file.path])
+
+    def again(self, client: Client, item: Item) -> Item | None:
+        """Return an item with its address at the next Git LFS server; None after the last one.
+
+        Raises
+        ------
+        DownloadError
+            If the remaining servers do not state it.
+        """
+        tried = self._server.get(item.file.path, SERVERS[-1])
+        servers = list(SERVERS[SERVERS.index(tried) + 1 :])
+        if not servers:
+            return None
+        files = self._asked(client, servers, [item])
+        self._server[item.file.path] = servers[0]
+        return replace(item, file=files[item.file.path])
 
     def _asked(
         self, client: Client, servers: list[str], items: list[Item]
@@ -139,7 +161,7 @@ class CremaDSource(Source):
                 path = str(PurePosixPath(*PurePosixPath(info.filename).parts[1:]))
                 if _TABLE.fullmatch(path):
                     _write(root / path, opened.read(info))
-                elif self._chosen(path):
+                elif _actor(path) in self.actors:
                     small = info.file_size <= lfs.LARGEST
                     pointer = lfs.read_pointer(opened.read(info)) if small else None
                     if pointer is None:
@@ -150,11 +172,12 @@ class CremaDSource(Source):
                         items.append(Item(RemoteFile(ASKED_LATER, path, pointer.size, digest)))
         return items
 
-    def _chosen(self, path: str) -> bool:
-        """Return whether a path is a film or wav of a chosen actor."""
-        match = _MEDIA.fullmatch(path)
-        clip = clip_of(match[1] or match[2]) if match else None
-        return clip is not None and clip.actor in self.actors
+
+def _actor(path: str) -> int | None:
+    """Return the actor of a film or wav; None for other paths."""
+    match = _MEDIA.fullmatch(path)
+    clip = clip_of(match[1] or match[2]) if match else None
+    return clip.actor if clip else None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -8,10 +8,6 @@ from avfusion.corpora.tree.tree import Tree
 ACTORS = range(1001, 1092)
 
 
-POINTER, POINTER_BYTES = b"version https://git-lfs.github.com/spec/", 1024
-"""Beginning and largest size of the text that stands for a file if Git LFS is missing."""
-
-
 @dataclass
 class Parts:
     """Clip -> path of films and wavs, and name -> path of tables, relative to the root."""

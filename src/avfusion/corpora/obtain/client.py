@@ -6,6 +6,7 @@ from a file. Redirects are followed to listed hosts only.
 
 import email.utils
 import hashlib
+import json
 import logging
 import os
 import threading
@@ -15,10 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from urllib3.exceptions import HTTPError
+from urllib3.util import Url, parse_url
 
 from avfusion import __version__
 from avfusion.corpora.obtain.progress import Progress
@@ -39,6 +41,8 @@ LONGEST_S = 600.0
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 60.0
+_SLOWEST = 1000.0  # bytes per second, over that time
+_LARGEST_JSON = 64 << 20
 _REDIRECTS = 5
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _BUSY = {429, 500, 502, 503, 504}
@@ -97,8 +101,8 @@ class Client:
         self.stopped = threading.Event()
         self._local = threading.local()
         if self.mirror:
-            place = urlsplit(self.mirror)
-            if place.scheme != "https" and place.hostname not in _LOOPBACK:
+            place = _place(self.mirror)
+            if place.scheme != "https" and place.host not in _LOOPBACK:
                 raise DownloadError(f"{mirror}: a mirror must be https, or on this machine.")
 
     @property
@@ -119,16 +123,16 @@ class Client:
         DownloadError
             If it is not https or of an unlisted host.
         """
-        place = urlsplit(url)
-        if place.scheme != "https" or place.hostname not in self.hosts or place.port is not None:
+        place = _place(url)
+        if place.scheme != "https" or place.host not in self.hosts or place.port is not None:
             raise DownloadError(
-                f"{url}: not https at one of {', '.join(sorted(self.hosts))}. Nothing was sent "
+                f"{url!r}: not https at one of {', '.join(sorted(self.hosts))}. Nothing was sent "
                 "there. If the source has moved, update avfusion (corpora/obtain/hosts.py)."
             )
         if not self.mirror:
             return url
         query = f"?{place.query}" if place.query else ""
-        return f"{self.mirror}/{place.hostname}{place.path}{query}"
+        return f"{self.mirror}/{place.host}{place.path or '/'}{query}"
 
     def json(self, url: str, body: dict[str, Any] | None = None, kind: str = "") -> Any:
         """Return the JSON answer to a GET, or to a POST of `body`; `kind` is its media type.
@@ -140,16 +144,23 @@ class Client:
         """
         headers = {"Accept": kind, "Content-Type": kind} if kind else {}
 
-        def ask() -> requests.Response:
+        def ask() -> bytes:
+            text = b""
             with self._opened(url, headers, body) as answer:
-                answer.content  # noqa: B018 (reads it while the connection is open)
-                return answer
+                for piece in _pieces(answer):
+                    text += piece
+                    if len(text) > _LARGEST_JSON:
+                        raise DownloadError(
+                            f"{url}: an answer of more than {_LARGEST_JSON:,} bytes, where "
+                            "metadata are expected. Update avfusion."
+                        )
+            return text
 
         answer = self._retried(url, ask)
         try:
-            return answer.json()
+            return json.loads(answer)
         except ValueError:
-            start = answer.text[:80].replace("\n", " ")
+            start = answer[:80].decode(errors="replace").replace("\n", " ")
             raise DownloadError(
                 f"{url}: the answer is not JSON but {start!r}. Run the same command later; if it "
                 "stays so, the source has changed."
@@ -184,7 +195,10 @@ class Client:
         """
         target = folder / file.path
         if target.is_file():
-            check_file(file, target, "Move it away, then run the same command again.")
+            if fault := fault_of(file, target):
+                raise DownloadError(
+                    f"{target}: {fault}. Move it away, then run the same command again."
+                )
             progress.add(file.size)
             return target
         part = target.with_name(f"{target.name}.part")
@@ -192,30 +206,47 @@ class Client:
         if _size(part) > file.size:
             part.unlink()
         progress.add(_size(part))
-        self._retried(file.url, lambda: self._append(file, part, progress), lambda: _size(part))
-        try:
-            check_file(file, part, "It was removed. Run the same command again.")
-        except DownloadError:
+
+        def receive() -> None:
+            try:
+                self._append(file, part, progress)
+            except _RangeError:  # what is here is not of this file
+                progress.add(-_size(part))
+                part.unlink()
+                raise
+
+        self._retried(file.url, receive, lambda: _size(part))
+        if fault := fault_of(file, part):
             part.unlink()
-            raise
+            raise DownloadError(f"{part}: {fault}. It was removed. Run the same command again.")
         _keep(part, target)
         return target
 
-    def fetch_unstated(self, url: str, path: Path, progress: Progress) -> Path:
-        """Download a file whose size and digest no source states; it always starts from 0."""
+    def fetch_unstated(self, url: str, path: Path, progress: Progress, most: int) -> Path:
+        """Download a file whose size and digest no source states; it always starts from 0.
+
+        A file of more than `most` bytes is refused.
+        """
         part = path.with_name(f"{path.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
 
         def receive() -> None:
+            progress.add(-_size(part))
             with self._opened(url, {}) as answer, part.open("wb") as out:
                 for piece in _pieces(answer):
                     self._stop()
                     out.write(piece)
                     progress.add(len(piece))
+                    if out.tell() > most:
+                        raise DownloadError(
+                            f"{url}: more than {most:,} bytes, where small tables are expected. "
+                            "The source has changed; update avfusion."
+                        )
                 stated = answer.headers.get("Content-Length")
             if stated is not None and _size(part) < int(stated):
                 raise EOFError(f"the server stopped at {_size(part):,} of {int(stated):,} bytes")
 
+        part.unlink(missing_ok=True)
         self._retried(url, receive)
         _keep(part, path)
         return path
@@ -235,9 +266,11 @@ class Client:
                     self._stop()
                     begin += len(piece)
                     if begin > file.size:
+                        part.unlink()
                         raise DownloadError(
-                            f"{file.url}: more than the stated {file.size:,} bytes. Run the same "
-                            "command again; if it stays so, the source has changed."
+                            f"{file.url}: more than the stated {file.size:,} bytes. What was "
+                            "received was removed. Run the same command again; if it stays so, the "
+                            "source has changed."
                         )
                     out.write(piece)
                     progress.add(len(piece))
@@ -268,7 +301,7 @@ class Client:
                     yield answer
                     return
                 before, url = url, urljoin(url, answer.headers["Location"])
-            if urlsplit(url).hostname != urlsplit(before).hostname:
+            if _place(url).host != _place(before).host:
                 headers = {k: v for k, v in headers.items() if k in ("Range", "Accept")}
         raise DownloadError(f"{url}: more than {_REDIRECTS} redirects. Run the same command later.")
 
@@ -286,14 +319,19 @@ class Client:
         received
             Returns the bytes that are there; a try that added some does not count as a failure.
         """
-        idle = 0
+        idle, most = 0, received()
         while True:
             self._stop()
-            before = received()
             try:
                 return action()
+            except _FINAL as error:
+                raise DownloadError(
+                    f"{url}: {error}. Correct it, then run the same command again."
+                ) from None
             except (requests.RequestException, HTTPError, EOFError) as error:
-                idle = 0 if received() > before else idle + 1
+                more = received() > most and not isinstance(error, _SlowError)
+                idle = 0 if more else idle + 1
+                most = max(most, received())
                 if idle >= TRIES:
                     raise DownloadError(
                         f"{url}: {_described(error)}, {TRIES} times in a row. What was received "
@@ -323,16 +361,31 @@ class _BusyError(requests.RequestException):
         self.pause_s = pause_s
 
 
-def check_file(file: RemoteFile, path: Path, advice: str) -> None:
-    """Raise DownloadError, ending with `advice`, if the size or digest of `path` differs."""
+class _SlowError(EOFError):
+    """So little arrives that the download would not end."""
+
+
+class _RangeError(requests.RequestException):
+    """The server does not have the bytes that were asked for."""
+
+
+_FINAL = (
+    requests.exceptions.SSLError,
+    requests.exceptions.ProxyError,
+    requests.exceptions.InvalidURL,
+)
+"""Failures that do not pass: certificates, proxies, addresses."""
+
+
+def fault_of(file: RemoteFile, path: Path) -> str:
+    """Return how the size or digest of `path` differs from what is stated; "" if it does not."""
     kind, _, expected = file.digest.partition(":")
     size = _size(path)
     if size != file.size:
-        raise DownloadError(f"{path}: {size:,} bytes, stated {file.size:,}. {advice}")
+        return f"{size:,} bytes, stated {file.size:,}"
     with path.open("rb") as raw:
         digest = hashlib.file_digest(raw, kind).hexdigest()
-    if digest != expected:
-        raise DownloadError(f"{path}: {kind} {digest[:16]}…, stated {expected[:16]}…. {advice}")
+    return "" if digest == expected else f"{kind} {digest[:16]}…, stated {expected[:16]}…"
 
 
 def _keep(part: Path, path: Path) -> None:
@@ -344,14 +397,23 @@ def _keep(part: Path, path: Path) -> None:
 
 def _pieces(answer: requests.Response) -> Iterator[bytes]:
     """Yield the body as it arrives; what came before a break is not lost, as with iter_content."""
+    began_s, count = time.monotonic(), 0
     while piece := answer.raw.read1(_CHUNK):
         yield piece
+        count += len(piece)
+        passed_s = time.monotonic() - began_s
+        if passed_s > _TIMEOUT_S:
+            if count < _SLOWEST * passed_s:
+                raise _SlowError(f"the server sent {count:,} bytes in {passed_s:.0f} s")
+            began_s, count = time.monotonic(), 0
 
 
 def _raise_for(answer: requests.Response, url: str) -> None:
     """Raise if the answer is an error: one that may pass, or one that is final."""
     if answer.status_code in _BUSY:
         raise _BusyError(f"{answer.status_code} {answer.reason}", _pause_of(answer))
+    if answer.status_code == requests.codes.requested_range_not_satisfiable:
+        raise _RangeError(f"{answer.status_code} {answer.reason}")
     if not answer.ok:
         raise DownloadError(
             f"{url}: {answer.status_code} {answer.reason}. Check in a browser whether it has moved."
@@ -361,7 +423,7 @@ def _raise_for(answer: requests.Response, url: str) -> None:
 def _pause_of(answer: requests.Response) -> float | None:
     """Return the seconds of Retry-After, which may be a number or a date."""
     asked = answer.headers.get("Retry-After", "")
-    if asked.strip().isdigit():
+    if asked.isascii() and asked.strip().isdigit():
         return float(asked)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
@@ -377,11 +439,29 @@ def _continues(answer: requests.Response, begin: int) -> bool:
 
 def _described(error: Exception) -> str:
     """Return a failure in a few words; those of the library repeat the address."""
-    if isinstance(error, (_BusyError, EOFError)):
+    if isinstance(error, (_BusyError, _RangeError, EOFError)):
         return str(error)
     if isinstance(error, requests.Timeout):
         return f"no answer within {_TIMEOUT_S:.0f} s"
     return "the connection broke or was refused"
+
+
+def _place(url: str) -> Url:
+    """Return the parts of an address as the library that connects reads them.
+
+    Raises
+    ------
+    DownloadError
+        If it cannot be read, or another reader could see another host in it.
+    """
+    odd = any(character <= " " or character in "\\\x7f" for character in url)
+    try:
+        place = parse_url(url)
+    except (HTTPError, ValueError):
+        odd = True
+    if odd or place.auth is not None:
+        raise DownloadError(f"{url!r}: not an address that can be asked. Nothing was sent there.")
+    return place
 
 
 def _no_account(request: requests.PreparedRequest) -> requests.PreparedRequest:

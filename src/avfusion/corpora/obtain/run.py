@@ -11,10 +11,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from avfusion.corpora.obtain.client import Client, DownloadError
+from avfusion.corpora.obtain.client import Client, DownloadError, fault_of
 from avfusion.corpora.obtain.progress import Progress
 from avfusion.corpora.obtain.source import Item, Plan, Source
-from avfusion.corpora.obtain.unpack import unpack
+from avfusion.corpora.obtain.unpack import crc_of, unpack
 from avfusion.errors import of_place
 from avfusion.io.atomic import locked, write_text
 
@@ -69,20 +69,24 @@ def obtain(
     """
     client = Client(source.hosts, mirror, pause_s)
     with locked(root, _RECEIPTS):
-        (root / WHOLE).unlink(missing_ok=True)
         plan = source.plan(client, root)
-        missing = tuple(item for item in plan.items if not _is_here(item, root))
-        log.info("%s", _stated(plan, missing, source))
-        _check_disk(missing, root)
+        if not plan.items:
+            raise DownloadError(f"{source.name}: nothing to download for these options.")
+        (root / WHOLE).unlink(missing_ok=True)
+        missing = tuple(item for item in plan.items if not _is_here(item, root, keep_archives))
+        needed = _needed(missing, root, keep_archives)
+        log.info("%s", _stated(plan, missing, needed, source))
+        _check_disk(needed, root)
         _download(source, client, missing, root, keep_archives)
-        receipt = {
-            "source": source.name,
-            "licence": licence,
-            "files": {
-                item.file.path: {"bytes": item.file.size, "digest": item.file.digest}
-                for item in plan.items
-            },
+        if not keep_archives:
+            for item in plan.items:  # of a process that was killed after unpacking
+                if item.archive:
+                    (root / item.file.path).unlink(missing_ok=True)
+        files = {
+            item.file.path: {"bytes": item.file.size, "digest": item.file.digest}
+            for item in plan.items
         }
+        receipt = {"source": source.name, "licence": licence, "files": files}
         write_text(root / WHOLE, json.dumps(receipt, indent=2) + "\n")
     return root / WHOLE
 
@@ -131,11 +135,22 @@ def _obtain_one(
     keep_archives: bool,
 ) -> None:
     """Download one file, unpack it, and write its receipt."""
-    path = client.fetch(item.file, root, progress)
+    try:
+        path = client.fetch(item.file, root, progress)
+    except DownloadError as error:
+        other = None if client.stopped.is_set() else source.again(client, item)
+        if other is None:
+            raise
+        log.warning("%s Asking %s instead.", error, other.file.url)
+        path = client.fetch(other.file, root, progress)
     members: dict[str, int] = {}
     if item.archive:
-        names = unpack(path, root, lambda member: source.path_of(item, member))
-        members = {name: (root / name).stat().st_size for name in names}
+        members = unpack(path, root, lambda member: source.path_of(item, member))
+        if not members:
+            raise DownloadError(
+                f"{path}: holds no file of the corpus. It is kept; look into it, then update "
+                "avfusion or report it."
+            )
     content = {"digest": item.file.digest, "members": members}
     write_text(_receipt(item, root), json.dumps(content, indent=2) + "\n")
     if item.archive and not keep_archives:
@@ -146,39 +161,53 @@ def _receipt(item: Item, root: Path) -> Path:
     return root / _RECEIPTS / f"{item.file.path.replace('/', '.')}.json"
 
 
-def _is_here(item: Item, root: Path) -> bool:
-    """Return whether a file was obtained before and is still there with its size."""
-    receipt = _receipt(item, root)
+def _is_here(item: Item, root: Path, keep_archives: bool) -> bool:
+    """Return whether a file was obtained before and is still there with its content."""
+    receipt, path = _receipt(item, root), root / item.file.path
     if not receipt.is_file():
         return False
     content: dict[str, Any] = json.loads(receipt.read_text(encoding="utf-8"))
-    sizes = content["members"] if item.archive else {item.file.path: item.file.size}
-    return content["digest"] == item.file.digest and all(
-        (root / name).is_file() and (root / name).stat().st_size == size
-        for name, size in sizes.items()
+    if content["digest"] != item.file.digest:
+        return False
+    if not item.archive:
+        return path.is_file() and not fault_of(item.file, path)
+    kept = path.is_file() or not keep_archives
+    return kept and all(
+        (root / name).is_file() and crc_of(root / name) == crc
+        for name, crc in content["members"].items()
     )
 
 
-def _stated(plan: Plan, missing: tuple[Item, ...], source: Source) -> str:
+def _needed(missing: tuple[Item, ...], root: Path, keep_archives: bool) -> int:
+    """Return the bytes of disk that the missing files need; content is as large as its archive."""
+    archives = sorted((item.file.size for item in missing if item.archive), reverse=True)
+    at_once = archives if keep_archives else archives[:_AT_ONCE]
+    here = [
+        path.stat().st_size
+        for item in missing
+        for path in (root / item.file.path, root / f"{item.file.path}.part")
+        if path.is_file()
+    ]
+    return max(0, sum(item.file.size for item in missing) + sum(at_once) - sum(here))
+
+
+def _stated(plan: Plan, missing: tuple[Item, ...], needed: int, source: Source) -> str:
     """Return size, disk and time of what will be downloaded, in one sentence each."""
     size = sum(item.file.size for item in missing)
     there = len(plan.items) - len(missing)
     here = f", {there} are here already" if there else ""
     return (
         f"{source.name}: {len(missing)} files, {size / 1e9:.2f} GB to download{here}. About "
-        f"{size / _RATE / 60:.0f} min at {_RATE / 1e6:.0f} MB/s. On disk: {plan.bytes / 1e9:.2f} "
-        "GB, and each archive while it is unpacked."
+        f"{size / _RATE / 60:.0f} min at {_RATE / 1e6:.0f} MB/s. It needs {needed / 1e9:.2f} GB of "
+        f"disk on the way, and {plan.bytes / 1e9:.2f} GB stay."
     )
 
 
-def _check_disk(missing: tuple[Item, ...], root: Path) -> None:
-    """Raise if the disk cannot hold the missing files, each archive next to its content."""
-    size = sum((2 if item.archive else 1) * item.file.size for item in missing)
-    parts = [root / f"{item.file.path}.part" for item in missing]
-    size -= sum(path.stat().st_size for path in parts if path.is_file())
+def _check_disk(needed: int, root: Path) -> None:
+    """Raise if the disk has too little space."""
     free = shutil.disk_usage(root).free
-    if size + _SPARE > free:
+    if needed + _SPARE > free:
         raise DownloadError(
-            f"{root}: {free / 1e9:.2f} GB are free and {(size + _SPARE) / 1e9:.2f} GB are needed. "
-            "Free some space, or choose another `root`; then run the same command again."
+            f"{root}: {free / 1e9:.2f} GB are free and {(needed + _SPARE) / 1e9:.2f} GB are "
+            "needed. Free some space, or choose another `root`; then run the same command again."
         )

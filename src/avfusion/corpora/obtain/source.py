@@ -81,3 +81,20 @@ class Source(ABC):
     def located(self, client: Client, items: tuple[Item, ...]) -> Iterator[Item]:
         """Yield items with addresses that are valid now; some sources give them for an hour."""
         yield from items
+
+    def again(self, client: Client, item: Item) -> Item | None:
+        """Return an item that could not be downloaded with another address; None without one.
+
+        Parameters
+        ----------
+        client
+            Client of the hosts.
+        item
+            An item that `located` or `again` has returned.
+
+        Raises
+        ------
+        DownloadError
+            If no other server states an address.
+        """
+        return None

@@ -44,7 +44,7 @@ def members(archive: Path) -> list[zipfile.ZipInfo]:
 
 def unpack(
     archive: Path, folder: Path, path_of: Callable[[str], str | None] = lambda name: name
-) -> list[str]:
+) -> dict[str, int]:
     """Unpack the files of an archive; files that are there with the same content stay.
 
     Parameters
@@ -58,20 +58,28 @@ def unpack(
 
     Returns
     -------
-    list of str
-        Paths of the files, relative to `folder`.
+    dict
+        Path of each file, relative to `folder` -> its CRC-32.
 
     Raises
     ------
     UnpackError
-        As `members`, or if the content of a file differs from its checksum (CRC-32).
+        As `members`, if the disk is too small, or if a file differs from its CRC-32.
     """
-    wanted = [(info, path_of(info.filename)) for info in members(archive)]
+    named = [(info, path_of(info.filename)) for info in members(archive)]
+    wanted = {path: info for info, path in named if path is not None}
+    left = {p: info for p, info in wanted.items() if not _there(folder / p, info)}
+    size = sum(info.file_size for info in left.values())
+    free = shutil.disk_usage(archive.parent).free
+    if size > free:
+        raise UnpackError(
+            f"{archive}: its content needs {size / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free. "
+            "Free some space, then run the same command again."
+        )
     with zipfile.ZipFile(archive) as opened:
-        for info, path in wanted:
-            if path is not None and not _there(folder / path, info):
-                _write(opened, info, folder / path, archive)
-    return [path for _, path in wanted if path is not None]
+        for path, info in left.items():
+            _write(opened, info, folder / path, archive)
+    return {path: info.CRC for path, info in wanted.items()}
 
 
 def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, archive: Path) -> None:
@@ -118,10 +126,14 @@ def _folded(name: str) -> str:
 
 def _there(path: Path, info: zipfile.ZipInfo) -> bool:
     """Return whether a file has the size and checksum of a member."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != info.file_size:
-        return False
+    plain = path.is_file() and not path.is_symlink()
+    return plain and path.stat().st_size == info.file_size and crc_of(path) == info.CRC
+
+
+def crc_of(path: Path) -> int:
+    """Return the CRC-32 of a file."""
     crc = 0
     with path.open("rb") as file:
         while piece := file.read(_CHUNK):
             crc = zlib.crc32(piece, crc)
-    return crc == info.CRC
+    return crc

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora.base import GIVEN, READ, Check, check
-from avfusion.corpora.ravdess.release import CHANNELS
-from avfusion.corpora.ravdess.tree import EMOTIONS, SONG, read_name
+from avfusion.corpora.ravdess.tree import CHANNELS, EMOTIONS, SONG, read_name
 from avfusion.corpora.splits import split_digest
 from avfusion.corpora.wording import listed, stated
 from avfusion.io.redact import below
@@ -17,10 +16,14 @@ if TYPE_CHECKING:
     from avfusion.media.timing import Timing
 
 
-AGAIN = (
-    "Run: avf obtain ravdess --accept-licence. With a part of the actors, add --part actors=1-6 "
-    "and set the option `actors`."
+COMMAND = (
+    "avf obtain ravdess --accept-licence. With a part of the actors, add --part actors=1-6 and "
+    "set the option `actors`."
 )
+
+
+AGAIN, REPLACE = f"Run: {COMMAND}", f"Delete it, then run: {COMMAND}"
+"""Advice for missing files, and for a damaged file."""
 
 
 LENGTH_S = (0.5, 10.0)
@@ -53,10 +56,8 @@ def _names(corpus: "RavdessRelease") -> Iterator[Check]:
         "The root has two copies of a clip. Remove one of them.",
     )  # fmt: skip
     yield check(
-        "archives", not parts.packed, "no archive and no part of a download",
-        listed(parts.packed) or "none",
-        "The download or unpacking has not ended. Run avf obtain ravdess again, or remove "
-        "archives that you have unpacked.", verdict="WARN",
+        "archives", not parts.unfinished, "no part of a download",
+        listed(parts.unfinished) or "none", f"The download has not ended. {AGAIN}", verdict="WARN",
     )  # fmt: skip
 
 
@@ -146,20 +147,20 @@ def _films(corpus: "RavdessRelease") -> Iterator[Check]:
     broken = [below(corpus.root, clock.reason) for clock in timed.values() if clock.reason]
     yield check(
         "pictures readable", not broken, "every clip", stated(broken, len(timed)),
-        f"It counts as a failed video. {AGAIN}", verdict="WARN",
+        f"It counts as a failed video. {REPLACE}", verdict="WARN",
     )  # fmt: skip
     readable = {name: clock for name, clock in sorted(timed.items()) if not clock.reason}
     low, high = LENGTH_S
     odd = [f"{n}: {c.end_s:.2f} s" for n, c in readable.items() if not low <= c.end_s <= high]
     yield check(
         "duration", not odd, f"{low:g} to {high:g} s", listed(odd) or f"{len(readable)} clips",
-        f"The file may be cut off, or another recording. {AGAIN}", verdict="WARN", certainty=READ,
+        f"The file may be cut off, or another recording. {REPLACE}", verdict="WARN", certainty=READ,
     )  # fmt: skip
     mute = [name for name, clock in readable.items() if not clock.has_sound]
     yield check(
         "sound", not mute, "a sound track in every clip 01-…",
         listed(mute) or f"{len(readable)} clips",
-        f"Audio features of a clip without sound are missing. {AGAIN}",
+        f"Audio features of a clip without sound are missing. {REPLACE}",
         verdict="WARN", certainty=READ,
     )  # fmt: skip
     yield from _pictures(corpus, readable)

@@ -18,10 +18,9 @@ from avfusion.corpora.formats.table import Sheet, path_fault, read_sheet, short
 from avfusion.corpora.ravdess.expected import Expected, release_clips
 from avfusion.corpora.ravdess.tree import (
     ACTORS,
+    CHANNELS,
     EMOTIONS,
     SILENT,
-    SONG,
-    SPEECH,
     Clip,
     Parts,
     find_parts,
@@ -39,9 +38,6 @@ PUBLISHED = (
 )  # fmt: skip
 """Folds of Luna-Jiménez et al., "Multimodal Emotion Recognition on RAVDESS Dataset Using Transfer
 Learning", Sensors 21 (2021)."""
-
-
-CHANNELS = {"speech": (SPEECH,), "song": (SONG,), "both": (SPEECH, SONG)}
 
 
 LEVELS, RATINGS = (1.0, 2.0), (1.0, 5.0)
@@ -69,6 +65,7 @@ class RavdessRelease(Corpus):
     """RAVDESS as tables: clips, their emotions and intensities; `Ravdess` lists the options."""
 
     name = "ravdess"
+    part_options = ("actors", "channel")
     targets = ("intensity",)
     rating_hz = 0.0  # one rating per clip
     licence = (

@@ -8,15 +8,12 @@ from avfusion.corpora.obtain.client import Client, DownloadError
 from avfusion.corpora.obtain.hosts import ZENODO
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.zenodo import record_files
-from avfusion.corpora.ravdess.tree import SILENT
+from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH
 
 RECORD = 1188976
 
 
-CHANNELS = {"speech": ("Speech",), "song": ("Song",), "both": ("Speech", "Song")}
-"""The option `channel` -> its words in the names of archives."""
-
-
+_WORDS = {SPEECH: "Speech", SONG: "Song"}  # vocal channel -> its word in names of archives
 _MEMBER = re.compile(r"Actor_\d\d/01(?:-\d\d){6}\.mp4", flags=re.ASCII)
 
 
@@ -36,10 +33,10 @@ class RavdessSource(Source):
 
     def __init__(self, actors: Sequence[int], channel: str) -> None:
         self.archives = [
-            f"Video_{word}_Actor_{actor:02d}.zip"
+            f"Video_{_WORDS[number]}_Actor_{actor:02d}.zip"
             for actor in actors
-            for word in CHANNELS[channel]
-            if not (word == "Song" and actor == SILENT)
+            for number in CHANNELS[channel]
+            if not (number == SONG and actor == SILENT)
         ]
 
     def plan(self, client: Client, root: Path) -> Plan:

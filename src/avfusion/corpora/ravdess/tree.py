@@ -19,6 +19,10 @@ SPEECH, SONG = 1, 2
 """Vocal channels."""
 
 
+CHANNELS = {"speech": (SPEECH,), "song": (SONG,), "both": (SPEECH, SONG)}
+"""Option `channel` -> its vocal channels."""
+
+
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 """Emotions in the order of their numbers, from 1."""
 
@@ -100,7 +104,7 @@ class Parts:
     sounds: dict[str, str] = field(default_factory=dict)  # name -> path, sound only
     strange: list[str] = field(default_factory=list)  # path and what is wrong with its name
     twice: list[str] = field(default_factory=list)  # further files of the same name
-    packed: list[str] = field(default_factory=list)  # archives and parts of downloads
+    unfinished: list[str] = field(default_factory=list)  # downloads that were broken off
 
 
 def find_parts(tree: Tree) -> Parts:
@@ -110,8 +114,8 @@ def find_parts(tree: Tree) -> Parts:
         place = _PLACE.fullmatch(folder.path)
         actor = int(place[1]) if place else 0
         for path in folder.paths:
-            if ending(path) in (".zip", ".part"):
-                parts.packed.append(path)
+            if ending(path) == ".part":
+                parts.unfinished.append(path)
             elif ending(path) in VIDEOS | SOUNDS:
                 _put(parts, path, actor)
     return parts

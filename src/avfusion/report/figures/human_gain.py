@@ -7,6 +7,7 @@ import numpy as np
 
 from avfusion.metrics.sums import MEAN
 from avfusion.report.figures.style import INK, PAPER, SOFT, looks
+from avfusion.report.format import counted
 from avfusion.report.inputs import Caption, CorpusFiles, interval, number
 from avfusion.report.tables.human_gain_text import ranked
 
@@ -66,11 +67,11 @@ def _caption(files: CorpusFiles, fusion: str, rows: list[dict[Any, Any]]) -> Cap
     mean = rows[-1]
     text = (
         f"Fusion gain of raters and of {fusion}, the fusion with the highest UA, on the "
-        f"{mean['clips']} videos of {mean['actors']} actors of {files.corpus}, {files.partition} "
-        f"partition. Raters: share of responses that name the intended emotion. Model: recall, "
-        f"mean over training runs. Bar: {files.confidence} interval over actors. The better "
-        f"modality is chosen once on all videos. human_gain.csv has the other fusions and the "
-        f"differences."
+        f"{counted(mean['clips'], 'video')} of {counted(mean['actors'], 'actor')} of "
+        f"{files.corpus}, {files.partition} partition. Raters: share of responses that name the "
+        f"intended emotion. Model: recall, mean over training runs. Bar: {files.confidence} "
+        f"interval over actors. The better modality is chosen once on all videos. human_gain.csv "
+        f"has the other fusions and the differences."
     )
     gains = [
         f"{who} {number(mean[key], sign=True)} "

@@ -8,11 +8,10 @@ from avfusion.config.match import groups
 from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
+from avfusion.report.format import counted
 from avfusion.report.inputs import interval, number, read
 from avfusion.report.marks import Marks
-from avfusion.report.tables.human_gain_text import ranked
-
-GAINS = ("human_gain", "model_gain", "difference")
+from avfusion.report.tables.human_gain_text import GAINS, ranked
 
 
 def human_gain(study: Study, layout: Layout) -> list[dict[str, Any]]:
@@ -26,8 +25,8 @@ def human_gain(study: Study, layout: Layout) -> list[dict[str, Any]]:
         parts.append(
             {
                 "corpus": corpus,
-                "clips": int(mean[0]["clips"]),
-                "actors": int(mean[0]["actors"]),
+                "clips": counted(int(mean[0]["clips"]), "clip"),
+                "actors": counted(int(mean[0]["actors"]), "actor"),
                 "rows": [_row(row, row["fusion"], marks.remark(row["fusion"])) for row in mean],
                 "best": mean[0]["fusion"],
                 "emotions": [_row(row, row["emotion"], "") for row in best.to_dict("records")],

@@ -7,7 +7,7 @@ import pandas as pd
 
 from avfusion.config.study import Study
 from avfusion.metrics.sums import MEAN
-from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.format import counted, estimate, latex, markdown, number
 from avfusion.report.marks import Marks
 from avfusion.report.tables.human_votes import Judged
 
@@ -61,8 +61,8 @@ def why_empty(sample: Judged) -> str:
     if not sample.count:
         return "Not run: no video that raters judged was scored."
     return (
-        f"Not compared: the label of {sample.other} of {sample.count} videos is not the intended "
-        f"emotion, on which raters are scored. Use the intended emotion as label."
+        f"Not compared: the label of {sample.other} of {counted(sample.count, 'video')} is not the "
+        f"intended emotion, on which raters are scored. Use the intended emotion as label."
     )
 
 
@@ -70,14 +70,16 @@ def header(sample: Judged, study: Study) -> str:
     """Return what the numbers are of, and how the intervals were computed."""
     statistics = study.statistics
     folds = f" of {', '.join(sample.entries)}" if len(sample.entries) > 1 else ""
-    without = f" {sample.unjudged} others have no votes." if sample.unjudged else ""
+    others = f"{counted(sample.unjudged, 'other')} {'has' if sample.unjudged == 1 else 'have'}"
+    without = f" {others} no votes." if sample.unjudged else ""
+    videos = f"{counted(sample.count, 'video')} of {counted(sample.units, 'actor')}"
     return (
-        f"{sample.corpus}, {sample.partition} partition{folds}: the {sample.count} videos of "
-        f"{sample.units} actors that every run predicted and that raters judged from sound, from "
-        f"picture and from both.{without} Raters are scored by the share of responses that name "
-        f"the intended emotion, models by recall, averaged over seeds. Gain: score of both "
-        f"modalities minus the better score of one. The better one is chosen once on all videos "
-        f"and kept in every draw. Difference: gain of the model minus gain of the raters. "
+        f"{sample.corpus}, {sample.partition} partition{folds}: the {videos} that every run "
+        f"predicted and that raters judged from sound, from picture and from both.{without} "
+        f"Raters are scored by the share of responses that name the intended emotion, models by "
+        f"recall, averaged over seeds. Gain: score of both modalities minus the better score of "
+        f"one. The better one is chosen once on all videos and kept in every draw. Difference: "
+        f"gain of the model minus gain of the raters. "
         f"Brackets: {100 * (1 - statistics.alpha):g}% interval over actors ({statistics.draws:,} "
         f"bootstrap draws, the same for raters and models). It covers other actors, not other "
         f"raters or trainings. `mean` is over emotions (UA); `pooled` is over all responses, and "

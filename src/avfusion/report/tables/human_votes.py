@@ -12,8 +12,10 @@ import pandas as pd
 
 from avfusion.config import match
 from avfusion.config.sections import StatisticsSettings
+from avfusion.errors import CorpusError
 from avfusion.evaluation import units
 from avfusion.evaluation.scored import Scored
+from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.report.tables.folds import in_several, pooled
 from avfusion.report.tables.part import TableData
@@ -95,9 +97,17 @@ def judged(data: TableData) -> Iterator[Judged]:
 
 
 def read_votes(corpus: str, layout: Layout) -> pd.DataFrame:
-    """Return the human votes of a corpus (`schemas.VOTES`); empty if it has none."""
+    """Return the human votes of a corpus (`schemas.VOTES`); without rows if it has none.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus was not verified.
+    """
     path = layout.votes(corpus)
-    return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+    if not path.is_file():
+        raise CorpusError(f"File not found: {path}. Run: avf verify {corpus}")
+    return read_table(path)
 
 
 def restricted(scored: Scored, votes: pd.DataFrame, entries: list[str]) -> Judged:
