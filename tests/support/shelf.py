@@ -2,9 +2,9 @@
 
 import hashlib
 
-from avfusion.corpora.obtain.client import RemoteFile
 from avfusion.corpora.obtain.hosts import ZENODO
 from avfusion.corpora.obtain.progress import Progress
+from avfusion.corpora.obtain.remote import RemoteFile
 from avfusion.corpora.obtain.run import obtain
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.zenodo import record_files

@@ -231,7 +231,7 @@ class Corpus(ABC):
         return pd.DataFrame({column: pd.Series(dtype=str) for column in LABELS})
 
     def votes(self) -> pd.DataFrame:
-        """Return how raters judged the videos; empty if nobody did.
+        """Return how raters judged the videos; without rows if no one did.
 
         Returns
         -------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from avfusion.corpora.crema_d.source import ARCHIVE, ASKED_LATER, SERVERS, CremaDSource
-from avfusion.corpora.obtain.client import DownloadError, RemoteFile
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 from avfusion.corpora.obtain.source import Item
 from support.download_server import pointer
 from support.miniatures import crema_d

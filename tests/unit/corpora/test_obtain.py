@@ -10,9 +10,10 @@ import pytest
 
 from avfusion import cli
 from avfusion.corpora.obtain import client as requests_of
-from avfusion.corpora.obtain.client import Client, DownloadError
+from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB, ZENODO
 from avfusion.corpora.obtain.lfs import Pointer, located, read_pointer
+from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.unpack import UnpackError, unpack
 from avfusion.corpora.obtain.zenodo import record_files
 from avfusion.registry import corpora

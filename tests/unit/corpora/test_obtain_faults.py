@@ -7,11 +7,13 @@ import requests
 
 from avfusion import cli
 from avfusion.config.load import load
+from avfusion.corpora.obtain import answers
 from avfusion.corpora.obtain import client as requests_of
 from avfusion.corpora.obtain import run as running
-from avfusion.corpora.obtain.client import Client, DownloadError
+from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import ZENODO
 from avfusion.corpora.obtain.progress import Progress
+from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.unpack import UnpackError, unpack
 from avfusion.errors import ConfigError
 from support.download_server import Fault, serving, tree, zipped
@@ -78,7 +80,7 @@ def test_a_server_that_starts_over_for_ever_is_left(site, client, tmp_path):
 
 
 def test_a_server_that_sends_next_to_nothing_is_left(site, client, tmp_path, monkeypatch):
-    monkeypatch.setattr(requests_of, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(answers, "TIMEOUT_S", 0.3)
     monkeypatch.setattr(requests_of, "TRIES", 3)
     site.faults[PLACE] = [Fault(drip_s=0.02)] * 9
     with pytest.raises(DownloadError, match=r"the server sent \d+ bytes in .* 3 times in a row"):

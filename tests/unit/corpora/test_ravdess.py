@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.corpora.acted import INSTANTS
-from avfusion.corpora.obtain.client import DownloadError, RemoteFile
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 from avfusion.corpora.obtain.source import Item
 from avfusion.corpora.obtain.unpack import unpack
 from avfusion.corpora.ravdess.corpus import Ravdess

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from avfusion.corpora.crema_d.votes import clip_of
 from avfusion.corpora.obtain import lfs
-from avfusion.corpora.obtain.client import Client, DownloadError, RemoteFile
+from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB
 from avfusion.corpora.obtain.progress import Progress
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.unpack import UnpackError, members
 from avfusion.corpora.wording import listed

@@ -4,27 +4,33 @@ What is sent is the request and the name of this program; no cookie, no account,
 from a file. Redirects are followed to listed hosts only.
 """
 
-import email.utils
-import hashlib
 import json
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
 from urllib3.exceptions import HTTPError
-from urllib3.util import Url, parse_url
 
 from avfusion import __version__
+from avfusion.corpora.obtain.answers import (
+    FINAL,
+    TIMEOUT_S,
+    BusyError,
+    RangeError,
+    SlowError,
+    continues,
+    described,
+    pieces,
+    raise_for,
+)
 from avfusion.corpora.obtain.progress import Progress
-from avfusion.errors import AvfError
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile, fault_of, place_of
 
 log = logging.getLogger(__name__)
 
@@ -39,42 +45,9 @@ LONGEST_S = 600.0
 """A server that asks for a longer pause is asked again by the next call instead."""
 
 
-_CHUNK = 1 << 18
-_TIMEOUT_S = 60.0
-_SLOWEST = 1000.0  # bytes per second, over that time
 _LARGEST_JSON = 64 << 20
 _REDIRECTS = 5
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_BUSY = {429, 500, 502, 503, 504}
-
-
-class DownloadError(AvfError):
-    """A file could not be downloaded, or differs from what its source states."""
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of a source.
-
-    Parameters
-    ----------
-    url
-        Address of the file.
-    path
-        Where it is written, relative to a folder.
-    size
-        Size in bytes.
-    digest
-        `sha256:…` or `md5:…`, as stated by the source.
-    headers
-        Headers that the source asks for, such as the token of one transfer.
-    """
-
-    url: str
-    path: str
-    size: int
-    digest: str
-    headers: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 class Client:
@@ -101,7 +74,7 @@ class Client:
         self.stopped = threading.Event()
         self._local = threading.local()
         if self.mirror:
-            place = _place(self.mirror)
+            place = place_of(self.mirror)
             if place.scheme != "https" and place.host not in _LOOPBACK:
                 raise DownloadError(f"{mirror}: a mirror must be https, or on this machine.")
 
@@ -123,7 +96,7 @@ class Client:
         DownloadError
             If it is not https or of an unlisted host.
         """
-        place = _place(url)
+        place = place_of(url)
         if place.scheme != "https" or place.host not in self.hosts or place.port is not None:
             raise DownloadError(
                 f"{url!r}: not https at one of {', '.join(sorted(self.hosts))}. Nothing was sent "
@@ -147,7 +120,7 @@ class Client:
         def ask() -> bytes:
             text = b""
             with self._opened(url, headers, body) as answer:
-                for piece in _pieces(answer):
+                for piece in pieces(answer):
                     text += piece
                     if len(text) > _LARGEST_JSON:
                         raise DownloadError(
@@ -210,7 +183,7 @@ class Client:
         def receive() -> None:
             try:
                 self._append(file, part, progress)
-            except _RangeError:  # what is here is not of this file
+            except RangeError:  # what is here is not of this file
                 progress.add(-_size(part))
                 part.unlink()
                 raise
@@ -233,7 +206,7 @@ class Client:
         def receive() -> None:
             progress.add(-_size(part))
             with self._opened(url, {}) as answer, part.open("wb") as out:
-                for piece in _pieces(answer):
+                for piece in pieces(answer):
                     self._stop()
                     out.write(piece)
                     progress.add(len(piece))
@@ -258,11 +231,11 @@ class Client:
             return
         headers = file.headers | ({"Range": f"bytes={begin}-"} if begin else {})
         with self._opened(file.url, headers) as answer:
-            if begin and not _continues(answer, begin):
+            if begin and not continues(answer, begin):
                 progress.add(-begin)
                 begin = 0
             with part.open("ab" if begin else "wb") as out:
-                for piece in _pieces(answer):
+                for piece in pieces(answer):
                     self._stop()
                     begin += len(piece)
                     if begin > file.size:
@@ -283,7 +256,7 @@ class Client:
     ) -> Iterator[requests.Response]:
         """Yield the answer of a listed host, after redirects.
 
-        Raises `_BusyError` if the server is busy, `DownloadError` if the answer is final.
+        Raises `BusyError` if the server is busy, `DownloadError` if the answer is final.
         """
         for _ in range(_REDIRECTS):
             answer = self.session.request(
@@ -292,16 +265,16 @@ class Client:
                 headers={"Accept-Encoding": "identity", **headers},
                 json=body,
                 stream=True,
-                timeout=_TIMEOUT_S,
+                timeout=TIMEOUT_S,
                 allow_redirects=False,
             )
             with answer:
                 if not answer.is_redirect:
-                    _raise_for(answer, url)
+                    raise_for(answer, url)
                     yield answer
                     return
                 before, url = url, urljoin(url, answer.headers["Location"])
-            if _place(url).host != _place(before).host:
+            if place_of(url).host != place_of(before).host:
                 headers = {k: v for k, v in headers.items() if k in ("Range", "Accept")}
         raise DownloadError(f"{url}: more than {_REDIRECTS} redirects. Run the same command later.")
 
@@ -324,27 +297,27 @@ class Client:
             self._stop()
             try:
                 return action()
-            except _FINAL as error:
+            except FINAL as error:
                 raise DownloadError(
                     f"{url}: {error}. Correct it, then run the same command again."
                 ) from None
             except (requests.RequestException, HTTPError, EOFError) as error:
-                more = received() > most and not isinstance(error, _SlowError)
+                more = received() > most and not isinstance(error, SlowError)
                 idle = 0 if more else idle + 1
                 most = max(most, received())
                 if idle >= TRIES:
                     raise DownloadError(
-                        f"{url}: {_described(error)}, {TRIES} times in a row. What was received "
+                        f"{url}: {described(error)}, {TRIES} times in a row. What was received "
                         "is kept. Run the same command again."
                     ) from None
-                asked_s = error.pause_s if isinstance(error, _BusyError) else None
+                asked_s = error.pause_s if isinstance(error, BusyError) else None
                 pause_s = min(60.0, self.pause_s * 2**idle) if asked_s is None else asked_s
                 if pause_s > LONGEST_S:
                     raise DownloadError(
                         f"{url}: the server asks for a pause of {pause_s / 60:.0f} minutes. What "
                         "was received is kept. Run the same command again after that time."
                     ) from None
-                log.warning("%s: %s; next try in %.0f s", url, _described(error), pause_s)
+                log.warning("%s: %s; next try in %.0f s", url, described(error), pause_s)
                 self.stopped.wait(pause_s)
 
     def _stop(self) -> None:
@@ -353,115 +326,11 @@ class Client:
             raise DownloadError("stopped")
 
 
-class _BusyError(requests.RequestException):
-    """The server is busy; `pause_s` is the pause that it asks for, None if it names none."""
-
-    def __init__(self, text: str, pause_s: float | None) -> None:
-        super().__init__(text)
-        self.pause_s = pause_s
-
-
-class _SlowError(EOFError):
-    """So little arrives that the download would not end."""
-
-
-class _RangeError(requests.RequestException):
-    """The server does not have the bytes that were asked for."""
-
-
-_FINAL = (
-    requests.exceptions.SSLError,
-    requests.exceptions.ProxyError,
-    requests.exceptions.InvalidURL,
-)
-"""Failures that do not pass: certificates, proxies, addresses."""
-
-
-def fault_of(file: RemoteFile, path: Path) -> str:
-    """Return how the size or digest of `path` differs from what is stated; "" if it does not."""
-    kind, _, expected = file.digest.partition(":")
-    size = _size(path)
-    if size != file.size:
-        return f"{size:,} bytes, stated {file.size:,}"
-    with path.open("rb") as raw:
-        digest = hashlib.file_digest(raw, kind).hexdigest()
-    return "" if digest == expected else f"{kind} {digest[:16]}…, stated {expected[:16]}…"
-
-
 def _keep(part: Path, path: Path) -> None:
     """Give a complete download its name, after it is on disk."""
     with part.open("rb+") as written:
         os.fsync(written.fileno())
     part.replace(path)
-
-
-def _pieces(answer: requests.Response) -> Iterator[bytes]:
-    """Yield the body as it arrives; what came before a break is not lost, as with iter_content."""
-    began_s, count = time.monotonic(), 0
-    while piece := answer.raw.read1(_CHUNK):
-        yield piece
-        count += len(piece)
-        passed_s = time.monotonic() - began_s
-        if passed_s > _TIMEOUT_S:
-            if count < _SLOWEST * passed_s:
-                raise _SlowError(f"the server sent {count:,} bytes in {passed_s:.0f} s")
-            began_s, count = time.monotonic(), 0
-
-
-def _raise_for(answer: requests.Response, url: str) -> None:
-    """Raise if the answer is an error: one that may pass, or one that is final."""
-    if answer.status_code in _BUSY:
-        raise _BusyError(f"{answer.status_code} {answer.reason}", _pause_of(answer))
-    if answer.status_code == requests.codes.requested_range_not_satisfiable:
-        raise _RangeError(f"{answer.status_code} {answer.reason}")
-    if not answer.ok:
-        raise DownloadError(
-            f"{url}: {answer.status_code} {answer.reason}. Check in a browser whether it has moved."
-        )
-
-
-def _pause_of(answer: requests.Response) -> float | None:
-    """Return the seconds of Retry-After, which may be a number or a date."""
-    asked = answer.headers.get("Retry-After", "")
-    if asked.isascii() and asked.strip().isdigit():
-        return float(asked)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _continues(answer: requests.Response, begin: int) -> bool:
-    """Return whether a server has answered with the bytes from `begin` on."""
-    stated = answer.headers.get("Content-Range", f"bytes {begin}-")
-    return answer.status_code == 206 and stated.startswith(f"bytes {begin}-")
-
-
-def _described(error: Exception) -> str:
-    """Return a failure in a few words; those of the library repeat the address."""
-    if isinstance(error, (_BusyError, _RangeError, EOFError)):
-        return str(error)
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {_TIMEOUT_S:.0f} s"
-    return "the connection broke or was refused"
-
-
-def _place(url: str) -> Url:
-    """Return the parts of an address as the library that connects reads them.
-
-    Raises
-    ------
-    DownloadError
-        If it cannot be read, or another reader could see another host in it.
-    """
-    odd = any(character <= " " or character in "\\\x7f" for character in url)
-    try:
-        place = parse_url(url)
-    except (HTTPError, ValueError):
-        odd = True
-    if odd or place.auth is not None:
-        raise DownloadError(f"{url!r}: not an address that can be asked. Nothing was sent there.")
-    return place
 
 
 def _no_account(request: requests.PreparedRequest) -> requests.PreparedRequest:

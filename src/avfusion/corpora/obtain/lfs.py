@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from avfusion.corpora.obtain.client import Client, DownloadError, RemoteFile
+from avfusion.corpora.obtain.client import Client
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 
 LARGEST = 1024
 """Bytes of the largest pointer."""

@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from avfusion.corpora.obtain.client import Client, DownloadError, fault_of
+from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.progress import Progress
+from avfusion.corpora.obtain.remote import DownloadError, fault_of
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.unpack import crc_of, unpack
 from avfusion.errors import of_place

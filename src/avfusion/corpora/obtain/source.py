@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from avfusion.corpora.obtain.client import Client, RemoteFile
+from avfusion.corpora.obtain.client import Client
+from avfusion.corpora.obtain.remote import RemoteFile
 
 
 @dataclass(frozen=True)

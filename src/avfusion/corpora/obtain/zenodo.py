@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from avfusion.corpora.obtain.client import Client, DownloadError, RemoteFile
+from avfusion.corpora.obtain.client import Client
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 
 
 def record_files(client: Client, record: int) -> dict[str, RemoteFile]:

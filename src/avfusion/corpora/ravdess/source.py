@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from avfusion.corpora.obtain.client import Client, DownloadError
+from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import ZENODO
+from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.zenodo import record_files
 from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH
