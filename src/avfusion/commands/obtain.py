@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avfusion.commands.messages import DEFAULT
 from avfusion.commands.options import corpus_class, corpus_settings, settings_option, study
+
+if TYPE_CHECKING:
+    from avfusion.corpora.base import Corpus
 
 HELP = "Show how to obtain a corpus, and download one that is free to download."
 STAGE = 9
@@ -43,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
         print(then)
         return
     part = _part(args.part, name, kind.part_options)
+    corpus = _corpus(args, name, listed, part)
     if not args.accept_licence:
         again = "".join(f" --part {text}" for text in args.part)
         again += f" --root {args.root}" if args.root else ""
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
             "nothing was downloaded. If you accept the licence, run: "
             f"avf obtain {args.corpus} --accept-licence{again}{config}"
         )
-    print(f"\n{_download(args, name, listed, part)}\n{_entry(args, part)}{then}")
+    print(f"\n{_download(args, corpus)}\n{_entry(args, part)}{then}")
 
 
 _UNLISTED = (
@@ -60,13 +65,10 @@ _UNLISTED = (
 )
 
 
-def _download(args: argparse.Namespace, name: str, listed: bool, part: dict[str, str]) -> Path:
-    """Download the corpus; return the file that says that everything was obtained."""
-    import os
-
+def _corpus(args: argparse.Namespace, name: str, listed: bool, part: dict[str, str]) -> "Corpus":
+    """Return the corpus with the chosen part; refuse a part that it does not have."""
     from avfusion.config.jobs import CorpusSettings
     from avfusion.corpora.base import build
-    from avfusion.corpora.obtain.run import obtain
 
     if listed:
         settings = corpus_settings(args)
@@ -75,7 +77,15 @@ def _download(args: argparse.Namespace, name: str, listed: bool, part: dict[str,
     changed: dict[str, object] = {"options": settings.options | part}
     if args.root:
         changed["root"] = Path(args.root)
-    corpus = build(args.corpus, settings.model_copy(update=changed))
+    return build(args.corpus, settings.model_copy(update=changed))
+
+
+def _download(args: argparse.Namespace, corpus: "Corpus") -> Path:
+    """Download the corpus; return the file that says that everything was obtained."""
+    import os
+
+    from avfusion.corpora.obtain.run import obtain
+
     return obtain(
         corpus.source(),
         corpus.root,

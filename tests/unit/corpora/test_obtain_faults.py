@@ -240,6 +240,13 @@ def test_only_a_part_of_the_corpus_can_be_chosen(config, capsys, part):
     assert "only actors or channel can be chosen" in capsys.readouterr().err
 
 
+def test_actors_that_do_not_exist_are_refused_before_the_licence_is_accepted(config, capsys):
+    assert avf("--config", config, "--part", "actors=x") == 1
+    message = capsys.readouterr().err
+    assert "actors" in message
+    assert "--accept-licence" not in message
+
+
 @pytest.mark.parametrize("text", ["seedz: [0]\n", None])
 def test_a_config_with_a_fault_downloads_nothing(config, capsys, text, site, monkeypatch):
     monkeypatch.setenv("AVF_MIRROR", site.address)

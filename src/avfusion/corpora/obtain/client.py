@@ -307,8 +307,9 @@ class Client:
                 most = max(most, received())
                 if idle >= TRIES:
                     raise DownloadError(
-                        f"{url}: {described(error)}, {TRIES} times in a row. What was received "
-                        "is kept. Run the same command again."
+                        f"{url}: {described(error)}, {TRIES} times in a row. Check the connection "
+                        "(docs/how-to/open-corpora.md names the hosts, and mirrors); then run the "
+                        "same command again. What was received is kept."
                     ) from None
                 asked_s = error.pause_s if isinstance(error, BusyError) else None
                 pause_s = min(60.0, self.pause_s * 2**idle) if asked_s is None else asked_s
