@@ -40,6 +40,7 @@ def test_a_constant_in_the_downloader_runs_nothing_again(tiny, due):
     assert due() == {}
 
 
+@pytest.mark.long
 def test_a_change_of_augmentation_trains_only_the_runs_that_use_it(tiny, due):
     tiny.edit("tiny.yaml", "  ca: {}", "  ca: {train: {corrupt: {audio_missing: 0.5}}}")
     tiny.snakemake("--cores", "2", *TINY, "--", "all")
