@@ -134,7 +134,7 @@ def recordings_s(manifest: pd.DataFrame) -> dict[str, float]:
 
 
 def _recording(video: str, partition: str) -> str:
-    """Return the name of the recording of which a split over time made a piece."""
+    """Return the name of the recording that a split over time cut into pieces."""
     return video.removesuffix(f"__{partition}")
 
 

@@ -358,7 +358,7 @@ def test_steps_of_mertools_are_spread_over_the_recording_and_not_over_its_span(t
 
 
 def test_steps_are_not_spread_over_a_recording_of_unknown_length(tmp_path):
-    """Such as a dialogue, of which the manifest lists turns."""
+    """Such as a dialogue whose turns the manifest lists."""
     row = {"video": "turn", "path": "dialogue.mp4", "partition": "train"}
     manifest = pd.DataFrame([{**row, "start_s": 3.0, "end_s": 9.0}])
     (turn,) = manifest.itertuples()

@@ -6,7 +6,7 @@ of people who saw and heard it.
 """
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +28,7 @@ from avfusion.corpora.crema_d.votes import (
     clip_of,
     read_votes,
 )
+from avfusion.corpora.expected import refuse_unknown
 from avfusion.corpora.splits import split_digest
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.schemas import LABELS
@@ -250,11 +251,7 @@ class Expected:
 
         Raises `ConfigError` for an unknown key.
         """
-        known = {field.name for field in fields(cls)} - {"given"}
-        if strange := sorted(set(given) - known):
-            raise ConfigError(
-                f"crema_d: expect has {strange[0]!r}; expected only {', '.join(sorted(known))}."
-            )
+        refuse_unknown("crema_d", cls, given)
         values: dict[str, Any] = {
             name: tuple(value.items()) if isinstance(value, dict)
             else tuple(value) if isinstance(value, list | tuple) else value

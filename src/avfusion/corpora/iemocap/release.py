@@ -5,7 +5,7 @@ and Evaluation 42 (2008). A turn has one class and one rating of valence, arousa
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ import pandas as pd
 
 from avfusion.corpora import iemocap_folds as split
 from avfusion.corpora.base import Corpus
+from avfusion.corpora.expected import refuse_unknown
 from avfusion.corpora.iemocap.evaluation import Evaluation, Turn, read_turns
 from avfusion.corpora.iemocap.tree import Parts, find_parts
 from avfusion.errors import ConfigError, CorpusError
@@ -217,11 +218,7 @@ class Expected:
 
         Raises `ConfigError` for an unknown key.
         """
-        known = {field.name for field in fields(cls)} - {"given"}
-        if strange := sorted(set(given) - known):
-            raise ConfigError(
-                f"iemocap: expect has {strange[0]!r}; expected only {', '.join(sorted(known))}."
-            )
+        refuse_unknown("iemocap", cls, given)
         counts = {name: tuple(value) for name, value in given.items() if name != "codes"}
         if "codes" in given:
             counts["codes"] = tuple(sorted(given["codes"].items()))

@@ -1,8 +1,9 @@
 """Expected contents of RAVDESS: clips per actor and emotion, and the form of the files."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from avfusion.corpora.expected import refuse_unknown
 from avfusion.corpora.ravdess.tree import EMOTIONS, SILENT, SONG, SPEECH, SUNG, Clip, read_name
 from avfusion.errors import ConfigError
 
@@ -37,11 +38,7 @@ class Expected:
 
         Raises `ConfigError` for an unknown key or emotion.
         """
-        known = {field.name for field in fields(cls)} - {"given"}
-        if strange := sorted(set(given) - known):
-            raise ConfigError(
-                f"ravdess: expect has {strange[0]!r}; expected only {', '.join(sorted(known))}."
-            )
+        refuse_unknown("ravdess", cls, given)
         values = {**given}
         for name in {"speech", "song"} & given.keys():
             if other := sorted(set(given[name]) - set(EMOTIONS)):
