@@ -17,7 +17,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # With more threads than cores, each operation of a small model waits for a thread without a
     # core, which takes most of the time.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-settings.register_profile("steady", deadline=None)  # a busy machine is no wrong answer
+# A busy machine is no wrong answer, and the same commit has the same result on each machine.
+settings.register_profile("steady", deadline=None, derandomize=True)
+# New examples: pytest -m "not slow" --hypothesis-profile search
+settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("steady")
 
 

@@ -24,6 +24,9 @@ def one(prediction, gold) -> float:
 @given(pairs)
 def test_equals_audmetric(pair):
     prediction, gold = pair
+    if np.ptp(prediction) == np.ptp(gold) == 0 and prediction[0] == gold[0]:
+        assert np.isnan(one(prediction, gold))  # audmetric divides rounding errors of the mean
+        return
     expected = audmetric.concordance_cc(gold, prediction)
     assert one(prediction, gold) == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
