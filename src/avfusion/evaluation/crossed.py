@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.components import Parts, Variance, parts, variance
-from avfusion.evaluation.inference import draw, units
+from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
 
@@ -75,31 +75,39 @@ class Estimate:
     def below(self, bound: float) -> np.ndarray:
         """Return the t probability that the quantity is below a bound, (K + 1,).
 
-        It is also the one-sided p of the hypothesis that the quantity is at most `bound`.
+        It is also the one-sided p of the hypothesis that the quantity is at most the bound.
         """
+        return self._tail(bound - self.value)
+
+    def above(self, bound: float) -> np.ndarray:
+        """Return the t probability that the quantity is above a bound, (K + 1,)."""
+        return self._tail(self.value - bound)
+
+    def _tail(self, distance: np.ndarray) -> np.ndarray:
+        """Return the t distribution function of a distance in standard errors, (K + 1,)."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            t = (bound - self.value) / np.sqrt(self.variance.total)
-        t = np.where((bound == self.value) & (self.variance.total == 0), 0.0, t)
+            t = distance / np.sqrt(self.variance.total)
+        t = np.where((distance == 0) & (self.variance.total == 0), 0.0, t)
         return np.where(np.isnan(t), np.nan, stdtr(self.variance.freedom, t))
 
 
 def sample(
     sums: np.ndarray,
+    weight: np.ndarray,
     pooling: str,
-    draws: int,
-    seed: int,
     unit: np.ndarray | None = None,
 ) -> Sample:
-    """Draw units of one fusion; all fusions get the same draws from the same seed.
+    """Compute the scores of one fusion in all draws of units.
 
     Parameters
     ----------
     sums
         Sums of the trainings, (E, S, K, V, 6), or (E, S, K, V, 3) for "recall".
+    weight
+        Draws of units, (N, V), from `avfusion.evaluation.inference.draw`. All fusions are evaluated
+        on the same draws.
     pooling
         Pooling of the protocol: `pooled`, `per_video_mean` or `recall`.
-    draws, seed
-        N, the number of draws, and the seed of their generator.
     unit
         Number of the unit of each video, (V,); None if each video is a unit.
 
@@ -110,9 +118,8 @@ def sample(
     """
     videos = sums.shape[3]
     numbers = np.arange(videos) if unit is None else unit
-    weight = draw(videos, draws, seed, unit)
     runs = sums.reshape(-1, *sums.shape[2:])  # (E S, K, V, 6)
-    drawn = sum(target_scores(run[None], weight, pooling)[0] for run in runs) / len(runs)
+    drawn = target_scores(runs, weight, pooling).mean(axis=0)  # (K + 1, N)
     count = [len(np.unique(numbers[of])) for of in runs[0, :, :, 0] > 0]
     return Sample(
         parts=parts(sums, pooling, unit),

@@ -74,12 +74,15 @@ def swap_test(
         Two-sided p of each target and of the mean; NaN with fewer than two units. It is 1 if no
         unit differs.
     """
-    unit = (first.parts.unit - second.parts.unit).mean(axis=(0, 1))  # (K + 1, U)
-    return np.array([_p(unit[k], estimate, k, draws, seed) for k in range(len(unit))])
+    targets = range(len(estimate.value))
+    return np.array([p_of_target(first, second, estimate, k, draws, seed) for k in targets])
 
 
-def _p(unit: np.ndarray, estimate: Estimate, k: int, draws: int, seed: int) -> float:
-    """Return p of target k from the contributions of units (U,)."""
+def p_of_target(
+    first: Sample, second: Sample, estimate: Estimate, k: int, draws: int, seed: int
+) -> float:
+    """Return the two-sided p of target k; see `swap_test`."""
+    unit = (first.parts.unit[..., k, :] - second.parts.unit[..., k, :]).mean(axis=(0, 1))  # (U,)
     spread, value = estimate.variance, abs(float(estimate.value[k]))
     total, freedom = float(spread.total[k]), float(spread.freedom[k])
     if not np.isfinite(total) or not np.isfinite(unit).all():
