@@ -4,12 +4,15 @@ The statistic is t = difference / sqrt(V) with V of `avfusion.evaluation.compone
 are equal, exchanging them in one unit changes the sign of the unit's contribution. So in each draw
 contributions get random signs. To this exchange distribution of the unit part, scaled to its
 variance, a normal deviation with the variance of the trainings is added. The sum is divided by
-sqrt(chi2(f) / f) with Satterthwaite's degrees of freedom f, because V is estimated. With many
-units of similar size this is Student's t; with few units that decide, tails are as the exchange
-makes them.
+sqrt(chi2(f) / f) with Satterthwaite's degrees of freedom f, because V is estimated. Few units that
+decide the difference give this distribution other tails than Student's t with f degrees of freedom.
+
+p is the larger of the p of this distribution and that of Student's t. The first was significant
+at 0.05 in 6.3% of 1000 simulated corpora of two equal fusions with 10 or 15 people; the larger was
+in 4.5%.
 
 The exchange is that of linear contributions (jackknife pseudo-values), not of the sums themselves,
-so p is not exact. The sizes that simulations show are in the tests of this module.
+so p is not exact. `tests/unit/evaluation/test_simulation.py` asserts its size.
 
 Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL` draws are larger
 (compare Knijnenburg et al., Bioinformatics 2009). So p has no smallest value that draws set.
@@ -99,7 +102,9 @@ def p_of_target(
         exchanged = np.sqrt(spread.people[k]) * ((2.0 * signs - 1) @ size)
         exchanged += np.sqrt(spread.trainings[k]) * rng.normal(size=count)
         null[start : start + count] = exchanged * np.sqrt(freedom / rng.chisquare(freedom, count))
-    return _share(np.abs(null) / np.sqrt(total), value / np.sqrt(total), freedom)
+    t = value / np.sqrt(total)
+    student = 2 * float(stdtr(freedom, -t))
+    return max(student, _share(np.abs(null) / np.sqrt(total), t, freedom))
 
 
 def _share(null: np.ndarray, t: float, freedom: float) -> float:
