@@ -1,0 +1,203 @@
+"""Crossed bootstrap over people and trainings, behind intervals of scores and differences.
+
+An interval covers other people and other trainings (encoder fit x fusion seed). Three corrections
+make a bootstrap of few people and 3 x 3 trainings wide enough:
+
+1. Units are drawn with replacement, each with all its videos. Deviations are multiplied by
+   sqrt(U / (U - 1)) (Hesterberg, The American Statistician 2015, section 5.3).
+2. Trainings drawn with replacement show 2/3 of the variance of three fits, and they take only ten
+   values. Instead, a normal deviation is added to each draw, with the variance that trainings add
+   according to `avfusion.evaluation.components`. So the moments match those of the random-effects
+   model, and the interaction of people and trainings counts once (Owen 2007; Owen and Eckles 2012).
+3. A variance of three fits is itself uncertain. Each draw is multiplied by sqrt(f / chi2(f)) with
+   Satterthwaite's degrees of freedom f, so that normal draws become Student's t.
+
+Without trainings that differ this is Hesterberg's expanded interval over units.
+
+Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units, N draws; sums are
+(E, S, K, V, 6). Scores have K + 1 entries, those of the targets and their mean.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr
+
+from avfusion.evaluation.components import Parts, Variance, parts, variance
+from avfusion.evaluation.inference import units
+from avfusion.metrics.sums import target_scores
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Trainings of one fusion on one sample of people, with the draws of its units.
+
+    Parameters
+    ----------
+    parts
+        Scores of the trainings and contributions of the units.
+    draws
+        Score of each draw of units, averaged over trainings, (K + 1, N).
+    count
+        Number of units behind each target, (K + 1,).
+    """
+
+    parts: Parts
+    draws: np.ndarray
+    count: np.ndarray
+
+    @property
+    def value(self) -> np.ndarray:
+        """Score averaged over trainings, (K + 1,)."""
+        return self.parts.score.mean(axis=(0, 1))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score or a difference with its interval over people and trainings.
+
+    Parameters
+    ----------
+    value, low, high
+        Estimate and ends of its interval, (K + 1,).
+    samples
+        Draws of the crossed bootstrap, (K + 1, N).
+    variance
+        Variance components.
+    """
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    samples: np.ndarray
+    variance: Variance
+
+    def below(self, bound: float) -> np.ndarray:
+        """Return the t probability that the quantity is below a bound, (K + 1,).
+
+        It is also the one-sided p of the hypothesis that the quantity is at most the bound.
+        """
+        return self._tail(bound - self.value)
+
+    def above(self, bound: float) -> np.ndarray:
+        """Return the t probability that the quantity is above a bound, (K + 1,)."""
+        return self._tail(self.value - bound)
+
+    def _tail(self, distance: np.ndarray) -> np.ndarray:
+        """Return the t distribution function of a distance in standard errors, (K + 1,)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = distance / np.sqrt(self.variance.total)
+        t = np.where((distance == 0) & (self.variance.total == 0), 0.0, t)
+        return np.where(np.isnan(t), np.nan, stdtr(self.variance.freedom, t))
+
+
+def sample(
+    sums: np.ndarray,
+    weight: np.ndarray,
+    pooling: str,
+    unit: np.ndarray | None = None,
+) -> Sample:
+    """Compute the scores of one fusion in all draws of units.
+
+    Parameters
+    ----------
+    sums
+        Sums of the trainings, (E, S, K, V, 6), or (E, S, K, V, 3) for "recall".
+    weight
+        Draws of units, (N, V), from `avfusion.evaluation.inference.draw`. All fusions are evaluated
+        on the same draws.
+    pooling
+        Pooling of the protocol: `pooled`, `per_video_mean` or `recall`.
+    unit
+        Number of the unit of each video, (V,); None if each video is a unit.
+
+    Returns
+    -------
+    Sample
+        What `score` and `difference` need.
+    """
+    videos = sums.shape[3]
+    numbers = np.arange(videos) if unit is None else unit
+    runs = sums.reshape(-1, *sums.shape[2:])  # (E S, K, V, 6)
+    drawn = target_scores(runs, weight, pooling).mean(axis=0)  # (K + 1, N)
+    count = [len(np.unique(numbers[of])) for of in runs[0, :, :, 0] > 0]
+    return Sample(
+        parts=parts(sums, pooling, unit),
+        draws=drawn,
+        count=np.array([*count, units(videos, unit)], dtype=float),
+    )
+
+
+def score(first: Sample, alpha: float, seed: int) -> Estimate:
+    """Estimate the score of a fusion over people and trainings.
+
+    Parameters
+    ----------
+    first
+        Sample of the fusion.
+    alpha
+        Share outside the interval, both tails together.
+    seed
+        Seed of the random generator.
+
+    Returns
+    -------
+    Estimate
+        Score of each target and of their mean; NaN ends with fewer than two units.
+    """
+    return _estimate(first, None, alpha, seed)
+
+
+def difference(first: Sample, second: Sample, alpha: float, seed: int) -> Estimate:
+    """Estimate the score of `first` minus that of `second`.
+
+    Parameters
+    ----------
+    first, second
+        Samples of two fusions with the same encoder fits, videos and draws. Their seeds are
+        independent.
+    alpha
+        Share outside the interval, both tails together.
+    seed
+        Seed of the random generator.
+
+    Returns
+    -------
+    Estimate
+        Difference of each target and of the mean; NaN ends with fewer than two units.
+    """
+    return _estimate(first, second, alpha, seed)
+
+
+def _estimate(first: Sample, second: Sample | None, alpha: float, seed: int) -> Estimate:
+    """Widen the draws of units to people and trainings, and take percentiles."""
+    value, drawn = first.value, first.draws
+    if second is not None:
+        value, drawn = value - second.value, drawn - second.draws
+    deviation = drawn - value[:, None]  # (K + 1, N)
+    finite = np.isfinite(deviation)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expansion = first.count / (first.count - 1)
+        people = expansion * np.where(first.count > 1, _moment(deviation, finite), np.nan)
+        spread = variance(
+            first.parts, None if second is None else second.parts, people, first.count
+        )
+        rng = np.random.default_rng(seed)
+        normal = rng.normal(size=drawn.shape[-1])
+        added = np.sqrt(spread.trainings)[:, None] * normal
+        freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)[:, None]
+        scale = np.sqrt(freedom / rng.chisquare(freedom, size=drawn.shape))
+        samples = value[:, None] + scale * (np.sqrt(expansion)[:, None] * deviation + added)
+    ends = np.full((2, len(value)), np.nan)
+    for k, row in enumerate(samples):
+        if first.count[k] > 1 and finite[k].any():
+            ends[:, k] = np.quantile(row[finite[k]], [alpha / 2, 1 - alpha / 2])
+    return Estimate(value, ends[0], ends[1], samples, spread)
+
+
+def _moment(deviation: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    """Return the variance of the finite deviations of each row, (K + 1,)."""
+    count = finite.sum(axis=-1)
+    kept = np.where(finite, deviation, 0.0)
+    mean = kept.sum(axis=-1) / count
+    return (kept**2).sum(axis=-1) / count - mean**2

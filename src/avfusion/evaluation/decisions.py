@@ -1,0 +1,199 @@
+"""Corrected tests and verdicts of a family of comparisons.
+
+Three questions are asked of each comparison: does it differ from zero, does it lie within the
+margin, is it smaller than published. Holm's correction covers each question within a family.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from avfusion.evaluation import crossed, exchanged, readings
+from avfusion.evaluation.crossed import Estimate, Sample
+from avfusion.evaluation.families import Comparison, Family
+from avfusion.evaluation.significance import holm, significant
+
+MARGINS: Mapping[str, float] = {"pooled": 0.02, "per_video_mean": 0.02, "recall": 0.02}
+"""Margin of each pooling: smaller differences count as practically equal."""
+
+Verdict = Literal["better", "worse", "equivalent", "smaller than published", "undecided"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How comparisons are decided.
+
+    Parameters
+    ----------
+    pooling
+        Pooling of the protocol.
+    declared
+        Difference for which the needed units are computed, where none is published.
+    alpha
+        Level of significance within a family.
+    power
+        Power for which the needed units are computed.
+    seed
+        Seed of the random generators.
+    margins
+        Margin of each pooling.
+    """
+
+    pooling: str = "pooled"
+    declared: float = 0.03
+    alpha: float = 0.05
+    power: float = 0.8
+    seed: int = 0
+    margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
+
+    @property
+    def margin(self) -> float:
+        """Margin of this pooling."""
+        return self.margins[self.pooling]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A comparison with its interval, its p values, corrected and not, and its verdict.
+
+    Parameters
+    ----------
+    comparison
+        Declared comparison.
+    value, low, high
+        Difference and its uncorrected interval over people and trainings.
+    p, p_holm
+        Two-sided p of no difference.
+    p_equivalent
+        Corrected p of a difference beyond the margin.
+    p_smaller
+        Corrected p of a difference as large as published; NaN without one.
+    posterior
+        Probabilities of worse, practically equal and better.
+    units_needed
+        Units that the published or declared difference needs; None if no number suffices.
+    verdict
+        Verdict on `comparison.first`.
+    """
+
+    comparison: Comparison
+    value: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    p_equivalent: float
+    p_smaller: float
+    posterior: readings.Posterior
+    units_needed: int | None
+    verdict: Verdict
+
+
+def decide(
+    family: Family, samples: Mapping[str, Sample], targets: Sequence[str], how: Decision
+) -> list[Result]:
+    """Test the comparisons of a family and correct them together.
+
+    Parameters
+    ----------
+    family
+        Declared comparisons.
+    samples
+        Sample of each fusion, with the same fits, videos and draws.
+    targets
+        Names of the K targets and, last, their mean.
+    how
+        Margin, level and declared difference.
+
+    Returns
+    -------
+    list of Result
+        One result per comparison, in the declared order.
+    """
+    size = len(family.comparisons)
+    draws = exchanged.draws_for(size, how.alpha)
+    estimates: dict[tuple[str, str], Estimate] = {}
+    rows = []
+    for one in family.comparisons:
+        pair = (one.first, one.second)
+        first, second = (samples[name] for name in pair)
+        if pair not in estimates:
+            estimates[pair] = crossed.difference(first, second, how.alpha, how.seed)
+        k, estimate = list(targets).index(one.target), estimates[pair]
+        published = np.nan if one.published is None else one.published
+        rows.append(
+            (
+                exchanged.p_of_target(first, second, estimate, k, draws, how.seed),
+                readings.p_equivalent(estimate, how.margin, k),
+                readings.p_smaller(estimate, published, k),
+            )
+        )
+    p = np.array(rows).reshape(size, 3)
+    corrected = np.stack([holm(column) for column in p.T], axis=1) if size else p
+    results = []
+    for one, first_p, row in zip(family.comparisons, p[:, 0], corrected, strict=True):
+        k, estimate = list(targets).index(one.target), estimates[one.first, one.second]
+        results.append(_result(one, estimate, k, float(first_p), row, how, size))
+    return results
+
+
+def _result(
+    comparison: Comparison,
+    estimate: Estimate,
+    k: int,
+    p: float,
+    corrected: np.ndarray,
+    how: Decision,
+    size: int,
+) -> Result:
+    """Collect the readings of one comparison; `corrected` (3,) are the corrected p values."""
+    value, low, high = (float(x[k]) for x in (estimate.value, estimate.low, estimate.high))
+    wanted = comparison.published or how.declared
+    return Result(
+        comparison=comparison,
+        value=value,
+        low=low,
+        high=high,
+        p=p,
+        p_holm=float(corrected[0]),
+        p_equivalent=float(corrected[1]),
+        p_smaller=float(corrected[2]),
+        posterior=readings.posterior(estimate, how.margin, k),
+        units_needed=readings.units_needed(estimate, wanted, how.alpha / size, how.power, k),
+        verdict=verdict(value, (low, high), corrected, how.alpha),
+    )
+
+
+def verdict(
+    value: float, ends: tuple[float, float], corrected: np.ndarray, alpha: float
+) -> Verdict:
+    """Return the verdict on a difference.
+
+    Equivalence comes first: a significant difference within the margin is practically none.
+
+    Parameters
+    ----------
+    value, ends
+        Difference and the ends of its interval.
+    corrected
+        Corrected p of no difference, of one beyond the margin, and of the published one, (3,).
+    alpha
+        Level of significance.
+
+    Returns
+    -------
+    str
+        One of `Verdict`.
+
+    Examples
+    --------
+    >>> verdict(0.03, (0.01, 0.05), np.array([0.01, 0.9, np.nan]), 0.05)
+    'better'
+    """
+    if corrected[1] <= alpha:
+        return "equivalent"
+    if significant(*ends, corrected[0], alpha):
+        return "better" if value > 0 else "worse"
+    return "smaller than published" if corrected[2] <= alpha else "undecided"
