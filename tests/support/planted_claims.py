@@ -47,7 +47,7 @@ def planted(folder: Path):
 def checked(part, *given: dict, areas: pd.DataFrame = NO_AREAS, **whole) -> pd.DataFrame:
     """The rows of some claims, each given as its block in config/claims.yaml would be."""
     forms = {f"rjca_{n}": {"is": "rjca", "recursions": n} for n in (1, 2, 3, 4)}
-    data = {"margin": 0.05, "forms": forms, **whole}
+    data = {"forms": forms, **whole}
     data["claims"] = [{"name": f"c{i}", **WORDS, **claim} for i, claim in enumerate(given)]
     read = claims.Claims.model_validate(data)
     return check_claims(part[0].scored, part[1], read, areas)

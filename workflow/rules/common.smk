@@ -59,7 +59,7 @@ pathvars:
 KIND = {name: study.corpus_class(name) for name in study.corpora}
 MADE = [name for name in study.corpora if registry.corpora.defines(KIND[name], "make")]
 OBTAINED = [name for name, entry in study.corpora.items() if entry.download]
-ENCODERS = study.features.encoders
+ENCODERS = study.all_features().encoders
 FITTED = [name for name in ENCODERS if study.fitted(name)]
 ROOTS = {name: study.corpora[name].root.rstrip("/") for name in study.corpora}
 ABSENT = not_here(study, lay)
@@ -257,9 +257,9 @@ def shards(pattern, **names):
     return expand(pattern, i=range(count), n=count, **names)
 
 
-def feature_indexes(corpus, fusion=None):
-    """Return the index of every encoder in use, or of those that one fusion reads."""
-    features = study.run_features(fusion) if fusion else study.features
+def feature_indexes(corpus, fusion=None, seed=None):
+    """Return the index of every encoder in use, or of those that one run of a fusion reads."""
+    features = study.run_features(fusion, int(seed)) if fusion else study.all_features()
     pattern = "<results>/features/{corpus}/{encoder}/index.parquet"
     return expand(pattern, corpus=corpus, encoder=features.encoders)
 

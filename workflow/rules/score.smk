@@ -11,6 +11,7 @@ rule score:
         gold="<results>/manifest/{corpus}/gold.parquet",
         labels="<results>/manifest/{corpus}/labels.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
+        truth="<results>/manifest/{corpus}/truth.parquet",
         protocols=expand("config/protocols/{name}.yaml", name=study.protocols),
     output:
         scores="<results>/scores/{corpus}/scores.parquet",

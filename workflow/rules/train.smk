@@ -4,7 +4,9 @@
 rule train:
     """Train one fusion with one seed; a killed job resumes, a diverged run leaves its reason."""
     input:
-        features=lambda wildcards: feature_indexes(wildcards.corpus, wildcards.fusion),
+        features=lambda wildcards: feature_indexes(
+            wildcards.corpus, wildcards.fusion, wildcards.seed
+        ),
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",

@@ -68,8 +68,11 @@ def _seeds(result: "Trace") -> list[str]:
         if row.get(metric) is not None
     ]
     if len(lines) > 1 and "mean" in result["row"]:
-        units = "videos, or over subjects with `statistics.unit: subject`"
-        lines.append(f"mean and sd are of these {len(lines)} seeds; low and high over {units}")
+        unit = result["row"].get("unit", "video")
+        lines.append(
+            f"mean and sd are of these {len(lines)} seeds; low and high are over {unit}s and "
+            f"trainings"
+        )
     return lines
 
 

@@ -5,6 +5,8 @@ from avfusion.config.study import Study
 from avfusion.registry import fusions
 
 NAME = "ridge"
+REFERENCES = ("average", "best_single", "stack", "oracle")
+"""Names of the rows that scoring adds; see `avfusion.evaluation.references`."""
 
 
 def with_ridge(study: Study) -> Study:
@@ -36,6 +38,17 @@ def with_ridge(study: Study) -> Study:
 
 
 def taken(study: Study) -> list[str]:
+    """Return a message per fusion that has the name of a reference, or of the baseline."""
+    references = [
+        f"fusions.{name}: this is the name of a row that every table has (avfusion.evaluation."
+        f"references). Give the entry another name."
+        for name in study.fusions
+        if name in REFERENCES
+    ]
+    return references + _other_class(study)
+
+
+def _other_class(study: Study) -> list[str]:
     """Return a message if another class has the name of the baseline."""
     kind = study.fusion_class(NAME) if NAME in study.fusions else ""
     if not kind or not fusions.known(kind) or study.closed_form(NAME):

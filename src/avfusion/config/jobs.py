@@ -214,6 +214,8 @@ class ScoreSettings(JobSettings):
     protocols: list[str]
     seeds: list[int]
     task: Task = "ratings"
+    singles: dict[str, str] = Field({}, description="Modality -> the fusion that reads only it.")
+    clip_s: float
 
 
 class RobustSettings(JobSettings):

@@ -6,10 +6,13 @@ modalities that it does not read states those that it reads (`reads = ("audio",)
 """
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avfusion.errors import ConfigError
 from avfusion.registry import encoders, fusions
+
+if TYPE_CHECKING:
+    from avfusion.config.study import Study
 
 MODALITIES = ("audio", "video", "text")
 USUAL = ("audio", "video")
@@ -27,6 +30,17 @@ def used(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
 def read(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
     """Return the modalities that the predictions of a fusion depend on."""
     return tuple(fusions.constant(kind, "reads") or used(kind, options))
+
+
+def singles(study: "Study") -> dict[str, str]:
+    """Return modality -> the first trained fusion of the study that reads only it."""
+    chosen: dict[str, str] = {}
+    for name in study.fusions:
+        kind = study.fusion_class(name)
+        modalities = read(kind, study.fusion_options(name)) if fusions.known(kind) else ()
+        if len(modalities) == 1 and not study.closed_form(name):
+            chosen.setdefault(modalities[0], name)
+    return chosen
 
 
 def encoded(kind: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Task = Literal["ratings", "classes"]
+Pooling = Literal["pooled", "per_video_mean", "recall"]
 TimeZero = Literal["picture", "container"]
 Options = Annotated[
     dict[str, Any], BeforeValidator(lambda given: {} if given is None else keys_as_text(given))
@@ -308,13 +309,31 @@ class TrainSettings(Settings):
 
 
 class StatisticsSettings(Settings):
-    """How intervals and p values are computed."""
+    """How intervals, p values and verdicts are computed."""
 
-    draws: Count = Field(10_000, description="Resamplings of videos behind intervals and p.")
+    draws: Count = Field(10_000, description="Resamplings of people behind intervals.")
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     seed: Annotated[int, Field(ge=0)] = 0
-    unit: Literal["video", "subject"] = Field(
-        "video",
-        description="What intervals and p take as independent. `subject` draws and exchanges all "
-        "videos of a person at once: use it where people are seen in several videos.",
+    unit: Literal["auto", "video", "subject"] = Field(
+        "auto",
+        description="What intervals and p take as independent. `subject` draws all videos of a "
+        "person at once; `auto` does so where people are seen in several videos.",
     )
+    margins: dict[Pooling, Positive] = Field(
+        {"pooled": 0.02, "per_video_mean": 0.02, "recall": 0.02},
+        description="Pooling of the protocol -> largest difference that counts as practically "
+        "equal.",
+    )
+    declared: Positive = Field(
+        0.03, description="Difference for which tables state how many people it would need."
+    )
+    power: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.8, description="Probability of finding that difference with so many people."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Add the default of each pooling that the margins leave out."""
+        defaults = type(self).model_fields["margins"].default
+        object.__setattr__(self, "margins", {**defaults, **self.margins})
+        return self

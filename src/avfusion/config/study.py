@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from avfusion.config import jobs, modalities
+from avfusion.config import fits, jobs, modalities
 from avfusion.config.corruptions import find
 from avfusion.config.jobs import Grid
 from avfusion.config.sections import (
@@ -47,6 +47,11 @@ class Study(Settings):
     windows: WindowSettings = WindowSettings()
     features: FeatureSettings = FeatureSettings()
     encoders: dict[Name, Options] = Field({}, description="Options of each encoder.")
+    encoder_seeds: Annotated[list[int], Field(min_length=1)] = Field(
+        [0],
+        description="Fits of each encoder that is fitted on the corpus: numbers that are added to "
+        "its `seed`. All fusions share the fits, and `seeds` take them in turn.",
+    )
     fusions: dict[Name, Options] = Field(
         min_length=1,
         description="Options of each fusion. The baseline `ridge` is added to every study.",
@@ -83,18 +88,39 @@ class Study(Settings):
         return self.corpora[name].is_ or name
 
     def encoder_class(self, name: str) -> str:
-        """Return the registry's name of an encoder, as with fusions."""
-        return self.encoders.get(name, {}).get("is", name)
+        """Return the registry's name of an encoder or of one of its fits, as with fusions."""
+        encoder, _ = fits.split(name)
+        return self.encoders.get(encoder, {}).get("is", encoder)
 
     def encoder_options(self, encoder: str) -> dict[str, Any]:
-        """Return the constructor options of an encoder."""
-        given = self.encoders.get(encoder, {})
-        return {key: value for key, value in given.items() if key not in ENCODER_KEYS}
+        """Return the constructor options of an encoder, or of one of its fits."""
+        name, number = fits.split(encoder)
+        given = self.encoders.get(name, {})
+        options = {key: value for key, value in given.items() if key not in ENCODER_KEYS}
+        if number:
+            seed = options.get("seed", fits.default_seed(self.encoder_class(name)) or 0)
+            options["seed"] = seed + number
+        return options
+
+    def fit_names(self, encoder: str) -> list[str]:
+        """Return the names of an encoder's fits; its own name if it is not fitted."""
+        if self.encoder_seeds == [0] or not self.fitted(encoder):
+            return [encoder]
+        return [fits.fit_name(encoder, number) for number in self.encoder_seeds]
+
+    def all_features(self) -> FeatureSettings:
+        """Return the fits of all encoders, per modality."""
+        every = {
+            modality: [fit for name in names for fit in self.fit_names(name)]
+            for modality, names in self.features.by_modality.items()
+        }
+        return self.features.model_copy(update=every)
 
     def encoder_modality(self, encoder: str) -> str | None:
         """Return what an encoder encodes: as its class says, or where `features` lists it."""
         fixed = encoders.constant(self.encoder_class(encoder), "modality")
-        listed = (m for m, names in self.features.by_modality.items() if encoder in names)
+        name, _ = fits.split(encoder)
+        listed = (m for m, names in self.features.by_modality.items() if name in names)
         return fixed or next(listed, None)
 
     def fitted(self, encoder: str) -> bool:
@@ -110,7 +136,7 @@ class Study(Settings):
 
     def processes(self, encoder: str) -> int:
         """Return the number of processes that fit an encoder; no number depends on it."""
-        return self.encoders.get(encoder, {}).get("processes", 1)
+        return self.encoders.get(fits.split(encoder)[0], {}).get("processes", 1)
 
     def task(self, corpus: str) -> Task:
         """Return what is predicted on a corpus: `ratings` or `classes`."""
@@ -135,11 +161,25 @@ class Study(Settings):
         kind = self.fusion_class(fusion)
         return fusions.known(kind) and bool(fusions.constant(kind, "closed_form"))
 
-    def run_features(self, fusion: str) -> FeatureSettings:
-        """Return the encoders that a fusion's runs read; text only if the fusion reads text."""
-        if modalities.with_text(self.fusion_class(fusion), self.fusion_options(fusion)):
-            return self.features
-        return self.features.model_copy(update={"text": []})
+    def run_features(self, fusion: str, seed: int | None = None) -> FeatureSettings:
+        """Return the encoders that a fusion's runs read; text only if the fusion reads text.
+
+        With a seed, they are the fits that its run reads.
+        """
+        text = modalities.with_text(self.fusion_class(fusion), self.fusion_options(fusion))
+        read = self.features if text else self.features.model_copy(update={"text": []})
+        number = 0 if seed is None else self.fit_of(seed)
+        if not number:
+            return read
+        fitted = {
+            modality: [fits.fit_name(name, number) if self.fitted(name) else name for name in names]
+            for modality, names in read.by_modality.items()
+        }
+        return read.model_copy(update=fitted)
+
+    def fit_of(self, seed: int) -> int:
+        """Return the number of the encoder fits that the runs of a seed read."""
+        return fits.of_seed(seed, self.seeds, self.encoder_seeds)
 
     def outside(self) -> dict[str, str]:
         """Return the code that is not part of avfusion: use -> `package.module:Class version`."""
@@ -251,7 +291,7 @@ class Study(Settings):
             *(losses.code(name) for name in self.losses(fusion, corpus)),
             "avfusion.runs.train:train_run",
         ]
-        features = self.run_features(fusion)
+        features = self.run_features(fusion, seed)
         used = {f"fusion {fusion}", f"corpus {corpus}"}
         used |= {f"loss {name}" for name in self.losses(fusion, corpus)}
         used |= {f"encoder {name}" for name in features.encoders}
@@ -308,7 +348,7 @@ class Study(Settings):
             (name, f"{level:g}", encoder)
             for name, levels in self.robustness.items()
             for level in levels
-            for encoder in getattr(self.features, find(name)[0])
+            for encoder in getattr(self.all_features(), find(name)[0])
             if find(name)[1].signal
         ]
 
@@ -327,11 +367,13 @@ class Study(Settings):
     def score_settings(self, corpus: str) -> jobs.ScoreSettings:
         """Return what scoring a corpus depends on besides its input files."""
         return jobs.ScoreSettings(
-            features=self.features,
+            features=self.all_features(),
             fusions=list(self.fusions),
             protocols=self.protocols,
             seeds=self.seeds,
             task=self.task(corpus),
+            singles=modalities.singles(self),
+            clip_s=self.windows.clip_s,
         )
 
     def record_settings(self) -> jobs.RecordSettings:

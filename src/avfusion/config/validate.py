@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from avfusion.config import baseline, corruptions, modalities, validate_select
+from avfusion.config import baseline, corruptions, fits, modalities, validate_select
 from avfusion.config.grid import points
 from avfusion.config.messages import sentence
 from avfusion.config.modalities import MODALITIES
@@ -41,6 +41,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
             _corpora(study),
             _encoders(study),
             features(study),
+            fits.faults(study),
             _values(study),
             _loss("train.loss", study.train.loss),
             _fusions(study),

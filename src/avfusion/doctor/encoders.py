@@ -54,6 +54,6 @@ def _bytes(study: Study, encoder: str, dim: int, hours: dict[str, Hours]) -> flo
     total = 0.0
     for root, each in hours.items():
         entries = [entry for entry in study.corpora.values() if entry.root.rstrip("/") == root]
-        copies = len(entries) if study.fitted(encoder) else 1
+        copies = len(entries) * len(study.encoder_seeds) if study.fitted(encoder) else 1
         total += copies * feature_bytes(each.total * HOUR_S / study.windows.hop_s, dim)
     return total

@@ -4,8 +4,8 @@ Three questions are asked of each comparison: does it differ from zero, does it 
 margin, is it smaller than published. Holm's correction covers each question within a family.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ from avfusion.evaluation.crossed import Estimate, Sample
 from avfusion.evaluation.families import Comparison, Family
 from avfusion.evaluation.significance import holm, significant
 
-MARGINS: Mapping[str, float] = {"pooled": 0.02, "per_video_mean": 0.02, "recall": 0.02}
-"""Margin of each pooling: smaller differences count as practically equal."""
+Pairs = Callable[[str, str], tuple[Sample, Sample] | None]
+"""Names of two fusions -> their samples on common trainings; None if they have none."""
 
 Verdict = Literal["better", "worse", "equivalent", "smaller than published", "undecided"]
 
@@ -27,8 +27,6 @@ class Decision:
 
     Parameters
     ----------
-    pooling
-        Pooling of the protocol.
     declared
         Difference for which the needed units are computed, where none is published.
     alpha
@@ -37,21 +35,15 @@ class Decision:
         Power for which the needed units are computed.
     seed
         Seed of the random generators.
-    margins
-        Margin of each pooling.
+    margin
+        Largest difference that counts as practically equal.
     """
 
-    pooling: str = "pooled"
+    margin: float = 0.02
     declared: float = 0.03
     alpha: float = 0.05
     power: float = 0.8
     seed: int = 0
-    margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
-
-    @property
-    def margin(self) -> float:
-        """Margin of this pooling."""
-        return self.margins[self.pooling]
 
 
 @dataclass(frozen=True)
@@ -92,16 +84,16 @@ class Result:
 
 
 def decide(
-    family: Family, samples: Mapping[str, Sample], targets: Sequence[str], how: Decision
-) -> list[Result]:
+    family: Family, pair_of: Pairs, targets: Sequence[str], how: Decision
+) -> list[Result | None]:
     """Test the comparisons of a family and correct them together.
 
     Parameters
     ----------
     family
         Declared comparisons.
-    samples
-        Sample of each fusion, with the same fits, videos and draws.
+    pair_of
+        Returns the samples of two fusions.
     targets
         Names of the K targets and, last, their mean.
     how
@@ -109,33 +101,37 @@ def decide(
 
     Returns
     -------
-    list of Result
-        One result per comparison, in the declared order.
+    list of Result or None
+        One result per comparison, in the declared order; None if two fusions have no training in
+        common. Such a comparison is not part of the correction.
     """
     size = len(family.comparisons)
-    draws = exchanged.draws_for(size, how.alpha)
-    estimates: dict[tuple[str, str], Estimate] = {}
-    rows = []
-    for one in family.comparisons:
+    # Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
+    draws = exchanged.LEAST if family.exploratory else exchanged.draws_for(size, how.alpha)
+    estimates: dict[tuple[str, str], Estimate | None] = {}
+    p = np.full((size, 3), np.nan)
+    for row, one in zip(p, family.comparisons, strict=True):
         pair = (one.first, one.second)
-        first, second = (samples[name] for name in pair)
-        if pair not in estimates:
-            estimates[pair] = crossed.difference(first, second, how.alpha, how.seed)
-        k, estimate = list(targets).index(one.target), estimates[pair]
+        samples = pair_of(*pair)
+        if samples is None:
+            estimates[pair] = None
+            continue
+        estimate = estimates.get(pair) or crossed.difference(*samples, how.alpha, how.seed)
+        estimates[pair] = estimate
+        k = list(targets).index(one.target)
         published = np.nan if one.published is None else one.published
-        rows.append(
-            (
-                exchanged.p_of_target(first, second, estimate, k, draws, how.seed),
-                readings.p_equivalent(estimate, how.margin, k),
-                readings.p_smaller(estimate, published, k),
-            )
+        row[:] = (
+            exchanged.p_of_target(*samples, estimate, k, draws, how.seed),
+            readings.p_equivalent(estimate, how.margin, k),
+            readings.p_smaller(estimate, published, k),
         )
-    p = np.array(rows).reshape(size, 3)
     corrected = np.stack([holm(column) for column in p.T], axis=1) if size else p
-    results = []
-    for one, first_p, row in zip(family.comparisons, p[:, 0], corrected, strict=True):
-        k, estimate = list(targets).index(one.target), estimates[one.first, one.second]
-        results.append(_result(one, estimate, k, float(first_p), row, how, size))
+    compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
+    results: list[Result | None] = []
+    for one, raw, row in zip(family.comparisons, p[:, 0], corrected, strict=True):
+        known = estimates[one.first, one.second]
+        k = list(targets).index(one.target)
+        results.append(_result(one, known, k, float(raw), row, how, compared) if known else None)
     return results
 
 

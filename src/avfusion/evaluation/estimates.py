@@ -1,20 +1,47 @@
-"""Estimates, intervals and paired comparisons of fusions from the sums of scored runs."""
+"""Estimates, intervals and paired comparisons of fusions from the sums of scored runs.
+
+Intervals and p are over people and trainings (`avfusion.evaluation.crossed`). Declared comparisons
+form a family of their own (`avfusion.evaluation.families`); all pairs are exploratory.
+"""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
-from avfusion.evaluation import inference, significance
+from avfusion.evaluation import crossed, families, significance, wording
+from avfusion.evaluation.decisions import Decision, Result, decide
+from avfusion.evaluation.families import Comparison, Family
+from avfusion.evaluation.samples import Samples
 from avfusion.evaluation.scored import Scored
-from avfusion.metrics.sums import point, target_scores
+from avfusion.metrics.sums import MEAN, point
+
+NUMBERS = ("difference", "low", "high", "p", "p_holm", "p_equivalent")
+COLUMNS = (
+    *("family", "exploratory", "target", "fusion", "other", *NUMBERS),
+    *("p_worse", "p_equal", "p_better", "units_needed", "seeds", "decision", "significant"),
+    "verdict",
+)
+"""Columns of comparisons, after those of the place."""
 
 
-def estimates(scored: Scored, study: Study) -> pd.DataFrame:
+def decision(scored: Scored, statistics: StatisticsSettings) -> Decision:
+    """Return how comparisons under a protocol are decided."""
+    return Decision(
+        margin=statistics.margins[scored.rule.pooling],
+        declared=statistics.declared,
+        alpha=statistics.alpha,
+        power=statistics.power,
+        seed=statistics.seed,
+    )
+
+
+def estimates(scored: Scored, study: Study, samples: Samples | None = None) -> pd.DataFrame:
     """Estimate the score of each fusion and target.
 
     Parameters
@@ -23,22 +50,24 @@ def estimates(scored: Scored, study: Study) -> pd.DataFrame:
         Sums of the runs.
     study
         Its fusions and `statistics` are read.
+    samples
+        Samples of the same scores, if they are computed already.
 
     Returns
     -------
     DataFrame
-        A row per fusion and target, best mean first: mean and sd over seeds, interval over units.
+        A row per fusion and target, best mean first: mean and sd over trainings, interval over
+        people and trainings.
     """
-    count = len(scored.videos)
-    weight = scored.draw(study.statistics) if count else None
-    rows, width = [], len(scored.targets)
-    for fusion in study.fusions:
+    samples = samples or Samples(scored, study.statistics)
+    count, width, rows = len(scored.videos), len(scored.targets), []
+    for fusion in scored.fusions(study):
         seeds = sorted(scored.sums.get(fusion, {})) if count else []
         values = np.full((4, width), np.nan)  # mean, sd, low, high
         frames = np.zeros(width - 1, int)
-        if seeds and weight is not None:
+        if seeds:
             sums = scored.stack(fusion, seeds)
-            values = _estimate(scored, sums, weight, study.statistics.alpha)
+            values = _estimate(samples, fusion, sums)
             values[:, _undefined(scored)] = np.nan
             frames = sums[0, :, :, 0].sum(axis=1).astype(int)
         for target, column, n in zip(
@@ -52,6 +81,8 @@ def estimates(scored: Scored, study: Study) -> pd.DataFrame:
                     **dict(zip(("mean", "sd", "low", "high"), column, strict=True)),
                     "seeds": len(seeds),
                     "videos": count,
+                    "units": scored.units,
+                    "unit": scored.unit_word,
                     "missing": len(scored.missing),
                     "frames": int(n),
                     "note": _notes(scored, fusion),
@@ -64,11 +95,13 @@ def estimates(scored: Scored, study: Study) -> pd.DataFrame:
 
 def ranking(table: pd.DataFrame) -> list[str]:
     """Return the fusions of `estimates` by mean score, best first, those without a score last."""
-    rows = table[table["target"] == "mean"]
+    rows = table[table["target"] == MEAN]
     return list(rows.sort_values("mean", ascending=False, kind="stable")["fusion"])
 
 
-def comparisons(scored: Scored, study: Study, order: Sequence[str]) -> pd.DataFrame:
+def comparisons(
+    scored: Scored, study: Study, order: Sequence[str], samples: Samples | None = None
+) -> pd.DataFrame:
     """Compare all pairs of fusions.
 
     Parameters
@@ -78,47 +111,119 @@ def comparisons(scored: Scored, study: Study, order: Sequence[str]) -> pd.DataFr
     study
         Its `statistics` are read.
     order
-        Fusions; the first of each pair comes first here.
+        Fusions and references; the first of each pair comes first here.
+    samples
+        Samples of the same scores, if they are computed already.
 
     Returns
     -------
     DataFrame
-        A row per pair and target with difference, interval, p over units (`p`), p over seeds
-        (`p_seeds`) and `p_holm`. Holm's family is all pairs of one corpus and target.
+        As `decided`: all pairs of fusions, then each fusion with each reference. Both families are
+        exploratory.
     """
-    statistics = study.statistics
+    samples = samples or Samples(scored, study.statistics)
+    fusions = [name for name in order if name not in REFERENCES]
+    others = [name for name in order if name in REFERENCES]
+    explored = {
+        "pairs": itertools.combinations(fusions, 2),
+        "references": itertools.product(fusions, others),
+    }
+    every = [
+        Family(name, tuple(Comparison(*pair) for pair in pairs), True)
+        for name, pairs in explored.items()
+    ]
+    tables = [decided(scored, study, family, samples) for family in every if family.comparisons]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def declared(
+    scored: Scored,
+    study: Study,
+    validation: Mapping[str, float],
+    samples: Samples | None = None,
+) -> pd.DataFrame:
+    """Compare each fusion with the better single modality and with concatenation.
+
+    Parameters
+    ----------
+    scored
+        Sums of the runs.
+    study
+        Its fusions and `statistics` are read.
+    validation
+        Mean score of each fusion on validation, which chooses the two.
+    samples
+        Samples of the same scores, if they are computed already.
+
+    Returns
+    -------
+    DataFrame
+        As `decided`.
+    """
+    return decided(scored, study, families.of_study(study, validation), samples)
+
+
+def decided(
+    scored: Scored, study: Study, family: Family, samples: Samples | None = None
+) -> pd.DataFrame:
+    """Decide the comparisons of a family, for the mean and for each target.
+
+    Returns
+    -------
+    DataFrame
+        A row per comparison and target with difference, interval, p, posterior probabilities,
+        units needed and verdict. Holm's correction covers the comparisons of one target.
+    """
+    samples = samples or Samples(scored, study.statistics)
+    how, undefined = decision(scored, study.statistics), _undefined(scored)
     rows = []
-    for pair in itertools.combinations(order, 2):
-        nothing = dict.fromkeys(("difference", "low", "high", "p", "p_seeds"), np.nan)
-        results = [nothing] * len(scored.targets)
-        seeds = sorted(set.intersection(*(set(scored.sums.get(f, {})) for f in pair)))
-        if seeds and scored.units > 1:
-            compared = _compare(scored, pair, seeds, statistics)
-            undefined = _undefined(scored)
-            results = [
-                nothing if gone else row for row, gone in zip(compared, undefined, strict=True)
-            ]
-        for target, values in zip(scored.targets, results, strict=True):
-            names = {"target": target, "fusion": pair[0], "other": pair[1]}
-            rows.append({**_key(scored), **names, **values, "seeds": len(seeds)})
-    table = pd.DataFrame(rows)
-    if not len(table):
-        return table
+    for target, gone in reversed(list(zip(scored.targets, undefined, strict=True))):
+        every = [Comparison(c.first, c.second, target, c.published) for c in family.comparisons]
+        of_target = Family(family.name, tuple(every), family.exploratory)
+        results = decide(of_target, samples.pair, scored.targets, how) if not gone else []
+        for i, one in enumerate(every):
+            result = results[i] if results else None
+            grid = samples.grid([one.first, one.second])
+            rows.append({**_key(scored), **_row(one, result, how, scored), "seeds": sum(
+                map(len, grid))})  # fmt: skip
+    table = pd.DataFrame(rows, columns=[*_key(scored), *COLUMNS])
+    table["family"], table["exploratory"] = family.name, family.exploratory
     table["videos"] = len(scored.videos)
-    table["p_holm"] = table.groupby("target")["p"].transform(
-        lambda p: significance.holm(p.to_numpy())
-    )
-    alpha = statistics.alpha
-    columns = ["fusion", "other", "difference", "low", "high", "p_holm"]
-    each = list(table[columns].itertuples(index=False, name=None))
-    table["significant"] = [
-        significance.significant(low, high, p, alpha) for _, _, _, low, high, p in each
-    ]
-    table["verdict"] = [
-        significance.verdict((fusion, other), difference, (low, high), p, alpha)
-        for fusion, other, difference, low, high, p in each
-    ]
-    return table
+    table["units_needed"] = table["units_needed"].astype("Int64")
+    place = {(c.first, c.second): i for i, c in enumerate(family.comparisons)}
+    order = [place[pair] for pair in zip(table["fusion"], table["other"], strict=True)]
+    return table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+
+
+def _row(
+    comparison: Comparison, result: Result | None, how: Decision, scored: Scored
+) -> dict[str, Any]:
+    """Return the columns of one comparison; NaN where it was not compared."""
+    names = {
+        "target": comparison.target,
+        "fusion": comparison.first,
+        "other": comparison.second,
+    }
+    if result is None or not np.isfinite(result.value):
+        text = f"{comparison.first} and {comparison.second} cannot be compared: no training of both"
+        return {**names, "decision": "not compared", "significant": False,
+                "verdict": f"{text} was scored."}  # fmt: skip
+    return {
+        **names,
+        "difference": result.value,
+        "low": result.low,
+        "high": result.high,
+        "p": result.p,
+        "p_holm": result.p_holm,
+        "p_equivalent": result.p_equivalent,
+        "p_worse": result.posterior.worse,
+        "p_equal": result.posterior.equal,
+        "p_better": result.posterior.better,
+        "units_needed": result.units_needed,
+        "decision": result.verdict,
+        "significant": significance.significant(result.low, result.high, result.p_holm, how.alpha),
+        "verdict": wording.sentence(result, how, scored.unit_word),
+    }
 
 
 def _undefined(scored: Scored) -> np.ndarray:
@@ -127,35 +232,17 @@ def _undefined(scored: Scored) -> np.ndarray:
     return np.array([*flat, any(flat)])
 
 
-def _estimate(scored: Scored, sums: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:
-    """Return mean, sd, low and high (4, K + 1) of sums (S, K, V, 6)."""
-    pooling = scored.rule.pooling
-    each = point(sums, pooling)  # (S, K + 1)
-    samples = target_scores(sums, weight, pooling).mean(axis=0)  # (K + 1, N)
+def _estimate(samples: Samples, fusion: str, sums: np.ndarray) -> np.ndarray:
+    """Return mean, sd, low and high (4, K + 1) of a fusion with sums (S, K, V, 6)."""
+    statistics = samples.statistics
+    each = point(sums, samples.scored.rule.pooling)  # (S, K + 1)
     spread = each.std(axis=0, ddof=1) if len(sums) > 1 else np.full(each.shape[1], np.nan)
-    ends = inference.interval_of_targets(samples, sums, pooling, alpha, scored.unit)
+    grid = samples.grid([fusion])
+    ends = np.full((2, each.shape[1]), np.nan)
+    if samples.scored.units > 1:
+        estimate = crossed.score(samples.of(fusion, grid), statistics.alpha, statistics.seed)
+        ends = np.stack([estimate.low, estimate.high]) + each.mean(axis=0) - estimate.value
     return np.stack([each.mean(axis=0), spread, *ends])
-
-
-def _compare(
-    scored: Scored, pair: tuple[str, ...], seeds: list[int], statistics: StatisticsSettings
-) -> list[dict[str, float]]:
-    """Return difference, interval and p of one pair on the seeds of both, a mapping per target.
-
-    p is of the same trainings on other videos, p_seeds of other trainings on the same videos.
-    """
-    pooling, unit = scored.rule.pooling, scored.unit
-    a, b = (scored.stack(fusion, seeds) for fusion in pair)
-    weight = scored.draw(statistics)
-    each = point(a, pooling), point(b, pooling)  # (S, K + 1)
-    gap = (each[0] - each[1]).mean(axis=0)  # (K + 1,)
-    samples = (target_scores(a, weight, pooling) - target_scores(b, weight, pooling)).mean(axis=0)
-    low, high = inference.interval_of_targets(samples, a, pooling, statistics.alpha, unit)
-    p = inference.swap_test(a, b, pooling, statistics.draws, statistics.seed, unit)
-    return [
-        {"difference": d, "low": lo, "high": hi, "p": q, "p_seeds": r}
-        for d, lo, hi, q, r in zip(gap, low, high, p, inference.seeds_test(*each), strict=True)
-    ]
 
 
 def _key(scored: Scored) -> dict[str, Any]:

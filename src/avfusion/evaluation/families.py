@@ -16,8 +16,11 @@ from itertools import combinations
 
 import numpy as np
 
+from avfusion.config import modalities
+from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.metrics.sums import MEAN
+from avfusion.registry import fusions as registered
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def baselines(
     fusions
         Names of all fusions; baselines among them are not compared with themselves.
     singles, concatenations
-        Candidates for the two baselines.
+        Candidates for the two baselines; without candidates a baseline is left out.
     validation
         Score of each fusion on the validation partition, which chooses the baselines.
     targets
@@ -110,14 +113,32 @@ def baselines(
     Family
         Concatenation is compared with the single modality; single modalities are not compared.
     """
-    single, concat = best(singles, validation), best(concatenations, validation)
+    chosen = [best(of, validation) for of in (singles, concatenations) if of]
     pairs = [
         (fusion, baseline)
         for fusion in fusions
-        for baseline in (single, concat)
+        for baseline in chosen
         if fusion not in singles and fusion != baseline
     ]
     return Family("baselines", tuple(Comparison(*pair, t) for pair in pairs for t in targets))
+
+
+def of_study(study: Study, validation: Mapping[str, float]) -> Family:
+    """Return the baselines family of a study; empty without a scored baseline.
+
+    Single modalities are the fusions that read one, and concatenation is any form of `concat`.
+    """
+    read = {name: _modalities(study, name) for name in study.fusions}
+    scored = [name for name in study.fusions if np.isfinite(validation.get(name, np.nan))]
+    singles = [name for name in scored if read[name] == 1 and not study.closed_form(name)]
+    concatenations = [name for name in scored if study.fusion_class(name) == "concat"]
+    return baselines(list(study.fusions), singles, concatenations, validation)
+
+
+def _modalities(study: Study, name: str) -> int:
+    if not registered.known(study.fusion_class(name)):
+        return 0
+    return len(modalities.read(study.fusion_class(name), study.fusion_options(name)))
 
 
 def pairs(fusions: Sequence[str], targets: Sequence[str] = (MEAN,)) -> Family:

@@ -15,7 +15,7 @@ then persons are drawn, exchanged and counted, each with all their videos (see `
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, stdtrit
 
 from avfusion.metrics.sums import point, target_scores
 
@@ -203,35 +203,6 @@ def exchange_test(
     count = (~smaller).sum(axis=1)
     p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
     return np.where(np.isnan(observed), np.nan, p)
-
-
-def seeds_test(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Test whether the scores of two fusions differ by more than their seeds.
-
-    Welch's t test over seeds (Biometrika 1947) on fixed videos. It complements `swap_test`, which
-    takes the trainings as fixed: one fusion trained in two groups of 3 seeds may differ
-    significantly from itself on many videos.
-
-    Parameters
-    ----------
-    a, b
-        Scores of the trainings, (S, K + 1).
-
-    Returns
-    -------
-    ndarray of shape (K + 1,)
-        Two-sided p; NaN with fewer than two seeds.
-    """
-    count = len(a)
-    if count < 2:
-        return np.full(a.shape[1:], np.nan)
-    each = np.stack([a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)]) / count  # (2, K + 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = -np.abs(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(each.sum(axis=0))
-        freedom = each.sum(axis=0) ** 2 * (count - 1) / (each**2).sum(axis=0)
-        p = 2 * stdtr(freedom, t)
-    same = each.sum(axis=0) == 0  # all seeds have the same score
-    return np.where(same, np.where(a.mean(axis=0) == b.mean(axis=0), 1.0, 0.0), p)
 
 
 def exchanges(

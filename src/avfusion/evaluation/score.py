@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from avfusion.errors import CorpusError
 from avfusion.evaluation import postprocess
 from avfusion.evaluation.inference import ERROR
 from avfusion.evaluation.missing import PREDICT, write_missing
+from avfusion.evaluation.references import Known, references
 from avfusion.evaluation.unpredicted import filled, unpredicted
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
@@ -97,36 +98,71 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
         return
     rules = [protocols.load(name) for name in settings.protocols]
     data = _read_corpus(corpus, settings, layout)
-    scores: list[dict[str, Any]] = []
-    sums, missing = [], dict(data.missing)
-    fitted: dict[str, dict[str, Any]] = {rule.name: {} for rule in rules if rule.postprocess}
+    tables = _Tables(data, rules, dict(data.missing))
+    singles: dict[int, dict[str, dict[str, pd.DataFrame]]] = {seed: {} for seed in settings.seeds}
+    modality = {fusion: name for name, fusion in settings.singles.items()}
     runs = [(fusion, seed) for fusion in settings.fusions for seed in settings.seeds]
     logged = time.monotonic()
     for done, run in enumerate(runs, start=1):
         traces, note, absent = _read_traces(data, run, layout)
         for video, reason in absent.items():
-            missing.setdefault(video, (PREDICT, reason))
+            tables.missing.setdefault(video, (PREDICT, reason))
         for video in data.partition.keys() - traces.keys() if not note else ():
             reason = f"no trace in {run[0]} seed {run[1]}; `avf infer {layout.run(corpus, *run)}`"
-            missing.setdefault(video, ("train", reason))
-        for rule in rules:
+            tables.missing.setdefault(video, ("train", reason))
+        tables.add(run, traces, note)
+        if run[0] in modality and traces:
+            singles[run[1]][modality[run[0]]] = traces
+        if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
+            log.info("%s: scored %d of %d runs", corpus, done, len(runs))
+            logged = time.monotonic()
+    known = _known(data, settings, layout)
+    for seed, traces_of in singles.items():
+        if len(traces_of) == len(modality):
+            for name, traces in references(traces_of, known).items():
+                tables.add((name, seed), traces, "")
+    tables.write(layout.scores(corpus))
+
+
+@dataclass
+class _Tables:
+    """Scores and sums of the runs so far, and what they leave out."""
+
+    data: _Corpus
+    rules: list[Protocol]
+    missing: dict[str, tuple[str, str]]
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    sums: list[pd.DataFrame] = field(default_factory=list)
+    fitted: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, run: Run, traces: dict[str, pd.DataFrame], note: str) -> None:
+        """Score one run, or one reference, under every protocol."""
+        data = self.data
+        for rule in self.rules:
             chains = postprocess.of_run(
                 rule, traces, data.gold, data.partition, data.delay_s, data.rating
             )
             if chains and traces:
                 document = {target: asdict(chain) for target, chain in chains.items()}
-                fitted[rule.name]["{}/seed{}".format(*run)] = document
+                self.fitted.setdefault(rule.name, {})["{}/seed{}".format(*run)] = document
             table = _sums(data, run, rule, traces, chains)
-            scores += _scores(data, run, rule, table, note)
-            sums.append(table)
-        if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
-            log.info("%s: scored %d of %d runs", corpus, done, len(runs))
-            logged = time.monotonic()
-    folder = layout.scores(corpus)
-    write_table(pd.DataFrame(scores), folder / "scores.parquet")
-    write_table(pd.concat(sums, ignore_index=True), folder / "sums.parquet")
-    write_missing(missing, data.partition, folder)
-    _write_protocols(rules, fitted, folder)
+            self.scores += _scores(data, run, rule, table, note)
+            self.sums.append(table)
+
+    def write(self, folder: Path) -> None:
+        """Write the files of `score_corpus`."""
+        write_table(pd.DataFrame(self.scores), folder / "scores.parquet")
+        write_table(pd.concat(self.sums, ignore_index=True), folder / "sums.parquet")
+        write_missing(self.missing, self.data.partition, folder)
+        fitted = {r.name: self.fitted.get(r.name, {}) for r in self.rules if r.postprocess}
+        _write_protocols(self.rules, fitted, folder)
+
+
+def _known(data: _Corpus, settings: ScoreSettings, layout: Layout) -> Known:
+    """Return what references are made with; planted spans are those of the corpus."""
+    path = layout.truth(data.name)
+    truth = read_table(path) if path.is_file() else pd.DataFrame()
+    return Known(data.partition, data.gold, data.delay_s, data.rating, truth, settings.clip_s)
 
 
 def _write_protocols(

@@ -1,13 +1,14 @@
 """Read what the scoring of a corpus wrote: scores, rules, and the sums of all runs."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
@@ -35,11 +36,17 @@ class Scored:
     names: tuple[str, ...] = DIMENSIONS  # K targets
     subjects: tuple[str, ...] = ()  # subject of each video
     unit: np.ndarray | None = None  # (V,), see `avfusion.evaluation.units`
+    fits: dict[int, int] = field(default_factory=dict)  # seed -> encoder fit
 
     @property
     def units(self) -> int:
         """Number of units behind intervals and tests: videos, or subjects."""
         return inference.units(len(self.videos), self.unit)
+
+    @property
+    def unit_word(self) -> str:
+        """What is independent, for sentences: `video` or `subject`."""
+        return units.word(self.unit)
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -49,6 +56,10 @@ class Scored:
             return ()
         flat = constant_gold(next(iter(runs.values())), self.rule.pooling)
         return tuple(name for name, one in zip(self.names, flat, strict=True) if one)
+
+    def fusions(self, study: Study) -> list[str]:
+        """Return the fusions of the study, then the references that were scored."""
+        return [*study.fusions, *(name for name in self.sums if name not in study.fusions)]
 
     def draw(self, statistics: StatisticsSettings) -> np.ndarray:
         """Return the bootstrap weights (N, V)."""
@@ -125,8 +136,9 @@ def read_scored(
     sums = sums[(sums["protocol"] == rule.name) & (sums["partition"] == partition)]
     reasons = scores[scores["note"] != ""].set_index(["fusion", "seed"])["note"].to_dict()
     scored: dict[Any, pd.DataFrame] = dict(list(sums.groupby(["fusion", "seed"])))
-    wanted = [(fusion, seed) for fusion in study.fusions for seed in study.seeds]
-    notes = {run: reasons.get(run, "not scored") for run in wanted if run not in scored}
+    trained = [(fusion, seed) for fusion in study.fusions for seed in study.seeds]
+    notes = {run: reasons.get(run, "not scored") for run in trained if run not in scored}
+    wanted = [*trained, *((name, seed) for name in REFERENCES for seed in study.seeds)]
     runs = {run: scored[run] for run in wanted if run in scored}
     videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
     names = read_names(corpus, study, layout)
@@ -148,6 +160,7 @@ def read_scored(
         names=names,
         subjects=subjects,
         unit=unit,
+        fits={seed: study.fit_of(seed) for seed in study.seeds},
     )
 
 

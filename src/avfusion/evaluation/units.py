@@ -46,7 +46,7 @@ def subjects(
         raise AvfError(f"File not found: {path}. Run: avf verify {corpus}")
     table = pd.read_parquet(path, columns=["video", "subject"]).set_index("video")
     names = table["subject"].reindex(list(videos))
-    if statistics is not None and by_subject(statistics) and names.isna().all():
+    if statistics is not None and statistics.unit == "subject" and names.isna().all():
         raise AvfError(
             f"{corpus}: statistics.unit is `subject`, and no subject is named in {path}. "
             f"Set `unit: video`."
@@ -62,26 +62,24 @@ def numbers(names: Sequence[str], statistics: StatisticsSettings) -> np.ndarray 
     names
         Subject of each video, V of them.
     statistics
-        Settings with the unit.
+        Settings with the unit; `auto` takes subjects if one of them is in several videos.
 
     Returns
     -------
     ndarray of shape (V,) or None
         Number of the subject of each video; None if each video is a unit.
 
-    >>> numbers(["ann", "bob", "ann"], StatisticsSettings(unit="subject")).tolist()
+    >>> numbers(["ann", "bob", "ann"], StatisticsSettings()).tolist()
     [0, 1, 0]
+    >>> numbers(["ann", "bob"], StatisticsSettings()) is None
+    True
     """
-    if not by_subject(statistics):
+    alone = len(set(names)) == len(names)
+    if statistics.unit == "video" or (statistics.unit == "auto" and alone):
         return None
     return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].reshape(-1)
 
 
-def by_subject(statistics: StatisticsSettings) -> bool:
-    """Return whether subjects are the units."""
-    return statistics.unit == "subject"
-
-
-def word(statistics: StatisticsSettings) -> str:
+def word(unit: np.ndarray | None) -> str:
     """Return the word for a unit in sentences: `video` or `subject`."""
-    return statistics.unit
+    return "video" if unit is None else "subject"

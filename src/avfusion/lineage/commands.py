@@ -85,7 +85,7 @@ def _data(corpus: str, study: Study, results: str) -> Iterator[Step]:
     yield Step(f"avf verify {corpus}", entry)
     yield Step(f"avf media {corpus}", partial(study.media_settings, corpus))
     yield _index(f"{results}/media/{corpus}")
-    for name in dict.fromkeys(study.features.encoders):
+    for name in dict.fromkeys(study.all_features().encoders):
         settings, kind = partial(study.encoder_settings, name, corpus), study.encoder_class(name)
         if encoders.known(kind) and study.fitted(name):
             yield Step(f"avf fit-encoder {corpus} {name}", settings)

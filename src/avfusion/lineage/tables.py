@@ -86,7 +86,7 @@ def run_sources(folder: Path) -> list[Path]:
 
 def corpus_sources(corpus: str, study: Study, layout: Layout) -> list[Path]:
     """Return the files of a corpus that all its runs and scores depend on."""
-    names = dict.fromkeys(study.features.encoders)
+    names = dict.fromkeys(study.all_features().encoders)
     robust = [layout.robustness(corpus) / "sums.parquet"] if study.robustness else []
     return [
         *(layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)),

@@ -1,9 +1,11 @@
 """Check claims against the scores of a study: a row per claim with one of four verdicts.
 
-`supported` and `contradicted` require that the corrected p and the interval agree. Otherwise the
-verdict is `undecided`, or `not run` if a run is missing, with its name in the row.
+`supported` and `contradicted` require that the corrected p and the interval agree. A gain that is
+surely smaller than the published one is `smaller than published`. Otherwise the verdict is
+`undecided`, or `not run` if a run is missing, with its name in the row.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +14,23 @@ import pandas as pd
 
 from avfusion.config import match
 from avfusion.config.study import Study
-from avfusion.evaluation import significance, units
-from avfusion.evaluation.paired import Resampling
+from avfusion.evaluation import significance
+from avfusion.evaluation.samples import Samples
 from avfusion.literature.claims import Better, Claim, Claims, Robust, Trend
-from avfusion.literature.findings import Finding, better, equivalent, rising, robust
+from avfusion.literature.findings import Finding, Tests, better, equivalent, rising, robust
+from avfusion.literature.gains import published_gain
+from avfusion.literature.published import Published
 
 if TYPE_CHECKING:
     from avfusion.evaluation.scored import Scored
 
 
 def check_claims(
-    scored: "Scored", study: Study, claims: Claims, areas: pd.DataFrame
+    scored: "Scored",
+    study: Study,
+    claims: Claims,
+    areas: pd.DataFrame,
+    published: Sequence[Published] = (),
 ) -> pd.DataFrame:
     """Check all claims on one corpus.
 
@@ -37,13 +45,25 @@ def check_claims(
     areas
         Paired differences of areas under robustness curves, `corpus, corruption, target, fusion,
         other, difference, low, high, p`; may be empty.
+    published
+        Published numbers, for gains.
 
     Returns
     -------
     DataFrame
         A row per claim. Holm's family is all claims with a p on this corpus.
     """
-    findings = [_finding(claim, scored, study, claims, areas) for claim in claims.claims]
+    samples, kind = Samples(scored, study.statistics), scored.corpus
+    kind = study.corpus_class(kind) if kind in study.corpora else kind
+    gains = {
+        claim.name: published_gain(claim, claims, published, kind)
+        for claim in claims.claims
+        if isinstance(claim, Better)
+    }
+    findings = [
+        _finding(claim, samples, study, claims, areas, gains.get(claim.name))
+        for claim in claims.claims
+    ]
     place = {
         "corpus": scored.corpus,
         "protocol": scored.rule.name,
@@ -62,23 +82,26 @@ def not_run(corpus: str, study: Study, claims: Claims, why: str = "") -> pd.Data
     return _table(claims, findings, {**place, "partition": "", "videos": 0, "units": 0}, 0.0)
 
 
-def verdict(finding: Finding, p_holm: float, alpha: float) -> str:
-    """Return `supported`, `contradicted`, `undecided` or `not run`."""
+def verdict(finding: Finding, p_holm: float, p_smaller: float, alpha: float) -> str:
+    """Return the verdict from p and p of a smaller gain, both corrected."""
     if finding.missing:
         return "not run"
     if p_holm <= alpha and finding.sure_for:
         return "supported"
     if p_holm <= alpha and finding.sure_against:
         return "contradicted"
-    return "undecided"
+    return "smaller than published" if p_smaller <= alpha else "undecided"
 
 
 def _table(
     claims: Claims, findings: list[Finding], place: dict[str, Any], alpha: float
 ) -> pd.DataFrame:
     corrected = significance.holm(np.array([finding.p for finding in findings]))
+    smaller = significance.holm(np.array([finding.p_smaller for finding in findings]))
     rows = []
-    for claim, finding, p_holm in zip(claims.claims, findings, corrected, strict=True):
+    for claim, finding, p_holm, p_smaller in zip(
+        claims.claims, findings, corrected, smaller, strict=True
+    ):
         words = claim.model_dump(include={"name", "kind", "says", "source"})
         rows.append(
             {
@@ -86,8 +109,9 @@ def _table(
                 "claim": words.pop("name"),
                 **words,
                 "claimed_on": ", ".join(claim.corpora),
-                "verdict": verdict(finding, p_holm, alpha),
+                "verdict": verdict(finding, p_holm, p_smaller, alpha),
                 **asdict(finding),
+                "p_smaller": p_smaller,
                 "p_holm": p_holm,
             }
         )
@@ -107,8 +131,14 @@ def _unscored(names: list[str], scored: "Scored") -> str:
 
 
 def _finding(
-    claim: Claim, scored: "Scored", study: Study, claims: Claims, areas: pd.DataFrame
+    claim: Claim,
+    samples: Samples,
+    study: Study,
+    claims: Claims,
+    areas: pd.DataFrame,
+    gain: float | None,
 ) -> Finding:
+    scored = samples.scored
     wanted = [claims.form(name) for name in claim.fusions()]
     lacking = [reason for form in wanted if (reason := match.lacking(form, study))]
     if lacking:
@@ -119,19 +149,16 @@ def _finding(
         return Finding(missing=_unscored(unscored, scored))
     if isinstance(claim, Robust):
         return robust(names, scored.corpus, claim.corruption, areas)
-    seeds = sorted(set.intersection(*(set(scored.sums[name]) for name in names)))
-    if not seeds:
+    grid = samples.grid(names)
+    if not grid:
         return Finding(missing=f"no seed with a score of each of {', '.join(names)}")
     if scored.units < 2:
-        word = units.word(study.statistics)
+        word = scored.unit_word
         return Finding(missing=f"{scored.units} {word}s scored by all runs; 2 are needed")
-    sums = {name: scored.stack(name, seeds) for name in names}
-    statistics, pooling = study.statistics, scored.rule.pooling
-    resampling = Resampling(
-        pooling, statistics.draws, statistics.alpha, statistics.seed, scored.unit
-    )
+    tests = Tests(samples, grid, len(claims.claims))
     if isinstance(claim, Better):
-        return better(names, sums, resampling)
+        return better(names, tests, gain)
     if isinstance(claim, Trend):
-        return rising(names, sums, resampling)
-    return equivalent(names, sums, resampling, claim.margin or claims.margin)
+        return rising(names, tests)
+    margin = claim.margin or study.statistics.margins[scored.rule.pooling]
+    return equivalent(names, tests, margin)

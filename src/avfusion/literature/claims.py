@@ -47,7 +47,9 @@ class Equivalent(_Claim):
 
     kind: Literal["equivalent"]
     pair: tuple[Name, Name]
-    margin: Annotated[float, Field(gt=0)] | None = Field(None, description="CCC; else the file's.")
+    margin: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Else that of `statistics.margins`."
+    )
 
     def fusions(self) -> list[str]:
         """Return the names of the forms that the claim compares."""
@@ -84,7 +86,6 @@ Claim = Better | Equivalent | Trend | Robust
 class Claims(_Data):
     """The content of the file."""
 
-    margin: Annotated[float, Field(gt=0)] = Field(description="CCC within which two are equal.")
     forms: dict[Name, Form] = Field({}, description="Name -> {is: class, and its options}.")
     claims: list[Annotated[Claim, Field(discriminator="kind")]]
 

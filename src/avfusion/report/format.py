@@ -25,6 +25,19 @@ def number(value: float) -> str:
     return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "n/a"
 
 
+def share(value: float) -> str:
+    """Return a probability; what rounds to 0 or 1 is written as a bound.
+
+    >>> share(0.123), share(0.999), share(0.001), share(float("nan"))
+    ('0.12', '> 0.99', '< 0.01', 'n/a')
+    """
+    if not np.isfinite(value):
+        return "n/a"
+    if value > 0.99:
+        return "> 0.99"
+    return "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is 1.
 
@@ -140,3 +153,12 @@ def _plain(x: Any) -> Any:
 
 def _pipe(cell: str) -> str:
     return cell.replace("|", r"\|").replace("\n", " ")
+
+
+def and_list(words: list[str]) -> str:
+    """Join words as `a`, `a and b` or `a, b and c`.
+
+    >>> and_list(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

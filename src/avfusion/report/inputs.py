@@ -12,7 +12,7 @@ from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
 from avfusion.rating import Rating
-from avfusion.report.sentences import and_list
+from avfusion.report.format import and_list
 
 MOST = 4
 """Most targets that a table or figure shows next to their mean."""
@@ -67,6 +67,18 @@ class CorpusFiles:
         """Return the rows of a table under the headline protocol."""
         rows = self.table(name)
         return rows[rows["protocol"] == self.study.headline] if "protocol" in rows else rows
+
+    def pairs(self) -> pd.DataFrame:
+        """Return the exploratory comparisons of all pairs under the headline protocol."""
+        rows = self.headline("comparisons")
+        return rows[rows["exploratory"]] if "exploratory" in rows else rows
+
+    @property
+    def unit_word(self) -> str:
+        """What intervals take as independent: `video` or `subject`."""
+        rows = self.headline("scores")
+        words = rows["unit"].dropna() if "unit" in rows else []
+        return str(next(iter(words), "video"))
 
     @property
     def confidence(self) -> str:

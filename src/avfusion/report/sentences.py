@@ -3,27 +3,17 @@
 import re
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from avfusion.config.availability import Absence
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
-from avfusion.evaluation import units
-from avfusion.evaluation.inference import least_p
 from avfusion.evaluation.scored import Scored
 from avfusion.evaluation.significance import p_text
-from avfusion.report.format import estimate
+from avfusion.report.declared import findings as declared_findings
+from avfusion.report.format import and_list, estimate
 from avfusion.report.marks import Marks
-
-
-def and_list(words: list[str]) -> str:
-    """Join words as `a`, `a and b` or `a, b and c`.
-
-    >>> and_list(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def absence(note: Any) -> str:
@@ -45,40 +35,46 @@ def of_seeds(scored: int, study: Study) -> str:
 
 def header(scored: Scored, study: Study) -> str:
     """Return the sentence above a table of scores: protocol, partition, videos and intervals."""
-    statistics, unit = study.statistics, units.word(study.statistics)
-    runs = [len(s) for s in scored.sums.values()] or [0]
+    statistics, unit = study.statistics, scored.unit_word
+    runs = [len(s) for name, s in scored.sums.items() if name not in REFERENCES] or [0]
     seeds = f"{runs[0]}" if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)}"
-    spread = "" if seeds == "1" else "s ± its standard deviation over seeds,"
+    spread = "" if seeds == "1" else "s ± its standard deviation over trainings,"
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition: "
         f"{len(scored.videos)} videos scored, {_missing(scored)}; {_metric(scored)} as the "
-        f"mean over {seeds} seed{spread} and its {_level(statistics)} interval "
-        f"over {unit}s in brackets (expanded percentiles of {statistics.draws:,} bootstrap draws "
-        f"of whole {unit}s, the same draws for every fusion)."
+        f"mean over {seeds} training{spread} and its {_level(statistics)} interval over {unit}s "
+        f"and trainings in brackets ({statistics.draws:,} crossed bootstrap draws, the same for "
+        f"every fusion{_fits(scored)})."
     )
+
+
+def _fits(scored: Scored) -> str:
+    """Return how many encoder fits the trainings read; empty for one."""
+    fits = len(set(scored.fits.values()))
+    return f"; {fits} fits of the encoders" if fits > 1 else ""
 
 
 def comparison_header(scored: Scored, study: Study) -> str:
     """Return the sentence above a table of comparisons: how the differences were tested."""
-    statistics, count, unit = study.statistics, scored.units, units.word(study.statistics)
-    every = 2**count <= statistics.draws
-    exchanges = f"all {2**count:,}" if every else f"{statistics.draws:,} random"
+    statistics, unit = study.statistics, scored.unit_word
+    margin = statistics.margins[scored.rule.pooling]
     return (
         f"{scored.corpus}, protocol {scored.rule.stamp}, {scored.partition} partition, "
         f"{len(scored.videos)} videos, {_missing(scored)}: difference in mean "
-        f"{scored.rule.metric} with its uncorrected {_level(statistics)} interval "
-        f"over {unit}s; p from {exchanges} exchanges of the two fusions {unit} by {unit}, "
-        f"two-sided; Holm's correction over all pairs; significant = corrected p at most "
-        f"{statistics.alpha:g} and an interval without zero. p and interval are "
-        f"of these trainings on other {unit}s; p (seeds), Welch's t over seeds, is of other "
-        f"trainings on these videos."
+        f"{scored.rule.metric} with its uncorrected {_level(statistics)} interval over {unit}s "
+        f"and trainings; p of a studentised exchange test, two-sided, with Holm's correction "
+        f"within each table; probabilities that the first is worse, equal within ±{margin:g}, or "
+        f"better; {unit}s needed for a difference of {statistics.declared:g} with power "
+        f"{statistics.power:g} (–: more trainings are needed). Better or worse: corrected p at "
+        f"most {statistics.alpha:g} and an interval without zero. Equivalent: within the margin "
+        f"by two one-sided tests, corrected."
     )
 
 
-def caveats(scored: Scored, study: Study, pairs: int) -> list[str]:
+def caveats(scored: Scored, study: Study) -> list[str]:
     """Return what limits the result.
 
-    These are a leaking protocol, a partition used for selection, dependent videos, too few units
+    These are a leaking protocol, a partition used for selection, dependent videos, few trainings
     and runs without a score.
     """
     sentences, statistics = [], study.statistics
@@ -88,17 +84,12 @@ def caveats(scored: Scored, study: Study, pairs: int) -> list[str]:
             "not measure agreement and compare only with that publication."
         )
     if scored.partition == "validation":
-        sentences.append(
-            f"The test partition of {scored.corpus} has no ratings here; validation is reported, "
-            "on which each run's epoch was chosen, so the level is optimistic."
-        )
+        sentences.append(_selected(scored, study))
     sentences += repeated_subjects(scored, statistics)
-    least = least_p(scored.units, statistics.draws)
-    if pairs and scored.units > 1 and least * pairs > statistics.alpha:
+    if len(study.seeds) == 1:
         sentences.append(
-            f"{scored.units} {units.word(statistics)}s are too few for all pairs to differ "
-            f"significantly: the smallest possible p is {least:.2g}, {min(1, least * pairs):.2f} "
-            f"after Holm's correction over {pairs} pairs."
+            "One training per fusion, so intervals and p do not cover other trainings. Set `seeds` "
+            "to 3 or more."
         )
     if scored.notes:
         runs = and_list([f"{fusion} seed {seed}" for fusion, seed in scored.notes][:8])
@@ -109,6 +100,38 @@ def caveats(scored: Scored, study: Study, pairs: int) -> list[str]:
             f"({'; '.join([*why[:2], 'reasons in runs.csv'])})."
         )
     return sentences
+
+
+def _selected(scored: Scored, study: Study) -> str:
+    """Return what reporting the validation partition means, by where epochs were chosen."""
+    choices = {study.train_rule(fusion, scored.corpus).select.on for fusion in study.fusions
+               if fusion in scored.sums}  # fmt: skip
+    begin = f"The test partition of {scored.corpus} has no ratings here; validation is reported"
+    if choices == {"train_subjects"}:
+        return (
+            f"{begin}. Epochs of fusions were chosen on train subjects that were set aside; "
+            f"encoders that are fitted and the declared baselines were chosen on validation."
+        )
+    return (
+        f"{begin}, on which each run's epoch was chosen, so levels and differences are "
+        f"optimistic. `train.select: {{on: train_subjects}}` chooses on people of train."
+    )
+
+
+def references(table: pd.DataFrame, study: Study) -> list[str]:
+    """Return a caveat that names the references that score higher than every fusion."""
+    rows = table[(table["target"] == "mean") & table["mean"].notna()]
+    trained = rows[~rows["fusion"].isin(REFERENCES)]
+    others = rows[rows["fusion"].isin(REFERENCES) & (rows["fusion"] != "oracle")]
+    above = others[others["mean"] > trained["mean"].max()] if len(trained) else others
+    if not len(above) or not len(trained):
+        return []
+    parts = [f"{r.fusion} {r.mean:.3f}" for r in above.sort_values("mean").itertuples()]
+    return [
+        f"{and_list(parts)} {'is' if len(parts) == 1 else 'are'} above every fusion. These rows "
+        f"combine the single modalities without training a fusion, so fusing features gained "
+        f"nothing here."
+    ]
 
 
 def constant_gold(scored: Scored) -> list[str]:
@@ -128,7 +151,7 @@ def constant_gold(scored: Scored) -> list[str]:
 def repeated_subjects(scored: Scored, statistics: StatisticsSettings) -> list[str]:
     """Return a caveat if subjects appear in several videos that are taken as independent."""
     people = len(set(scored.subjects))
-    if units.by_subject(statistics) or people == len(scored.subjects):
+    if scored.unit is not None or people == len(scored.subjects):
         return []
     return [
         f"The {len(scored.videos)} videos show {people} subjects. Intervals and p take each "
@@ -138,13 +161,27 @@ def repeated_subjects(scored: Scored, statistics: StatisticsSettings) -> list[st
 
 
 def findings(
-    scored: Scored, table: pd.DataFrame, pairs: pd.DataFrame, study: Study, marks: Marks
+    scored: Scored,
+    table: pd.DataFrame,
+    compared: tuple[pd.DataFrame, pd.DataFrame],
+    study: Study,
+    marks: Marks,
 ) -> list[str]:
-    """Return the result as sentences: the best fusion and its differences to the others.
+    """Return the result as sentences: the best fusion, declared comparisons, and all pairs.
 
     A fusion with runs that did not train is named with this remark.
+
+    Parameters
+    ----------
+    scored, study, marks
+        Scores, settings, and runs that did not train.
+    table
+        Estimates under the headline protocol.
+    compared
+        Declared comparisons, and all pairs in the mean.
     """
     rows = table[(table["target"] == "mean") & table["mean"].notna()]
+    rows = rows[~rows["fusion"].isin(REFERENCES)]
     if not len(rows) and scored.constant:
         return [f"{scored.corpus}: no score, because the gold is constant.", *constant_gold(scored)]
     if not len(rows):
@@ -161,58 +198,27 @@ def findings(
         sentences.append(
             f"Of the videos for training and validation, {_named(scored.missing_in_training)}."
         )
+    declared, pairs = compared
+    sentences += declared_findings(declared, scored, study, marks)
+    return sentences + _explored(best.fusion, pairs, study, marks)
+
+
+def _explored(best: str, pairs: pd.DataFrame, study: Study, marks: Marks) -> list[str]:
+    """Return how many pairs of fusions differ, and which fusions are below the best one."""
     if not len(pairs):
-        return sentences
-    compared = pairs[(pairs["fusion"] == best.fusion) & pairs["difference"].notna()]
-    beaten, tied = compared[compared["significant"]], compared[~compared["significant"]]
-    if len(beaten):
-        parts = [
-            f"{r.other} by {estimate(r.difference, r.low, r.high)}" for r in beaten.itertuples()
-        ]
-        sentence = f"It beats {and_list(parts)} ({_corrected(beaten['p_holm'], study)})."
-        sentences.append(marks.qualified(sentence, [best.fusion, *beaten["other"]]))
-        sentences += other_trainings(beaten, study)
-    if len(tied) > 3:
-        sentence = _not_significant(best.fusion, tied, study)
-        return [*sentences, marks.qualified(sentence, [best.fusion, *tied["other"]])]
-    return sentences + list(tied["verdict"])
-
-
-def _not_significant(best: str, tied: pd.DataFrame, study: Study) -> str:
-    """Name many fusions without a significant difference to the best in one sentence."""
-    parts = [f"{r.other} ({estimate(r.difference, r.low, r.high)})" for r in tied.itertuples()]
-    return (
-        f"No significant difference between {best} and {and_list(parts)}: differences with "
-        f"uncorrected {_level(study.statistics)} intervals, each Holm's p ≥ "
-        f"{tied['p_holm'].min():.3f}."
-    )
-
-
-def other_trainings(beaten: pd.DataFrame, study: Study) -> list[str]:
-    """Flag wins that are not significant across seeds."""
-    if (beaten["seeds"] < 2).all():
-        return ["This holds for one training each; the scores of other trainings are not known."]
-    weak = beaten[~(beaten["p_seeds"] <= study.statistics.alpha)]
-    if not len(weak):
         return []
-    names = [
-        f"{r.other} ({p_text(r.p_seeds) if np.isfinite(r.p_seeds) else 'one seed'})"
-        for r in weak.itertuples()
-    ]
-    return [
-        f"This holds for these trainings: over seeds, the lead over {and_list(names)} is not "
-        f"significant (Welch's t), so other seeds may reverse it."
-    ]
-
-
-def short_verdict(row: Any) -> str:
-    """Return the result of a comparison for a table that shows its numbers."""
-    if not np.isfinite(row.difference):
-        return "not compared"
-    if not row.significant:
-        return "no significant difference"
-    first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
-    return f"{first} beats {second}"
+    compared = pairs[(pairs["family"] == "pairs") & pairs["difference"].notna()]
+    if not len(compared):
+        return []
+    beaten = compared[(compared["fusion"] == best) & compared["significant"]]
+    text = (
+        f"Exploratory: {int(compared['significant'].sum())} of {len(compared)} pairs differ "
+        f"significantly"
+    )
+    if len(beaten):
+        text += f"; {best}, the highest, is above {and_list(list(beaten['other']))}"
+        text += f" ({_corrected(beaten['p_holm'], study)})"
+    return [marks.qualified(f"{text}.", [best, *beaten["other"]])]
 
 
 def bold(tied: list[str]) -> str:

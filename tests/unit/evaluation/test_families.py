@@ -58,6 +58,11 @@ def test_of_equal_candidates_the_first_by_name_is_the_baseline():
         best(["text"], VALIDATION)
 
 
+def _of(drawn):
+    """Return the function that `decide` takes."""
+    return lambda first, second: (drawn[first], drawn[second])
+
+
 def test_all_pairs_are_exploratory():
     family = pairs([f"f{i}" for i in range(35)])
     assert len(family.comparisons) == 595
@@ -85,7 +90,7 @@ def test_a_good_fusion_is_significant_in_a_family_of_595():
     """The tail of Student's t goes below 1 / draws, so p is below 0.001 after correction."""
     drawn = samples({"good": 0.95, "f1": 0.1, "f2": 0.1}, videos=76)
     family = claims([Comparison("good", other) for other in ("f1", "f2")])
-    results = decide(family, drawn, ("valence", "arousal", "mean"), Decision())
+    results = decide(family, _of(drawn), ("valence", "arousal", "mean"), Decision())
     assert max(r.p * 595 for r in results) < 0.001
     assert {r.verdict for r in results} == {"better"}
 
@@ -93,7 +98,7 @@ def test_a_good_fusion_is_significant_in_a_family_of_595():
 def test_a_family_is_corrected_by_holm_and_each_target_is_read():
     drawn = samples({"a": 0.7, "b": 0.6, "c": 0.6})
     family = pairs(["a", "b", "c"], ["valence", "mean"])
-    results = decide(family, drawn, ("valence", "arousal", "mean"), Decision())
+    results = decide(family, _of(drawn), ("valence", "arousal", "mean"), Decision())
     assert [r.comparison for r in results] == list(family.comparisons)
     p = np.array([r.p for r in results])
     order = np.argsort(p)
@@ -107,13 +112,13 @@ def test_a_family_is_corrected_by_holm_and_each_target_is_read():
 def test_a_claim_may_be_smaller_than_published():
     drawn = samples({"a": 0.6, "b": 0.6}, videos=60, seed=1)
     family = claims([Comparison("a", "b", published=0.3)])
-    result = decide(family, drawn, ("valence", "arousal", "mean"), Decision())[0]
+    result = decide(family, _of(drawn), ("valence", "arousal", "mean"), Decision())[0]
     assert result.p_smaller < 0.05
     assert result.verdict in ("smaller than published", "equivalent")
 
 
 def test_an_empty_family_has_no_results():
-    assert decide(claims([]), {}, ("mean",), Decision()) == []
+    assert decide(claims([]), _of({}), ("mean",), Decision()) == []
 
 
 def test_a_posterior_is_read_from_student_and_sums_to_one():

@@ -10,27 +10,18 @@ from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation import inference, units
-from avfusion.evaluation.paired import Resampling, difference, trend
 from avfusion.evaluation.score import score_corpus
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.metrics.sums import target_scores, video_sums
-from avfusion.report.sentences import caveats, comparison_header, other_trainings
+from avfusion.metrics.sums import target_scores
+from avfusion.report.sentences import caveats, comparison_header
 from avfusion.report.tables.folds import pooled
 from avfusion.report.tables.part import read_part
 from support.synthetic_results import Plan, write_results
 
-STATISTICS = StatisticsSettings(draws=400)
+STATISTICS = StatisticsSettings(draws=400, unit="video")
 BY_SUBJECT = StatisticsSettings(draws=400, unit="subject")
 SUBJECTS = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-
-
-def sums(rng: np.random.Generator, person_error: float, people: int, each: int) -> np.ndarray:
-    """Sums (1, 1, V, 6): the error of a fusion is the person's, the same in all their videos."""
-    wrong = np.repeat(rng.normal(0, person_error, people), each)
-    gold = rng.normal(0, 1, (people * each, 30))
-    p = gold + wrong[:, None] + rng.normal(0, 0.1, gold.shape)
-    return np.stack([video_sums(*pair) for pair in zip(p, gold, strict=True)])[None, None]
 
 
 def test_a_unit_is_drawn_with_all_of_its_videos():
@@ -45,46 +36,6 @@ def test_a_unit_changes_sides_with_all_of_its_videos():
     assert swap.shape == (16, 8)
     assert (swap[:, ::2] == swap[:, 1::2]).all()
     assert len(np.unique(swap, axis=0)) == 16
-
-
-@pytest.mark.parametrize("what", [difference, lambda b, w, how: trend([w, b], how)])
-def test_each_video_its_own_unit_is_no_unit_at_all(what):
-    rng = np.random.default_rng(2)
-    pair = [sums(rng, 0.5, 6, 1) for _ in range(2)]
-    plain, each = (
-        what(*pair, Resampling("pooled", 400, 0.05, 0, unit)) for unit in (None, np.arange(6))
-    )
-    assert (plain.value, plain.low, plain.high, plain.p) == (
-        each.value,
-        each.low,
-        each.high,
-        each.p,
-    )
-
-
-def test_copies_of_a_persons_video_make_nothing_surer():
-    """Ten copies of each video are no more evidence: interval and p stay those of one."""
-    rng = np.random.default_rng(4)
-    one = [sums(rng, error, 8, 1) for error in (0.2, 0.5)]
-    copies = [np.repeat(each, 10, axis=2) for each in one]
-    plain = difference(*one, Resampling("pooled", 400, 0.05, 0))
-    person = difference(*copies, Resampling("pooled", 400, 0.05, 0, np.repeat(np.arange(8), 10)))
-    blind = difference(*copies, Resampling("pooled", 400, 0.05, 0))
-    assert (person.low, person.high, person.p) == pytest.approx((plain.low, plain.high, plain.p))
-    assert blind.high - blind.low < 0.6 * (plain.high - plain.low)
-
-
-def test_fusions_that_err_by_person_are_seldom_told_apart_by_subject_and_often_by_video():
-    rng, wrong = np.random.default_rng(6), []
-    for _ in range(60):
-        pair = [sums(rng, 0.5, 8, 8) for _ in range(2)]
-        ways = (np.repeat(np.arange(8), 8), None)
-        wrong.append(
-            [inference.swap_test(*pair, "pooled", 256, 0, unit)[-1] <= 0.05 for unit in ways]
-        )
-    by_subject, by_video = np.mean(wrong, axis=0)
-    assert by_subject < 0.12
-    assert by_video > 0.3
 
 
 def test_a_recall_is_as_sure_as_its_class_has_people():
@@ -119,14 +70,19 @@ def shared(tmp_path_factory):
 
 def test_videos_that_share_people_are_said_to_where_each_is_taken_alone(shared):
     layout, study = shared
-    lines = caveats(read_part("demo", study, layout).scored, study, 1)
+    lines = caveats(read_part("demo", study, layout).scored, study)
     assert any("The 12 videos show 6 subjects." in line for line in lines)
     study = with_(study, BY_SUBJECT)
     part = read_part("demo", study, layout)
-    assert not any("show 6 subjects" in line for line in caveats(part.scored, study, 1))
-    assert "all 64 exchanges of the two fusions subject by subject" in comparison_header(
-        part.scored, study
-    )
+    assert not any("show 6 subjects" in line for line in caveats(part.scored, study))
+    assert "interval over subjects and trainings" in comparison_header(part.scored, study)
+
+
+def test_people_are_the_units_where_they_recur_and_nobody_asks_otherwise(shared):
+    layout, study = shared
+    part = read_part("demo", with_(study, StatisticsSettings(draws=400)), layout)
+    assert (part.scored.units, part.scored.unit_word) == (6, "subject")
+    assert set(part.scores["unit"]) == {"subject"}
 
 
 def test_a_person_in_two_folds_is_one_unit_of_them_together(shared):
@@ -144,24 +100,6 @@ def test_points_are_the_same_by_subject_and_intervals_are_not(shared):
         value = "mean" if name == "scores" else "difference"
         assert tables[0][value].to_list() == tables[1][value].to_list()
         assert (tables[0]["low"] != tables[1]["low"]).all()
-
-
-@pytest.mark.parametrize(
-    ("seeds", "p", "words"),
-    [
-        (1, [np.nan, np.nan], "one training each"),
-        (3, [0.01, 0.2], "b (p = 0.200)"),
-        (3, [0, 0], ""),
-    ],
-)
-def test_a_lead_that_seeds_do_not_bear_out_is_said_to_be_of_these_trainings(
-    shared, seeds, p, words
-):
-    beaten = pd.DataFrame({"other": ["a", "b"], "seeds": seeds, "p_seeds": p})
-    text = " ".join(other_trainings(beaten, shared[1]))
-    assert words in text
-    assert bool(words) == bool(text)
-    assert "a (p" not in text
 
 
 def test_a_video_of_nobody_named_is_a_subject_of_its_own(tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -109,9 +110,10 @@ def test_claims_and_comparisons_agree(part):
 
 def test_p_and_interval_must_agree():
     sure = Finding(p=0.01, sure_for=True)
-    assert verdict(sure, 0.04, 0.05) == "supported"
-    assert verdict(sure, 0.06, 0.05) == "undecided"
-    assert verdict(Finding(p=0.01), 0.01, 0.05) == "undecided"
+    assert verdict(sure, 0.04, np.nan, 0.05) == "supported"
+    assert verdict(sure, 0.06, np.nan, 0.05) == "undecided"
+    assert verdict(sure, 0.06, 0.01, 0.05) == "smaller than published"
+    assert verdict(Finding(p=0.01), 0.01, np.nan, 0.05) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_p_and_interval_must_agree():
         ("worse: [concat]", "worse: [conact]", "Did you mean 'concat'"),
         ("gate: random", "gates: random", "dca has no option 'gates'"),
         ("name: ca_over_concat", "name: jca_over_ca", "two claims are named 'jca_over_ca'"),
-        ("margin: 0.05", "margin: -1", "margin: "),
+        ("pair: [self_transformer, cross_transformer]", "pair: [self_transformer]", "pair"),
     ],
 )
 def test_a_wrong_claims_file_is_refused(tmp_path, old, new, message):

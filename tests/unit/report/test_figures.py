@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.report.figures import style
@@ -159,8 +160,9 @@ def test_a_fusion_looks_the_same_in_every_study():
     alone, among = style.looks(["jca"]), style.looks(NINE)
     assert alone["jca"] == among["jca"] == style.look("jca")
     assert style.looks(reversed(NINE)) == among
-    assert len({look.colour for look in among.values()}) == len(NINE)
-    assert len({look.marker for look in among.values()}) == len(NINE)
+    named = [among[name] for name in NINE]
+    assert len({look.colour for look in named}) == len({look.marker for look in named}) == len(NINE)
+    assert {among[name].colour for name in REFERENCES} == {style.SOFT}
 
 
 def test_every_colour_stands_out_in_light_and_in_dark():

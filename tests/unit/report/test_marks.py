@@ -53,7 +53,7 @@ def test_tables_mark_the_fusion_that_did_not_train_and_no_other(made):
             layout, name
         )
         assert "good did not train" not in text(layout, name)
-    assert f"beats stuck; {REMARK}" in text(layout, "comparisons.md")
+    assert f"better; {REMARK}" in text(layout, "comparisons.md")
     scores = pd.read_csv(layout.tables / "scores.csv")
     counts = scores.drop_duplicates("fusion").set_index("fusion")["did_not_train"]
     assert counts.to_dict() == {"ridge": 0, "good": 0, "stuck": 2}

@@ -67,7 +67,8 @@ def change_gold(layout: Layout, plan: Plan, videos: list[str]) -> None:
 
 def score_settings(protocols: list[str]) -> ScoreSettings:
     features = FeatureSettings(audio=["ear"], video=["eye"])
-    return ScoreSettings(features=features, fusions=["concat"], protocols=protocols, seeds=[0])
+    named = {"fusions": ["concat"], "protocols": protocols, "seeds": [0], "clip_s": 0.64}
+    return ScoreSettings(features=features, **named)
 
 
 @pytest.mark.parametrize("targets", ["together", "separate"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from avfusion.evaluation import units
+from avfusion.config.baseline import REFERENCES
 from avfusion.report.figures.style import INK, PAPER, SOFT, looks
 from avfusion.report.inputs import Caption, CorpusFiles, interval, number, order, printed
 from avfusion.report.sentences import absence
@@ -49,11 +49,12 @@ def _lost(rows: pd.DataFrame, name: str) -> str:
 
 def draw_differences(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     """Draw the difference of every fusion to the best, paired by video; filled = significant."""
-    pairs, scores = files.headline("comparisons"), files.headline("scores")
+    pairs, scores = files.pairs(), files.headline("scores")
     names = order(scores)
     if len(names) < 2 or not len(pairs):
         return None
-    best, others = names[0], names[1:]
+    best = next((name for name in names if name not in REFERENCES), names[0])
+    others = [name for name in names if name != best]
     figure, axes = _panels(len(others), len(printed(files.names)))
     style = looks(files.study.fusions)
     significant = []
@@ -133,7 +134,7 @@ def _ccc_caption(files: CorpusFiles, scores: pd.DataFrame, names: list[str]) -> 
         f"{what} on the {files.partition} partition of "
         f"{files.corpus}, protocol “{files.study.headline}”: {videos} videos scored, {missing} "
         f"missing. Large marker: mean over {_runs(rows)} training runs; bar: "
-        f"{files.confidence} interval over {units.word(files.study.statistics)}s; "
+        f"{files.confidence} interval over {top['unit']}s and trainings; "
         f"small points below it: single runs. Sorted by {by}."
         f"{_unfinished(files)}"
     )
@@ -165,10 +166,11 @@ def _difference_caption(
     alpha = files.study.statistics.alpha
     text = (
         f"Every fusion minus {best}, the best in {files.headline_score}, both scored on the same "
-        f"resampled videos ({files.corpus}, {files.partition}, “{files.study.headline}”). Bar: "
-        f"uncorrected {files.confidence} interval of the difference. Filled marker: significant "
-        f"difference (p ≤ {alpha:g} after Holm's correction over all pairs, and an interval "
-        f"without zero); hollow marker: no significant difference."
+        f"resampled people ({files.corpus}, {files.partition}, “{files.study.headline}”). Bar: "
+        f"uncorrected {files.confidence} interval of the difference over people and trainings. "
+        f"Filled marker: significant difference (p ≤ {alpha:g} after Holm's correction over all "
+        f"pairs, and an interval without zero); hollow marker: no significant difference. Such "
+        f"comparisons with the best are exploratory."
     )
     names = ", ".join(significant) if significant else "none"
     alt = (

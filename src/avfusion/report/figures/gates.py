@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from avfusion.evaluation import units
 from avfusion.report.figures.style import INK, SOFT, looks
 from avfusion.report.inputs import Caption, CorpusFiles, interval, number
 from avfusion.robustness.gates import words
@@ -91,7 +90,7 @@ def _auroc_caption(files: CorpusFiles, table: pd.DataFrame) -> Caption:
         f"{files.corpus}, {files.partition} partition: the chance that a gate's weight is larger "
         f"in a clip of a planted span than in a clean clip. 0.5: no response; a value on "
         f"either side is a response. Filled: all spans of the modality, bar: {files.confidence} "
-        f"interval over {units.word(files.study.statistics)}s; hollow: each kind of span. "
+        f"interval over {files.unit_word}s; hollow: each kind of span. "
         f"The weight is that of the attended features (audio, video) or of video (modality)."
     )
     rows = table[table["kind"] == "any"]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.corruptions import describe, find
-from avfusion.evaluation import units
 from avfusion.report.figures.style import RULE, looks
 from avfusion.report.figures.traces import SINGLE
 from avfusion.report.inputs import Caption, CorpusFiles, number, order
@@ -94,7 +93,7 @@ def _caption(
     text = (
         f"{files.corpus}, {files.partition} partition, protocol {files.study.headline}: CCC as "
         f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
-        f"band: {files.confidence} interval over {units.word(files.study.statistics)}s. "
+        f"band: {files.confidence} interval over {files.unit_word}s. "
         f"Missing clips are masked like a missing voice or face.{_decibels(corruptions)}"
     )
     if set(table["fusion"]) - set(named):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avfusion.config.baseline import REFERENCES
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -59,7 +61,10 @@ def look(name: str) -> Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return looks of several fusions; new names skip colours and markers that are taken."""
+    """Return looks of several fusions; new names skip colours and markers that are taken.
+
+    References are grey.
+    """
     taken: dict[str, Look] = {}
     for name in sorted(set(names), key=lambda n: (n not in _KNOWN, n)):
         wish = look(name)
@@ -67,6 +72,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         same = [t.marker for t in taken.values() if t.colour == colour]  # no pair twice
         used = [t.marker for t in taken.values()] + same * len(taken)
         taken[name] = Look(colour, _free(_MARKERS, wish.marker, used), wish.dash)
+    for name, marker in zip(REFERENCES, _MARKERS, strict=False):
+        taken.setdefault(name, Look(SOFT, marker, "dotted"))
     return taken
 
 

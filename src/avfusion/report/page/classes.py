@@ -73,6 +73,7 @@ def folds(study: Study, layout: Layout) -> list[dict[str, Any]]:
                 "name": name,
                 "entries": here,
                 "score": score,
+                "unit": next(iter(rows["unit"].dropna()), "video"),
                 "sentences": _sentences(name, rows, pairs, score, marks),
                 "warnings": warning(name, here, layout) + marks.caveats(),
                 "rows": [_row(row) for row in rows.to_dict("records")],

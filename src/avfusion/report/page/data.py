@@ -5,12 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.io.redact import without_paths
 from avfusion.layout import Layout
 from avfusion.report.absent import left_out
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.style import looks
+from avfusion.report.format import share
 from avfusion.report.inputs import CorpusFiles, interval, number, order, printed, read, read_json
 from avfusion.report.marks import Marks
 from avfusion.report.page import classes as class_cells
@@ -42,6 +44,8 @@ def _corpus(files: CorpusFiles, summary: dict[str, Any]) -> dict[str, Any]:
         "caveats": [without_paths(text) for text in summary.get("caveats", [])],
         "header": summary.get("header", ""),
         "headline": files.study.headline,
+        "unit": files.unit_word,
+        "best": next((row["fusion"] for row in rows if row["run"] and not row["reference"]), ""),
         "metric": files.metric,
         "classes": classes,
         "targets": class_cells.heads() if classes else list(printed(files.names).values()),
@@ -76,18 +80,21 @@ def headline(files: CorpusFiles) -> list[dict[str, Any]]:
                 "fusion": name,
                 "colour": style[name].colour,
                 "run": True,
+                "reference": name in REFERENCES,
                 "best": bool(first.get("best", False)),
                 "cells": measured.get(name) or _cells(rows, files),
                 "seeds": of_seeds(int(first["seeds"]), files.study).rpartition(" ")[0],
                 "videos": int(first["videos"]),
                 "missing": int(first["missing"]),
                 "parameters": parameters(files, name),
-                "grid": origin(files.corpus, name, files.study, files.layout),
+                "grid": ""
+                if name in REFERENCES
+                else origin(files.corpus, name, files.study, files.layout),
                 "training": marks.remark(name),
             }
         )
     why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
-    bare = {"run": False, "grid": "", "training": ""}
+    bare = {"run": False, "reference": False, "grid": "", "training": ""}
     return scored + [
         {"fusion": n, "colour": style[n].colour, "why": why.get(n, "not run"), **bare}
         for n in absent
@@ -118,11 +125,12 @@ def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
     return [
         {
             **row,
+            "family": "declared" if row["family"] == "baselines" else row["family"],
             "difference": number(row["difference"], sign=True),
             "interval": interval(row["low"], row["high"], sign=True),
             "p": number(row["p"]),
             "p_holm": number(row["p_holm"]),
-            "significant": bool(row["significant"]),
+            "chances": " / ".join(share(row[name]) for name in ("p_worse", "p_equal", "p_better")),
         }
         for row in rows.to_dict("records")
     ]

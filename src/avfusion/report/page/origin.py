@@ -71,7 +71,7 @@ def _hashes(files: CorpusFiles) -> list[tuple[str, str]]:
     hashes = []
     if files.card():
         hashes.append((f"{files.corpus}: manifest and gold", files.card().get("data_hash", "")))
-    for name in dict.fromkeys(files.study.features.encoders):
+    for name in dict.fromkeys(files.study.all_features().encoders):
         index = read(files.layout.features(files.corpus, name) / "index.parquet")
         if "sha256" in index:
             hashes.append((f"{files.corpus}: features {name}", _digest(index)))

@@ -14,7 +14,7 @@ from avfusion.report.inputs import interval, number, read
 from avfusion.report.marks import Marks
 from avfusion.report.recordings import same_people
 from avfusion.report.tables import published
-from avfusion.report.tables.claims import caveats, header
+from avfusion.report.tables.claims import header
 
 
 def papers(study: Study, layout: Layout) -> dict[str, Any]:
@@ -40,7 +40,6 @@ def _claims(corpus: str, rows: pd.DataFrame, study: Study, layout: Layout) -> di
         "caveats": [
             *Marks.read([corpus], study, layout).caveats(),
             *same_people(corpus, layout),
-            *caveats(rows, study),
         ],
         "rows": [_claim(row) for row in rows[ran].to_dict("records")],
         "absent": rows[~ran].to_dict("records"),

@@ -5,8 +5,6 @@ from typing import Any
 import pandas as pd
 
 from avfusion.config.corruptions import describe, find
-from avfusion.evaluation import units
-from avfusion.evaluation.inference import least_p
 from avfusion.report.figures.style import looks
 from avfusion.report.inputs import CorpusFiles, interval, number, order
 from avfusion.robustness.gates import words
@@ -36,7 +34,7 @@ def robustness(files: CorpusFiles) -> dict[str, Any]:
         "rows": rows,
         "videos": int(mean["videos"].iloc[0]),
         "curves": [_curve(levels[levels["corruption"] == name], name) for name in names],
-        "pairs": [_pairs(files, name, int(mean["units"].iloc[0])) for name in names],
+        "pairs": [_pairs(files, name) for name in names],
     }
 
 
@@ -84,7 +82,7 @@ def _curve(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def _pairs(files: CorpusFiles, name: str, count: int) -> str:
+def _pairs(files: CorpusFiles, name: str) -> str:
     """Return a sentence about the fusions that lose less than others under one corruption."""
     areas = files.table("areas")
     rows = areas[(areas["corruption"] == name) & (areas["target"] == "mean")]
@@ -92,11 +90,7 @@ def _pairs(files: CorpusFiles, name: str, count: int) -> str:
     if not len(rows):
         return f"{name}: nothing to compare."
     if not len(significant):
-        statistics = files.study.statistics
-        few = least_p(count, statistics.draws) * len(rows) > statistics.alpha
-        unit = units.word(statistics)
-        why = f" ({count} {unit}s are too few for that many pairs)" if few else ""
-        return f"{name}: no significant difference in loss between {len(rows)} pairs{why}."
+        return f"{name}: no significant difference in loss between {len(rows)} pairs."
     sentences = []
     for row in significant.to_dict("records"):
         pair = (row["fusion"], row["other"])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from avfusion import __version__
 from avfusion.config.study import Study
-from avfusion.evaluation import units
 from avfusion.io.atomic import write_text
 from avfusion.io.redact import plain
 from avfusion.layout import Layout
@@ -48,7 +47,6 @@ def render(study: Study, layout: Layout) -> str:
         absent=left_out(study, layout),
         papers=papers(study, layout),
         fusions=described(study),
-        unit=units.word(study.statistics),
         confidence=f"{100 * (1 - study.statistics.alpha):g}%",
         origin=plain(origin(study, layout)),
         version=__version__,

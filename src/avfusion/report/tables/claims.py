@@ -2,14 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
-from avfusion.evaluation import units
-from avfusion.evaluation.inference import least_p
 from avfusion.layout import Layout
-from avfusion.literature import claims
+from avfusion.literature import claims, published
 from avfusion.literature.check_claims import check_claims, not_run
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown, number
@@ -24,14 +23,17 @@ HEAD = ["claim", "quantity", "effect", "p (Holm)", "verdict"]
 def write_claims(data: TableData) -> None:
     """Write the verdict on every claim for every corpus."""
     study, layout, known = data.study, data.layout, claims.load()
-    areas = read_areas(layout)
-    tables = {p.scored.corpus: check_claims(p.scored, study, known, areas) for p in data.parts}
+    areas, numbers = read_areas(layout), published.load()
+    tables = {
+        part.scored.corpus: check_claims(part.scored, study, known, areas, numbers)
+        for part in data.parts
+    }
     shown, typeset = [_preface(study)], []
     for corpus, table in tables.items():
         sentence = header(table, corpus)
         cells = [_cells(row) for row in table.itertuples() if row.verdict != "not run"]
         people = same_people(corpus, layout)
-        limits = Marks.read([corpus], study, layout).caveats() + people + caveats(table, study)
+        limits = Marks.read([corpus], study, layout).caveats() + people
         shown += [f"## {corpus}", sentence, *limits]
         if cells:
             shown.append(markdown(HEAD, cells))
@@ -78,32 +80,15 @@ def header(table: pd.DataFrame, corpus: str) -> str:
     return f"{corpus}, {where}: {len(table)} claims, of them {', '.join(parts)}."
 
 
-def caveats(table: pd.DataFrame, study: Study) -> list[str]:
-    """Return a caveat if no verdict is possible with so few units and so many claims."""
-    statistics, count = study.statistics, int(table["units"].iloc[0])
-    compared = int((table["p"].notna() & table["kind"].eq("better")).sum())
-    least = least_p(count, statistics.draws) if count > 1 else 1.0
-    family = int(table["p"].notna().sum())
-    if not compared or least * family <= statistics.alpha:
-        return []
-    return [
-        f"{count} {units.word(statistics)}s are few for {family} claims at once: the smallest "
-        f"possible p of a comparison is {least:.2g}, {min(1, least * family):.2f} after Holm's "
-        f"correction if all are as small, so a true claim may not be supported."
-    ]
-
-
 def _preface(study: Study) -> str:
-    statistics, unit = study.statistics, units.word(study.statistics)
+    statistics = study.statistics
     return (
         f"Each claim is checked in the mean CCC over the targets (for classes: their mean recall, "
-        f"UA), paired by {unit} and seed: effect with its uncorrected "
-        f"{100 * (1 - statistics.alpha):g}% interval over {statistics.draws:,} bootstrap draws of "
-        f"whole {unit}s, p by exchanging fusions {unit} by {unit}, Holm's correction over the "
-        f"claims of a corpus. Supported or contradicted: corrected p at most "
-        f"{statistics.alpha:g} and an interval that agrees. Equality is tested by two one-sided "
-        f"tests. The results hold for these trainings on other {unit}s; comparisons.csv (p_seeds) "
-        f"tests other seeds."
+        f"UA): effect with its uncorrected {100 * (1 - statistics.alpha):g}% interval over people "
+        f"and trainings, p of a studentised exchange test, Holm's correction over the claims of a "
+        f"corpus. Supported or contradicted: corrected p at most {statistics.alpha:g} and an "
+        f"interval that agrees. Smaller than published: the effect is surely below the gain in "
+        f"published.csv. Equality is tested by two one-sided tests."
     )
 
 
@@ -118,4 +103,5 @@ def _line(row: Any) -> str:
     text = f"- **{row.claim}**: {row.says} ({row.source}{made}.)"
     if row.missing:
         return f"{text} **Not run**: {row.missing}."
-    return f"{text} **{row.verdict.capitalize()}**{f': {row.detail}' if row.detail else ''}."
+    gain = f" Published gain: {number(row.published)}." if np.isfinite(row.published) else ""
+    return f"{text} **{row.verdict.capitalize()}**{f': {row.detail}' if row.detail else ''}.{gain}"

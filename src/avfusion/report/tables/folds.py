@@ -66,7 +66,11 @@ def write_folds(data: TableData) -> None:
         cells = _point_cells(points, marks)
         limits = [*marks.caveats(), *repeated_subjects(merged, study.statistics)]
         shown += [f"## {name}", header, *warnings, *limits]
-        shown += [markdown(HEAD, cells), _pair_table(pairs, study), *_equal(merged, study)]
+        shown += [
+            markdown(HEAD, cells),
+            _pair_table(pairs, merged.unit_word),
+            *_equal(merged, study),
+        ]
         typeset.append(latex(HEAD, cells, header, f"folds-{name}"))
     if not rows:
         for path in layout.tables.glob("folds.*"):
@@ -223,8 +227,8 @@ def _point_cells(points: pd.DataFrame, marks: Marks) -> list[list[str]]:
     return cells
 
 
-def _pair_table(pairs: pd.DataFrame, study: Study) -> str:
-    p = f"p ({units.word(study.statistics)}s)"
+def _pair_table(pairs: pd.DataFrame, unit: str) -> str:
+    p = f"p ({unit}s)"
     head = ["pair", "difference", p, "p (folds × seeds)", "pairs won"]
     body = [
         [f"{r['fusion']} − {r['other']}", estimate(r["difference"], r["low"], r["high"]),
@@ -251,12 +255,12 @@ def _equal(merged: Scored, study: Study) -> list[str]:
 
 def _header(merged: Scored, folds: list[Scored], study: Study) -> str:
     pairs = list(itertools.chain(merged.sums.values()))
-    unit = units.word(study.statistics)
+    unit = merged.unit_word
     return (
         f"{merged.corpus}: {len(folds)} folds ({', '.join(f.corpus for f in folds)}), up to "
         f"{max(map(len, pairs), default=0)} seeds, {len(merged.videos)} {merged.partition} videos, "
         f"protocol {merged.rule.stamp}, mean {merged.rule.metric}. Pooled: over all folds' videos "
-        f"together, with its {100 * (1 - study.statistics.alpha):g}% interval over {unit}s. "
-        f"p ({unit}s) exchanges two fusions {unit} by {unit}; p (folds × seeds) flips the signs of "
+        f"together, with its {100 * (1 - study.statistics.alpha):g}% interval over {unit}s and "
+        f"trainings. p ({unit}s) is that of comparisons.md; p (folds × seeds) flips the signs of "
         f"the runs' paired differences, which share training videos, so it is a lower bound."
     )

@@ -29,11 +29,12 @@ def write_gates(data: TableData) -> None:
         if not len(table):
             shown.append("No gates of finished runs, or no planted spans.")
             continue
+        by_subject = _subjects(corpus, table.attrs["videos"], study, layout) is not None
         header = (
             f"{corpus}: the chance that a gate's weight is larger in a clip of a planted span than "
             f"in a clean clip (AUROC; 0.5 = no response), averaged over seeds, with its "
             f"{100 * (1 - study.statistics.alpha):g}% interval over "
-            f"{units.word(study.statistics)}s."
+            f"{'subject' if by_subject else 'video'}s."
         )
         cells = [
             [r.fusion, words(r.gate), f"{r.kind} ({r.modality})",
@@ -53,7 +54,7 @@ def gate_table(corpus: str, study: Study, layout: Layout) -> pd.DataFrame:
     """Return the AUROC and its interval per fusion, gate, modality and kind of span (or `any`)."""
     truth = layout.truth(corpus)
     spans = pd.read_parquet(truth) if truth.is_file() else pd.DataFrame()
-    rows = []
+    rows, videos = [], np.empty(0, str)
     for fusion in study.fusions if len(spans) else ():
         paths = [layout.run(corpus, fusion, seed) / "gates.parquet" for seed in study.seeds]
         seeds = [pd.read_parquet(path) for path in paths if path.is_file()]
@@ -61,7 +62,7 @@ def gate_table(corpus: str, study: Study, layout: Layout) -> pd.DataFrame:
             continue
         seen = spans[spans["video"].isin(seeds[0]["video"])].reset_index(drop=True)
         marked = mark(seeds[0], seen, study.windows.clip_s)
-        video = seeds[0]["video"].to_numpy()
+        videos = video = seeds[0]["video"].to_numpy()
         subject = _subjects(corpus, video, study, layout)
         for gate in (name for name in seeds[0] if name.startswith(KINDS)):
             weights = np.stack([table[gate].to_numpy(float) for table in seeds])
@@ -71,13 +72,13 @@ def gate_table(corpus: str, study: Study, layout: Layout) -> pd.DataFrame:
                 rows.append({"corpus": corpus, "fusion": fusion, "gate": gate,
                              "modality": modality, "kind": kind, **vars(response),
                              "seeds": len(seeds)})  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table.attrs["videos"] = videos
+    return table
 
 
 def _subjects(corpus: str, video: np.ndarray, study: Study, layout: Layout) -> np.ndarray | None:
     """Return the subject's number of each row (R,); None if videos are the units."""
-    if not units.by_subject(study.statistics):
-        return None
     names, place = np.unique(video, return_inverse=True)
     numbers = units.numbers(units.subjects(corpus, list(names), layout), study.statistics)
     return None if numbers is None else numbers[place]

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from avfusion.config.availability import Absence
+from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates, partitions
+from avfusion.evaluation.samples import Samples
 from avfusion.evaluation.scored import Scored, read_rating, read_rules, read_scored, read_scores
 from avfusion.layout import Layout
+from avfusion.metrics.sums import MEAN
 from avfusion.protocols.protocol import Protocol
 from avfusion.report import recordings, scaling, sentences
 from avfusion.report.absent import absences
@@ -24,7 +27,8 @@ class Part:
     scores: pd.DataFrame  # all protocols, reported partition
     validation: pd.DataFrame  # all protocols, validation
     headline: pd.DataFrame  # rows of `scores` under the headline protocol
-    pairs: pd.DataFrame  # headline protocol; empty with a single fusion
+    pairs: pd.DataFrame  # headline protocol, exploratory; empty with a single fusion
+    declared: pd.DataFrame = field(default_factory=pd.DataFrame)  # against two baselines
     marks: Marks = field(default_factory=Marks)
     scaling: pd.DataFrame = field(default_factory=pd.DataFrame)  # see report.scaling
     same_people: list[str] = field(default_factory=list)  # see report.recordings
@@ -32,7 +36,7 @@ class Part:
 
     @property
     def order(self) -> list[str]:
-        """Fusions, best first."""
+        """Fusions and references, best first."""
         return estimates.ranking(self.headline)
 
     @property
@@ -43,7 +47,8 @@ class Part:
     def caveats(self, study: Study) -> list[str]:
         """Return what limits the result, runs that did not train first."""
         limits = [*self.marks.caveats(), *scaling.caveats(self.scaling), *self.same_people]
-        limits += sentences.caveats(self.scored, study, len(self.mean_pairs))
+        limits += sentences.caveats(self.scored, study)
+        limits += sentences.references(self.headline, study)
         return [*limits, *sentences.constant_gold(self.scored), *self.media_warnings]
 
     @property
@@ -52,13 +57,14 @@ class Part:
 
         The best fusion comes first. There is none if all fusions have exactly the same score.
         """
-        rows = self.headline[(self.headline["target"] == "mean") & self.headline["mean"].notna()]
+        rows = self.headline[(self.headline["target"] == MEAN) & self.headline["mean"].notna()]
+        rows = rows[~rows["fusion"].isin(REFERENCES)]
         if not len(rows) or (len(rows) > 1 and rows["mean"].nunique() == 1):
             return []
         best, pairs = rows.iloc[0]["fusion"], self.mean_pairs
         if len(pairs):
-            pairs = pairs[(pairs["fusion"] == best) & pairs["difference"].notna()]
-            pairs = pairs[~pairs["significant"]]
+            pairs = pairs[pairs["difference"].notna() & ~pairs["significant"]]
+            pairs = pairs[(pairs["fusion"] == best) & (pairs["family"] == "pairs")]
         return [best, *(pairs["other"] if len(pairs) else [])]
 
 
@@ -104,13 +110,16 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
     tables, validation = [], []
     for rule in rules:
         scored = read_scored(corpus, study, layout, rule, partition)
-        tables.append(estimates.estimates(scored, study))
+        samples = Samples(scored, study.statistics)
+        tables.append(estimates.estimates(scored, study, samples))
         other = read_scored(corpus, study, layout, rule, "validation")
         validation.append(estimates.estimates(other, study))
         if rule.name == study.headline:
-            first, headline = scored, tables[-1]
+            first, headline, of_first, chosen_on = scored, tables[-1], samples, validation[-1]
     marks = Marks.read([corpus], study, layout)
-    pairs = estimates.comparisons(first, study, estimates.ranking(headline))
+    pairs = estimates.comparisons(first, study, estimates.ranking(headline), of_first)
+    means = chosen_on[chosen_on["target"] == MEAN].set_index("fusion")["mean"].to_dict()
+    declared = estimates.declared(first, study, means, of_first)
     complete = _with_errors(pd.concat(tables), runs, partition)
     others = _with_errors(pd.concat(validation), runs, "validation")
     return Part(
@@ -120,6 +129,7 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
         validation=others,
         headline=headline,
         pairs=marks.of_pairs(pairs),
+        declared=marks.of_pairs(declared),
         marks=marks,
         scaling=scaling.scaling(corpus, study, layout),
         same_people=recordings.same_people(corpus, layout),

@@ -8,11 +8,9 @@ import pandas as pd
 from avfusion.config.corruptions import describe, find
 from avfusion.config.study import Study
 from avfusion.evaluation import units
-from avfusion.evaluation.inference import least_p
 from avfusion.report import format
-from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.format import and_list, estimate, latex, markdown, number
 from avfusion.report.recordings import same_people
-from avfusion.report.sentences import and_list
 from avfusion.report.tables.part import TableData
 from avfusion.robustness import curves as _curves
 from avfusion.robustness.curves import Curves
@@ -111,18 +109,10 @@ def _loss_cells(losses: pd.DataFrame, name: str) -> tuple[list[str], list[list[s
 
 def _differences(pairs: pd.DataFrame, curves: Curves, name: str, study: Study) -> str:
     """Return which fusions lose significantly less than others."""
-    statistics = study.statistics
     rows = pairs[(pairs["corruption"] == name) & (pairs["target"] == "mean")]
     significant = rows[rows["significant"].astype(bool)]
     if not len(significant):
-        text = f"No significant difference in loss between {len(rows)} pairs (Holm-corrected p)."
-        least = least_p(curves.units, statistics.draws)
-        if len(rows) and least * len(rows) > statistics.alpha:
-            text += (
-                f" {curves.units} {units.word(statistics)}s are too few for that: the smallest "
-                f"possible p is {least:.2g}, before correction."
-            )
-        return text
+        return f"No significant difference in loss between {len(rows)} pairs (Holm-corrected p)."
     sentences = []
     for row in significant.itertuples():
         first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
@@ -139,7 +129,7 @@ def _header(curves: Curves, study: Study) -> str:
         f"{curves.corpus}, protocol {curves.rule.stamp}, {curves.partition} partition, "
         f"{len(curves.videos)} videos: mean CCC of {and_list(list(curves.names))} with one "
         f"modality corrupted at test time, the same draw for every run; averaged over seeds. "
-        f"Brackets: {100 * (1 - statistics.alpha):g}% interval over {units.word(statistics)}s "
+        f"Brackets: {100 * (1 - statistics.alpha):g}% interval over {units.word(curves.unit)}s "
         f"({statistics.draws:,} bootstrap draws). Loss: CCC on clean input minus the "
         f"curve's mean over its levels (trapezoids)."
     )

@@ -52,7 +52,9 @@ def _metrics(part: Part) -> dict[str, Any]:
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
     scored, study = part.scored, data.study
     return {
-        "sentences": sentences.findings(scored, part.headline, part.mean_pairs, study, part.marks),
+        "sentences": sentences.findings(
+            scored, part.headline, (part.declared, part.mean_pairs), study, part.marks
+        ),
         "caveats": part.caveats(study) + budget(study),
         "header": sentences.header(scored, study),
         "protocol": scored.rule.name,
