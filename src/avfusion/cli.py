@@ -2,15 +2,17 @@
 
 import argparse
 import logging
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from avfusion import __version__
+from avfusion import __version__, arithmetic
 from avfusion import commands as package
 from avfusion.commands import messages
+from avfusion.config.arithmetic import stated
 from avfusion.errors import AvfError, of_place
 
 SHARED = ("messages", "options")
@@ -22,6 +24,8 @@ ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status; print an expected failure and return 1."""
     args = _parser().parse_args(argv)
+    if argv is None:  # a process of its own
+        _hold(args)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(messages.Formatter(args))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -45,6 +49,16 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"avf {args.command}: stopped; run it again to continue.", file=sys.stderr)
         return 130
+
+
+def _hold(args: argparse.Namespace) -> None:
+    """Start again under the arithmetic of the study; the workflow has set it for its jobs."""
+    if arithmetic.CHOSEN in os.environ or not args.config.is_file():
+        return
+    try:
+        arithmetic.hold(stated(args.config))
+    except AvfError:
+        return  # the command reports what is wrong with the file
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from pathlib import Path
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_common.logging import get_logger
 
+from avfusion import arithmetic
 from avfusion import registry
 from avfusion.config import assets
 from avfusion.config.availability import absences
@@ -43,7 +44,11 @@ except AvfError as error:
 # `avf` is next to the Python that runs Snakemake, even if no shell has activated the environment.
 # This prefix replaces Snakemake's own, whose pipefail keeps `| tee` from hiding a failed job.
 bin_folder = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f'set -euo pipefail; export PATH={bin_folder}:"$PATH"; ')
+held = "".join(
+    f"export {name}={shlex.quote(value)}; "
+    for name, value in arithmetic.variables(study.arithmetic).items()
+)
+shell.prefix(f'set -euo pipefail; export PATH={bin_folder}:"$PATH"; {held}')
 
 logger = get_logger()
 lay = Layout(Path(study.results))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from avfusion.arithmetic import Arithmetic
 from avfusion.config.schedules import keys_as_text
 from avfusion.config.sections import (
     ClipSettings,
@@ -83,6 +84,7 @@ class EncoderSettings(JobSettings):
         None, description="Where `features` lists it; null if its class encodes one modality."
     )
     options: Options = {}
+    arithmetic: Arithmetic = "fast"
     windows: ClipSettings
     media: SignalSettings
     root: Path | None = Field(None, description="Of encoders that read below the corpus' root.")
@@ -134,6 +136,7 @@ class RunSettings(JobSettings):
     class_: str = Field(alias="class")
     options: Options = {}
     seed: int
+    arithmetic: Arithmetic = "fast"
     features: FeatureSettings
     windows: WindowSettings
     train: TrainSettings

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from avfusion.arithmetic import Arithmetic
 from avfusion.config import fits, jobs, modalities
 from avfusion.config.corruptions import find
 from avfusion.config.jobs import Grid
@@ -42,6 +43,11 @@ class Study(Settings):
     """Everything that a study depends on, in the user's words."""
 
     results: str = Field("results", description="Folder that the rules write to.")
+    arithmetic: Arithmetic = Field(
+        "fast",
+        description="`portable` holds numeric libraries to one instruction set, so that processors "
+        "with AVX2 compute the same numbers (avfusion.arithmetic); `fast` lets them choose.",
+    )
     corpora: Annotated[dict[Name, CorpusEntry], Field(min_length=1)]
     media: MediaSettings = MediaSettings()
     windows: WindowSettings = WindowSettings()
@@ -301,6 +307,7 @@ class Study(Settings):
             class_=kind,
             options=options,
             seed=seed,
+            arithmetic=self.arithmetic,
             features=features,
             windows=self.windows,
             train=train,
@@ -331,6 +338,7 @@ class Study(Settings):
             class_=kind,
             modality=modality if chosen else None,
             options=self.encoder_options(encoder),
+            arithmetic=self.arithmetic,
             windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
             media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),
             root=Path(self.corpora[corpus].root) if below and corpus is not None else None,

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from avfusion.arithmetic import can_be_portable
 from avfusion.config.load import BASE, checked, overlay
+from avfusion.config.study import Study
 from avfusion.doctor import (
     corpora,
     encoder_files,
@@ -145,6 +147,7 @@ def _study(config: Path, measure: bool) -> Iterator[Finding]:
     yield Finding("OK", "config", f"{len(study.fusions)} fusions, {runs} training runs{base}")
     for use, code in study.outside().items():
         yield Finding("OK", "outside", f"{use} = {code}, not part of avfusion")
+    yield _arithmetic(study)
     yield from corpora.findings(study, config)
     hours = media.hours_here(study)
     yield from media.findings(study, hours)
@@ -162,6 +165,16 @@ def _study(config: Path, measure: bool) -> Iterator[Finding]:
         yield Finding("OK", "results", f"{results} can be written")
     else:
         yield Finding("MISSING", "results", f"{results} cannot be written", "set results in config")
+
+
+def _arithmetic(study: Study) -> Finding:
+    """Say which arithmetic jobs have, and whether this processor can have it."""
+    if study.arithmetic == "fast":
+        return Finding("OK", "arithmetic", "fast: other processors give slightly other numbers")
+    if can_be_portable():
+        return Finding("OK", "arithmetic", "portable: AVX2 on one thread per job")
+    text = "portable, but this processor has no AVX2"
+    return Finding("MISSING", "arithmetic", text, "set arithmetic: fast in config")
 
 
 def _machine() -> Iterator[Finding]:

@@ -284,6 +284,7 @@ class Job:
         """
         named = {"class_", "options", "windows", "code"}
         named |= {"modality"} if self.settings.modality else set()
+        named |= {"arithmetic"} if self.settings.arithmetic != "fast" else set()
         settings = self.settings.model_dump(mode="json", include=named)
         settings["options"] = self.settings.lasting["options"]
         parts = [record, settings, identifying(self.weights_sha256)]

@@ -168,7 +168,7 @@ def test_faces_are_those_of_opencv(size):
         rows = np.empty((0, 15)) if rows is None else rows
         found = ours.detect(np.ascontiguousarray(image[..., ::-1]))
         assert found.shape == rows.shape
-        np.testing.assert_allclose(found, rows, atol=1e-3)
+        np.testing.assert_allclose(found, rows, atol=1 / 128 + 1e-3)  # places are in 1/64
         seen += len(rows)
     assert seen >= len(images) - 1
 
