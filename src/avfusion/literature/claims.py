@@ -81,6 +81,17 @@ class Robust(_Claim):
 
 
 Claim = Better | Equivalent | Trend | Robust
+Direction = Literal["lower", "higher"]
+
+
+class Gated(_Data):
+    """A gated fusion, what it is without its gate, and how its gates should answer."""
+
+    gated: Name
+    ungated: Name
+    answers: dict[str, dict[Literal["audio", "video"], Direction]] = Field(
+        description="Gate -> spoilt modality -> its weight there, compared with clean input."
+    )
 
 
 class Claims(_Data):
@@ -88,6 +99,7 @@ class Claims(_Data):
 
     forms: dict[Name, Form] = Field({}, description="Name -> {is: class, and its options}.")
     claims: list[Annotated[Claim, Field(discriminator="kind")]]
+    gates: list[Gated] = []
 
     def form(self, name: str) -> Form:
         """Return the form of a name; the name of a fusion stands for its defaults."""
@@ -126,6 +138,10 @@ def _faults(claims: Claims) -> list[str]:
                     f"forms.{name}: {form['is']} has no option {key!r}. It has: {listed}."
                 )
     known = [*claims.forms, *fusions.names()]
+    for gated in claims.gates:
+        for name in (gated.gated, gated.ungated):
+            if name not in known:
+                faults.append(f"gates: no form or fusion named {name!r}.{near(name, known)}")
     for claim in claims.claims:
         for name in claim.fusions():
             if name not in known:

@@ -3,16 +3,22 @@
 A gate that detects a corrupted modality gives its clips other weights than clean ones. The area
 under the ROC curve (AUROC) of its weight is the probability that a clip in a planted span has a
 larger weight than a clean one (Mann and Whitney, Ann. Math. Stat. 1947). 0.5 is no response; values
-below and above 0.5 are responses. Videos are resampled, or subjects if the study asks for them.
+below and above 0.5 are responses. Clips are compared within a video, because a weight also differs
+between people, and for each training, because trainings may answer in opposite directions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from avfusion.config.sections import StatisticsSettings
-from avfusion.evaluation import inference
+from avfusion.evaluation import crossed, inference
+from avfusion.evaluation.components import Parts
+from avfusion.evaluation.crossed import Sample
+from avfusion.evaluation.samples import balanced
 
 KINDS = ("gate_", "high_")
 """Prefixes of the maps of gates: of the first level, and of the second level (HGRJCA)."""
@@ -30,21 +36,24 @@ def words(gate: str) -> str:
 
 @dataclass(frozen=True)
 class Response:
-    """Response of a gate to one kind of span: AUROC with its interval over units.
+    """Response of a gate to one kind of span: AUROC with its interval over people and trainings.
 
     Attributes
     ----------
     auroc, low, high
-        AUROC and the ends of its interval; NaN without clips of both kinds.
+        Mean AUROC and the ends of its interval; NaN without clips of both kinds in one video.
+    each
+        AUROC of each training, (S,).
     videos
-        Number of videos with a clip in a span.
+        Number of videos with clips in a span and clean clips.
     clips, clean
-        Numbers of clips in spans, and of clean clips.
+        Numbers of clips in spans, and of clean clips, in these videos.
     """
 
     auroc: float
     low: float
     high: float
+    each: tuple[float, ...]
     videos: int
     clips: int
     clean: int
@@ -86,15 +95,16 @@ def respond(
     video: np.ndarray,
     statistics: StatisticsSettings,
     unit: np.ndarray | None = None,
+    fits: Sequence[int] = (),
 ) -> Response:
-    """Return the AUROC of gate weights for corrupted against clean rows.
+    """Return the AUROC of gate weights for corrupted against clean rows of the same video.
 
-    Only units with such rows are drawn; a draw without corrupted or without clean rows is left out.
+    A video counts by its unit: the AUROC is the mean over units of the mean over their videos.
 
     Parameters
     ----------
     weights
-        Gate weights of each seed, (S, R); the AUROC is averaged over seeds.
+        Gate weights of each training, (S, R).
     hit, clean
         Which rows are in a span and which are clean, (R,) bool.
     video
@@ -103,36 +113,41 @@ def respond(
         Draws, seed and alpha.
     unit
         Unit of each row, (R,); by default its video.
+    fits
+        Encoder fit of each training, (S,); by default one.
     """
-    use, owner = hit | clean, video if unit is None else unit
-    names = np.unique(owner[use])
-    count = len(names)
-    rows = [(hit & (owner == v), clean & (owner == v)) for v in names]
-    n = np.array([(h.sum(), c.sum()) for h, c in rows]).reshape(-1, 2)  # (U, 2)
-    with_hit = int((n[:, 0] > 0).sum())
+    owner = video if unit is None else unit
+    names = [name for name in np.unique(video) if hit[video == name].any()]
+    names = [name for name in names if clean[video == name].any()]
+    rows = [(video == name) & (hit | clean) for name in names]
     sizes = {
-        "videos": len(np.unique(video[hit])),
-        "clips": int(n[:, 0].sum()),
-        "clean": int(n[:, 1].sum()),
+        "videos": len(names),
+        "clips": int(sum(hit[one].sum() for one in rows)),
+        "clean": int(sum(clean[one].sum() for one in rows)),
     }
-    if not sizes["clips"] or not sizes["clean"]:
-        return Response(np.nan, np.nan, np.nan, **sizes)
-    wins = np.mean([_wins(weight, rows) for weight in weights], axis=0)  # (U, U)
+    if not names:
+        return Response(np.nan, np.nan, np.nan, (np.nan,) * len(weights), **sizes)
+    each = np.stack([_auroc(weights[:, one], hit[one]) for one in rows], axis=1)  # (S, V)
+    owners = np.array([owner[one][0] for one in rows])
+    units = np.stack([each[:, owners == name].mean(axis=1) for name in np.unique(owners)], axis=1)
+    grid = balanced(range(len(weights)), dict(enumerate(fits)))
+    table = np.stack([units[list(places)] for places in grid])[:, :, None]  # (E, S, 1, U)
+    count = units.shape[1]
     drawn = inference.draw(count, statistics.draws, statistics.seed)
-    draws = np.vstack([np.ones(count), drawn])
-    pairs = (draws @ n[:, 0]) * (draws @ n[:, 1])  # (1 + N,)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = ((draws @ wins) * draws).sum(axis=1) / pairs
-    low, high = inference.interval(values[1:][pairs[1:] > 0], with_hit, statistics.alpha)
-    return Response(float(values[0]), max(float(low), 0.0), min(float(high), 1.0), **sizes)
+    sample = Sample(
+        Parts(table.mean(axis=-1), table),
+        (drawn @ units.mean(axis=0))[None] / count,
+        np.array([float(count)]),
+    )
+    estimate = crossed.score(sample, statistics.alpha, statistics.seed)
+    low, high = np.clip([estimate.low[0], estimate.high[0]], 0.0, 1.0)
+    scores = tuple(float(x) for x in units.mean(axis=1))
+    return Response(float(np.mean(scores)), float(low), float(high), scores, **sizes)
 
 
-def _wins(weight: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Count how often a hit of unit i outweighs a clean row of unit j (U, U); ties count half."""
-    clean = [np.sort(weight[c]) for _, c in rows]
-    table = np.zeros((len(rows), len(rows)))
-    for i, (hit, _) in enumerate(rows):
-        for j, ordered in enumerate(clean):
-            below = np.searchsorted(ordered, weight[hit], side="left")
-            table[i, j] = (below + np.searchsorted(ordered, weight[hit], side="right")).sum() / 2
-    return table
+def _auroc(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """Return the AUROC (S,) of weights (S, r) for the rows that are hit; ties count half."""
+    hits, others = hit.sum(), (~hit).sum()
+    ranks = rankdata(weights, axis=1)[:, hit].sum(axis=1)
+    area: np.ndarray = (ranks - hits * (hits + 1) / 2) / (hits * others)
+    return area

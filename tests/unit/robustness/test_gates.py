@@ -64,15 +64,27 @@ def test_a_guessing_gate_scores_about_one_half_and_its_interval_says_so():
     assert inside >= 34
 
 
-def test_auroc_is_the_share_of_pairs_that_are_in_order():
+def test_auroc_is_the_mean_over_videos_of_the_share_of_pairs_in_order():
     """Against the definition, ties and all, with videos of different sizes."""
     rng = np.random.default_rng(1)
     video = np.repeat(["a", "b", "c"], [10, 25, 7])
     kind = rng.integers(0, 3, len(video))
     hit, clean, weight = kind == 0, kind == 1, rng.integers(0, 5, len(video)) / 4
-    ours, others = weight[hit][:, None], weight[clean]
-    expected = ((ours > others) + 0.5 * (ours == others)).mean()
-    assert respond(weight[None], hit, clean, video, STATISTICS).auroc == pytest.approx(expected)
+    expected = []
+    for name in "abc":
+        ours, others = weight[hit & (video == name)][:, None], weight[clean & (video == name)]
+        expected.append(((ours > others) + 0.5 * (ours == others)).mean())
+    response = respond(np.stack([weight, -weight]), hit, clean, video, STATISTICS)
+    mean = float(np.mean(expected))
+    assert response.each == pytest.approx((mean, 1 - mean))
+    assert response.auroc == pytest.approx(0.5)
+
+
+def test_a_weight_that_differs_between_videos_alone_is_no_response():
+    video, hit, clean = planted()
+    offset = np.arange(8.0).repeat(120)  # more hits lie in videos with a high weight
+    hit[:480:2] = False
+    assert respond(offset[None], hit, clean, video, STATISTICS).auroc == 0.5
 
 
 def test_videos_not_clips_are_resampled():

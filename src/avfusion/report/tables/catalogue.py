@@ -71,6 +71,7 @@ TABLES = (
     TableSpec("areas", "Pairs under corruption", "robustness:write_robustness", when="robustness"),
     TableSpec("losses", "Losses", "robustness:write_robustness", CSV, when="robustness"),
     TableSpec("gates", "Gates in planted spans", "gates:write_gates", when="robustness"),
+    TableSpec("gaps", "Gain of gates", "gates:write_gates", CSV, when="robustness"),
     TableSpec("grids", "Grids", "grids:write_grids", TEXT, when="grids"),
     TableSpec("claims", "Claims of the papers", "claims:write_claims"),
     TableSpec("published", "Published numbers", "published:write_published"),
