@@ -11,7 +11,7 @@ from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders import colour
 from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.clip_inputs import Clips
-from avfusion.encoders.faces import CHUNK, FaceTimes, faces_of_clips, read_clips, read_faces
+from avfusion.encoders.faces import CHUNK, FaceTimes, clips_at, faces_of_clips, read_clips
 from avfusion.encoders.published import PublishedEncoder
 from avfusion.encoders.tuning import TunedEncoder
 from avfusion.errors import ConfigError
@@ -37,10 +37,7 @@ class ReadsClips(FaceTimes, TunedEncoder, RowsAhead):
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
         """Return the clips that end at these times."""
-        _, chosen = faces_of_clips(record, times_s, self.clip_s, self.frame_hz, self.frames)
-        frames, places = np.unique(chosen, return_inverse=True)
-        faces = torch.cat([part for _, part in read_faces(record, frames)])
-        return Clips(faces, torch.from_numpy(places.reshape(chosen.shape)))
+        return clips_at(record, times_s, self.clip_s, self.frame_hz, self.frames)
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some clips; change brightness and contrast of each if asked for."""

@@ -73,6 +73,7 @@ class TunedFile(TunedEncoder):
             raise ConfigError(
                 f"{entry}: `sha256` is given, but no file. Set encoders.{entry}.path, or remove it."
             )
+        self.file = WeightsFile(path, sha256, licence, entry)
         if blocks is None:
             blocks = 0 if path else self.block_count
         if not path and blocks < self.block_count:
@@ -80,7 +81,6 @@ class TunedFile(TunedEncoder):
                 f"{entry}: `blocks` is {blocks}, but the others would keep random weights. Set "
                 f"encoders.{entry}.path to a file of weights, or remove `blocks`."
             )
-        self.file = WeightsFile(path, sha256, licence, entry)
         self.given, self.fit_hz = bool(path), fit_hz
         self.gpu_precision: Precision = gpu_precision
         fit: dict[str, Any] = {"epochs": epochs, "batch": batch, "lr": lr}
