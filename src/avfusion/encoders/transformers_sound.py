@@ -46,7 +46,7 @@ class SoundReader:
         hop, field = _frame(config, self.extractor)
         rate_hz = int(self.extractor.sampling_rate)
         self.chunks = Chunks(rate_hz, hop, field, chunk_s, margin_s).checked(entry)
-        self._fits(chunk_s, "chunk_s")
+        self._fits(chunk_s, "`chunk_s`", f"encoders.{entry}.chunk_s")
 
     def note(self) -> dict[str, Any]:
         """Return how sound is read."""
@@ -83,7 +83,7 @@ class SoundReader:
         Begin and end are seconds from the first frame. Sound that is shorter than n, in a short
         video, ends with NaN.
         """
-        self._fits(clip_s, "chunk_s")
+        self._fits(clip_s, "a clip", f"windows.clip_s or encoders.{self.entry}.margin_s")
         form = self.chunks
         longest_s = clip_s + 2 * form.margin_s
         samples = max(round(longest_s * form.rate_hz), form.hop) + form.field - form.hop
@@ -137,14 +137,14 @@ class SoundReader:
         weights = (ends_s.minimum(stops_s) - begins_s.maximum(starts_s)).clamp(min=0)  # (B, T)
         return (frames * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
 
-    def _fits(self, length_s: float, setting: str) -> None:
+    def _fits(self, length_s: float, part: str, setting: str) -> None:
         """Refuse more sound at once than the model reads."""
-        most_s, margin_s = getattr(self.extractor, "chunk_length", None), self.chunks.margin_s
-        if most_s is not None and length_s + 2 * margin_s > most_s:
+        most_s = getattr(self.extractor, "chunk_length", None)
+        longest_s = length_s + 2 * self.chunks.margin_s
+        if most_s is not None and longest_s > most_s:
             raise ConfigError(
-                f"{self.entry}: `{setting}` with `margin_s` on both sides is "
-                f"{length_s + 2 * margin_s:g} s, and this model reads {most_s} s. Lower "
-                f"encoders.{self.entry}.{setting}."
+                f"{self.entry}: {part} with `margin_s` on both sides is {longest_s:g} s, and this "
+                f"model reads {most_s} s. Lower {setting}."
             )
 
 
