@@ -12,6 +12,7 @@ from avfusion.encoders import colour
 from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.clip_inputs import Clips
 from avfusion.encoders.faces import CHUNK, FaceTimes, clips_at, faces_of_clips, read_clips
+from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.published import PublishedEncoder
 from avfusion.encoders.tuning import TunedEncoder
 from avfusion.errors import ConfigError
@@ -69,6 +70,7 @@ class ClipEncoder(ReadsClips, PublishedEncoder):
     """
 
     most_frames = CHUNK
+    picture: tuple[int, tuple[float, ...], tuple[float, ...]]
 
     def __init__(
         self,
@@ -90,3 +92,7 @@ class ClipEncoder(ReadsClips, PublishedEncoder):
             raise ConfigError(f"{entry}: `frame_hz` must be above 0, found {frame_hz}.")
         self.frames, self.frame_hz = frames, frame_hz
         self.brightness, self.contrast, self.flip = brightness, contrast, flip
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return how faces are read, as `Pictures` names it."""
+        return Pictures(*self.picture, frame_hz=self.frame_hz, frames=self.frames).note()
