@@ -96,7 +96,7 @@ class Reader(Protocol):
         ...
 
     def smallest(self) -> Tensor:
-        """Return one example of zeros or of the least sound."""
+        """Return one short example, to find out which weights the rows depend on."""
         ...
 
 
@@ -105,8 +105,8 @@ class FolderBackbone(Backbone):
 
     Block 0 is all that is in no layer, and block k is layer k, up to the highest that is read.
     What does not change the rows is in no block and frozen: higher layers, a pooler, a mask.
-    Dropout inside the model is off. It draws some of its masks per process or from numpy, so a fit
-    could not be repeated.
+    Dropout and masking inside the model are off, because some are drawn per process or by numpy,
+    so that a fit could not be repeated.
     """
 
     def __init__(self, hidden: Hidden, reader: Reader) -> None:
@@ -127,7 +127,7 @@ class FolderBackbone(Backbone):
 
     def blocks(self) -> list[nn.Module]:
         """Return the weights of each block, from input to output."""
-        lists = {name for name, part in self.named_modules() if isinstance(part, nn.ModuleList)}
+        lists = [name for name, part in self.named_modules() if isinstance(part, nn.ModuleList)]
         named = (name for name in lists if name.rpartition(".")[2] in ("layer", "layers"))
         layers = min(named, key=len)  # data2vec has such a list inside, too
         weights = [list[nn.Parameter]() for _ in range(self.hidden.top + 1)]
