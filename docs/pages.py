@@ -133,6 +133,7 @@ ENCODER_OPTIONS = {
     "inflate": "The file holds a 2-D Inception-v1.",
     "vocabulary": "File with one word per line, for a `.safetensors` matrix.",
     "sha256": "Expected SHA-256 of the file.",
+    "gpu_precision": "Precision of products while features are computed on a GPU.",
 }
 """Option of encoders -> its meaning, where the docstring gives none."""
 

@@ -132,12 +132,12 @@ class Study(Settings):
     def fitted(self, encoder: str) -> bool:
         """Return whether an encoder is fitted on each corpus.
 
-        A class with `frozen_with = "path"` is not if this option is set and no `blocks` are tuned.
+        With the option that `frozen_with` of its class names, it is if `blocks` are tuned.
         """
         kind, options = self.encoder_class(encoder), self.encoder_options(encoder)
         given = encoders.constant(kind, "frozen_with")
-        if given and options.get(given) and not options.get("blocks"):
-            return False
+        if given and options.get(given):
+            return bool(options.get("blocks"))
         return bool(encoders.constant(kind, "fitted"))
 
     def processes(self, encoder: str) -> int:

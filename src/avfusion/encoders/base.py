@@ -41,8 +41,8 @@ class Encoder(Protocol):
       key of the media record.
     - `width_from = "package.module:function"`: the function returns the width for the options, or
       None, and its module imports no torch; see `config.widths`.
-    - `frozen_with = "path"`: with this option and without `blocks`, an encoder of a class with
-      `fitted = True` is not fitted, and sets its attribute `fitted` to False.
+    - `frozen_with = "path"`: with this option, an encoder is fitted only if its option `blocks` is
+      1 or more, whatever `fitted` of the class is. It sets its attribute `fitted` in this way.
     - `note(corpus, settings, layout)` writes settings.json and returns what identifies weights that
       neither ship with avfusion nor are fitted; it becomes part of the key of the features. If it
       has `sha256`, its `file` and `licence` are not part of the key.

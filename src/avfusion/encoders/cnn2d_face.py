@@ -15,6 +15,7 @@ from torch import Tensor
 from avfusion.encoders import colour, published_widths
 from avfusion.encoders.backbones import vgg
 from avfusion.encoders.faces import AveragedFaces, SingleFaces
+from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.published import PublishedEncoder
 from avfusion.errors import ConfigError
 from avfusion.registry import encoders
@@ -60,6 +61,10 @@ class Cnn2dFace(SingleFaces, PublishedEncoder, AveragedFaces):
     def new_backbone(self) -> vgg.VggFace:
         """Return the network with new weights."""
         return vgg.VggFace(width=self.width)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return how faces are read, as `Pictures` names it."""
+        return Pictures(*vgg.READS, frame_hz=self.frame_hz).note()
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some faces; change brightness and contrast of each if asked for."""

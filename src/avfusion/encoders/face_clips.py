@@ -11,7 +11,8 @@ from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders import colour
 from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.clip_inputs import Clips
-from avfusion.encoders.faces import CHUNK, FaceTimes, faces_of_clips, read_clips, read_faces
+from avfusion.encoders.faces import CHUNK, FaceTimes, clips_at, faces_of_clips, read_clips
+from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.published import PublishedEncoder
 from avfusion.encoders.tuning import TunedEncoder
 from avfusion.errors import ConfigError
@@ -37,10 +38,7 @@ class ReadsClips(FaceTimes, TunedEncoder, RowsAhead):
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
         """Return the clips that end at these times."""
-        _, chosen = faces_of_clips(record, times_s, self.clip_s, self.frame_hz, self.frames)
-        frames, places = np.unique(chosen, return_inverse=True)
-        faces = torch.cat([part for _, part in read_faces(record, frames)])
-        return Clips(faces, torch.from_numpy(places.reshape(chosen.shape)))
+        return clips_at(record, times_s, self.clip_s, self.frame_hz, self.frames)
 
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some clips; change brightness and contrast of each if asked for."""
@@ -72,6 +70,7 @@ class ClipEncoder(ReadsClips, PublishedEncoder):
     """
 
     most_frames = CHUNK
+    picture: tuple[int, tuple[float, ...], tuple[float, ...]]
 
     def __init__(
         self,
@@ -93,3 +92,7 @@ class ClipEncoder(ReadsClips, PublishedEncoder):
             raise ConfigError(f"{entry}: `frame_hz` must be above 0, found {frame_hz}.")
         self.frames, self.frame_hz = frames, frame_hz
         self.brightness, self.contrast, self.flip = brightness, contrast, flip
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return how faces are read, as `Pictures` names it."""
+        return Pictures(*self.picture, frame_hz=self.frame_hz, frames=self.frames).note()

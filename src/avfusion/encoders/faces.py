@@ -25,8 +25,7 @@ class FaceTimes:
 
     def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
         """Return the times of the faces to fit on, `fit_hz` per second."""
-        times_s = record.frames["time_s"].to_numpy()[record.with_face]
-        return times_s[thin(times_s, self.fit_hz)]
+        return face_times(record, self.fit_hz)
 
 
 class SingleFaces(FaceTimes):
@@ -34,8 +33,7 @@ class SingleFaces(FaceTimes):
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor | Clips:
         """Return faces uint8 RGB (N, side, side, 3) of the frames at these times."""
-        frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
-        return torch.cat([faces for _, faces in read_faces(record, frames)])
+        return faces_at(record, times_s)
 
 
 class AveragedFaces(ReadsAhead):
@@ -117,6 +115,28 @@ def read_faces(record: MediaRecord, frames: np.ndarray) -> Iterator[tuple[int, T
     """Yield the crops of these frames in chunks: first position, uint8 RGB (B, side, side, 3)."""
     for begin in range(0, len(frames), CHUNK):
         yield begin, torch.from_numpy(record.crops(frames[begin : begin + CHUNK]))
+
+
+def face_times(record: MediaRecord, rate_hz: float) -> np.ndarray:
+    """Return the times of faces in seconds, `rate_hz` per second."""
+    times_s = record.frames["time_s"].to_numpy()[record.with_face]
+    return times_s[thin(times_s, rate_hz)]
+
+
+def faces_at(record: MediaRecord, times_s: np.ndarray) -> Tensor:
+    """Return faces uint8 RGB (N, side, side, 3) of the frames at these times."""
+    frames = np.searchsorted(record.frames["time_s"].to_numpy(), times_s)
+    return torch.cat([faces for _, faces in read_faces(record, frames)])
+
+
+def clips_at(
+    record: MediaRecord, ends_s: np.ndarray, clip_s: float, frame_hz: float, frames: int
+) -> Clips:
+    """Return the faces of clips that have one, chosen as in `faces_of_clips`."""
+    _, chosen = faces_of_clips(record, ends_s, clip_s, frame_hz, frames)
+    unique, places = np.unique(chosen, return_inverse=True)
+    faces = torch.cat([part for _, part in read_faces(record, unique)])
+    return Clips(faces, torch.from_numpy(places.reshape(chosen.shape)))
 
 
 def sample_faces(

@@ -22,6 +22,7 @@ class _I3d(ClipEncoder):
 
     block_count = 12
     leave_out = i3d.LEAVE_OUT
+    picture = i3d.READS
 
     def __init__(self, entry: str, *, inflate: bool = False, **options: Any) -> None:
         super().__init__(entry, **options)

@@ -64,6 +64,11 @@ class IR50Tcn(ClipEncoder):
     ) -> None:
         super().__init__(entry, frames=frames, **options)
         self.form, self.dim = form, published_widths.last_512({"width": self.width})
+        self.picture = (ir50.RESIZED[form], ir50.HALF, ir50.HALF)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return how faces are read, and the side of their middle that the network sees."""
+        return {**super().preprocessing(), "middle_px": ir50.CROPPED[self.form]}
 
     def new_backbone(self) -> ir50.IR50Tcn:
         """Return the network with new weights."""

@@ -20,3 +20,14 @@ class PublishedEncoder(TunedFile):
             raise ConfigError(f"{entry}: `width` must be above 0, found {width}.")
         self.width = width
         super().__init__(entry, **options)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return how the input of the network is made, JSON-ready.
+
+        It follows from the code and the options, so it is no part of the key of the features.
+        """
+        raise NotImplementedError
+
+    def described(self) -> dict[str, Any]:
+        """Return the preprocessing, for settings.json."""
+        return {"preprocessing": self.preprocessing()}

@@ -29,6 +29,7 @@ class R2Plus1dTwoStream(ClipEncoder):
     block_count = 9
     read_hz = 12.5
     leave_out = ("fc.", "audio_model.")
+    picture = two_stream.READS
     width_from = "avfusion.encoders.published_widths:r2plus1d"
 
     def __init__(

@@ -1,6 +1,7 @@
 """Base of the papers' audio encoders: a spectrogram of the sound that ends with a clip."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,11 @@ class SoundEncoder(PublishedEncoder, RowsAhead):
     def spectra(self, waveforms: Tensor) -> Tensor:
         """Return the inputs of the network of waveforms float32 (N, samples)."""
         raise NotImplementedError
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Return rate and length of the sound, and the shape of its spectrogram."""
+        shape = self.spectra(torch.zeros(1, self.samples)).shape[1:]
+        return {"rate_hz": self.rate_hz, "samples": self.samples, "spectrogram": list(shape)}
 
     def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
         """Return the ends of the clips to fit on, `fit_hz` per second, of clips with sound."""

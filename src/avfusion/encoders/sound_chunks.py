@@ -115,7 +115,7 @@ class Chunks:
         """Yield number, begin and end of what is read, and frames (T, D), of some chunks."""
         parts = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
         spans = [[self.span(number, record.duration_s) for number in part] for part in parts]
-        sampled = ahead(np.stack([self._samples(record, *span) for span in some]) for some in spans)
+        sampled = ahead(np.stack([self.samples(record, *span) for span in some]) for some in spans)
         for part, some, samples in zip(parts, spans, sampled, strict=True):
             for number, span, rows in zip(part, some, finite(embed(samples)), strict=True):
                 yield number, *span, rows
@@ -127,12 +127,16 @@ class Chunks:
         >>> form.span(0, 25.0), form.span(1, 25.0), form.span(2, 25.0), form.span(0, 5.0)
         ((0.0, 12.0), (9.0, 21.0), (13.0, 25.0), (0.0, 5.0))
         """
-        length_s = self.chunk_s + 2 * self.margin_s
-        end_s = min(number * self.chunk_s + self.chunk_s + self.margin_s, duration_s)
-        begin_s = max(min(number * self.chunk_s - self.margin_s, end_s - length_s), 0.0)
-        return begin_s, min(max(end_s, begin_s + length_s), duration_s)
+        return self.around(number * self.chunk_s, self.chunk_s, duration_s)
 
-    def _samples(self, record: MediaRecord, begin_s: float, end_s: float) -> np.ndarray:
+    def around(self, begin_s: float, length_s: float, duration_s: float) -> tuple[float, float]:
+        """Return begin and end of what is read for a part of a video, in seconds."""
+        longest_s = length_s + 2 * self.margin_s
+        end_s = min(begin_s + length_s + self.margin_s, duration_s)
+        begin_s = max(min(begin_s - self.margin_s, end_s - longest_s), 0.0)
+        return begin_s, min(max(end_s, begin_s + longest_s), duration_s)
+
+    def samples(self, record: MediaRecord, begin_s: float, end_s: float) -> np.ndarray:
         """Return samples whose frames are centred in steps of `hop` from `begin_s` on."""
         before = (self.field - self.hop) // 2
         begin = round(begin_s * self.rate_hz) - before

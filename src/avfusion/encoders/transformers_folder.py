@@ -1,8 +1,6 @@
 """Hidden layers of a model of the library transformers, from a folder of the user.
 
-Read are folders as `save_pretrained` writes them: config.json, the weights in one file
-(model.safetensors or pytorch_model.bin), and preprocessor_config.json or the tokenizer. Nothing is
-downloaded, and a folder that names code of its own (`auto_map`) is refused.
+`transformers_load` says which folders are read.
 
 | modality | models | a clip's row |
 |---|---|---|
@@ -10,62 +8,44 @@ downloaded, and a folder that names code of its own (`auto_map`) is refused.
 | video | DINOv2, ViT, the picture half of CLIP | mean of its faces' rows |
 | video | VideoMAE | of `num_frames` of its faces at once |
 | text | BERT, RoBERTa, XLM-RoBERTa | mean of its words' rows |
+
+With `blocks`, the last layers are fitted on the train partition. An example is a clip with sound, a
+face or, for VideoMAE, the faces of a clip, or the words of a clip.
 """
 
-from pathlib import Path
+import copy
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from avfusion.encoders import transformers_inputs as inputs
-from avfusion.encoders.adapter import Adapter, frozen, refuse
-from avfusion.encoders.extras import needed
-from avfusion.encoders.transformers_inputs import read_json
+from avfusion.config.jobs import EncoderSettings
+from avfusion.encoders.adapter import frozen, refuse
+from avfusion.encoders.backbones.base import Backbone, Tuned
+from avfusion.encoders.clip_inputs import Clips
+from avfusion.encoders.transformers_hidden import FolderBackbone, Hidden, Reader
+from avfusion.encoders.transformers_load import CONFIGS, built
+from avfusion.encoders.transformers_pictures import PictureReader
+from avfusion.encoders.transformers_sound import SoundReader
 from avfusion.encoders.transformers_words import WordReader
-from avfusion.encoders.weights_file import IN_FOLDER, WeightsFile
-from avfusion.errors import AvfError, ConfigError
+from avfusion.encoders.tuned_file import TunedFile
 from avfusion.io.atomic import file_digest
 from avfusion.registry import encoders
+from avfusion.training import device
+from avfusion.training.precision import products
 
-CONFIGS = (
-    "config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer_config.json",
-    "tokenizer.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
-"""Files besides the weights that features depend on."""
-
-KINDS = {
-    "wav2vec2": ("audio", "AutoModel"),
-    "hubert": ("audio", "AutoModel"),
-    "wavlm": ("audio", "AutoModel"),
-    "data2vec-audio": ("audio", "AutoModel"),
-    "whisper": ("audio", "WhisperModel"),
-    "videomae": ("video", "VideoMAEModel"),
-    "clip": ("video", "CLIPVisionModel"),
-    "clip_vision_model": ("video", "CLIPVisionModel"),
-    "dinov2": ("video", "AutoModel"),
-    "vit": ("video", "ViTModel"),
-    "bert": ("text", "BertModel"),
-    "roberta": ("text", "RobertaModel"),
-    "xlm-roberta": ("text", "XLMRobertaModel"),
+READERS: dict[str, Callable[..., Reader]] = {
+    "audio": SoundReader,
+    "video": PictureReader,
+    "text": WordReader,
 }
-"""`model_type` of config.json -> modality and class."""
-
-UNUSED = ("pooler.", "masked_spec_embed")
-"""Weights that hidden layers do not depend on; a folder may lack them."""
 
 
 @encoders.add("transformers")
-class TransformersFolder(Adapter):
+class TransformersFolder(TunedFile):
     """The sum or mean of some hidden layers; D is the width of a layer.
 
     Parameters
@@ -76,6 +56,9 @@ class TransformersFolder(Adapter):
         Expected SHA-256 of its file of weights.
     licence
         Terms of the weights, for the record.
+    blocks
+        Number of last layers that are fitted, up to the highest of `layers`; by default 0. One more
+        than there are layers fits all weights, such as the convolutions of wav2vec 2.0.
     layers
         Hidden layers; -1 is the last, 0 the input of the first.
     combine
@@ -85,13 +68,19 @@ class TransformersFolder(Adapter):
     chunk_s
         Seconds of sound that are read at once; by default 10.
     margin_s
-        Seconds before and after them that are read too; by default 1.
+        Seconds before and after them that are read too; by default 1. An example of a fit is the
+        clip with as much before and after it.
     frame_hz
         Faces per second that are read; by default 12.5.
     context_s
         Length of text that ends with the clip, in seconds; by default, and at least, the clip.
+    brightness, contrast
+        Of faces, as in `face_tuned`, with one draw per face or clip.
+    flip
+        Share of the faces or clips that are mirrored while fitting; by default 0.5.
     """
 
+    fitted = False
     modalities = ("audio", "video", "text")
     extra = "transformers"
     read_hz = 12.5
@@ -102,9 +91,6 @@ class TransformersFolder(Adapter):
         entry: str = "transformers",
         modality: Literal["audio", "video", "text"] = "audio",
         *,
-        path: str = "",
-        sha256: str = "",
-        licence: str = "",
         layers: list[int] | tuple[int, ...] = (-4, -3, -2, -1),
         combine: Literal["sum", "mean"] = "sum",
         pool: Literal["mean", "cls"] | None = None,
@@ -112,129 +98,81 @@ class TransformersFolder(Adapter):
         margin_s: float | None = None,
         frame_hz: float | None = None,
         context_s: float | None = None,
+        brightness: float | None = None,
+        contrast: float | None = None,
+        flip: float | None = None,
+        **options: Any,
     ) -> None:
-        self.modality = modality
+        self.entry, self.modality = entry, modality
+        pictures = {"pool": pool, "frame_hz": frame_hz, "flip": flip}
         by_modality: dict[str, dict[str, Any]] = {
             "audio": {"chunk_s": chunk_s, "margin_s": margin_s},
-            "video": {"pool": pool, "frame_hz": frame_hz},
+            "video": {**pictures, "brightness": brightness, "contrast": contrast},
             "text": {"context_s": context_s},
         }
         used = {k: x for k, x in by_modality.pop(modality).items() if x is not None}
-        for options in by_modality.values():
-            refuse(entry, options, modality)
-        self.file = WeightsFile(path, sha256, licence, entry)
-        self.folder = self.file.path.parent
-        if path and self.file.path.name not in IN_FOLDER:
-            folder = self.file.path
-            raise AvfError(f"{folder}: {_without(folder)} {self.file.setting}.")
-        _ = self.file.sha256
-        refuse_code(self.folder, self.file.setting)
-        config, net, self.left_out = _built(self.folder, self.file, entry, modality)
-        self.net = frozen(net)
-        hidden = inputs.Hidden(self.net, list(layers), combine, pool or "mean").checked(
-            entry, config
+        for others in by_modality.values():
+            refuse(entry, others, modality)
+        self.read_layers, self.combine = list(layers), combine
+        super().__init__(entry, **options)
+        hidden = self.start
+        self.reader = READERS[modality](
+            **used, folder=self.file.path.parent, config=self.config, entry=entry
         )
-        self.dim, self.weights = hidden.width, self.file.path
-        given: dict[str, Any] = {"folder": self.folder, "config": config, "entry": entry}
-        self.reader: inputs.Reader
-        if modality == "audio":
-            self.reader = inputs.SoundReader(hidden, **used, **given)
-        elif modality == "video":
-            used.pop("pool", None)
-            self.reader = inputs.PictureReader(hidden, **used, **given)
-        else:
-            self.reader = WordReader(hidden, **used, **given)
+        self.dim = hidden.width
         self.looks_ahead = modality != "video"
-        self.preprocessing = {**hidden.note(), **self.reader.note()}
+        chosen = {"layers": self.read_layers, "combine": combine, "pool": pool or "mean"}
+        self.preprocessing = {**chosen, **self.reader.note()}
         self.remark = self.reader.remark
+        if not self.fitted:
+            self.weights = self.file.path
+            self.net = frozen(Tuned(FolderBackbone(hidden, self.reader), 0, self.outputs))
+
+    @cached_property
+    def start(self) -> Hidden:
+        """The layers with the weights of the folder."""
+        self.config, net, self.left_out = built(self.file, self.entry, self.modality)
+        return Hidden(net, self.read_layers, self.combine).checked(self.entry, self.config)
+
+    @cached_property
+    def block_count(self) -> int:  # type: ignore[override]
+        """Number of blocks; see `FolderBackbone`."""
+        return self.start.top + 1
+
+    def new_backbone(self) -> Backbone:
+        """Return the network with the weights of the folder."""
+        return FolderBackbone(copy.deepcopy(self.start), self.reader).used()
+
+    def prepare(self, net: nn.Module, train: Tensor) -> None:
+        """Do nothing; the network has the weights of the folder."""
 
     def identified(self) -> dict[str, Any]:
-        """Return hashes of the weights and of the other files, and what was left out."""
-        files = [self.folder / name for name in CONFIGS]
+        """Return hashes of the weights and other files, what was left out, and preprocessing."""
+        files = [self.file.path.parent / name for name in CONFIGS]
         hashes = {path.name: file_digest(path).hex() for path in files if path.is_file()}
-        return {**self.file.note(), "files": hashes, "left_out": self.left_out}
+        note = {**self.file.note(), "files": hashes, "left_out": self.left_out}
+        return {**note, "preprocessing": self.preprocessing}
+
+    def instants(self, record: Any, settings: EncoderSettings) -> np.ndarray:
+        """Return the times in seconds of possible examples, `fit_hz` per second."""
+        self.clip_s = settings.windows.clip_s
+        return self.reader.instants(record, self.clip_s, self.fit_hz)
+
+    def inputs(self, record: Any, times_s: np.ndarray) -> Tensor | Clips:
+        """Return examples (N, ...) of some instants."""
+        return self.reader.inputs(record, times_s, self.clip_s)
+
+    def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Mirror some faces; change brightness and contrast of each if asked for."""
+        return self.reader.augment(inputs, generator)
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return the features of the clips: float32 (N, D), NaN where the modality is absent."""
-        return self.reader.encode(record, ends_s, clip_s)
+        return self.reader.encode(record, ends_s, clip_s, self._states, self.dim)
 
-
-def refuse_code(folder: Path, setting: str) -> None:
-    """Refuse a folder that names code of its own.
-
-    Raises
-    ------
-    AvfError
-        If a JSON file has the key `auto_map`, or is damaged.
-    """
-    for path in (folder / name for name in CONFIGS if name.endswith("config.json")):
-        if path.is_file() and (mapped := read_json(path, setting).get("auto_map")):
-            code = next(iter(mapped.values())) if isinstance(mapped, dict) else mapped
-            raise AvfError(
-                f"{path}: names code of its own (auto_map: {code}), which is not run. Choose a "
-                f"model whose classes are part of transformers ({setting})."
-            )
-
-
-def _without(folder: Path) -> str:
-    """Return what is wrong with a folder without a file of weights, up to the setting's name."""
-    parts = sorted(path.name for path in folder.glob("*.index.json"))
-    if parts:
-        return (
-            f"its weights are in several files ({parts[0]}). Load and save the model once with "
-            f"`save_pretrained(folder, max_shard_size='100GB')`, and set the new folder as"
-        )
-    return f"holds neither {' nor '.join(IN_FOLDER)}. Put the model's files there, or correct"
-
-
-def _built(
-    folder: Path, file: WeightsFile, entry: str, modality: str
-) -> tuple[Any, nn.Module, list[str]]:
-    """Return the configuration, the network, and the beginnings of names that it does not have.
-
-    Raises
-    ------
-    AvfError
-        If the folder is of another kind of model, or a weight is missing or misshapen.
-    """
-    stated = read_json(folder / "config.json", file.setting).get("model_type")
-    kind = KINDS.get(str(stated))
-    if kind is None:
-        raise ConfigError(
-            f"{folder}: a model of the type {stated!r}, which is not read. Known: "
-            f"{', '.join(KINDS)}. Correct {file.setting}."
-        )
-    if kind[0] != modality:
-        raise ConfigError(
-            f"{folder}: a model of the type {stated!r}, which reads {kind[0]}. List {entry!r} "
-            f"under features.{kind[0]}, not features.{modality}."
-        )
-    library = needed("transformers", entry)
-    library.logging.set_verbosity_error()  # it reports what is checked below
-    library.logging.disable_progress_bar()
-    tensors = file.tensors()
-    broken = next((name for name, x in tensors.items() if not x.isfinite().all()), None)
-    if broken is not None:
-        raise AvfError(f"{file.path}: {broken} has values that are not finite. Download it again.")
-    config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
-    config = getattr(config, "vision_config", config)
-    cls = getattr(library, kind[1])
-    if kind[1] == "AutoModel":
-        cls = library.AutoModel._model_mapping[type(config)]
-    options = {"dtype": "float32", "output_loading_info": True, "state_dict": tensors}
-    try:
-        net, report = cls.from_pretrained(None, config=config, **options)
-    except RuntimeError as error:  # of shapes
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise AvfError(
-            f"{file.path}: does not fit config.json ({' '.join(lines)[:300]}). Correct "
-            f"{file.setting}."
-        ) from None
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(UNUSED))
-    if missing:
-        raise AvfError(
-            f"{file.path}: {len(missing)} weights are missing, such as {missing[0]}. Correct "
-            f"{file.setting}: the file must hold the weights of config.json's model."
-        )
-    left_out = sorted({name.partition(".")[0] for name in report["unexpected_keys"]})
-    return config, net.get_encoder() if stated == "whisper" else net, left_out
+    def _states(self, **inputs: Tensor) -> Tensor:
+        """Return hidden layers (B, T, D) for inputs of the model."""
+        where = device.of(self.net)
+        with torch.inference_mode(), products(where, self.precision(where)):
+            hidden: Tensor = self.net.get_submodule("backbone.hidden")(**inputs)
+            return hidden.float()

@@ -73,6 +73,7 @@ class TunedFile(TunedEncoder):
             raise ConfigError(
                 f"{entry}: `sha256` is given, but no file. Set encoders.{entry}.path, or remove it."
             )
+        self.file = WeightsFile(path, sha256, licence, entry)
         if blocks is None:
             blocks = 0 if path else self.block_count
         if not path and blocks < self.block_count:
@@ -80,7 +81,6 @@ class TunedFile(TunedEncoder):
                 f"{entry}: `blocks` is {blocks}, but the others would keep random weights. Set "
                 f"encoders.{entry}.path to a file of weights, or remove `blocks`."
             )
-        self.file = WeightsFile(path, sha256, licence, entry)
         self.given, self.fit_hz = bool(path), fit_hz
         self.gpu_precision: Precision = gpu_precision
         fit: dict[str, Any] = {"epochs": epochs, "batch": batch, "lr": lr}
@@ -125,9 +125,13 @@ class TunedFile(TunedEncoder):
         """Return what identifies the weights that the fit starts from."""
         return {"weights": identifying(self.identified())} if self.given else {}
 
+    def described(self) -> dict[str, Any]:
+        """Return what else settings.json says of the inputs, such as their preprocessing."""
+        return {}
+
     def recorded(self) -> dict[str, Any]:
         """Return the weights that the fit starts from, with their licence, for settings.json."""
-        return {"weights": self.identified()} if self.given else {}
+        return ({"weights": self.identified()} if self.given else {}) | self.described()
 
     def freeze(self) -> None:
         """Load the weights of the file if nothing is fitted; the last step of a constructor."""
@@ -143,9 +147,10 @@ class TunedFile(TunedEncoder):
         folder = layout.encoder(corpus, settings.encoder)
         if self.fitted:
             return file_digest(folder / "best.safetensors").hex()
-        document = {"settings": settings.lasting, "weights": self.identified()}
+        weights = self.identified()
+        document = {"settings": settings.lasting, "weights": weights, **self.described()}
         write_text(folder / "settings.json", json.dumps(document, indent=1) + "\n")
-        return document["weights"]
+        return weights
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return the embeddings (B, dim) of inputs, on the CPU."""

@@ -71,9 +71,9 @@ class WeightsFile:
         self, path: str | Path, sha256: str = "", licence: str = "", entry: str = ""
     ) -> None:
         self.licence, self.entry = licence, entry
-        self._given, self._expected = bool(str(path)), sha256.lower()
+        self.given, self._expected = bool(str(path)), sha256.lower()
         place = Path(os.path.expanduser(path))
-        inside = (place / name for name in IN_FOLDER if self._given)
+        inside = (place / name for name in IN_FOLDER if self.given)
         self.path = next((file for file in inside if file.is_file()), place)
 
     @property
@@ -90,7 +90,7 @@ class WeightsFile:
         AvfError
             If the file is missing, or has another SHA-256 than the config states.
         """
-        if not self._given:
+        if not self.given:
             raise AvfError(f"{self.entry}: no file of weights is given. Set {self.setting}.")
         if not self.path.is_file():
             folder = self.path.is_dir()

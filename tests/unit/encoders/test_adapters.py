@@ -18,7 +18,7 @@ from avfusion.encoders import adapter_widths, base, extras
 from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.sound_chunks import BATCH, Chunks
 from avfusion.encoders.stage import Job, encode_shard
-from avfusion.encoders.transformers_folder import refuse_code
+from avfusion.encoders.transformers_load import refuse_code
 from avfusion.errors import AvfError, ConfigError
 from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord

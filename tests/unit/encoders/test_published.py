@@ -12,6 +12,8 @@ from avfusion.config import widths
 from avfusion.config.study import Study
 from avfusion.encoders import base, spectra, stage
 from avfusion.encoders.backbones import two_stream
+from avfusion.encoders.backbones.base import pixels
+from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.stage import Job, encode_shard, fit
 from avfusion.errors import AvfError, ConfigError, TrainError
 from avfusion.lineage.commands import steps
@@ -333,3 +335,31 @@ def test_a_missing_file_is_named_by_its_setting(corpus):
     _, settings = built("vggish", path="none.pth", blocks=1)
     with pytest.raises(AvfError, match=r"none\.pth: file not found.*encoders\.vggish\.path"):
         fit("tiny", settings, corpus)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_say_how_the_input_is_made(name, corpus, tmp_path):
+    """Next to the weights, so that the key of the features does not depend on it."""
+    write(name, tmp_path / "weights.pth")
+    options = {"path": str(tmp_path / "weights.pth"), "most": 4, "batch": 2, "epochs": 1}
+    options |= {"frames": 2} if "frames" in encoders.options(name) else {}
+    encoder, settings = built(name, **options)
+    if encoder.fitted:
+        fit("tiny", settings, corpus)
+    note = Job("tiny", settings, corpus).weights_sha256
+    document = json.loads((corpus.encoder("tiny", name) / "settings.json").read_text())
+    found = document["preprocessing"]
+    assert found == json.loads(json.dumps(encoder.preprocessing()))
+    assert "preprocessing" not in (note if isinstance(note, dict) else {})
+    if encoder.modality == "audio":
+        assert found["rate_hz"] in (16_000, 44_100)
+        assert encoder.spectra(torch.zeros(3, found["samples"])).shape[1:] == tuple(
+            found["spectrogram"]
+        )
+        return
+    assert (found["frame_hz"], found["interpolation"]) == (encoder.frame_hz, "bilinear")
+    face = torch.randint(0, 256, (1, 112, 112, 3), generator=torch.Generator().manual_seed(0))
+    form = {key: found[key] for key in ("crop_px", "mean", "deviation", "white")}
+    atol = 1e-3 / min(found["deviation"])
+    expected = pixels(face.byte(), found["crop_px"], found["mean"], found["deviation"])
+    torch.testing.assert_close(Pictures(**form).prepared(face.byte()), expected, atol=atol, rtol=0)

@@ -26,6 +26,8 @@ SIDE_PX = 224
 
 
 HALF = (0.5, 0.5, 0.5)
+READS = (SIDE_PX, HALF, HALF)
+"""Side, mean and deviation of the pictures that the network reads; see `pixels`."""
 """Mean and deviation of a channel: pixels are in [-1, 1]."""
 
 
@@ -101,7 +103,7 @@ class InceptionI3d(Backbone):
 
     def steps(self, clips: Tensor) -> Tensor:
         """clips (B, T, h, w, 3) -> (B, 1024, T'), the mean over places."""
-        x = pixels(clips, SIDE_PX, HALF, HALF).unflatten(0, clips.shape[:2]).transpose(1, 2)
+        x = pixels(clips, *READS).unflatten(0, clips.shape[:2]).transpose(1, 2)
         x = self.Conv3d_2b_1x1(self._pool("2a", self.Conv3d_1a_7x7(x)))
         x = self._pool("3a", self.Conv3d_2c_3x3(x))
         for name in MIXED:

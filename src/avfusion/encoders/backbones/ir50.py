@@ -26,6 +26,10 @@ RESIZED: dict[Form, int] = {"rjcma": 48, "arcface": 112}
 """Side of the faces that are read, before the crop."""
 
 
+CROPPED: dict[Form, int] = {"rjcma": 40, "arcface": 112}
+"""Side of the middle of them, which the network reads."""
+
+
 HALF = (0.5, 0.5, 0.5)
 LEAVE_OUT = ("logits.",)
 
@@ -35,7 +39,7 @@ class IR50(Backbone):
 
     def __init__(self, *, width: float = 1.0, form: Form = "rjcma") -> None:
         super().__init__()
-        self.resized, self.side = RESIZED[form], 40 if form == "rjcma" else 112
+        self.resized, self.side = RESIZED[form], CROPPED[form]
         last = self.side // (8 if form == "rjcma" else 16)
         inputs, self.dim = scaled(64, width), scaled(512, width)
         self.input_layer = nn.Sequential(

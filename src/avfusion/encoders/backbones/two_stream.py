@@ -19,6 +19,8 @@ from avfusion.encoders.backbones.base import Backbone, he_init, pixels, scaled
 SIDE_PX = 112
 KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
 KINETICS_DEVIATION = (0.22803, 0.22145, 0.216989)
+READS = (SIDE_PX, KINETICS_MEAN, KINETICS_DEVIATION)
+"""Side, mean and deviation of the pictures that the network reads; see `pixels`."""
 
 
 LEAVE_OUT = ("fc.",)
@@ -72,7 +74,7 @@ class R2Plus1d(Backbone):
 
     def forward(self, clips: Tensor) -> Tensor:
         """clips (B, T, h, w, 3) -> (B, dim); the mean over what is left of time."""
-        x = pixels(clips, SIDE_PX, KINETICS_MEAN, KINETICS_DEVIATION)
+        x = pixels(clips, *READS)
         x = x.unflatten(0, clips.shape[:2]).transpose(1, 2)  # (B, 3, T, side, side)
         for block in self.blocks():
             x = block(x)

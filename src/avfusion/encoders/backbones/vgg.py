@@ -25,6 +25,11 @@ FACE_MEAN = (129.1863, 104.7624, 93.5940)
 """Mean RGB of VGG-Face's training pictures, 0 to 255."""
 
 
+FACE_PX = 224
+READS = (FACE_PX, tuple(m / 255 for m in FACE_MEAN), (1 / 255,) * 3)
+"""Side, mean and deviation of the pictures that the network reads; see `pixels`."""
+
+
 VGGISH_LEAVE_OUT = ("pproc.",)
 VGG_FACE_LEAVE_OUT = ("fc8.",)
 
@@ -66,8 +71,6 @@ class VGGish(Backbone):
 class VggFace(Backbone):
     """Map faces uint8 RGB (N, h, w, 3) to `fc7` after its ReLU, (N, 4096)."""
 
-    side = 224
-
     def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()
         inputs = 3
@@ -77,7 +80,7 @@ class VggFace(Backbone):
                 self.add_module(f"conv{number}_{place}", nn.Conv2d(inputs, outputs, 3, 1, 1))
                 inputs = outputs
         self.dim = scaled(4096, width)
-        self.fc6 = nn.Linear(inputs * (self.side // 32) ** 2, self.dim)
+        self.fc6 = nn.Linear(inputs * (FACE_PX // 32) ** 2, self.dim)
         self.fc7 = nn.Linear(self.dim, self.dim)
         self.dropout = nn.Dropout(0.5)
         he_init(self)
@@ -91,7 +94,7 @@ class VggFace(Backbone):
 
     def forward(self, faces: Tensor) -> Tensor:
         """faces uint8 (N, h, w, 3) -> (N, 4096)."""
-        x = pixels(faces, self.side, tuple(m / 255 for m in FACE_MEAN), (1 / 255,) * 3)
+        x = pixels(faces, *READS)
         for number, group in enumerate(VGG_FACE, start=1):
             for place in range(1, len(group) + 1):
                 x = F.relu(self.get_submodule(f"conv{number}_{place}")(x))
