@@ -85,6 +85,7 @@ class EncoderSettings(JobSettings):
     )
     options: Options = {}
     arithmetic: Arithmetic = "fast"
+    cross_fit: int = Field(0, description="Folds of train people; 0 for one fit.")
     windows: ClipSettings
     media: SignalSettings
     root: Path | None = Field(None, description="Of encoders that read below the corpus' root.")

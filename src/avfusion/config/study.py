@@ -58,6 +58,11 @@ class Study(Settings):
         description="Fits of each encoder that is fitted on the corpus: numbers that are added to "
         "its `seed`. All fusions share the fits, and `seeds` take them in turn.",
     )
+    cross_fit: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="K, 2 or more: features of a train video are from a fit of the encoder without "
+        "its person, who is in one of K folds. 0: all are from one fit on all train people.",
+    )
     fusions: dict[Name, Options] = Field(
         min_length=1,
         description="Options of each fusion. The baseline `ridge` is added to every study.",
@@ -339,6 +344,7 @@ class Study(Settings):
             modality=modality if chosen else None,
             options=self.encoder_options(encoder),
             arithmetic=self.arithmetic,
+            cross_fit=self.cross_fit if self.fitted(encoder) else 0,
             windows=ClipSettings(**self.windows.model_dump(include=set(ClipSettings.model_fields))),
             media=SignalSettings(**self.media.model_dump(include=set(SignalSettings.model_fields))),
             root=Path(self.corpora[corpus].root) if below and corpus is not None else None,

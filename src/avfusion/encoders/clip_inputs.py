@@ -47,6 +47,13 @@ def joined(parts: Sequence[Tensor | Clips]) -> Tensor | Clips:
     return Clips(torch.cat([part.faces for part in clips]), torch.cat(places))
 
 
+def rows_of(inputs: Tensor | Clips, chosen: Tensor) -> Tensor | Clips:
+    """Return the inputs at a mask or at indices; clips keep their faces in common."""
+    if isinstance(inputs, Clips):
+        return Clips(inputs.faces, inputs.places[chosen])
+    return inputs[chosen]
+
+
 def tensors(inputs: Tensor | Clips) -> tuple[Tensor, ...]:
     """Return the tensors that inputs consist of."""
     return (inputs.faces, inputs.places) if isinstance(inputs, Clips) else (inputs,)

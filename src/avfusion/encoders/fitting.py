@@ -7,7 +7,7 @@ epoch; gold of the test partition is not read.
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.encoders.clip_inputs import Clips, joined, tensors
+from avfusion.encoders.clip_inputs import Clips, joined, rows_of, tensors
+from avfusion.encoders.cross_fit import fold_folder, folds
 from avfusion.encoders.recipe import Recipe, Release
 from avfusion.encoders.records import Records
 from avfusion.encoders.release import Group, fit_in_stages
@@ -44,10 +45,21 @@ CHUNK = 256
 
 
 class Examples(NamedTuple):
-    """Inputs of a network (N, ...) and gold in [-1, 1] (N, K), NaN = unrated."""
+    """Inputs of a network (N, ...) and gold in [-1, 1] (N, K), NaN = unrated.
+
+    `videos` are the names of the videos that they are of, (N,).
+    """
 
     inputs: Tensor | Clips
     gold: Tensor
+    videos: tuple[str, ...] = ()
+
+    def without(self, videos: Container[str]) -> "Examples":
+        """Return the examples of the other videos."""
+        kept = [name not in videos for name in self.videos]
+        mask = torch.tensor(kept)
+        names = tuple(name for name, keep in zip(self.videos, kept, strict=True) if keep)
+        return Examples(rows_of(self.inputs, mask), self.gold[mask], names)
 
 
 class FittedEncoder:
@@ -111,7 +123,10 @@ class FittedEncoder:
         return ()
 
     def fit(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
-        """Fit on train and keep the best epoch by validation; see `FittableEncoder.fit`."""
+        """Fit on train and keep the best epoch by validation; see `FittableEncoder.fit`.
+
+        With `cross_fit`, the fits without one fold come first (`avfusion.encoders.cross_fit`).
+        """
         rating = Rating.of(json.loads(layout.card(corpus).read_text()))
         self.outputs = len(rating.names)
         train, validation = (
@@ -119,6 +134,23 @@ class FittedEncoder:
             for partition in ("train", "validation")
         )
         folder = layout.encoder(corpus, settings.encoder)
+        fold_of = folds(corpus, settings.cross_fit, layout)
+        for fold in range(settings.cross_fit):
+            kept = train.without([video for video, number in fold_of.items() if number == fold])
+            name = f"{settings.encoder} without fold {fold}"
+            self._fit_on((kept, validation), rating, fold_folder(folder, fold), settings, name)
+        self._fit_on((train, validation), rating, folder, settings, settings.encoder)
+
+    def _fit_on(
+        self,
+        examples: tuple[Examples, Examples],
+        rating: Rating,
+        folder: Path,
+        settings: EncoderSettings,
+        name: str,
+    ) -> None:
+        """Fit a new network on train and validation examples; write weights and settings.json."""
+        train, _ = examples
         with deterministic(self.recipe.seed):
             net = self.new_net(settings)
             self.prepare(net, train.inputs)
@@ -127,12 +159,12 @@ class FittedEncoder:
             "settings": settings.lasting,
             **rating.stated(),
             "examples": content_hash(
-                *(x for part in (train, validation) for x in (*tensors(part.inputs), part.gold))
+                *(x for part in examples for x in (*tensors(part.inputs), part.gold))
             ),
             **self.origin(),
         }
-        log.info("%s: %d train examples", settings.encoder, len(train.gold))
-        self.fit_net(net, (train, validation), rating.names, folder, document, settings.encoder)
+        log.info("%s: %d train examples", name, len(train.gold))
+        self.fit_net(net, examples, rating.names, folder, document, name)
         record = document | self.recorded()
         record |= {"machine": machine_state(device.gpu()) | _processes()}
         if distributed.first():
@@ -215,7 +247,7 @@ class FittedEncoder:
         late_s = {name: card["delay_s"].get(name, 0.0) for name in rating.names}
         share = self.recipe.most // max(1, len(videos))
         records = Records(corpus, self.modality, settings, layout)
-        inputs, golds = [], []
+        inputs, golds, names = [], [], list[str]()
         for video in videos:
             record = records.open(video)
             times_s = self.instants(record, settings)
@@ -228,6 +260,7 @@ class FittedEncoder:
             if len(rated):
                 inputs.append(self.inputs(record, times_s[rated]))
                 golds.append(torch.from_numpy(expected[rated]))
+                names += [video] * len(rated)
         if not inputs:
             raise TrainError(
                 f"{corpus}: no rated {partition} video has {self.modality} to fit "
@@ -235,7 +268,7 @@ class FittedEncoder:
                 f"{self.modality}, set `{self.modality}: []` under features and keep only fusions "
                 f"that do not read it. Otherwise run `avf verify {corpus}`."
             )
-        return Examples(joined(inputs), torch.cat(golds))
+        return Examples(joined(inputs), torch.cat(golds), tuple(names))
 
 
 def batch_loss(model: nn.Module, batch: Examples) -> Tensor:

@@ -15,6 +15,7 @@ from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.ahead import Ahead
 from avfusion.encoders.base import Encoder, FittableEncoder, build
 from avfusion.encoders.cost import Progress, clips_of
+from avfusion.encoders.cross_fit import Fits
 from avfusion.encoders.records import Record, Records, identity, remark
 from avfusion.encoders.stored import Row, failed_row, kept_row, remove_withdrawn
 from avfusion.encoders.weights_file import identifying
@@ -118,12 +119,13 @@ class Job:
         self.corpus, self.settings = corpus, settings
         self.folder = layout.features(corpus, settings.encoder)
         self.encoder: Encoder = build(settings)
+        self.fits: Fits | None = None
         reads = getattr(self.encoder, "reads", "media")
         self.records = Records(corpus, self.encoder.modality, settings, layout, reads)
         weights = self.encoder.weights
         if self.encoder.fitted:
-            weights = layout.encoder(corpus, settings.encoder) / "best.safetensors"
-            cast(FittableEncoder, self.encoder).load(weights, settings)
+            self.fits = Fits(cast(FittableEncoder, self.encoder), corpus, settings, layout)
+            weights = self.fits.path
         self.weights_sha256: Any = None
         note = getattr(self.encoder, "note", None)
         if note is not None:  # weights that neither ship with avfusion nor are fitted here
@@ -131,6 +133,11 @@ class Job:
         elif weights:
             self.weights_sha256 = file_digest(weights).hex()
         self.progress: Progress | None = None
+
+    def _choose_fit(self, video: str) -> None:
+        """Take the fit that did not see the person of a video, if there are several."""
+        if self.fits is not None and self.settings.cross_fit:
+            self.weights_sha256 = self.fits.choose(video)
 
     def rows(self, entries: Iterable[Any]) -> Iterator[Row]:
         """Yield the index row of each video, in order.
@@ -213,6 +220,7 @@ class Job:
             If the video cannot be read, or is too short.
         """
         record = self.open(video)
+        self._choose_fit(video)
         key = self._key(getattr(self.encoder, "identity", identity)(record))
         windows = self.settings.windows
         ends_s = clip_ends(record.duration_s, windows.hop_s)
@@ -241,6 +249,7 @@ class Job:
             If the features have a wrong shape or range.
         """
         video, record, ends_s = opened.video, opened.record, opened.ends_s
+        self._choose_fit(video)  # the next video is opened already
         name = self.settings.encoder
         given = record, ends_s, self.settings.windows.clip_s
         if opened.batches is not None:
