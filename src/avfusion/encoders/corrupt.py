@@ -5,12 +5,16 @@
     shift_s    delay the sound against the pictures by so many seconds
     blur_px    blur aligned faces by a Gaussian of that standard deviation
     occlusion  hide that share of each aligned face by a grey square, in one place per video
+    missing    remove stretches of the sound, as if they were not recorded, or of the faces
+    missing_block  the same for one block
 
 Sound that the study also keeps at its native rate is corrupted at that rate too. White noise then
 covers its whole band, and babble ends at half the rate of the other sound.
 
 Only videos of the reported partition and encoders of the corrupted modality are encoded. The faces
-are those detected in the clean video; `video_missing` covers a detector that loses faces.
+are those detected in the clean video; `video_missing` covers a detector that loses faces. Which
+stretches are missing is drawn as in avfusion.features.corrupt, which also makes the rows of clips
+absent that overlap them.
 """
 
 import json
@@ -30,7 +34,7 @@ from avfusion.config.corruptions import Case, find
 from avfusion.config.jobs import CorruptSettings
 from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError
-from avfusion.features.corrupt import generator
+from avfusion.features.corrupt import generator, removed_spans
 from avfusion.features.store import FeatureStore
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
@@ -38,9 +42,11 @@ from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.media import noise
 from avfusion.media.audio import Piece
+from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
 from avfusion.media.waveform import HeldSound, SpanSound
-from avfusion.schemas import INDEX
+from avfusion.media.writer import FRAME_COLUMNS
+from avfusion.schemas import INDEX, SLACK_S
 from avfusion.training.loop import deterministic
 
 log = logging.getLogger(__name__)
@@ -181,6 +187,33 @@ class _ChangedFaces(MediaRecord):
         return self.change(super().crops(frame_indices))
 
 
+class _WithoutFaces(MediaRecord):
+    """A record in which no face was found in some spans (begin, end] in seconds."""
+
+    def __init__(
+        self, folder: Path, meta: dict[str, Any], spans_s: list[tuple[float, float]]
+    ) -> None:
+        super().__init__(folder, meta)
+        self.spans_s = spans_s
+
+    def _table(self, name: str) -> pd.DataFrame:
+        table = super()._table(name)
+        if name != "frames.parquet":
+            return table
+        hidden = inside(table["time_s"].to_numpy(), self.spans_s)
+        columns = list(FRAME_COLUMNS[2:])
+        table[columns] = table[columns].mask(hidden)
+        return table
+
+
+def inside(times_s: np.ndarray, spans_s: list[tuple[float, float]]) -> np.ndarray:
+    """Return which times (N,) are in a span (begin, end], as `clip_spans` does; bool (N,)."""
+    found = np.zeros(len(times_s), bool)
+    for begin_s, end_s in spans_s:
+        found |= (times_s > begin_s + SLACK_S) & (times_s <= end_s + SLACK_S)
+    return found
+
+
 class _CorruptJob(Job):
     """One encoder under one corruption; its records have changed sound or faces."""
 
@@ -210,9 +243,21 @@ class _CorruptJob(Job):
         if self.name == "audio_babble_db":
             stated.append(self.voices.digest)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
-        if find(self.name)[0] == "audio":
+        modality, kind = find(self.name)
+        if kind.missing:
+            spans_s = self._missing(video, clean.duration_s)
+            if modality == "video":
+                return _WithoutFaces(clean.folder, meta, spans_s)
+            return _ChangedSound(clean, meta, lambda sound, hz: noise.without(sound(), spans_s, hz))
+        if modality == "audio":
             return _ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
         return _ChangedFaces(clean.folder, meta, self._faces(video))
+
+    def _missing(self, video: str, duration_s: float) -> list[tuple[float, float]]:
+        """Return the spans that are missing, (begin, end] in seconds."""
+        windows = self.settings.windows
+        rows = len(clip_ends(duration_s, windows.hop_s))
+        return removed_spans(self.name, self.level, video, rows, windows, self.draw)
 
     def _faces(self, video: str) -> Callable[[np.ndarray], np.ndarray]:
         if self.name == "video_blur_px":
