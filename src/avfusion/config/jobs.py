@@ -236,6 +236,14 @@ class RobustSettings(JobSettings):
     draw: int
     code: str
 
+    def stated(self, corruption: str) -> dict[str, Context | None]:
+        """Return the contexts of encoders whose rows become absent by them.
+
+        What is missing from a recording is in no row that is encoded again, whatever its context.
+        """
+        again = self.encoded.get(corruption, [])
+        return {name: context for name, context in self.contexts.items() if name not in again}
+
     @property
     def own_span(self) -> list[str]:
         """Encoders of unknown context whose rows count as those of their own clips only."""

@@ -45,7 +45,7 @@ from avfusion.media.audio import Piece
 from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
 from avfusion.media.waveform import HeldSound, SpanSound
-from avfusion.media.writer import FRAME_COLUMNS
+from avfusion.media.writer import FACE_COLUMNS
 from avfusion.schemas import INDEX, SLACK_S
 from avfusion.training.loop import deterministic
 
@@ -201,8 +201,7 @@ class _WithoutFaces(MediaRecord):
         if name != "frames.parquet":
             return table
         hidden = inside(table["time_s"].to_numpy(), self.spans_s)
-        columns = list(FRAME_COLUMNS[2:])
-        table[columns] = table[columns].mask(hidden)
+        table.loc[hidden, list(FACE_COLUMNS)] = np.nan
         return table
 
 

@@ -1,8 +1,8 @@
-"""Curves of CCC over levels of corruption: estimates, losses and paired differences of losses.
+"""Curves of CCC over levels of corruption: estimates, and paired differences of loss and area.
 
 Shapes: L levels of one corruption, clean input first; V videos, S seeds, N draws, K targets.
-The loss is the start of a curve minus its mean over the levels (trapezoids, over the greatest
-level).
+The area is the mean of a curve over the levels (trapezoids, over the greatest level). The loss is
+the start of a curve minus its area.
 """
 
 import itertools
@@ -133,6 +133,15 @@ def loss(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.tensordot(shares(levels), values[0] - values, 1)
 
 
+def area(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the mean of curves (L, ...) over the levels (...).
+
+    >>> float(area(np.array([0.8, 0.4, 0.0]), np.array([0.0, 0.5, 1.0])))
+    0.4
+    """
+    return np.tensordot(shares(levels), values, 1)
+
+
 def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Estimate the score at each level, and the loss over the levels.
 
@@ -179,7 +188,7 @@ def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
-    """Compare the losses of all pairs of fusions.
+    """Compare the losses, and the areas, of all pairs of fusions.
 
     Parameters
     ----------
@@ -192,7 +201,8 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
     -------
     DataFrame
         A row per pair, corruption and target: loss of `other` minus loss of `fusion` with interval
-        and p. Holm's family is all pairs of one corruption and target.
+        and p, and area of `fusion` minus area of `other` with interval. Holm's family is all pairs
+        of one corruption and target.
     """
     statistics, count, pooling = study.statistics, len(curves.videos), curves.rule.pooling
     weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
@@ -204,16 +214,19 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
             if not seeds:
                 continue
             a, b = (curves.stack(fusion, seeds, name) for fusion in pair)
-            gap = _lost(b, levels, pooling) - _lost(a, levels, pooling)
-            drawn = _lost(b, levels, pooling, weight) - _lost(a, levels, pooling, weight)
-            low, high = inference.interval(drawn, curves.units, statistics.alpha)
+            gaps = _curve(a, pooling) - _curve(b, pooling)  # (L, K + 1, 1)
+            drawn = _curve(a, pooling, weight) - _curve(b, pooling, weight)  # (L, K + 1, N)
+            gap, above = -loss(gaps, levels), area(gaps, levels)
+            low, high = inference.interval(-loss(drawn, levels), curves.units, statistics.alpha)
+            ends = inference.interval(area(drawn, levels), curves.units, statistics.alpha)
             p = loss_test(a, b, levels, pooling, statistics, curves.unit)
             for t, target in enumerate((*curves.names, MEAN)):
                 rows.append({"corpus": curves.corpus, "corruption": name, "target": target,
                              "fusion": pair[0], "other": pair[1], "difference": gap[t, 0],
-                             "low": low[t], "high": high[t], "p": p[t]})  # fmt: skip
+                             "low": low[t], "high": high[t], "p": p[t], "area": above[t, 0],
+                             "area_low": ends[0][t], "area_high": ends[1][t]})  # fmt: skip
     columns = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*columns, "p"])
+    table = pd.DataFrame(rows, columns=[*columns, "p", "area", "area_low", "area_high"])
     family = table.groupby(["corruption", "target"])["p"]
     table["p_holm"] = family.transform(lambda p: significance.holm(p.to_numpy())) if rows else []
     results = zip(table["low"], table["high"], table["p_holm"], strict=True)
@@ -261,6 +274,10 @@ def _lost(
     sums: np.ndarray, levels: np.ndarray, pooling: str, weight: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the loss of sums (L, S, K, V, 6), averaged over seeds, in each draw (K + 1, N)."""
+    return loss(_curve(sums, pooling, weight), levels)
+
+
+def _curve(sums: np.ndarray, pooling: str, weight: np.ndarray | None = None) -> np.ndarray:
+    """Return the scores of sums (L, S, K, V, 6), averaged over seeds, by draw (L, K + 1, N)."""
     weight = np.ones((1, sums.shape[-2])) if weight is None else weight
-    drawn = [target_scores(one, weight, pooling).mean(axis=0) for one in sums]
-    return loss(np.stack(drawn), levels)
+    return np.stack([target_scores(one, weight, pooling).mean(axis=0) for one in sums])

@@ -207,9 +207,7 @@ def corrupt_windows(
     stores = trained.data.stores | signals
     if not find(case[0])[1].signal:
         used = {name: stores[name] for name in _encoders(trained, case)}
-        cuts = trained.settings.windows
-        # What is missing from the recording is in no row that was encoded again.
-        contexts = {k: x for k, x in settings.contexts.items() if k not in signals}
+        cuts, contexts = trained.settings.windows, settings.stated(case[0])
         stores = stores | corrupted(used, *case, cuts, spreads, settings.draw, contexts)
     return replace(trained.data, stores=stores).windows(partition)
 

@@ -79,7 +79,7 @@ def predict_runs(
     for name in settings.own_span:
         log.warning(
             "%s: %s does not state how much of the recording its rows depend on, so only rows of "
-            "clips that overlap missing input are absent. Set encoders.%s.context_s if you know it.",
+            "clips that overlap missing input are absent. Set encoders.%s.context_s if known.",
             *(corpus, name, name),
         )
     runs, logged = finished[shard[0] :: shard[1]], time.monotonic()

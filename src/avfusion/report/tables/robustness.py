@@ -19,7 +19,7 @@ from avfusion.robustness.curves import Curves
 
 EMPTY = [
     *("corpus", "corruption", "level", "target", "fusion", "other", "mean", "difference"),
-    *("low", "high", "p", "seeds"),
+    *("low", "high", "p", "area", "area_low", "area_high", "seeds"),
 ]
 TITLES = {"robustness": "Robustness", "areas": "What corruption costs"}
 
@@ -89,13 +89,20 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
 def _point_cells(
     points: pd.DataFrame, curves: Curves, name: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the mean CCC of each fusion at each level, best on clean input first."""
+    """Return the mean CCC of each fusion at each level, best on clean input first.
+
+    For missing input, a last row has the share of clips without the modality.
+    """
     rows = points[(points["corruption"] == name) & (points["target"] == "mean")]
     table = rows.pivot(index="fusion", columns="place", values="mean")
     table = table.sort_values(table.columns[0], ascending=False, kind="stable")
     kind = find(name)[1]
     head = ["fusion", *(kind.text(level) for level in curves.levels[name])]
-    return head, [[str(fusion), *map(number, row)] for fusion, *row in table.itertuples()]
+    cells = [[str(fusion), *map(number, row)] for fusion, *row in table.itertuples()]
+    if kind.missing:
+        absent = rows.drop_duplicates("place").sort_values("place")["absent"]
+        cells.append(["(clips without it)", *(f"{100 * share:.0f}%" for share in absent)])
+    return head, cells
 
 
 def _loss_cells(losses: pd.DataFrame, name: str) -> tuple[list[str], list[list[str]]]:
@@ -127,8 +134,10 @@ def _differences(pairs: pd.DataFrame, curves: Curves, name: str, study: Study) -
     for row in significant.itertuples():
         first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
         low, high = sorted(np.sign(row.difference) * np.array([row.low, row.high]))
+        gap = row.area if first == row.fusion else -row.area
         sentences.append(
-            f"{first} loses less than {second} by {estimate(abs(row.difference), low, high)}"
+            f"{first} loses less than {second} by {estimate(abs(row.difference), low, high)}, and "
+            f"its mean over the levels is {number(abs(gap))} {'higher' if gap >= 0 else 'lower'}"
         )
     return f"{len(significant)} of {len(rows)} pairs differ significantly: {and_list(sentences)}."
 
@@ -141,5 +150,6 @@ def _header(curves: Curves, study: Study) -> str:
         f"modality corrupted at test time, the same draw for every run; averaged over seeds. "
         f"Brackets: {100 * (1 - statistics.alpha):g}% interval over {units.word(statistics)}s "
         f"({statistics.draws:,} bootstrap draws). Loss: CCC on clean input minus the "
-        f"curve's mean over its levels (trapezoids)."
+        f"curve's mean over its levels (trapezoids). A fusion that hardly reads a modality loses "
+        f"little when it is corrupted, so compare the mean over the levels too."
     )
