@@ -110,7 +110,7 @@ class _Run:
         trained = Trained.open(source, layout)
         made_of: dict[str, Any] = {
             "robustness": settings.robustness,
-            "contexts": settings.contexts,
+            "contexts": settings.document()["contexts"],
             "draw": settings.draw,
             "code": settings.code,
             "partition": partition,
