@@ -58,8 +58,8 @@ def encoded_again(kind: str, modality: str, options: dict[str, Any], clip_s: flo
     if not encoders.known(kind) or encoders.constant(kind, "reads") is not None:
         return False
     context = context_of(kind, options, clip_s)
-    own = context is not None and context[0] <= clip_s + EPSILON and context[1] == 0
-    return modality == "audio" or not own or bool(_option(kind, "at_rest", options))
+    clip_only = context is not None and context[0] <= clip_s + EPSILON and context[1] == 0
+    return modality == "audio" or not clip_only or bool(_option(kind, "at_rest", options))
 
 
 def _seconds(kind: str, attribute: str, options: dict[str, Any]) -> float | None:

@@ -245,7 +245,7 @@ class RobustSettings(JobSettings):
         return {name: context for name, context in self.contexts.items() if name not in again}
 
     @property
-    def own_span(self) -> list[str]:
+    def clip_only(self) -> list[str]:
         """Encoders of unknown context whose rows count as those of their own clips only."""
         again = {name for listed in self.encoded.values() for name in listed}
         unknown = {name for name, context in self.contexts.items() if context is None}

@@ -331,12 +331,12 @@ class Study(Settings):
 
     def contexts_of(self, corruptions: Iterable[str]) -> dict[str, contexts.Context | None]:
         """Return encoder -> what a row depends on, of modalities that are missing in some case."""
-        found = {modality for modality, kind in map(find, corruptions) if kind.missing}
+        missing = {modality for modality, kind in map(find, corruptions) if kind.missing}
         return {
             name: contexts.context_of(
                 self.encoder_class(name), self.encoder_options(name), self.windows.clip_s
             )
-            for modality in sorted(found)
+            for modality in sorted(missing)
             for name in getattr(self.features, modality)
         }
 

@@ -207,10 +207,10 @@ class _WithoutFaces(MediaRecord):
 
 def inside(times_s: np.ndarray, spans_s: list[tuple[float, float]]) -> np.ndarray:
     """Return which times (N,) are in a span (begin, end], as `clip_spans` does; bool (N,)."""
-    found = np.zeros(len(times_s), bool)
+    result = np.zeros(len(times_s), bool)
     for begin_s, end_s in spans_s:
-        found |= (times_s > begin_s + SLACK_S) & (times_s <= end_s + SLACK_S)
-    return found
+        result |= (times_s > begin_s + SLACK_S) & (times_s <= end_s + SLACK_S)
+    return result
 
 
 class _CorruptJob(Job):

@@ -86,9 +86,9 @@ def test_the_share_absent_is_at_least_what_was_asked_for_and_what_was_absent_bef
     assert rows[0.0] == pytest.approx(0.1)
     for level in LEVELS["audio_missing"]:
         assert level - 0.05 <= rows[level] <= 2 * level + 0.15  # a tenth of the clips had no sound
-    page = (done[1].tables / "robustness.md").read_text()
-    shares = " | ".join(f"{100 * share:.0f}%" for share in rows)
-    assert f"| (clips without it) | {shares} |" in page
+    lines = (done[1].tables / "robustness.md").read_text().splitlines()
+    cells = next(line.split("|") for line in lines if "(clips without it)" in line)
+    assert [cell.strip() for cell in cells[2:-1]] == [f"{100 * share:.0f}%" for share in rows]
 
 
 def test_predictions_are_there_before_gold_is_opened(done, tmp_path):
