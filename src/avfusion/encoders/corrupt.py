@@ -20,8 +20,7 @@ absent that overlap them.
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -32,6 +31,7 @@ from torchaudio.functional import resample
 
 from avfusion.config.corruptions import Case, find
 from avfusion.config.jobs import CorruptSettings
+from avfusion.encoders.corrupt_records import Change, ChangedFaces, ChangedSound, WithoutFaces
 from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError
 from avfusion.features.corrupt import generator, removed_spans
@@ -41,26 +41,15 @@ from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.media import noise
-from avfusion.media.audio import Piece
 from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
-from avfusion.media.waveform import HeldSound, SpanSound
-from avfusion.media.writer import FACE_COLUMNS
-from avfusion.schemas import INDEX, SLACK_S
+from avfusion.schemas import INDEX
 from avfusion.training.loop import deterministic
 
 log = logging.getLogger(__name__)
 
 
 GREY = 128
-
-
-Sound = Callable[[], Iterable[Piece]]
-"""Starts a sound."""
-
-
-Change = Callable[[Sound, int], Iterable[Piece]]
-"""Returns the changed sound of a sound and its sampling rate."""
 
 
 def corrupt_features(
@@ -150,69 +139,6 @@ def blur(crops: np.ndarray, sigma_px: float) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma_px) for crop in crops])
 
 
-class _ChangedSound(MediaRecord):
-    """A record whose sound is changed when it is read, at each rate that is stored."""
-
-    def __init__(self, clean: MediaRecord, meta: dict[str, Any], change: Change) -> None:
-        super().__init__(clean.folder, meta)
-        self.clean, self.change = clean, change
-        self._held: dict[str, HeldSound] = {}
-
-    @property
-    def sound_hz(self) -> int:
-        return self.clean.sound_hz
-
-    def pieces(self) -> Iterator[Piece]:
-        return iter(self.change(self.clean.pieces, self.sound_hz))
-
-    def _sound(self, name: str) -> SpanSound:
-        """Return the changed sound in memory, for encoders that read spans of it."""
-        if name not in self._held:
-            sound = self.clean._sound(name)
-            changed = self.change(sound.pieces, sound.rate_hz)
-            self._held[name] = HeldSound(changed, sound.rate_hz)
-        return self._held[name]
-
-
-class _ChangedFaces(MediaRecord):
-    """A record whose faces are changed when they are read."""
-
-    def __init__(
-        self, folder: Path, meta: dict[str, Any], change: Callable[[np.ndarray], np.ndarray]
-    ) -> None:
-        super().__init__(folder, meta)
-        self.change = change
-
-    def crops(self, frame_indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        return self.change(super().crops(frame_indices))
-
-
-class _WithoutFaces(MediaRecord):
-    """A record in which no face was found in some spans (begin, end] in seconds."""
-
-    def __init__(
-        self, folder: Path, meta: dict[str, Any], spans_s: list[tuple[float, float]]
-    ) -> None:
-        super().__init__(folder, meta)
-        self.spans_s = spans_s
-
-    def _table(self, name: str) -> pd.DataFrame:
-        table = super()._table(name)
-        if name != "frames.parquet":
-            return table
-        hidden = inside(table["time_s"].to_numpy(), self.spans_s)
-        table.loc[hidden, list(FACE_COLUMNS)] = np.nan
-        return table
-
-
-def inside(times_s: np.ndarray, spans_s: list[tuple[float, float]]) -> np.ndarray:
-    """Return which times (N,) are in a span (begin, end], as `clip_spans` does; bool (N,)."""
-    result = np.zeros(len(times_s), bool)
-    for begin_s, end_s in spans_s:
-        result |= (times_s > begin_s + SLACK_S) & (times_s <= end_s + SLACK_S)
-    return result
-
-
 class _CorruptJob(Job):
     """One encoder under one corruption; its records have changed sound or faces."""
 
@@ -246,11 +172,11 @@ class _CorruptJob(Job):
         if kind.missing:
             spans_s = self._missing(video, clean.duration_s)
             if modality == "video":
-                return _WithoutFaces(clean.folder, meta, spans_s)
-            return _ChangedSound(clean, meta, lambda sound, hz: noise.without(sound(), spans_s, hz))
+                return WithoutFaces(clean.folder, meta, spans_s)
+            return ChangedSound(clean, meta, lambda sound, hz: noise.without(sound(), spans_s, hz))
         if modality == "audio":
-            return _ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
-        return _ChangedFaces(clean.folder, meta, self._faces(video))
+            return ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
+        return ChangedFaces(clean.folder, meta, self._faces(video))
 
     def _missing(self, video: str, duration_s: float) -> list[tuple[float, float]]:
         """Return the spans that are missing, (begin, end] in seconds."""
