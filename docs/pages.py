@@ -281,7 +281,7 @@ def config_page() -> str:
         ),
         "\n## Corruptions\n",
         "Keys of `robustness`, with their levels. [Robustness](../how-to/robustness.md) shows",
-        "how to use them. `train.corrupt` takes those that change features.\n",
+        "how to use them. `train.corrupt` takes missing input and noise in features.\n",
         table(["name", "unit of the level", "effect", "changes"], corruption_rows()),
     ]
     return finished(parts)
@@ -378,7 +378,8 @@ def corruption_rows() -> list[list[str]]:
     rows = []
     for name in corruptions.names():
         modality, found = corruptions.find(name)
-        changed = ("sound" if modality == "audio" else "faces") if found.signal else "features"
+        signal = "sound" if modality == "audio" else "faces"
+        changed = signal if found.signal or found.missing else "features"
         rows.append([f"`{name}`", units[found.unit], found.words.format(modality), changed])
     return rows
 

@@ -176,7 +176,7 @@ def test_the_api_page_shows_the_contracts(site):
         "avfusion.fusion.base.Fusion",
         "avfusion.training.losses.ccc_loss",
         "avfusion.metrics.ccc.ccc",
-        "avfusion.evaluation.inference.swap_test",
+        "avfusion.evaluation.crossed.difference",
         "avfusion.protocols.protocol.apply",
         "avfusion.config.study.Study",
         "avfusion.config.jobs.RunSettings",

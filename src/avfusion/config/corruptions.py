@@ -2,7 +2,9 @@
 
 There are two kinds. Corruptions of features (avfusion.features.corrupt) change the rows of an
 encoder. Corruptions of the signal (avfusion.encoders.corrupt) change audio or video, which is then
-encoded again. This module imports nothing heavy, so a config can be checked quickly.
+encoded again. Missing input is both: rows become absent, and encoders whose other rows depend on
+what is missing encode the rest again (`avfusion.config.contexts`). This module imports nothing
+heavy, so a config can be checked quickly.
 """
 
 import math
@@ -45,11 +47,14 @@ class Kind:
         What the corruption does; `{}` stands for the modality.
     signal
         Whether it changes audio or video before encoding, instead of features.
+    missing
+        Whether it removes input.
     """
 
     unit: str
     words: str
     signal: bool = False
+    missing: bool = False
 
     @property
     def clean(self) -> float:
@@ -85,8 +90,8 @@ class Kind:
 
 
 FEATURE_KINDS = {
-    "missing": Kind("share", "random stretches of {} absent"),
-    "missing_block": Kind("share", "one run of {} absent"),
+    "missing": Kind("share", "random stretches of {} absent", missing=True),
+    "missing_block": Kind("share", "one run of {} absent", missing=True),
     "late": Kind("s", "{} late"),
     "feature_noise": Kind("noise", "noise in the {} features"),
 }
@@ -146,7 +151,7 @@ def signal_of(name: str, encoder: str, modality: str | None = None) -> Kind:
         If the corruption changes features, or another modality than the encoder reads.
     """
     changed, kind = find(name)
-    if not kind.signal:
+    if not (kind.signal or kind.missing):
         raise ConfigError(
             f"{name} changes features after encoding, so nothing is to encode. "
             f"Run: avf robust CORPUS"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 from pydantic import BeforeValidator, Field, ValidationError
 
 from avfusion.arithmetic import Arithmetic
+from avfusion.config.contexts import Context
 from avfusion.config.schedules import keys_as_text
 from avfusion.config.sections import (
     ClipSettings,
@@ -141,6 +142,9 @@ class RunSettings(JobSettings):
     features: FeatureSettings
     windows: WindowSettings
     train: TrainSettings
+    contexts: dict[str, Context | None] = Field(
+        {}, description="Encoder -> what a row depends on, if `train.corrupt` removes input."
+    )
     task: Task = "ratings"
     grid: Grid = {}
     point: str | None = Field(None, description="Grid point; its run sees no test video.")
@@ -228,9 +232,30 @@ class RobustSettings(JobSettings):
     fusions: list[str]
     headline: str
     robustness: dict[str, list[float]]
+    encoded: dict[str, list[str]] = Field(
+        {}, description="Corruption -> encoders that encode corrupted sound or pictures."
+    )
+    contexts: dict[str, Context | None] = Field(
+        {}, description="Encoder -> what a row depends on, where input is missing."
+    )
     seeds: list[int]
     draw: int
     code: str
+
+    def stated(self, corruption: str) -> dict[str, Context | None]:
+        """Return the contexts of encoders whose rows become absent by them.
+
+        What is missing from a recording is in no row that is encoded again, whatever its context.
+        """
+        again = self.encoded.get(corruption, [])
+        return {name: context for name, context in self.contexts.items() if name not in again}
+
+    @property
+    def clip_only(self) -> list[str]:
+        """Encoders of unknown context whose rows count as those of their own clips only."""
+        again = {name for listed in self.encoded.values() for name in listed}
+        unknown = {name for name, context in self.contexts.items() if context is None}
+        return sorted(unknown - again)
 
 
 class RecordSettings(JobSettings):

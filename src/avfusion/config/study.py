@@ -4,13 +4,14 @@
 Units are part of the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from avfusion.arithmetic import Arithmetic
-from avfusion.config import fits, jobs, modalities
+from avfusion.config import contexts, fits, jobs, modalities
 from avfusion.config.corruptions import find
 from avfusion.config.jobs import Grid
 from avfusion.config.sections import (
@@ -306,6 +307,7 @@ class Study(Settings):
         used = {f"fusion {fusion}", f"corpus {corpus}"}
         used |= {f"loss {name}" for name in self.losses(fusion, corpus)}
         used |= {f"encoder {name}" for name in features.encoders}
+        corrupt = [train.corrupt, *self.grid_of(fusion).get("train.corrupt", [])]
         return jobs.RunSettings(
             corpus=corpus,
             fusion=fusion,
@@ -316,6 +318,7 @@ class Study(Settings):
             features=features,
             windows=self.windows,
             train=train,
+            contexts=self.contexts_of({name for levels in corrupt for name in levels}),
             task=self.task(corpus),
             grid=self.grid_of(fusion),
             code=fingerprint(*roots, leaving=frozenset(unused)),
@@ -362,9 +365,34 @@ class Study(Settings):
             (name, f"{level:g}", encoder)
             for name, levels in self.robustness.items()
             for level in levels
-            for encoder in getattr(self.all_features(), find(name)[0])
-            if find(name)[1].signal
+            for encoder in self.encoded_again(name)
         ]
+
+    def encoded_again(self, corruption: str) -> list[str]:
+        """Return the encoders that encode corrupted sound or pictures."""
+        modality, kind = find(corruption)
+        listed = getattr(self.all_features(), modality)
+        if not kind.missing:
+            return list(listed) if kind.signal else []
+        clip_s = self.windows.clip_s
+        return [
+            name
+            for name in listed
+            if contexts.encoded_again(
+                self.encoder_class(name), modality, self.encoder_options(name), clip_s
+            )
+        ]
+
+    def contexts_of(self, corruptions: Iterable[str]) -> dict[str, contexts.Context | None]:
+        """Return encoder -> what a row depends on, of modalities that are missing in some case."""
+        missing = {modality for modality, kind in map(find, corruptions) if kind.missing}
+        return {
+            name: contexts.context_of(
+                self.encoder_class(name), self.encoder_options(name), self.windows.clip_s
+            )
+            for modality in sorted(missing)
+            for name in getattr(self.features, modality)
+        }
 
     def signal_settings(self, encoder: str) -> jobs.CorruptSettings:
         """Return what features of corrupted sound or pictures depend on besides input files."""
@@ -405,6 +433,8 @@ class Study(Settings):
             fusions=list(self.fusions),
             headline=self.headline,
             robustness=self.robustness,
+            encoded={name: self.encoded_again(name) for name in self.robustness},
+            contexts=self.contexts_of(self.robustness),
             seeds=self.seeds,
             draw=self.statistics.seed,
             code=fingerprint("avfusion.robustness.predict:predict"),

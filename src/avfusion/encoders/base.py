@@ -56,6 +56,8 @@ class Encoder(Protocol):
     - `read(record, ends_s, clip_s)` and `encode_read(batches, record, ends_s, clip_s)`: the first
       yields the inputs of the network in batches, and the second computes the features from them.
       A thread then reads ahead; see `ahead.ReadsAhead`.
+    - `context_before` and `context_after`: the part of the recording that a row depends on; see
+      `config.contexts`. Without them, it is the complete recording.
     - `remark(record)` returns a note on one video for the feature index, or None.
     """
 

@@ -6,10 +6,11 @@ File     Of your own, under the names of `backbones.vgg.SpectrogramCnn`.
 Departs  The published head has a hidden layer and one target. Here, a linear layer predicts all.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.encoders import published_widths, spectra
 from avfusion.encoders.backbones.vgg import SpectrogramCnn
 from avfusion.encoders.sound import SoundEncoder
@@ -22,6 +23,7 @@ class Cnn2dSpectrogram(SoundEncoder):
 
     block_count = 5
     rate_hz, samples = spectra.CA_HZ, spectra.CA_SAMPLES
+    context_before: ClassVar[Span] = 0.64
     width_from = "avfusion.encoders.published_widths:spectrogram_cnn"
 
     def __init__(self, entry: str = "cnn2d_spectrogram", **options: Any) -> None:

@@ -5,19 +5,22 @@
     shift_s    delay the sound against the pictures by so many seconds
     blur_px    blur aligned faces by a Gaussian of that standard deviation
     occlusion  hide that share of each aligned face by a grey square, in one place per video
+    missing    remove stretches of the sound, as if they were not recorded, or of the faces
+    missing_block  the same for one block
 
 Sound that the study also keeps at its native rate is corrupted at that rate too. White noise then
 covers its whole band, and babble ends at half the rate of the other sound.
 
 Only videos of the reported partition and encoders of the corrupted modality are encoded. The faces
-are those detected in the clean video; `video_missing` covers a detector that loses faces.
+are those detected in the clean video; `video_missing` covers a detector that loses faces. Which
+stretches are missing is drawn as in avfusion.features.corrupt, which also makes the rows of clips
+absent that overlap them.
 """
 
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -28,18 +31,18 @@ from torchaudio.functional import resample
 
 from avfusion.config.corruptions import Case, find
 from avfusion.config.jobs import CorruptSettings
+from avfusion.encoders.corrupt_records import Change, ChangedFaces, ChangedSound, WithoutFaces
 from avfusion.encoders.stage import Job
 from avfusion.errors import AvfError
-from avfusion.features.corrupt import generator
+from avfusion.features.corrupt import generator, removed_spans
 from avfusion.features.store import FeatureStore
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
 from avfusion.media import noise
-from avfusion.media.audio import Piece
+from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
-from avfusion.media.waveform import HeldSound, SpanSound
 from avfusion.schemas import INDEX
 from avfusion.training.loop import deterministic
 
@@ -47,14 +50,6 @@ log = logging.getLogger(__name__)
 
 
 GREY = 128
-
-
-Sound = Callable[[], Iterable[Piece]]
-"""Starts a sound."""
-
-
-Change = Callable[[Sound, int], Iterable[Piece]]
-"""Returns the changed sound of a sound and its sampling rate."""
 
 
 def corrupt_features(
@@ -144,43 +139,6 @@ def blur(crops: np.ndarray, sigma_px: float) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma_px) for crop in crops])
 
 
-class _ChangedSound(MediaRecord):
-    """A record whose sound is changed when it is read, at each rate that is stored."""
-
-    def __init__(self, clean: MediaRecord, meta: dict[str, Any], change: Change) -> None:
-        super().__init__(clean.folder, meta)
-        self.clean, self.change = clean, change
-        self._held: dict[str, HeldSound] = {}
-
-    @property
-    def sound_hz(self) -> int:
-        return self.clean.sound_hz
-
-    def pieces(self) -> Iterator[Piece]:
-        return iter(self.change(self.clean.pieces, self.sound_hz))
-
-    def _sound(self, name: str) -> SpanSound:
-        """Return the changed sound in memory, for encoders that read spans of it."""
-        if name not in self._held:
-            sound = self.clean._sound(name)
-            changed = self.change(sound.pieces, sound.rate_hz)
-            self._held[name] = HeldSound(changed, sound.rate_hz)
-        return self._held[name]
-
-
-class _ChangedFaces(MediaRecord):
-    """A record whose faces are changed when they are read."""
-
-    def __init__(
-        self, folder: Path, meta: dict[str, Any], change: Callable[[np.ndarray], np.ndarray]
-    ) -> None:
-        super().__init__(folder, meta)
-        self.change = change
-
-    def crops(self, frame_indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        return self.change(super().crops(frame_indices))
-
-
 class _CorruptJob(Job):
     """One encoder under one corruption; its records have changed sound or faces."""
 
@@ -210,9 +168,21 @@ class _CorruptJob(Job):
         if self.name == "audio_babble_db":
             stated.append(self.voices.digest)
         meta = clean.meta | {"key": [clean.meta.get("key", ""), *stated]}
-        if find(self.name)[0] == "audio":
-            return _ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
-        return _ChangedFaces(clean.folder, meta, self._faces(video))
+        modality, kind = find(self.name)
+        if kind.missing:
+            spans_s = self._missing(video, clean.duration_s)
+            if modality == "video":
+                return WithoutFaces(clean.folder, meta, spans_s)
+            return ChangedSound(clean, meta, lambda sound, hz: noise.without(sound(), spans_s, hz))
+        if modality == "audio":
+            return ChangedSound(clean, meta, self._sound(video, clean.sound_hz))
+        return ChangedFaces(clean.folder, meta, self._faces(video))
+
+    def _missing(self, video: str, duration_s: float) -> list[tuple[float, float]]:
+        """Return the spans that are missing, (begin, end] in seconds."""
+        windows = self.settings.windows
+        rows = len(clip_ends(duration_s, windows.hop_s))
+        return removed_spans(self.name, self.level, video, rows, windows, self.draw)
 
     def _faces(self, video: str) -> Callable[[np.ndarray], np.ndarray]:
         if self.name == "video_blur_px":

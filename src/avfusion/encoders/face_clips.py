@@ -1,12 +1,13 @@
 """Bases of fitted encoders that read several faces of a clip at once."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders import colour
 from avfusion.encoders.ahead import RowsAhead
@@ -24,6 +25,7 @@ class ReadsClips(FaceTimes, TunedEncoder, RowsAhead):
     """Examples that are clips uint8 RGB (N, frames, side, side, 3); a face is kept once."""
 
     modality = "video"
+    context_before: ClassVar[Span] = 0
     frames: int
     frame_hz: float
     brightness: float | None

@@ -1,11 +1,13 @@
 """Choose and read the faces of clips: single faces that are averaged, or several at once."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.ahead import ReadsAhead
 from avfusion.encoders.clip_inputs import Clips
@@ -39,6 +41,7 @@ class SingleFaces(FaceTimes):
 class AveragedFaces(ReadsAhead):
     """Base of encoders that embed sampled faces and average them per clip."""
 
+    context_before: ClassVar[Span] = 0
     frame_hz: float
     dim: int
 

@@ -52,6 +52,7 @@ class IR50Tcn(ClipEncoder):
     most_frames = 1_000
     read_hz = 12.5
     leave_out = ir50.LEAVE_OUT
+    context_before = None
     width_from = "avfusion.encoders.published_widths:last_512"
 
     def __init__(

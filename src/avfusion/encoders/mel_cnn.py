@@ -12,11 +12,13 @@ weights. Rows without audio count as silence, the floor of the logarithm.
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avfusion.config.contexts import Span
 from avfusion.config.jobs import EncoderSettings
 from avfusion.encoders.ahead import RowsAhead
 from avfusion.encoders.fitting import FittedEncoder
@@ -44,6 +46,8 @@ class MelCnn(FittedEncoder, RowsAhead):
     """
 
     modality = "audio"
+    context_before: ClassVar[Span] = {"context_s": 1, "window_s": 1}
+    context_after: ClassVar[Span] = {"window_s": 1}
 
     def __init__(
         self,

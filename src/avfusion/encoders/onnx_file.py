@@ -10,12 +10,13 @@ in files next to it are refused. Running it needs no further package.
 | audio | samples (batch, time) | of the `context_s` of sound that end with it |
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.encoders.adapter import Adapter, refuse
 from avfusion.encoders.onnx_session import Session
 from avfusion.encoders.pictures import Pictures
@@ -63,6 +64,7 @@ class OnnxFile(Adapter):
     """
 
     modalities = ("audio", "video")
+    context_before: ClassVar[Span] = {"context_s": 1}
     read_hz = 12.5
     width_from = "avfusion.encoders.onnx_session:width"
 

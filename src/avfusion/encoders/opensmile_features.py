@@ -8,10 +8,11 @@ The functionals summarise the sound that ends with a clip. The low-level descrip
 10 ms, which are averaged over the clip. Where nothing is recorded, openSMILE reads silence.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from avfusion.config.contexts import Span
 from avfusion.encoders.adapter import Adapter, refuse
 from avfusion.encoders.adapter_widths import EGEMAPS
 from avfusion.encoders.extras import needed
@@ -44,6 +45,7 @@ class OpensmileFeatures(Adapter):
 
     modality = "audio"
     extra = "opensmile"
+    context_before: ClassVar[Span] = {"context_s": 1}
     weights = None
     width_from = "avfusion.encoders.adapter_widths:opensmile"
 

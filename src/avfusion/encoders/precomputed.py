@@ -9,11 +9,12 @@ number. The files are described by `avfusion.media.feature_forms`, and their tim
 import functools
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
+from avfusion.config.contexts import Span
 from avfusion.config.jobs import EncoderSettings
 from avfusion.errors import AvfError, CorpusError
 from avfusion.io.atomic import file_digest, write_text
@@ -62,12 +63,17 @@ class Precomputed:
         Array in an .npz file, or dataset in an .h5 file, if there are several.
     pool : str
         `mean` of the rows of a clip, or its `last` row.
+    context_s : float, optional
+        Seconds of the recording before and after the end of a clip that its row depends on, for
+        missing input; by default the clip only.
     """
 
     modalities = ("audio", "video", "text")
     fitted = False
     named = True
     reads = "features"
+    context_before: ClassVar[Span] = {"context_s": 1}
+    context_after: ClassVar[Span] = {"context_s": 1}
 
     def __init__(
         self,
@@ -87,7 +93,10 @@ class Precomputed:
         video: str = "",
         key: str = "",
         pool: Literal["mean", "last"] = "mean",
+        context_s: float | None = None,
     ) -> None:
+        if context_s is not None and not context_s >= 0:
+            raise AvfError(f"encoders.{entry}.context_s is {context_s}; it must be 0 or more.")
         if hop_s is not None and not hop_s > 0:
             raise AvfError(f"encoders.{entry}.hop_s is {hop_s}; it must be above 0.")
         self.entry, self.modality, self.pool, self.weights = entry, modality, pool, None

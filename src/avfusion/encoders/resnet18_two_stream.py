@@ -7,10 +7,11 @@ File     That of Kuhnke et al. (`audio_model.resnet.conv1.weight`), which also h
 Departs  T-BIOM pads spectrograms of a batch on the left with 0. Here, all have the same length.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.encoders import published_widths, spectra
 from avfusion.encoders.backbones import two_stream
 from avfusion.encoders.sound import SoundEncoder
@@ -32,6 +33,7 @@ class ResNet18TwoStream(SoundEncoder):
     block_count = 9
     leave_out = ("fc.", "video_model.")
     rate_hz = spectra.TWO_STREAM_HZ
+    context_before: ClassVar[Span] = {"samples": 44_100}
     width_from = "avfusion.encoders.published_widths:last_512"
 
     def __init__(

@@ -6,10 +6,11 @@ File     The public PyTorch file (`features.0.weight`, `embeddings.4.bias`; `ppr
 Departs  A patch ends with the clip. The release takes consecutive patches of 0.96 s.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from avfusion.config.contexts import Span
 from avfusion.encoders import published_widths, spectra
 from avfusion.encoders.backbones import vgg
 from avfusion.encoders.sound import SoundEncoder
@@ -23,6 +24,7 @@ class VGGish(SoundEncoder):
     block_count = 9
     leave_out = vgg.VGGISH_LEAVE_OUT
     rate_hz, samples = spectra.VGGISH_HZ, spectra.VGGISH_SAMPLES
+    context_before: ClassVar[Span] = 0.975
     width_from = "avfusion.encoders.published_widths:vggish"
 
     def __init__(self, entry: str = "vggish", **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals and exchange tests.
+"""Bootstrap draws of units, and intervals over units alone.
 
 Pooled CCC is a function of six sums per video, so 10,000 resamplings of videos are one matrix
 product. All fusions are evaluated on the same draws.
@@ -8,16 +8,12 @@ entries, the CCC of each target and their mean. Scores are averaged over seeds w
 an interval covers other videos, and the standard deviation over seeds covers other trainings.
 
 Videos of one person are not independent. `unit` (V,) holds the number of the person in each video;
-then persons are drawn, exchanged and counted, each with all their videos (see `units`). With
+then persons are drawn and counted, each with all their videos (see `units`). With
 `unit=None` each video is a unit.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.special import ndtr, stdtrit
-
-from avfusion.metrics.sums import point, target_scores
 
 ERROR = "ae"
 """Column of the sum of absolute errors, after `SUMS` in sums.parquet."""
@@ -127,84 +123,6 @@ def interval_of_targets(
     return ends
 
 
-def swap_test(
-    a: np.ndarray,
-    b: np.ndarray,
-    pooling: str,
-    draws: int,
-    seed: int,
-    unit: np.ndarray | None = None,
-) -> np.ndarray:
-    """Test whether two fusions score differently: `exchange_test` of the scores.
-
-    Parameters
-    ----------
-    a, b
-        Sums of the two fusions with the same seeds, (S, K, V, 6).
-    pooling
-        Pooling of the protocol.
-    draws, seed
-        Number of random exchanges, and the seed of their generator.
-    unit
-        Number of the unit of each video, (V,), or None.
-
-    Returns
-    -------
-    ndarray of shape (K + 1,)
-        Two-sided p of each target and of their mean.
-    """
-
-    def score(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return target_scores(sums, weight, pooling).mean(axis=0)
-
-    observed = (point(a, pooling) - point(b, pooling)).mean(axis=0)  # (K + 1,)
-    return exchange_test(a, b, observed, score, draws, seed, unit)
-
-
-def exchange_test(
-    a: np.ndarray,
-    b: np.ndarray,
-    observed: np.ndarray,
-    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    draws: int,
-    seed: int,
-    unit: np.ndarray | None = None,
-) -> np.ndarray:
-    """Test whether two fusions are exchangeable by unit.
-
-    In each draw the sums of some units change sides, with all seeds, targets and levels. p is the
-    share of draws whose difference is at least as large as the observed one. All 2^U exchanges of
-    U units are tried if they are no more than `draws`; otherwise p = (1 + count) / (1 + draws) of
-    random exchanges.
-
-    Parameters
-    ----------
-    a, b
-        Sums of the two fusions, (..., V, 6).
-    observed
-        Observed difference of the statistic, (K + 1,).
-    statistic
-        Maps sums (..., 2 V, 6) and weights (N, 2 V) to the statistic in each draw, (K + 1, N).
-    draws, seed
-        Number of random exchanges, and the seed of their generator.
-    unit
-        Number of the unit of each video, (V,), or None.
-
-    Returns
-    -------
-    ndarray of shape (K + 1,)
-        Two-sided p; NaN where the observed difference is NaN.
-    """
-    swap, exact = exchanges(a.shape[-2], draws, seed, unit)
-    both = np.concatenate([a, b], axis=-2)  # (..., 2 V, 6)
-    first = statistic(both, np.hstack([1 - swap, swap]))
-    second = statistic(both, np.hstack([swap, 1 - swap]))
-    smaller = np.abs(first - second) < np.abs(observed)[:, None] - SLACK
-    count = (~smaller).sum(axis=1)
-    p = count / len(swap) if exact else (1 + count) / (1 + len(swap))
-    return np.where(np.isnan(observed), np.nan, p)
-
-
 def exchanges(
     videos: int, draws: int, seed: int, unit: np.ndarray | None = None
 ) -> tuple[np.ndarray, bool]:
@@ -234,12 +152,3 @@ def exchanges(
         swap = np.random.default_rng(seed).integers(0, 2, size=(draws, count))
     swap = swap.astype(float)
     return (swap if unit is None else swap[:, unit]), exact
-
-
-def least_p(units: int, draws: int) -> float:
-    """Return the smallest p that `exchange_test` can give; with few units it may exceed alpha.
-
-    >>> least_p(5, 10_000)
-    0.0625
-    """
-    return 2 / 2**units if 2**units <= draws else 1 / (1 + draws)

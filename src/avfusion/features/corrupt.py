@@ -3,23 +3,27 @@
 A corruption changes every encoder's rows of one modality in the scored partition, after encoding
 and before the video's baseline and standardisation; training never sees it:
 
-    missing        rows of random stretches of time -> NaN, which the model masks as absent
+    missing        rows that depend on random stretches of time -> NaN, which the model masks
     missing_block  the same for one block of adjoining stretches
     late           row at t -> the row at t - level seconds; NaN where there is none
     feature_noise  row -> row + Gaussian noise
 
-Time is removed in stretches of clip_s: the clips that end in a stretch are removed together. Clips
-overlap those of the next stretch, but the clips of one window adjoin. So no clip in a window
-overlaps a clip that was removed from it.
+Time is removed in stretches of clip_s. A row is absent if its clip overlaps a removed stretch, or
+if the context that its encoder states does. Encoders with a longer or unknown context encode what
+is left of the recording again, so a row that is present never depends on what was removed. Files of
+features without a stated context are the exception: their rows count as those of their own clips.
 Corruptions of audio and video before encoding are in avfusion.encoders.corrupt.
 """
 
+import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from avfusion.config.contexts import Context
 from avfusion.config.sections import ClipSettings
 from avfusion.features.store import Features, FeatureStore
 from avfusion.features.windows import stride_of
@@ -35,6 +39,8 @@ class Place:
     ----------
     stride
         Rows in a stretch.
+    context
+        Rows' spacings before and after the end of a clip that its row depends on.
     hop_s
         Spacing of rows in seconds.
     spread
@@ -46,6 +52,7 @@ class Place:
     """
 
     stride: int
+    context: tuple[int, int]
     hop_s: float
     spread: np.ndarray
     of_video: np.random.Generator
@@ -59,6 +66,7 @@ def corrupted(
     cuts: ClipSettings,
     spreads: dict[str, np.ndarray],
     seed: int,
+    contexts: Mapping[str, Context | None] = MappingProxyType({}),
 ) -> dict[str, FeatureStore]:
     """Return the stores of one modality with their rows corrupted as they are loaded.
 
@@ -79,14 +87,20 @@ def corrupted(
         Encoder -> within-video deviation of each feature (D,).
     seed
         Seed of the draws.
+    contexts
+        Encoder -> seconds before and after the end of a clip that its row depends on; by default
+        the clip.
     """
     act = CHANGES[name.partition("_")[2]]
     stride = stride_of(cuts)
 
     def change(encoder: str) -> Change:
+        spans_s = contexts.get(encoder) or (cuts.clip_s, 0.0)
+        before, after = (math.ceil(span_s / cuts.hop_s - 1e-6) for span_s in spans_s)
+
         def one(video: str, rows: np.ndarray) -> np.ndarray:
             drawn = generator(seed, name, video), generator(seed, name, video, encoder)
-            place = Place(stride, cuts.hop_s, spreads[encoder], *drawn)
+            place = Place(stride, (before, after), cuts.hop_s, spreads[encoder], *drawn)
             return act(rows, level, place) if level else rows
 
         return one
@@ -122,26 +136,62 @@ class _Corrupted(FeatureStore):
         return self._last[1]
 
 
-def _scattered(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """Set round(level * stretches) stretches to NaN, in the same order at every level."""
-    stretches = -(-len(rows) // place.stride)
-    order = place.of_video.permutation(stretches)
-    return _without(rows, order[: round(level * stretches)], place)
+def removed_spans(
+    name: str, level: float, video: str, rows: int, cuts: ClipSettings, seed: int
+) -> list[tuple[float, float]]:
+    """Return the stretches of time that are missing, as (begin, end] in seconds, ascending.
+
+    Parameters
+    ----------
+    name
+        Corruption, such as `"audio_missing"`.
+    level
+        Share of the stretches.
+    video
+        Name of the video.
+    rows
+        Number of its clips.
+    cuts
+        Length and spacing of clips.
+    seed
+        Seed of the draws.
+    """
+    drawn = _DRAWS[name.partition("_")[2]](-(-rows // stride_of(cuts)), level,
+                                           generator(seed, name, video))  # fmt: skip
+    stretch_s = stride_of(cuts) * cuts.hop_s
+    return [(index * stretch_s, (index + 1) * stretch_s) for index in sorted(drawn.tolist())]
 
 
-def _adjoining(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
-    """Set one block of stretches to NaN; it contains the blocks of all lower levels."""
-    stretches = -(-len(rows) // place.stride)
+def _scattered(stretches: int, level: float, draws: np.random.Generator) -> np.ndarray:
+    """Return the indices of round(level * stretches), in the same order at every level."""
+    return draws.permutation(stretches)[: round(level * stretches)]
+
+
+def _adjoining(stretches: int, level: float, draws: np.random.Generator) -> np.ndarray:
+    """Return the indices of one block; it contains the blocks of all lower levels."""
     count = round(level * stretches)
-    start = int(place.of_video.random() * (stretches - count + 1))
-    return _without(rows, np.arange(start, start + count), place)
+    start = int(draws.random() * (stretches - count + 1))
+    return np.arange(start, start + count)
 
 
-def _without(rows: np.ndarray, removed: np.ndarray, place: Place) -> np.ndarray:
-    """Set the stretches of these indices to NaN."""
-    out = np.array(rows)
-    out[np.isin(np.arange(len(rows)) // place.stride, removed)] = np.nan
-    return out
+_DRAWS = {"missing": _scattered, "missing_block": _adjoining}
+"""How the stretches that are missing are drawn."""
+
+
+def _missing(kind: str) -> Callable[[np.ndarray, float, Place], np.ndarray]:
+    """Return the corruption that sets rows to NaN that depend on a removed stretch."""
+
+    def act(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
+        removed = _DRAWS[kind](-(-len(rows) // place.stride), level, place.of_video)
+        before, after = place.context
+        place_of = np.arange(len(rows) + after) // place.stride  # a stretch per spacing of rows
+        total = np.concatenate([[0], np.cumsum(np.isin(place_of, removed))])
+        end = np.arange(1, len(rows) + 1)
+        out = np.array(rows)
+        out[total[end + after] > total[np.maximum(end - before, 0)]] = np.nan
+        return out
+
+    return act
 
 
 def _late(rows: np.ndarray, level: float, place: Place) -> np.ndarray:
@@ -171,8 +221,8 @@ def generator(seed: int, *words: str) -> np.random.Generator:
 
 
 CHANGES: dict[str, Callable[[np.ndarray, float, Place], np.ndarray]] = {
-    "missing": _scattered,
-    "missing_block": _adjoining,
+    "missing": _missing("missing"),
+    "missing_block": _missing("missing_block"),
     "late": _late,
     "feature_noise": _noisy,
 }

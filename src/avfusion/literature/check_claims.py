@@ -44,7 +44,7 @@ def check_claims(
         The claims.
     areas
         Paired differences of areas under robustness curves, `corpus, corruption, target, fusion,
-        other, difference, low, high, p`; may be empty.
+        other, difference, low, high, p, area, area_low, area_high`; may be empty.
     published
         Published numbers, for gains.
 

@@ -68,7 +68,7 @@ class Trend(_Claim):
 
 
 class Robust(_Claim):
-    """One fusion loses less than another as its input is corrupted."""
+    """One fusion loses less than another as its input is corrupted, and does not score lower."""
 
     kind: Literal["robust"]
     better: Name

@@ -1,4 +1,4 @@
-"""Add noise to the sound of a record, or delay it; the sound is streamed in constant memory."""
+"""Add noise to a record's sound, delay it or remove parts; it is streamed in constant memory."""
 
 import hashlib
 import math
@@ -43,6 +43,23 @@ def late(sound: Iterable[Piece], samples: int) -> Iterator[Piece]:
     """Delay the sound by a number of samples."""
     for start, piece in sound:
         yield start + samples, piece
+
+
+def without(
+    sound: Iterable[Piece], spans_s: list[tuple[float, float]], rate_hz: int
+) -> Iterator[Piece]:
+    """Leave out the sound of ascending spans (begin, end] in seconds."""
+    cuts = [(round(begin_s * rate_hz), round(end_s * rate_hz)) for begin_s, end_s in spans_s]
+    for start, samples in sound:
+        begin, end = start, start + len(samples)
+        for low, high in cuts:
+            if low >= end:
+                break
+            if begin < low:
+                yield begin, samples[begin - start : low - start]
+            begin = max(begin, high)
+        if begin < end:
+            yield begin, samples[begin - start :]
 
 
 def white(generator: Callable[[], np.random.Generator]) -> Noise:

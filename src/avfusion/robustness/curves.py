@@ -1,25 +1,23 @@
-"""Curves of CCC over levels of corruption: estimates, losses and paired differences of losses.
+"""Curves of CCC over levels of corruption, as `avf robust` wrote them.
 
-Shapes: L levels of one corruption, clean input first; V videos, S seeds, N draws, K targets.
-The loss is the start of a curve minus its mean over the levels (trapezoids, over the greatest
-level).
+Shapes: L levels of one corruption, clean input first; V videos, S seeds, K targets. The area is the
+mean of a curve over the levels (trapezoids, over the greatest level). The loss is the start of a
+curve minus its area. Both are weighted sums of the levels' scores (`curve_estimates`).
 """
 
-import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config.corruptions import CLEAN, MODALITIES, Case, cases, find
-from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
-from avfusion.evaluation import inference, significance, units
+from avfusion.evaluation import inference, units
 from avfusion.evaluation.scored import read_rating
 from avfusion.layout import Layout
-from avfusion.metrics.sums import MEAN, SUMS, point, target_scores
+from avfusion.metrics.sums import SUMS
 from avfusion.protocols import protocol
 from avfusion.protocols.protocol import Protocol
 from avfusion.rating import DIMENSIONS
@@ -38,6 +36,7 @@ class Curves:
     sums: dict[str, dict[int, dict[Case, np.ndarray]]]  # fusion -> seed -> case -> (K, V, 6)
     names: tuple[str, ...] = DIMENSIONS  # K targets
     unit: np.ndarray | None = None  # (V,), see `avfusion.evaluation.units`
+    fits: dict[int, int] = field(default_factory=dict)  # seed -> encoder fit
 
     @property
     def units(self) -> int:
@@ -111,7 +110,8 @@ def read_curves(corpus: str, study: Study, layout: Layout) -> Curves | None:
     rule, partition = protocol.load(study.headline), table["partition"].iloc[0]
     subjects = units.subjects(corpus, videos, layout, study.statistics)
     unit = units.numbers(subjects, study.statistics)
-    return Curves(corpus, rule, partition, videos, levels, absent, sums, names, unit)
+    fits = {seed: study.fit_of(seed) for seed in study.seeds}
+    return Curves(corpus, rule, partition, videos, levels, absent, sums, names, unit, fits)
 
 
 def shares(levels: np.ndarray) -> np.ndarray:
@@ -124,143 +124,12 @@ def shares(levels: np.ndarray) -> np.ndarray:
     return (np.append(steps, 0) + np.append(0, steps)) / 2 / levels[-1]
 
 
-def loss(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return how far curves (L, ...) lie below their start, on average over the levels (...).
+def loss_shares(levels: np.ndarray) -> np.ndarray:
+    """Return the weights (L,) of a curve's values in its loss: its start minus its mean.
 
-    >>> float(loss(np.array([0.8, 0.4, 0.0]), np.array([0.0, 0.5, 1.0])))
-    0.4
+    >>> loss_shares(np.array([0.0, 0.5, 1.0])).tolist()
+    [0.75, -0.5, -0.25]
     """
-    return np.tensordot(shares(levels), values[0] - values, 1)
-
-
-def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimate the score at each level, and the loss over the levels.
-
-    Parameters
-    ----------
-    curves
-        Sums of the runs.
-    study
-        Its `statistics` are read.
-
-    Returns
-    -------
-    points : DataFrame
-        A row per fusion, corruption, level and target.
-    losses : DataFrame
-        A row per fusion, corruption and target: loss, and mean over the levels.
-    """
-    statistics, count, pooling = study.statistics, len(curves.videos), curves.rule.pooling
-    weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
-    points: list[dict[str, Any]] = []
-    losses: list[dict[str, Any]] = []
-    for fusion, name in itertools.product(curves.sums, curves.levels):
-        seeds, places = sorted(curves.sums[fusion]), curves.places(name)
-        sums = curves.stack(fusion, seeds, name)
-        each = np.stack([point(one, pooling) for one in sums])  # (L, S, K + 1)
-        drawn = np.stack([target_scores(one, weight, pooling).mean(axis=0) for one in sums])
-        spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(each.shape[::2], np.nan)
-        ends = inference.interval(drawn, curves.units, statistics.alpha)  # (2, L, K + 1)
-        lost = loss(each.mean(axis=1), places)  # (K + 1,)
-        low, high = inference.interval(loss(drawn, places), curves.units, statistics.alpha)
-        key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
-        size = {"seeds": len(seeds), "videos": count, "units": curves.units}
-        for t, target in enumerate((*curves.names, MEAN)):
-            start = each[0].mean(axis=0)[t]
-            losses.append({**key, "target": target, "whole": start, "mean": start - lost[t],
-                           "loss": lost[t], "low": low[t], "high": high[t], **size})  # fmt: skip
-            for i, case in enumerate(curves.cases(name)):
-                points.append({**key, "level": curves.levels[name][i], "place": places[i],
-                               "target": target,
-                               "mean": each[i].mean(axis=0)[t], "sd": spread[i, t],
-                               "low": ends[0, i, t], "high": ends[1, i, t], **size,
-                               "absent": curves.absent[find(name)[0]][case]})  # fmt: skip
-    return pd.DataFrame(points), pd.DataFrame(losses)
-
-
-def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
-    """Compare the losses of all pairs of fusions.
-
-    Parameters
-    ----------
-    curves
-        Sums of the runs.
-    study
-        Its `statistics` are read.
-
-    Returns
-    -------
-    DataFrame
-        A row per pair, corruption and target: loss of `other` minus loss of `fusion` with interval
-        and p. Holm's family is all pairs of one corruption and target.
-    """
-    statistics, count, pooling = study.statistics, len(curves.videos), curves.rule.pooling
-    weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
-    rows = []
-    for name in curves.levels:
-        levels = curves.places(name)
-        for pair in itertools.combinations(curves.sums, 2) if curves.units > 1 else ():
-            seeds = sorted(set.intersection(*(set(curves.sums[fusion]) for fusion in pair)))
-            if not seeds:
-                continue
-            a, b = (curves.stack(fusion, seeds, name) for fusion in pair)
-            gap = _lost(b, levels, pooling) - _lost(a, levels, pooling)
-            drawn = _lost(b, levels, pooling, weight) - _lost(a, levels, pooling, weight)
-            low, high = inference.interval(drawn, curves.units, statistics.alpha)
-            p = loss_test(a, b, levels, pooling, statistics, curves.unit)
-            for t, target in enumerate((*curves.names, MEAN)):
-                rows.append({"corpus": curves.corpus, "corruption": name, "target": target,
-                             "fusion": pair[0], "other": pair[1], "difference": gap[t, 0],
-                             "low": low[t], "high": high[t], "p": p[t]})  # fmt: skip
-    columns = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*columns, "p"])
-    family = table.groupby(["corruption", "target"])["p"]
-    table["p_holm"] = family.transform(lambda p: significance.holm(p.to_numpy())) if rows else []
-    results = zip(table["low"], table["high"], table["p_holm"], strict=True)
-    table["significant"] = [significance.significant(*row, statistics.alpha) for row in results]
-    return table
-
-
-def loss_test(
-    a: np.ndarray,
-    b: np.ndarray,
-    levels: np.ndarray,
-    pooling: str,
-    statistics: StatisticsSettings,
-    unit: np.ndarray | None = None,
-) -> np.ndarray:
-    """Test whether two fusions differ in their losses: `inference.exchange_test` of the losses.
-
-    Parameters
-    ----------
-    a, b
-        Sums of the fusions with the same seeds, (L, S, K, V, 6).
-    levels
-        Places of the levels, (L,), rising from 0.
-    pooling
-        Pooling of the protocol.
-    statistics
-        Draws and seed.
-    unit
-        Number of the unit of each video, (V,), or None.
-
-    Returns
-    -------
-    ndarray of shape (K + 1,)
-        Two-sided p of each target and of their mean.
-    """
-
-    def lost(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return _lost(sums, levels, pooling, weight)
-
-    observed = (_lost(a, levels, pooling) - _lost(b, levels, pooling))[:, 0]
-    return inference.exchange_test(a, b, observed, lost, statistics.draws, statistics.seed, unit)
-
-
-def _lost(
-    sums: np.ndarray, levels: np.ndarray, pooling: str, weight: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the loss of sums (L, S, K, V, 6), averaged over seeds, in each draw (K + 1, N)."""
-    weight = np.ones((1, sums.shape[-2])) if weight is None else weight
-    drawn = [target_scores(one, weight, pooling).mean(axis=0) for one in sums]
-    return loss(np.stack(drawn), levels)
+    weights = -shares(levels)
+    weights[0] += 1
+    return weights

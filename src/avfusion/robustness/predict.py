@@ -110,6 +110,7 @@ class _Run:
         trained = Trained.open(source, layout)
         made_of: dict[str, Any] = {
             "robustness": settings.robustness,
+            "contexts": settings.document()["contexts"],
             "draw": settings.draw,
             "code": settings.code,
             "partition": partition,
@@ -119,7 +120,7 @@ class _Run:
         made_of["signals"] = {
             f"{name} {level:g}": [content_hash(s.index["sha256"].to_dict()) for s in stores]
             for name, level in cases(settings)
-            if (stores := _signals(trained, (name, level), layout).values())
+            if (stores := _signals(trained, (name, level), settings, layout).values())
         }
         folder = layout.robustness(corpus) / run[0] / f"seed{run[1]}"
         return cls(trained, partition, source, folder, made_of)
@@ -167,8 +168,8 @@ def _write(
     labels = []
     predicted: list[list[dict[str, np.ndarray]]] = [[] for _ in runs]
     for case in cases(settings):
-        signals = _signals(first, case, layout)
-        windows = corrupt_windows(first, case, partition, spreads, settings.draw, signals)
+        signals = _signals(first, case, settings, layout)
+        windows = corrupt_windows(first, case, partition, spreads, settings, signals)
         labels.append({"corruption": case[0], "level": case[1], **present(windows)})
         for run, parts in zip(runs, predicted, strict=True):
             parts.append(run.trained.predict(windows))
@@ -181,7 +182,7 @@ def corrupt_windows(
     case: Case,
     partition: str,
     spreads: dict[str, np.ndarray],
-    seed: int,
+    settings: RobustSettings,
     signals: dict[str, FeatureStore],
 ) -> Windows:
     """Return the windows of a partition with corrupted features and without gold.
@@ -196,26 +197,28 @@ def corrupt_windows(
         The partition.
     spreads
         Encoder -> standard deviation (D,) of its features on the training partition.
-    seed
-        Seed of the draws.
+    settings
+        Seed of the draws, and the contexts of encoders.
     signals
-        Encoder -> features of corrupted audio or video, if the case corrupts the signal.
+        Encoder -> features of corrupted audio or video, of encoders that encode it.
     """
     if case == CLEAN:
         return trained.data.windows(partition)
-    stores = trained.data.stores
-    if not signals:
+    stores = trained.data.stores | signals
+    if not find(case[0])[1].signal:
         used = {name: stores[name] for name in _encoders(trained, case)}
-        signals = corrupted(used, *case, trained.settings.windows, spreads, seed)
-    return replace(trained.data, stores=stores | signals).windows(partition)
+        cuts, contexts = trained.settings.windows, settings.stated(case[0])
+        stores = stores | corrupted(used, *case, cuts, spreads, settings.draw, contexts)
+    return replace(trained.data, stores=stores).windows(partition)
 
 
-def _signals(trained: Trained, case: Case, layout: Layout) -> dict[str, FeatureStore]:
-    """Return encoder -> features of corrupted audio or video; empty for other cases."""
-    if case == CLEAN or not find(case[0])[1].signal:
-        return {}
+def _signals(
+    trained: Trained, case: Case, settings: RobustSettings, layout: Layout
+) -> dict[str, FeatureStore]:
+    """Return encoder -> features of corrupted audio or video, of encoders that encode it."""
     corpus, stores = trained.settings.corpus, trained.data.stores
-    names = _encoders(trained, case)
+    encoded = settings.encoded.get(case[0], [])
+    names = [name for name in _encoders(trained, case) if name in encoded] if encoded else []
     return {name: open_store(corpus, case, name, stores[name], layout) for name in names}
 
 

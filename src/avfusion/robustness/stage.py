@@ -76,6 +76,12 @@ def predict_runs(
     if not finished:
         first = f"{corpus} {settings.fusions[0]} --seed {settings.seeds[0]}"
         raise AvfError(f"{corpus} has no finished run of this study. Run: avf train {first}")
+    for name in settings.clip_only:
+        log.warning(
+            "%s: %s does not state how much of the recording its rows depend on, so only rows of "
+            "clips that overlap missing input are absent. Set encoders.%s.context_s if known.",
+            *(corpus, name, name),
+        )
     runs, logged = finished[shard[0] :: shard[1]], time.monotonic()
     for done in predict(corpus, runs, partition, settings, layout):
         if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):

@@ -18,7 +18,7 @@ from avfusion.metrics.ccc import ccc
 from avfusion.models.model import Model
 from avfusion.rating import DIMENSIONS, Rating
 from avfusion.registry import losses
-from avfusion.runs.augment import corrupted_batch, spreads_of
+from avfusion.runs.augment import corrupted_batch, reaches_of, spreads_of
 from avfusion.runs.by_protocol import ProtocolScore
 from avfusion.runs.divide import choosing, divided
 from avfusion.runs.inputs import Inputs
@@ -59,6 +59,7 @@ class RatingJob:
         self.columns |= dict.fromkeys(("time_s", *rating.names), float) | {"outside": bool}
         self.corrupt = self.settings.train.corrupt
         self.spreads = spreads_of(data, self.corrupt)
+        self.reaches = reaches_of(self.settings) if self.corrupt else {}
         self.loss_of = losses.get(self.settings.train.loss)
 
     def batches(self, generator: torch.Generator) -> Batches[Batch]:
@@ -67,7 +68,8 @@ class RatingJob:
         def load(which: Tensor) -> Batch:
             batch = self.rows.batch(which)
             if self.corrupt:
-                return corrupted_batch(batch, self.corrupt, self.spreads, generator)
+                given = self.corrupt, self.spreads, generator, self.reaches
+                return corrupted_batch(batch, *given)
             return batch
 
         return Batches(divide(self.rows.rated(), self.settings.train, generator, "windows"), load)

@@ -406,10 +406,18 @@ def test_losses_of_a_grid_and_of_a_corpus_are_part_of_the_runs_code(lab):
     assert settings.code != load(GOOD).run_settings("demo", "jca", 0).code
 
 
+def test_an_encoder_of_a_clip_is_not_encoded_again_where_faces_are_missing():
+    study = Study.model_validate(GOOD | {"robustness": {"video_missing": [0.5]}})
+    assert study.signal_cases() == [("video_missing", "0.5", "face_cnn")]
+    at_rest = study.model_copy(update={"encoders": {"face_cnn": {"at_rest": False}}})
+    assert at_rest.signal_cases() == []
+
+
 def test_every_encoder_of_the_corrupted_modality_is_run_anew_at_every_level():
     asked = {"audio_missing": [0.5], "audio_noise_db": [10, 0], "video_blur_px": [2.5]}
     study = Study.model_validate(GOOD | {"robustness": asked})
     assert study.signal_cases() == [
+        ("audio_missing", "0.5", "mel_cnn"),
         ("audio_noise_db", "10", "mel_cnn"),
         ("audio_noise_db", "0", "mel_cnn"),
         ("video_blur_px", "2.5", "face_expression"),

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from avfusion.config.match import groups
-from avfusion.evaluation import inference
 from avfusion.evaluation.score import score_corpus
 from avfusion.evaluation.score_classes import RULE
 from avfusion.evaluation.scored import Scored
@@ -84,7 +83,6 @@ def test_pairs_are_tested_over_videos_and_over_runs(folds):
 def test_sign_flips_of_equal_runs_tell_nothing_and_of_many_wins_tell_much():
     assert sign_flips(np.zeros(8), 1000, 0) == 1
     assert sign_flips(np.full(10, 0.1), 10_000, 0) == pytest.approx(2 / 2**10)
-    assert inference.least_p(10, 10_000) == 2 / 2**10
 
 
 def test_the_page_answers_for_all_folds_and_warns_where_they_share_speakers(folds):

@@ -132,51 +132,10 @@ def test_a_draw_without_a_score_makes_the_interval_unknown():
     assert np.isnan(inference.interval(np.array([0.1, np.nan, 0.2]), videos=3, alpha=0.05)).all()
 
 
-@pytest.mark.parametrize(("videos", "draws"), [(8, 256), (12, 300)])
-def test_the_swap_test_holds_its_level(videos, draws):
-    """The test rejects two equally good fusions about as often as alpha says, no more."""
-    rng = np.random.default_rng(9)
-    rejected = 0
-    for seed in range(300):
-        a, b = corpus(rng, videos, frames=20, fusions=2)
-        p = inference.swap_test(as_fusion(a), as_fusion(b), "pooled", draws, seed)
-        rejected += p[2] <= 0.1
-    assert 0.05 < rejected / 300 < 0.15
-
-
-def test_random_exchanges_come_close_to_all_of_them():
-    a, b = corpus(np.random.default_rng(2), 10, fusions=2, error=0.3)
-    a, b = as_fusion(a), as_fusion(b)
-    exact = inference.swap_test(a, b, "pooled", 1024, seed=0)
-    drawn = inference.swap_test(a, b, "pooled", 1023, seed=0)
-    assert exact == pytest.approx(drawn, abs=0.05)
-    assert (exact != drawn).any()
-
-
-@pytest.mark.parametrize(("videos", "draws"), [(7, 10_000), (20, 99)])
-def test_a_fusion_that_is_better_on_every_video_gets_the_least_p(videos, draws):
-    """Which is never 0, whether all exchanges are tried or some are drawn."""
-    rng = np.random.default_rng(4)
-    gold = rng.normal(0, 0.3, (videos, 50))
-    good = np.array([video_sums(g + rng.normal(0, 0.02, 50), g) for g in gold])
-    bad = np.array([video_sums(rng.normal(0, 0.3, 50), g) for g in gold])
-    p = inference.swap_test(as_fusion(good), as_fusion(bad), "per_video_mean", draws, 0)
-    assert p == pytest.approx(inference.least_p(videos, draws))
-
-
-def test_a_fusion_against_itself_is_certain_to_be_no_different():
-    a = as_fusion(corpus(np.random.default_rng(4), 6)[0])
-    assert inference.swap_test(a, a, "pooled", 10_000, 0).tolist() == [1.0, 1.0, 1.0]
-
-
 @pytest.mark.parametrize("pooling", ["pooled", "per_video_mean"])
-def test_the_order_of_videos_and_the_side_do_not_matter(pooling):
-    a, b = corpus(np.random.default_rng(6), 9, fusions=2)
+def test_the_order_of_videos_changes_no_score(pooling):
+    a = corpus(np.random.default_rng(6), 9)[0]
     order = np.random.default_rng(0).permutation(9)
-    one = inference.swap_test(as_fusion(a), as_fusion(b), pooling, 512, 0)
-    for first, second in ((a[order], b[order]), (b, a)):
-        other = inference.swap_test(as_fusion(first), as_fusion(second), pooling, 512, 0)
-        assert one == pytest.approx(other)
     assert point(as_fusion(a), pooling) == pytest.approx(point(as_fusion(a[order]), pooling))
 
 

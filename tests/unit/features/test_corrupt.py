@@ -28,11 +28,13 @@ def stores(tmp_path) -> dict[str, FeatureStore]:
             for e in plan.widths}  # fmt: skip
 
 
-def rows(stores, name: str, level: float, video: str = "test_00", encoder="ear", seed=0):
+def rows(
+    stores, name: str, level: float, video: str = "test_00", encoder="ear", seed=0, contexts=None
+):
     """What an encoder's store gives under a corruption."""
     used = {encoder: stores[encoder]}
     spreads = {e: corrupt.spread(s, ["train_00", "train_01"]) for e, s in used.items()}
-    changed = corrupt.corrupted(used, name, level, CUTS, spreads, seed)
+    changed = corrupt.corrupted(used, name, level, CUTS, spreads, seed, contexts or {})
     return changed[encoder].load(video).rows
 
 
@@ -60,11 +62,21 @@ def test_the_same_seed_draws_the_same_and_another_seed_does_not(stores, name):
 
 @pytest.mark.parametrize("name", ["audio_missing", "audio_missing_block"])
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
-def test_stretches_of_time_go_whole_and_in_the_share_asked_for(stores, name, level):
-    absent = gone(rows(stores, name, level))
-    stretches = [absent[i : i + STRIDE] for i in range(0, len(absent), STRIDE)]
-    assert all(part.all() or not part.any() for part in stretches)
-    assert abs(absent.mean() - level) <= STRIDE / len(absent)
+@pytest.mark.parametrize("context", [None, (0.64, 0.0), (2.56, 0.0), (1.0, 0.3)])
+def test_rows_go_that_depend_on_a_removed_stretch_and_no_others(stores, name, level, context):
+    absent = gone(rows(stores, name, level, contexts={"ear": context}))
+    spans_s = corrupt.removed_spans(name, level, "test_00", len(absent), CUTS, 0)
+    assert len(spans_s) == round(level * -(-len(absent) // STRIDE))
+    assert all(stop - start == pytest.approx(0.64) for start, stop in spans_s)
+    before_s, after_s = context or (0.64, 0.0)
+    ends_s = 0.16 * np.arange(1, len(absent) + 1)
+    depends = [
+        any(
+            end - before_s < stop - 1e-6 and end + after_s > start + 1e-6 for start, stop in spans_s
+        )
+        for end in ends_s
+    ]
+    np.testing.assert_array_equal(absent, depends)
 
 
 @pytest.mark.parametrize("name", ["audio_missing", "audio_missing_block"])

@@ -227,6 +227,7 @@ def test_the_commands_are_complete_and_in_order():
         "avf train toy video --seed 1",
         "avf score toy",
         "avf corrupt toy audio_noise_db 10 ear",
+        "avf corrupt toy video_missing 0.5 eye",
         "avf robust toy",
     ]
     assert words([commands.report(study)]) == ["avf report"]

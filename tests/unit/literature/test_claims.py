@@ -72,11 +72,32 @@ def test_a_trend_is_found_with_each_step(part):
 def test_robustness_reads_the_area_of_either_order(part):
     claim = {"kind": "robust", "better": "ca", "worse": "jca", "corruption": "audio_missing"}
     area = ["demo", "audio_missing", "mean", "jca", "ca", -0.1, -0.15, -0.05, 0.01]
+    area += [-0.2, -0.3, -0.1]
     (row,) = checked(part, claim, areas=pd.DataFrame([area], columns=AREAS)).itertuples()
     assert (row.verdict, row.effect, row.low, row.high) == ("supported", 0.1, 0.05, 0.15)
+    assert row.detail == "mean over the levels, ca − jca: 0.200 [0.100, 0.300]"
     (absent,) = checked(part, claim).itertuples()
     assert absent.verdict == "not run"
     assert "no area of ca and jca" in absent.missing
+
+
+@pytest.mark.parametrize(
+    ("loss", "area", "expected"),
+    [
+        ((0.1, 0.05, 0.15), (0.0, -0.1, 0.1), "supported"),
+        ((0.1, 0.05, 0.15), (-0.01, -0.1, 0.1), "undecided"),
+        ((0.1, 0.05, 0.15), (-0.2, -0.3, -0.1), "undecided"),
+        ((0.1, -0.05, 0.15), (0.2, 0.1, 0.3), "undecided"),
+        ((-0.1, -0.15, -0.05), (0.2, 0.1, 0.3), "contradicted"),
+    ],
+)
+def test_a_robust_fusion_loses_less_and_does_not_score_lower(part, loss, area, expected):
+    """A fusion that ignores audio loses nothing without it, but may score lower throughout."""
+    claim = {"kind": "robust", "better": "ca", "worse": "jca", "corruption": "audio_missing"}
+    values = ["demo", "audio_missing", "mean", "ca", "jca", *loss, 0.001, *area]
+    (row,) = checked(part, claim, areas=pd.DataFrame([values], columns=AREAS)).itertuples()
+    assert row.verdict == expected
+    assert ("it is lower, so" in row.detail) == (area[0] < 0)
 
 
 def test_an_absent_fusion_is_not_run_and_says_what_to_add(part):

@@ -8,17 +8,19 @@ import pandas as pd
 import pytest
 
 from avfusion import cli
-from avfusion.config.sections import StatisticsSettings
+from avfusion.config.corruptions import CLEAN
+from avfusion.config.study import Study
 from avfusion.errors import AvfError, TrainError
-from avfusion.evaluation import inference
 from avfusion.evaluation.score import score_corpus
 from avfusion.fingerprint import fingerprint, used
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, video_sums
+from avfusion.protocols.protocol import load
 from avfusion.report.tables.write import write_tables
 from avfusion.robustness import curves
-from avfusion.robustness.curves import loss, loss_test, shares
+from avfusion.robustness.curve_estimates import comparisons
+from avfusion.robustness.curves import loss_shares, shares
 from avfusion.robustness.stage import robust_corpus, write_part
 from support import robust_study
 from support.robust_study import LEVELS
@@ -79,12 +81,16 @@ def test_every_run_meets_the_same_draw(done):
     assert all(mask.equals(masks[0]) for mask in masks)
 
 
-def test_the_share_absent_is_what_was_asked_for_and_what_was_absent_before(done):
+def test_the_share_absent_is_at_least_what_was_asked_for_and_what_was_absent_before(done):
+    """A stretch that is removed overlaps clips of both its neighbours."""
     table = done[2]
     rows = table[table["corruption"] == "audio_missing"].groupby("level")["absent"].first()
     assert rows[0.0] == pytest.approx(0.1)
     for level in LEVELS["audio_missing"]:
-        assert level - 0.05 <= rows[level] <= level + 0.15  # a tenth of the clips had no sound
+        assert level - 0.05 <= rows[level] <= 2 * level + 0.15  # a tenth of the clips had no sound
+    lines = (done[1].tables / "robustness.md").read_text().splitlines()
+    cells = next(line.split("|") for line in lines if "(clips without it)" in line)
+    assert [cell.strip() for cell in cells[2:-1]] == [f"{100 * share:.0f}%" for share in rows]
 
 
 def test_predictions_are_there_before_gold_is_opened(done, tmp_path):
@@ -162,37 +168,55 @@ def test_areas_are_losses_paired_by_video(done):
     areas = pd.read_csv(done[1].tables / "areas.csv")
     losses = pd.read_csv(done[1].tables / "losses.csv").set_index(
         ["corruption", "target", "fusion"]
-    )["loss"]
+    )
+    means, losses = losses["mean"], losses["loss"]
     assert (losses.loc["audio_missing", :, "video"] == 0).all()
     for row in areas.itertuples():
         mine, other = (losses[row.corruption, row.target, f] for f in (row.fusion, row.other))
         assert row.difference == pytest.approx(other - mine, abs=2e-6)
         assert row.low <= row.difference <= row.high
         assert 0 < row.p <= row.p_holm <= 1
+        mine, other = (means[row.corruption, row.target, f] for f in (row.fusion, row.other))
+        assert row.area == pytest.approx(mine - other, abs=2e-6)
+        assert row.area_low <= row.area <= row.area_high
 
 
 def test_loss_of_known_curves():
-    """A flat curve loses nothing, exactly; one that falls in a line to 0 loses half its start."""
+    """A flat curve loses nothing; one that falls in a line to 0 loses half its start."""
     levels = np.array([0.0, 0.1, 0.3, 1.0])
-    assert loss(np.full(4, 0.7), levels) == 0
-    assert loss(0.8 * (1 - levels), levels) == pytest.approx(0.4)
-    assert loss(0.8 * (1 - levels), 3 * levels) == pytest.approx(0.4)
+    assert loss_shares(levels) @ np.full(4, 0.7) == pytest.approx(0)
+    assert loss_shares(levels) @ (0.8 * (1 - levels)) == pytest.approx(0.4)
+    assert loss_shares(3 * levels) @ (0.8 * (1 - levels)) == pytest.approx(0.4)
     assert shares(levels) @ np.full(4, 0.7) == pytest.approx(0.7)
 
 
-def test_swapping_equals_gives_p_1_and_a_clear_loser_the_least_p():
+def test_equal_curves_lose_alike_and_a_clear_loser_is_found():
     rng = np.random.default_rng(0)
-    gold = rng.normal(size=(9, 200))
+    gold = rng.normal(size=(2, 9, 200))
 
-    def curve_of(errors):  # (L, S, 2, V, 6)
-        levels = [[video_sums(g + e * rng.normal(size=200), g) for g in gold] for e in errors]
-        return np.array(levels)[:, None, None].repeat(2, axis=2)
+    def run(errors):
+        cases = [CLEAN, ("audio_missing", 0.5), ("audio_missing", 1.0)]
+        each = [
+            [[video_sums(g + e * rng.normal(size=200), g) for g in rows] for rows in gold]
+            for e in errors
+        ]
+        return dict(zip(cases, map(np.array, each), strict=True))
 
-    statistics, by = StatisticsSettings(draws=600), np.array([0, 0.5, 1.0])
-    falls, stays = curve_of([0.1, 2.0, 4.0]), curve_of([0.1, 0.1, 0.1])
-    assert loss_test(stays, stays, by, "pooled", statistics) == pytest.approx(1.0)
-    p = loss_test(stays, falls, by, "pooled", statistics)
-    assert p == pytest.approx(inference.least_p(9, 600))
+    stays, falls = run([0.1, 0.1, 0.1]), run([0.1, 2.0, 4.0])
+    made = curves.Curves(
+        "toy", load("pooled"), "test", [f"v{i}" for i in range(9)],
+        {"audio_missing": np.array([0, 0.5, 1.0])}, {},
+        {"stays": {0: stays}, "again": {0: stays}, "falls": {0: falls}},
+    )  # fmt: skip
+    study = Study(corpora={"toy": {"root": "."}}, fusions={"ca": {}}, statistics={"draws": 600})
+    table = comparisons(made, study).query("target == 'mean'").set_index(["fusion", "other"])
+    assert table.loc[("stays", "again"), "p"] == 1
+    assert table.loc[("stays", "again"), "difference"] == 0
+    row = table.loc[("stays", "falls")]
+    assert row["p_holm"] < 0.001
+    assert row["significant"]
+    assert row["low"] > 0
+    assert row["area_low"] > 0
 
 
 def test_claims_and_published_numbers_find_what_they_read(done):

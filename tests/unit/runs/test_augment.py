@@ -14,7 +14,7 @@ from avfusion.features.windows import Batch
 from avfusion.io import source
 from avfusion.layout import Layout
 from avfusion.runs import ratings
-from avfusion.runs.augment import corrupted_batch, spreads_of
+from avfusion.runs.augment import corrupted_batch, reaches_of, spreads_of
 from avfusion.runs.files import run_folder
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.ratings import scores
@@ -54,6 +54,36 @@ def test_a_block_is_one_run_and_scattered_steps_are_not():
         runs = (gone.diff(dim=1, prepend=torch.zeros(B, 1, dtype=torch.int)) == 1).sum(1)
         assert runs.max() <= most
         assert (runs.max() > 1) == (most > 1)
+
+
+def test_steps_go_whose_encoder_sees_a_removed_one():
+    """Missing sound: a step sees 4 back and 1 on; no step that is present sees a removed one."""
+    asked = {"audio_missing": 0.3}
+    removed = ~spoilt(**asked).audio_present
+    draws = torch.Generator().manual_seed(0)
+    found = ~corrupted_batch(batch(), asked, {}, draws, {"audio": (4, 1)}).audio_present
+    for step in range(T):
+        seen = removed[:, max(step - 4, 0) : step + 2].any(1)
+        assert torch.equal(found[:, step], seen)
+
+
+def test_how_far_an_encoder_sees_follows_from_its_options(caplog):
+    asked = {"train": {"corrupt": {"audio_missing": 0.3, "video_feature_noise": 0.5}}}
+    study = Study.model_validate(GOOD | asked)
+    settings = study.run_settings("demo", "ca", 0)
+    assert settings.contexts == {"mel_cnn": (2.585, 0.025)}
+    assert reaches_of(settings) == {"audio": (4, 1), "video": (0, 0)}
+    assert not caplog.text
+    asked["train"]["corrupt"]["video_missing_block"] = 0.5
+    assert reaches_of(Study.model_validate(GOOD | asked).run_settings("demo", "ca", 0)) == {
+        "audio": (4, 1),
+        "video": (0, 0),
+    }
+    options = {"mel_cnn": {"is": "precomputed"}}
+    unknown = Study.model_validate(GOOD | asked | {"encoders": options})
+    assert reaches_of(unknown.run_settings("demo", "ca", 0))["audio"] == (0, 0)
+    assert "mel_cnn may see more" in caplog.text
+    assert Study.model_validate(GOOD).run_settings("demo", "ca", 0).contexts == {}
 
 
 def test_every_step_goes_as_often_as_any_other():

@@ -94,7 +94,8 @@ def _caption(
         f"{files.corpus}, {files.partition} partition, protocol {files.study.headline}: CCC as "
         f"one modality is corrupted at test time, the same draw for every run; mean over seeds, "
         f"band: {files.confidence} interval over {files.unit_word}s. "
-        f"Missing clips are masked like a missing voice or face.{_decibels(corruptions)}"
+        f"Missing input counts as not recorded, and clips that overlap it are masked. Levels are "
+        f"shares of time; `absent` in robustness.csv is the share of clips.{_decibels(corruptions)}"
     )
     if set(table["fusion"]) - set(named):
         text += " Grey: the other fusions (robustness.csv has their numbers)."

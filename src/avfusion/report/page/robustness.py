@@ -95,7 +95,11 @@ def _pairs(files: CorpusFiles, name: str) -> str:
     for row in significant.to_dict("records"):
         pair = (row["fusion"], row["other"])
         less, more = pair if row["difference"] > 0 else pair[::-1]
-        sentences.append(f"{less} loses less than {more} by {number(abs(row['difference']))}")
+        gap = row["area"] if less == row["fusion"] else -row["area"]
+        sentences.append(
+            f"{less} loses less than {more} by {number(abs(row['difference']))} (mean over the "
+            f"levels {number(abs(gap))} {'higher' if gap >= 0 else 'lower'})"
+        )
     others = f"; {len(sentences) - 8} more in areas.csv" if len(sentences) > 8 else ""
     listed = "; ".join(sentences[:8])
     return (

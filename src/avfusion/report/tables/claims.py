@@ -16,7 +16,10 @@ from avfusion.report.marks import Marks
 from avfusion.report.recordings import same_people
 from avfusion.report.tables.part import TableData
 
-AREAS = ["corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"]
+AREAS = [
+    *("corpus", "corruption", "target", "fusion", "other", "difference", "low", "high", "p"),
+    *("area", "area_low", "area_high"),
+]
 HEAD = ["claim", "quantity", "effect", "p (Holm)", "verdict"]
 
 

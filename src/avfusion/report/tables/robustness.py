@@ -12,12 +12,13 @@ from avfusion.report import format
 from avfusion.report.format import and_list, estimate, latex, markdown, number
 from avfusion.report.recordings import same_people
 from avfusion.report.tables.part import TableData
+from avfusion.robustness import curve_estimates
 from avfusion.robustness import curves as _curves
 from avfusion.robustness.curves import Curves
 
 EMPTY = [
     *("corpus", "corruption", "level", "target", "fusion", "other", "mean", "difference"),
-    *("low", "high", "p", "seeds"),
+    *("low", "high", "p", "area", "area_low", "area_high", "seeds"),
 ]
 TITLES = {"robustness": "Robustness", "areas": "What corruption costs"}
 
@@ -61,8 +62,8 @@ def _add(
     """Add one corpus to the tables and to both pages."""
     corpus, study = curves.corpus, data.study
     header = " ".join([_header(curves, study), *same_people(corpus, data.layout)])
-    points, losses = _curves.estimates(curves, study)
-    pairs = _curves.comparisons(curves, study)
+    points, losses = curve_estimates.estimates(curves, study)
+    pairs = curve_estimates.comparisons(curves, study)
     for table, rows in zip(tables.values(), (points, losses, pairs), strict=True):
         table.append(rows)
     for text in texts.values():
@@ -87,13 +88,20 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
 def _point_cells(
     points: pd.DataFrame, curves: Curves, name: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the mean CCC of each fusion at each level, best on clean input first."""
+    """Return the mean CCC of each fusion at each level, best on clean input first.
+
+    For missing input, a last row has the share of clips without the modality.
+    """
     rows = points[(points["corruption"] == name) & (points["target"] == "mean")]
     table = rows.pivot(index="fusion", columns="place", values="mean")
     table = table.sort_values(table.columns[0], ascending=False, kind="stable")
     kind = find(name)[1]
     head = ["fusion", *(kind.text(level) for level in curves.levels[name])]
-    return head, [[str(fusion), *map(number, row)] for fusion, *row in table.itertuples()]
+    cells = [[str(fusion), *map(number, row)] for fusion, *row in table.itertuples()]
+    if kind.missing:
+        absent = rows.drop_duplicates("place").sort_values("place")["absent"]
+        cells.append(["(clips without it)", *(f"{100 * share:.0f}%" for share in absent)])
+    return head, cells
 
 
 def _loss_cells(losses: pd.DataFrame, name: str) -> tuple[list[str], list[list[str]]]:
@@ -117,8 +125,10 @@ def _differences(pairs: pd.DataFrame, curves: Curves, name: str, study: Study) -
     for row in significant.itertuples():
         first, second = (row.fusion, row.other)[:: 1 if row.difference > 0 else -1]
         low, high = sorted(np.sign(row.difference) * np.array([row.low, row.high]))
+        gap = row.area if first == row.fusion else -row.area
         sentences.append(
-            f"{first} loses less than {second} by {estimate(abs(row.difference), low, high)}"
+            f"{first} loses less than {second} by {estimate(abs(row.difference), low, high)}, and "
+            f"its mean over the levels is {number(abs(gap))} {'higher' if gap >= 0 else 'lower'}"
         )
     return f"{len(significant)} of {len(rows)} pairs differ significantly: {and_list(sentences)}."
 
@@ -131,5 +141,6 @@ def _header(curves: Curves, study: Study) -> str:
         f"modality corrupted at test time, the same draw for every run; averaged over seeds. "
         f"Brackets: {100 * (1 - statistics.alpha):g}% interval over {units.word(curves.unit)}s "
         f"({statistics.draws:,} bootstrap draws). Loss: CCC on clean input minus the "
-        f"curve's mean over its levels (trapezoids)."
+        f"curve's mean over its levels (trapezoids). A fusion that hardly reads a modality loses "
+        f"little when it is corrupted, so compare the mean over the levels too."
     )
