@@ -121,12 +121,12 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
             if not grid:
                 continue
             first, other = (levels.of(fusion, grid) for fusion in pair)
-            lost = [contrast(one, loss_shares(places)) for one in (other, first)]
-            gap = crossed.difference(*lost, alpha=alpha, seed=seed)
+            less, more = (contrast(one, loss_shares(places)) for one in (other, first))
+            gap = crossed.difference(less, more, alpha, seed)
             above = crossed.difference(
                 contrast(first, shares(places)), contrast(other, shares(places)), alpha, seed
             )
-            p = exchanged.swap_test(lost[0], lost[1], gap, exchanged.LEAST, seed)
+            p = exchanged.swap_test(less, more, gap, exchanged.LEAST, seed)
             for t, target in enumerate((*curves.names, MEAN)):
                 values = [gap.value, gap.low, gap.high, p, above.value, above.low, above.high]
                 row = [curves.corpus, name, target, *pair, *(float(x[t]) for x in values)]

@@ -48,7 +48,7 @@ def test_optional_tables_follow_the_study():
     corrupted = study(robustness={"audio_missing": [0.5]})
     more = set(tables.tables_of(corrupted, ["films"])) - set(always)
     names = {f"{stem}.{ending}" for stem in ("robustness", "areas", "gates") for ending in TEXT}
-    assert more == names | {"losses.csv"}
+    assert more == names | {"losses.csv", "gaps.csv"}
 
 
 def test_every_entry_names_a_function_and_words():
