@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from _paired import compared, scored
 from avfusion.config.load import load
 from avfusion.config.study import Study
-from avfusion.evaluation.paired import Effect, Resampling, difference
-from avfusion.evaluation.scored import Scored, read_rules, read_scored
 from avfusion.evaluation.significance import holm, p_text
-from avfusion.layout import Layout
+from avfusion.literature.findings import Effect
 from machine import finish
 
 STUDIES = Path("benchmarks/encoders")
@@ -30,7 +29,6 @@ CHANGES = {
     "tuned": "face_tuned instead of face_cnn",
     "both": "both instead of mel_cnn and face_cnn",
 }
-CORPUS = "demo"
 
 
 def main() -> None:
@@ -56,7 +54,8 @@ def main() -> None:
         "what": "Test CCC of the same fusions with other features, mean of the targets and seeds: "
         "mel_cnn and face_cnn are small networks that are fitted on the corpus; eGeMAPS are 88 "
         "functionals of openSMILE over 2.56 s; face_tuned is a pretrained expression network whose "
-        "last blocks are tuned on the corpus. Intervals are over videos, 95 %, not corrected; p is "
+        "last blocks are tuned on the corpus. Intervals are over people and trainings, 95 %, not "
+        "corrected; p is "
         f"Holm's over all {len(rows)} rows.",
         "rows": rows,
     }
@@ -69,25 +68,6 @@ def ran(config: Path, cores: str) -> Study:
     command = ["snakemake", "--cores", cores, "--configfile", str(config), "--rerun-incomplete"]
     subprocess.run([*command, "--quiet", "host", "reason", "--", "report_all"], check=True)
     return load(config)
-
-
-def scored(study: Study) -> Scored:
-    """Return the test scores of a study under its headline protocol."""
-    layout = Layout(Path(study.results))
-    rules = {rule.name: rule for rule in read_rules(CORPUS, study, layout)}
-    return read_scored(CORPUS, study, layout, rules[study.headline], "test")
-
-
-def compared(changed: Scored, base: Scored, fusion: str, study: Study) -> Effect:
-    """Return the CCC of a fusion with changed features minus that with the plain ones."""
-    if changed.videos != base.videos:
-        raise SystemExit(f"The studies scored other videos: {changed.videos}, {base.videos}.")
-    numbers = study.statistics
-    resampling = Resampling(
-        base.rule.pooling, numbers.draws, numbers.alpha, numbers.seed, base.unit
-    )
-    seeds = list(study.seeds)
-    return difference(changed.stack(fusion, seeds), base.stack(fusion, seeds), resampling)
 
 
 def row(name: str, fusion: str, effect: Effect, p: float) -> dict[str, str]:
