@@ -20,7 +20,6 @@ from avfusion.features.store import FeatureStore
 from avfusion.features.windows import targets
 from avfusion.layout import Layout
 from avfusion.metrics.ccc import ccc
-from avfusion.rating import Rating
 from avfusion.robustness.gates import mark
 from avfusion.training.ridge import STRENGTHS, Ridge
 
@@ -98,7 +97,7 @@ def read_rows(
         raise AvfError(f"{layout.truth(corpus)}: no planted spans, so no truth is known.")
     manifest = pd.read_parquet(layout.manifest(corpus)).set_index("video")
     gold = dict(tuple(pd.read_parquet(layout.gold(corpus)).groupby("video")))
-    rating = Rating.of(json.loads(layout.card(corpus).read_text()))
+    delay_s: dict[str, float] = json.loads(layout.card(corpus).read_text())["delay_s"]
     stores = {
         modality: [FeatureStore.open(layout.features(corpus, e) / "index.parquet") for e in names]
         for modality, names in encoders.items()
@@ -108,8 +107,8 @@ def read_rows(
     for video in manifest.index:
         times_s = stores["audio"][0].load(video).times_s
         rated = gold[video].sort_values("time_s")
-        known = rated["time_s"].to_numpy(), rated[list(rating.names)].to_numpy()
-        golds.append(targets(times_s, *known, rating.delay_s))
+        known = rated["time_s"].to_numpy(), rated[list(delay_s)].to_numpy()
+        golds.append(targets(times_s, *known, delay_s))
         clips.append(pd.DataFrame({"video": video, "time_s": times_s}))
         for modality, opened in stores.items():
             rows = [store.load(video).rows[: len(times_s)] for store in opened]

@@ -138,12 +138,12 @@ class _VideoFaults:
 
     def blurred(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """Put the camera out of focus."""
-        return cv2.GaussianBlur(image, (0, 0), 0.3 + 0.16 * self.half[0] * share)
+        return cv2.GaussianBlur(image, (0, 0), 0.3 + 0.1 * self.half[0] * share)
 
     def dark(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """Turn the light down until the sensor's noise shows."""
-        noise = 12 * share * self.rng.standard_normal(image.shape[:2])
-        return _added(image * (1 - 0.75 * share), noise[..., None])
+        noise = 9 * share * self.rng.standard_normal(image.shape[:2])
+        return _added(image * (1 - 0.6 * share), noise[..., None])
 
     def turned(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """Turn the head until its back is seen."""

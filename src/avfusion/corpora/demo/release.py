@@ -26,6 +26,7 @@ from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
 from avfusion.schemas import MANIFEST, TRUTH
 
+CARD = "corpus.json"
 AGAIN = "Run `avf make-corpus demo`."
 ACCESS = """\
 Nothing is to download: avfusion generates this corpus. Run one of these commands:
@@ -165,7 +166,7 @@ class DemoRelease(Corpus):
         write_text(self.root / "truth.csv", truth.to_csv(index=False))
         digest = hashlib.sha256("".join(r.digest for r in recipes).encode()).hexdigest()
         card = {**self.card(), "recipe_hash": digest}
-        write_text(self.root / "corpus.json", json.dumps(card, indent=2) + "\n")
+        write_text(self.root / CARD, json.dumps(card, indent=2) + "\n")
         template = Path(__file__).parent / "assets" / "demo_readme.txt"
         text = template.read_text().format(videos=self.count, **self.options)
         write_text(self.root / "README.md", text)

@@ -92,9 +92,9 @@ def _recorded(
 ) -> np.ndarray:
     """Apply brightness by valence, loudness by arousal, level, noise and planted audio spans."""
     time_s = np.arange(len(clean)) / rate_hz
-    gain_db = 12 * at(scene.speech["arousal"], time_s) - 2 + rng.normal(0, 1.0)
+    gain_db = 18 * at(scene.speech["arousal"], time_s) - 6 + rng.normal(0, 1.0)
     noise = rng.standard_normal(len(clean))
-    bright_db = 12 * at(scene.speech["valence"], time_s)  # a happy voice is brighter
+    bright_db = 18 * at(scene.speech["valence"], time_s)  # a happy voice is brighter
     sound = _brightened(clean, rate_hz, bright_db) * 10 ** (gain_db / 20)
     sound = sound + 10 ** (rng.uniform(-62, -52) / 20) * noise
     for span in scene.spans:
