@@ -1,7 +1,7 @@
 """How much a gate can gain on a corpus with planted spans: linear references on its features.
 
-The blind reference is one ridge regression on both modalities. The oracle has a regression for each
-state of the input (both intact, only audio, only video) and knows from the planted spans which to
+The blind reference is one ridge regression on both modalities. The oracle has three, fitted where
+what they read is intact (both modalities, audio, video), and knows from the planted spans which to
 use. The gate estimates the state from the features: a ridge regression of the planted spans of the
 train partition, above a half. A corpus can tell gates apart if the oracle gains much over the
 blind reference, and if the gate closes most of that gap, that is, if the spoilt input is visible.
@@ -24,7 +24,6 @@ from avfusion.robustness.gates import mark
 from avfusion.training.ridge import STRENGTHS, Ridge
 
 MODALITIES = ("audio", "video")
-_PARTITIONS = ("train", "validation", "test")
 _STATES = {"both": (0, 0), "audio": (0, 1), "video": (1, 0)}  # is audio, is video spoilt
 
 
@@ -78,7 +77,7 @@ def read_rows(
     corpus
         Name of the corpus.
     encoders
-        Encoders of each modality, as `features` in the config.
+        Encoders of audio and of video, as `features` in the config.
     layout
         Paths of the results.
     clip_s
@@ -99,8 +98,10 @@ def read_rows(
     gold = dict(tuple(pd.read_parquet(layout.gold(corpus)).groupby("video")))
     delay_s: dict[str, float] = json.loads(layout.card(corpus).read_text())["delay_s"]
     stores = {
-        modality: [FeatureStore.open(layout.features(corpus, e) / "index.parquet") for e in names]
-        for modality, names in encoders.items()
+        name: [
+            FeatureStore.open(layout.features(corpus, e) / "index.parquet") for e in encoders[name]
+        ]
+        for name in MODALITIES
     }
     features: dict[str, list[np.ndarray]] = {modality: [] for modality in MODALITIES}
     clips, golds = [], []
@@ -111,9 +112,11 @@ def read_rows(
         golds.append(targets(times_s, *known, delay_s))
         clips.append(pd.DataFrame({"video": video, "time_s": times_s}))
         for modality, opened in stores.items():
-            rows = [store.load(video).rows[: len(times_s)] for store in opened]
+            rows = [store.load(video).rows for store in opened]
             features[modality].append(np.concatenate(rows, axis=1).astype(np.float64))
-    return _assembled(pd.concat(clips), golds, features, manifest["partition"], truth, clip_s, hidden)
+    return _assembled(
+        pd.concat(clips), golds, features, manifest["partition"], truth, clip_s, hidden
+    )
 
 
 def _assembled(
@@ -164,14 +167,9 @@ def references(rows: Rows) -> dict[str, float]:
     everywhere = np.ones(len(rows.gold), bool)
     single = {name: _fitted(rows, [name], everywhere) for name in MODALITIES}
     blind = _fitted(rows, MODALITIES, everywhere)
-    chosen = {
-        state: _fitted(
-            rows,
-            MODALITIES if state == "both" else [state],
-            _in_state(rows.spoilt, state),
-        )
-        for state in _STATES
-    }
+    intact = {name: ~rows.spoilt[name] for name in MODALITIES}
+    chosen = {name: _fitted(rows, [name], intact[name]) for name in MODALITIES}
+    chosen["both"] = _fitted(rows, MODALITIES, intact["audio"] & intact["video"])
     estimated = {name: _spoilt(rows, name) for name in MODALITIES}
     scores = {name: _score(rows, p) for name, p in {**single, "blind": blind}.items()}
     for name, spoilt in (("oracle", rows.spoilt), ("gate", estimated)):
@@ -232,4 +230,8 @@ def _ridge(
 
 def _score(rows: Rows, prediction: np.ndarray) -> float:
     test = rows.partition == "test"
-    return float(ccc(torch.from_numpy(prediction[test].T), torch.from_numpy(rows.gold[test].T).double()).mean())
+    return float(
+        ccc(
+            torch.from_numpy(prediction[test].T), torch.from_numpy(rows.gold[test].T).double()
+        ).mean()
+    )

@@ -315,7 +315,9 @@ def test_a_contradicting_voice_turns_the_signals_round():
         for span in (s for s in plan.spans if s.kind == "contradicting"):
             share = within(span, np.arange(len(plan.arousal)) / SIGNAL_HZ)
             for inside in parts:
-                parts[inside].append(np.mean((plan.speech["arousal"] * plan.arousal)[share == inside]))
+                parts[inside].append(
+                    np.mean((plan.speech["arousal"] * plan.arousal)[share == inside])
+                )
     assert len(parts[True]) > 10
     assert np.mean(parts[True]) < -0.1
     assert np.mean(parts[False]) > 0.1

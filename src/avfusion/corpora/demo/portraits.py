@@ -153,7 +153,7 @@ class _Painter(Brush):
         self.stroke(p[[84, 17, 314]] + (0, 0.03 * u), 0.02, self.skin * 0.6, 0.35)
 
     def wrinkles(self) -> None:
-        """Draw lines on the forehead, from the nose to the mouth and beside the eyes, by age."""
+        """Draw lines on the forehead, from the nose to the mouth and next to the eyes, by age."""
         p, u, shade = self.points, self.unit, self.skin * 0.6
         deep = 0.5 * self.age**2
         for height in (0.22, 0.34, 0.46):

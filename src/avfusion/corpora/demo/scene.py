@@ -15,7 +15,7 @@ PATTERN = (  # of 8 videos: 4 train, 1 validation, 3 test
     *("test", "train", "test", "train"),
 )
 KINDS = {  # blurred and noisy still show something, so they are planted more often
-    "video": ("blurred", "dark", "covered", "dark", "blurred", "turned"),
+    "video": ("blurred", "covered", "dark", "blurred", "turned", "dark", "blurred", "dark"),
     "audio": ("noisy", "muted", "noisy", "contradicting", "noisy", "muted", "noisy"),
 }
 HIDDEN = ("contradicting",)  # kinds that leave no trace in the quality of picture or sound
@@ -35,7 +35,8 @@ VOICES = {
 PAINTINGS = {"train": "newton", "validation": "mona_lisa", "test": "gauss"}
 _PAINTED_RANK = 2  # this person of each partition is a painting
 _SCALE_S = 0.8  # kernel width of the true signals
-_NUISANCE = {"video": 0.5, "audio": 0.25}  # faces are easier to read than voices
+_NUISANCE = {"video": 0.4, "audio": 0.25}  # faces are easier to read than voices
+_ASTRAY = 1.3  # size of the unrelated signals in spoilt spans
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _shown(
         time_s = np.arange(len(signal)) / SIGNAL_HZ
         seconds = len(signal) / SIGNAL_HZ
         nuisance = _NUISANCE[modality] * smooth(rng, seconds, 0.6)
-        mixed, unrelated = signal + nuisance, _true(rng, seconds)
+        mixed, unrelated = signal + nuisance, _ASTRAY * _true(rng, seconds)
         for span in (span for span in spans if span.modality == modality):
             share = within(span, time_s)
             other = -signal if span.kind == "contradicting" else unrelated
