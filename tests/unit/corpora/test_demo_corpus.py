@@ -361,7 +361,7 @@ def test_a_blurred_face_loses_its_detail(faulty):
     frames = list(play(faulty("video", "blurred"), np.full(125, 0.3), (320, 240), 5))
     smoothed = [cv2.GaussianBlur(image, (0, 0), 1.5) for image in frames]  # without the grain
     sharp = [cv2.Laplacian(image, cv2.CV_64F).var() for image in smoothed]
-    assert max(sharp[12:18]) < 0.3 * min(sharp[:10])
+    assert max(sharp[12:18]) < 0.5 * min(sharp[:10])
 
 
 def test_a_dark_face_has_less_light_and_more_grain(faulty):
