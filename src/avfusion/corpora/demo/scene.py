@@ -18,7 +18,6 @@ KINDS = {  # blurred and noisy still show something, so they are planted more of
     "video": ("blurred", "covered", "dark", "blurred", "turned", "dark", "blurred", "dark"),
     "audio": ("noisy", "muted", "noisy", "contradicting", "noisy", "muted", "noisy"),
 }
-HIDDEN = ("contradicting",)  # kinds that leave no trace in the quality of picture or sound
 SPOILT_SHARE = 0.25
 VOICES = {
     "train": (
