@@ -1,10 +1,10 @@
 """How much a gate can gain on a corpus with planted spans: linear references on its features.
 
-The blind reference is one ridge regression on both modalities. The oracle has three, fitted where
-what they read is intact (both modalities, audio, video), and knows from the planted spans which to
-use. The gate estimates the state from the features: a ridge regression of the planted spans of the
-train partition, above a half. A corpus can tell gates apart if the oracle gains much over the
-blind reference, and if the gate closes most of that gap, that is, if the spoilt input is visible.
+The blind reference is one ridge regression on both modalities. The oracle knows the planted spans.
+Where one modality is spoilt, it uses a regression on the other one, fitted where that is intact.
+The gate estimates from the features of a modality whether it is spoilt: a ridge regression of the
+planted spans of the train partition, above a half. A corpus can distinguish gates if the oracle
+gains much over the blind reference. The gate closes most of that gap if spoilt input is visible.
 """
 
 import json
@@ -24,7 +24,6 @@ from avfusion.robustness.gates import mark
 from avfusion.training.ridge import STRENGTHS, Ridge
 
 MODALITIES = ("audio", "video")
-_STATES = {"both": (0, 0), "audio": (0, 1), "video": (1, 0)}  # is audio, is video spoilt
 
 
 @dataclass(frozen=True)
@@ -167,49 +166,41 @@ def references(rows: Rows) -> dict[str, float]:
     everywhere = np.ones(len(rows.gold), bool)
     single = {name: _fitted(rows, [name], everywhere) for name in MODALITIES}
     blind = _fitted(rows, MODALITIES, everywhere)
-    intact = {name: ~rows.spoilt[name] for name in MODALITIES}
-    chosen = {name: _fitted(rows, [name], intact[name]) for name in MODALITIES}
-    chosen["both"] = _fitted(rows, MODALITIES, intact["audio"] & intact["video"])
+    intact = {name: _fitted(rows, [name], ~rows.spoilt[name]) for name in MODALITIES}
     estimated = {name: _spoilt(rows, name) for name in MODALITIES}
     scores = {name: _score(rows, p) for name, p in {**single, "blind": blind}.items()}
     for name, spoilt in (("oracle", rows.spoilt), ("gate", estimated)):
         prediction = blind.copy()
-        for state, predicted in chosen.items():
-            which = _in_state(spoilt, state)
-            prediction[which] = predicted[which]
+        for kept, lost in (("audio", "video"), ("video", "audio")):
+            which = spoilt[lost] & ~spoilt[kept]
+            prediction[which] = intact[kept][which]
         scores[name] = _score(rows, prediction)
     gap = scores["oracle"] - scores["blind"]
     scores["closed"] = (scores["gate"] - scores["blind"]) / gap if gap > 0 else float("nan")
     return scores
 
 
-def _in_state(spoilt: dict[str, np.ndarray], state: str) -> np.ndarray:
-    """Return where exactly the modalities of a state are intact (N,)."""
-    audio, video = _STATES[state]
-    return (spoilt["audio"] == audio) & (spoilt["video"] == video)
-
-
 def _fitted(rows: Rows, modalities: Sequence[str], where: np.ndarray) -> np.ndarray:
     """Return predictions (N, K) of a ridge regression fitted where `where` (N,) is true."""
     gold = torch.from_numpy(rows.gold)
-    test = where & (rows.partition == "validation")
+    held = where & (rows.partition == "validation")
     return _ridge(
         rows.joined(modalities),
         rows.gold,
         where & (rows.partition == "train"),
-        lambda p: float(ccc(torch.from_numpy(p[test].T), gold[torch.from_numpy(test)].T).mean()),
+        lambda p: float(ccc(torch.from_numpy(p[held].T), gold[torch.from_numpy(held)].T).mean()),
     )
 
 
 def _spoilt(rows: Rows, modality: str) -> np.ndarray:
     """Return where a modality is estimated to be spoilt (N,), from its own features."""
     actual = rows.spoilt[modality].astype(float)[:, None]
-    test = rows.partition == "validation"
+    held = rows.partition == "validation"
     estimate = _ridge(
         rows.features[modality],
         actual,
         rows.partition == "train",
-        lambda p: -float(((p - actual)[test] ** 2).mean()),
+        lambda p: -float(((p - actual)[held] ** 2).mean()),
     )
     return estimate[:, 0] > 0.5
 
