@@ -34,11 +34,11 @@ real: env ## download six actors of RAVDESS (3.1 GB, CC BY-NC-SA 4.0) and run th
 	@echo; head -n 18 results/real/tables/scores.md; echo
 	@ls results/real/tables/scores.md results/real/figures/*.png results/real/report.html
 
-study: env ## run every fusion, variant and control that the papers' claims need; reuses the runs of demo
+study: env ## run every fusion, variant and control that the papers' claims need, on more videos
 	@snakemake --cores $(CORES) --configfile config/experiments/study.yaml --keep-going --rerun-incomplete \
 	  --show-failed-logs --quiet host reason rules -- all
-	@echo; sed -n '/^## /,/^- /p' results/tables/claims.md | grep -v '^- '
-	@ls results/tables/claims.md results/tables/scores.md results/report.html
+	@echo; sed -n '/^## /,/^- /p' results/study/tables/claims.md | grep -v '^- '
+	@ls results/study/tables/claims.md results/study/tables/scores.md results/study/report.html
 
 test: env ## run the fast tests
 	@pytest -n $(WORKERS) -m "not slow" --durations=30

@@ -93,7 +93,7 @@ def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
 
 def test_a_later_instance_of_one_root_waits_for_the_first_as_a_whole(copy):
     """One edge a job: an edge to every shard makes the graph of ten folds twice as dear."""
-    again = "  again: {is: demo, root: data/demo, options: {videos: 36, seconds: 20, seed: 7}}\n"
+    again = "  again: {is: demo, root: data/demo, options: {videos: 160, seconds: 8, seed: 7}}\n"
     copy.edit("config/config.yaml", "\nfeatures:", f"\n{again}\nfeatures:")
     printed = copy.snakemake("-n", "all")
     for stage in ("media/{}", "features/{}/face_expression"):

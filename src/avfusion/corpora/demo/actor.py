@@ -15,6 +15,7 @@ from avfusion.corpora.demo.voice import LIPS_HZ
 from avfusion.errors import CorpusError
 
 _ASSETS = Path(__file__).parent / "assets"
+_DRIFT_PX = 32  # the grain of a frame begins at one of so many rows and columns
 
 
 def play(
@@ -27,46 +28,27 @@ def play(
     time_s = np.arange(round(scene.seconds * fps)) / fps
     poses = _poses(scene, np.interp(time_s, np.arange(len(mouth)) / LIPS_HZ, mouth), time_s, rng)
     light = 1 + 0.05 * at(smooth(rng, scene.seconds, 2.0), time_s)
-    faults = _VideoFaults(puppet, rng)
+    faults, camera = _VideoFaults(puppet, rng), _Camera(rng, size_px)
     spans = [(s.kind, within(s, time_s)) for s in scene.spans if s.modality == "video"]
     for number, pose in enumerate(poses):
         image = np.clip(puppet.frame(pose) * light[number], 0, 255).astype(np.uint8)
         for kind, share in spans:
             if share[number] > 0:
                 image = getattr(faults, kind)(image, pose, share[number])
-        yield image
+        yield camera.take(image)
 
 
 def portrait(scene: Scene) -> Portrait:
-    """Return the face of a video: a variation of a painting, or one painted for this video."""
-    rng = scene.rng(2)
+    """Return the face of a video: a painting, or a face painted for this video."""
     stored = json.loads((_ASSETS / "landmarks.json").read_text())
     meshes = {name: np.array(points) for name, points in stored.items()}
     if scene.subject not in PAINTINGS.values():
-        return painted(np.stack(list(meshes.values())), rng, scene.subject)
+        return painted(np.stack(list(meshes.values())), scene.rng(2), scene.subject)
     path = _ASSETS / f"{scene.subject}.png"
     image = cv2.imread(str(path))
     if image is None:
         raise CorpusError(f"{path}: cannot be read. Install avfusion again.")
-    twin = mesh.twins(np.stack(list(meshes.values())))
-    return _varied(Portrait(image, meshes[scene.subject], scene.subject), twin, rng)
-
-
-def _varied(face: Portrait, twin: np.ndarray, rng: np.random.Generator) -> Portrait:
-    """Return the same texture with other colours and proportions, mirrored at random."""
-    hsv = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV).astype(np.float32)
-    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-5, 5)) % 180
-    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.6, 1.15), 0, 255)
-    hsv[..., 2] = 255 * (hsv[..., 2] / 255) ** rng.uniform(0.7, 1.15)
-    image = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR)
-    stretch = np.diag([*rng.uniform(0.92, 1.05, 2), 1])[:2]
-    stretch[:, 2] = (1 - stretch[[0, 1], [0, 1]]) * np.array(CANVAS_PX) / 2
-    image = cv2.warpAffine(image, stretch, CANVAS_PX, borderMode=cv2.BORDER_REFLECT)
-    landmarks = face.landmarks @ stretch[:, :2].T + stretch[:, 2]
-    if rng.random() < 0.5:
-        image = np.ascontiguousarray(image[:, ::-1])
-        landmarks = (landmarks * (-1, 1) + (CANVAS_PX[0] - 1, 0))[twin]
-    return Portrait(image, landmarks, face.source)
+    return Portrait(image, meshes[scene.subject], scene.subject)
 
 
 def _poses(
@@ -101,11 +83,37 @@ def _blinks(scene: Scene, time_s: np.ndarray, rng: np.random.Generator) -> np.nd
     return closed
 
 
+class _Camera:
+    """Exposure, white balance and grain of a camera, the same in all frames of a video."""
+
+    def __init__(self, rng: np.random.Generator, size_px: tuple[int, int]) -> None:
+        self.gains = rng.uniform(0.8, 1.15) * rng.uniform(0.92, 1.08, 3)
+        levels = np.clip(np.arange(256)[:, None] * self.gains, 0, 255)
+        self.table = levels.astype(np.uint8)[None]  # (1, 256, 3)
+        width, height = size_px
+        self.grain = rng.normal(0, rng.uniform(1, 4), (height + _DRIFT_PX, width + _DRIFT_PX, 1))
+        self.rng = rng
+
+    def take(self, image: np.ndarray) -> np.ndarray:
+        """Return the picture (height, width, 3) as this camera records it."""
+        exposed = cv2.LUT(image, self.table)
+        return _added(exposed, self._grain(image))
+
+    def _grain(self, image: np.ndarray) -> np.ndarray:
+        """Return one grain pattern at a new place, which is cheaper than drawing a new one."""
+        x, y = self.rng.integers(0, _DRIFT_PX, 2)
+        return self.grain[y : y + image.shape[0], x : x + image.shape[1]]
+
+
+def _added(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
 class _VideoFaults:
-    """Three ways in which a planted video span hides the face; `share` ramps from 0 to 1."""
+    """Four ways in which a planted video span hides the face; `share` ramps from 0 to 1."""
 
     def __init__(self, puppet: Puppet, rng: np.random.Generator) -> None:
-        self.puppet = puppet
+        self.puppet, self.rng = puppet, rng
         width, height = puppet.size_px
         self.x, self.y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height))
         face = puppet.portrait.landmarks[list(mesh.OVAL)] * puppet.zoom - puppet.corner
@@ -130,7 +138,12 @@ class _VideoFaults:
 
     def blurred(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """Put the camera out of focus."""
-        return cv2.GaussianBlur(image, (0, 0), 0.3 + 0.16 * self.half[0] * share)
+        return cv2.GaussianBlur(image, (0, 0), 0.3 + 0.1 * self.half[0] * share)
+
+    def dark(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
+        """Turn the light down until the sensor's noise shows."""
+        noise = 9 * share * self.rng.standard_normal(image.shape[:2])
+        return _added(image * (1 - 0.6 * share), noise[..., None])
 
     def turned(self, image: np.ndarray, pose: Pose, share: float) -> np.ndarray:
         """Turn the head until its back is seen."""

@@ -7,17 +7,17 @@ from numpy.typing import ArrayLike
 from avfusion.corpora.demo import mesh
 from avfusion.corpora.demo.puppet import CANVAS_PX
 
-UP = 2  # painted at this multiple of the size, then averaged down
 _SKINS = ((198, 214, 238), (170, 192, 226), (140, 168, 208), (104, 138, 186), (70, 98, 146))
 _HAIR = ((28, 26, 30), (38, 52, 78), (62, 92, 130), (92, 142, 186), (150, 158, 164), (40, 58, 122))
+_GREY = (172, 176, 180)
 
 
 class Brush:
-    """A picture being painted: `image` (H, W, 3) float32 BGR at twice the size of the canvas."""
+    """A picture being painted: `image` (H, W, 3) float32 BGR."""
 
     def __init__(self, landmarks: np.ndarray, rng: np.random.Generator) -> None:
         self.points, self.rng = landmarks, rng
-        self.width, self.height = CANVAS_PX[0] * UP, CANVAS_PX[1] * UP
+        self.width, self.height = CANVAS_PX
         self.image = np.zeros((self.height, self.width, 3), np.float32)
         self.unit = mesh.eye_distance_px(landmarks)
         rows, columns = np.mgrid[: self.height, : self.width].astype(np.float32)
@@ -27,7 +27,10 @@ class Brush:
         self.x, self.y = columns, rows
         tone = rng.uniform(0, len(_SKINS) - 1)
         self.skin = between(_SKINS, tone) * rng.uniform(0.97, 1.03, 3)
+        self.age = rng.uniform()  # 0 young, 1 old
         self.hair = between(_HAIR, rng.uniform(0, len(_HAIR) - 1)) * rng.uniform(0.8, 1.1)
+        grey = np.clip(2.5 * self.age - 1.5, 0, 1)
+        self.hair = self.hair * (1 - grey) + np.array(_GREY) * grey
         self.light = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.6, -0.2), 1.0])
         self.light /= np.linalg.norm(self.light)
         self.long_hair = rng.random() < 0.5
@@ -53,14 +56,14 @@ class Brush:
 
     def noise(self, across_px: float, down_px: float) -> np.ndarray:
         """Return smooth noise (H, W) of unit variance with the given grain."""
-        raw = self.rng.standard_normal((self.height, self.width)).astype(np.float32)
+        raw = self.rng.standard_normal((self.height, self.width), dtype=np.float32)
         smooth = cv2.GaussianBlur(raw, (0, 0), sigmaX=across_px, sigmaY=down_px)
         return smooth / smooth.std()
 
     def strands(self) -> np.ndarray:
         """Return the colour (H, W, 3) of hair: fine streaks under a soft sheen."""
-        sheen = np.exp(-(((self.y - self.middle[1] + 0.95 * self.half[1]) / 60) ** 2))
-        streak = 1 + 0.18 * self.noise(1.2, 26) + 0.12 * self.noise(5, 60) + 0.35 * sheen
+        sheen = np.exp(-(((self.y - self.middle[1] + 0.95 * self.half[1]) / 30) ** 2))
+        streak = 1 + 0.18 * self.noise(0.6, 13) + 0.12 * self.noise(2.5, 30) + 0.35 * sheen
         return self.hair * np.clip(streak, 0.3, 2)[..., None]
 
     def stroke(self, line: np.ndarray, width: float, colour: np.ndarray, share: float) -> None:
@@ -69,7 +72,7 @@ class Brush:
         dots = np.round(line * 16).astype(np.int32)
         thick = max(1, round(width * self.unit))
         cv2.polylines(mask, [dots], False, 255, thick, lineType=cv2.LINE_AA, shift=4)
-        self.blend(colour, share * cv2.GaussianBlur(mask, (0, 0), 1.2).astype(np.float32) / 255)
+        self.blend(colour, share * cv2.GaussianBlur(mask, (0, 0), 0.6).astype(np.float32) / 255)
 
 
 def between(colours: tuple[tuple[int, int, int], ...], at: float) -> np.ndarray:

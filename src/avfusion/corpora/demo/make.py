@@ -9,12 +9,10 @@ import numpy as np
 from avfusion.corpora.demo.actor import play
 from avfusion.corpora.demo.film import write_mp4
 from avfusion.corpora.demo.raters import RATERS, rate
-from avfusion.corpora.demo.scene import SIGNAL_HZ, Scene, scene
+from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, Scene, scene
 from avfusion.corpora.demo.voice import perform
 from avfusion.corpora.goldstandard import gold_standard
 from avfusion.io.atomic import write_text
-
-DIMENSIONS = ("valence", "arousal")
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ class Puppet:
         self.basis = _spline_basis(np.concatenate([self.points, _anchors()]))
         self.zoom = max(size_px[0] / CANVAS_PX[0], size_px[1] / CANVAS_PX[1])
         self.scaled_px = tuple(round(side * self.zoom) for side in CANVAS_PX)
+        # Averaged to the size of the picture once, so that no frame is sampled too coarsely.
+        shrunk_px = tuple(min(*sides) for sides in zip(self.scaled_px, CANVAS_PX, strict=True))
+        self.texture = cv2.resize(portrait.image, shrunk_px, interpolation=cv2.INTER_AREA)
+        self.shrink = np.float32(min(1.0, self.zoom))
         self.corner = tuple((w - s) // 2 for w, s in zip(self.scaled_px, size_px, strict=True))
         self.grid = _grid()
         self.mouth_rows = [mesh.CONTROLS.index(i) for i in mesh.MOUTH]
@@ -65,7 +69,8 @@ class Puppet:
         moved = self._moved(pose)  # (C, 2)
         source = self._source(moved - self.points)  # (height, width, 2)
         inside = self._part_lips(source, moved, pose.mouth)
-        image = _remapped(self.portrait.image, source, cv2.BORDER_REFLECT)
+        place = (source + np.float32(0.5)) * self.shrink - np.float32(0.5)
+        image = _remapped(self.texture, place, cv2.BORDER_REFLECT)
         if inside is not None:
             self._paint_mouth(image, *inside)
         return image

@@ -6,8 +6,8 @@ from avfusion.corpora.demo.scene import SIGNAL_HZ, at, smooth
 
 RATERS = ("R1", "R2", "R3", "R4", "R5", "R6")
 DELAYS_S = {
-    "valence": (1.5, 1.7, 1.9, 2.1, 2.3, 2.5),  # mean 2.0
-    "arousal": (1.7, 1.9, 2.1, 2.3, 2.5, 2.7),  # mean 2.2
+    "valence": (0.45, 0.55, 0.65, 0.75, 0.85, 0.95),  # mean 0.7
+    "arousal": (0.65, 0.75, 0.85, 0.95, 1.05, 1.15),  # mean 0.9
 }
 
 

@@ -18,14 +18,15 @@ import numpy as np
 import pandas as pd
 
 from avfusion.corpora.base import Corpus, empty_truth
-from avfusion.corpora.demo.make import DIMENSIONS, Recipe, files, make_video
+from avfusion.corpora.demo.make import Recipe, files, make_video
 from avfusion.corpora.demo.raters import DELAYS_S
-from avfusion.corpora.demo.scene import SIGNAL_HZ, scene
+from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, scene
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
 from avfusion.schemas import MANIFEST, TRUTH
 
+CARD = "corpus.json"
 AGAIN = "Run `avf make-corpus demo`."
 ACCESS = """\
 Nothing is to download: avfusion generates this corpus. Run one of these commands:
@@ -61,12 +62,12 @@ class DemoRelease(Corpus):
         self,
         *,
         root: Path,
-        videos: int = 36,
-        seconds: float = 20.0,
+        videos: int = 160,
+        seconds: float = 8.0,
         seed: int = 7,
-        width: int = 320,
-        height: int = 240,
-        fps: int = 25,
+        width: int = 160,
+        height: int = 120,
+        fps: int = 12,
         workers: int = 2,
     ) -> None:
         super().__init__(root=root)
@@ -125,10 +126,14 @@ class DemoRelease(Corpus):
         return recipes
 
     def _make_all(self, todo: list[Recipe]) -> None:
-        """Make videos, each in a new process: the speech synthesiser is exact only when fresh."""
+        """Make videos, each in a new process: the speech synthesiser is exact only when fresh.
+
+        The processes are forks of one that has imported the code but has made no video.
+        """
         start = time.monotonic()
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.workers, mp_context=spawn, max_tasks_per_child=1) as pool:
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload([make_video.__module__, "av"])
+        with ProcessPoolExecutor(self.workers, mp_context=server, max_tasks_per_child=1) as pool:
             jobs = [pool.submit(make_video, self.root, recipe) for recipe in todo]
             try:
                 for done, job in enumerate(as_completed(jobs), 1):
@@ -151,7 +156,7 @@ class DemoRelease(Corpus):
         plans = [scene(r.index, r.seconds, r.seed) for r in recipes]
         paths = [files(p.video) for p in plans]
         rows = [
-            (p.video, path["video"], p.partition, p.subject, p.voice, path["transcript"])
+            (p.video, path["video"], p.partition, p.subject, p.speaker, path["transcript"])
             for p, path in zip(plans, paths, strict=True)
         ]
         spans = [(p.video, *asdict(s).values()) for p in plans for s in p.spans]
@@ -161,7 +166,7 @@ class DemoRelease(Corpus):
         write_text(self.root / "truth.csv", truth.to_csv(index=False))
         digest = hashlib.sha256("".join(r.digest for r in recipes).encode()).hexdigest()
         card = {**self.card(), "recipe_hash": digest}
-        write_text(self.root / "corpus.json", json.dumps(card, indent=2) + "\n")
+        write_text(self.root / CARD, json.dumps(card, indent=2) + "\n")
         template = Path(__file__).parent / "assets" / "demo_readme.txt"
         text = template.read_text().format(videos=self.count, **self.options)
         write_text(self.root / "README.md", text)

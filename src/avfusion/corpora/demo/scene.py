@@ -9,26 +9,33 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 SIGNAL_HZ = 25
-PATTERN = (  # of 15 videos: 7 train, 3 validation, 5 test
-    *("train", "test", "train", "validation", "test", "train", "train", "test"),
-    *("train", "validation", "train", "test", "train", "test", "validation"),
+DIMENSIONS = ("valence", "arousal")
+PATTERN = (  # of 8 videos: 4 train, 1 validation, 3 test
+    *("train", "test", "train", "validation"),
+    *("test", "train", "test", "train"),
 )
-KINDS = (
-    *(("video", "covered"), ("audio", "muted"), ("video", "turned"), ("audio", "noisy")),
-    *(("video", "blurred"), ("audio", "contradicting")),
-)
+KINDS = {  # blurred and noisy still show something, so they are planted more often
+    "video": ("blurred", "covered", "dark", "blurred", "turned", "dark", "blurred", "dark"),
+    "audio": ("noisy", "muted", "noisy", "contradicting", "noisy", "muted", "noisy"),
+}
+SPOILT_SHARE = 0.25
 VOICES = {
     "train": (
         *("en-us+f2", "en-us+m3", "en-gb-x-rp+f1", "en-029+m1", "en-us+linda", "en-us+m7"),
-        *("en-gb-scotland+Mario", "en-gb-x-gbclan+f4"),
+        *("en-gb-scotland+Mario", "en-gb-x-gbclan+f4", "en-us+adam", "en-us+steph"),
+        *("en-gb-x-rp+edward", "en-us+shelby"),
     ),
-    "validation": ("en-us+Alicia", "en-gb-scotland+m2", "en-029+f5"),
+    "validation": ("en-us+Alicia", "en-gb-scotland+m2", "en-029+f5", "en-gb-x-rp+max"),
     "test": (
         *("en-us+belinda", "en-us-nyc+m4", "en-gb-x-rp+Annie", "en-gb-x-gbcwmd+Andy"),
-        "en-us+f3",
+        *("en-us+f3", "en-gb-scotland+anika", "en-us+zac"),
     ),
 }
 PAINTINGS = {"train": "newton", "validation": "mona_lisa", "test": "gauss"}
+_PAINTED_RANK = 2  # this person of each partition is a painting
+_SCALE_S = 0.8  # kernel width of the true signals
+_NUISANCE = {"video": 0.4, "audio": 0.25}  # faces are easier to read than voices
+_ASTRAY = 1.3  # size of the unrelated signals in spoilt spans
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Scene:
     partition: str
     subject: str
     voice: str
+    formants: float  # frequencies of the voice, as a multiple
     seconds: float
     seed: tuple[int, int]
     valence: np.ndarray
@@ -58,6 +66,11 @@ class Scene:
         repr=False
     )  # valence and arousal as the voice carries them
     spans: tuple[Span, ...] = ()
+
+    @property
+    def speaker(self) -> str:
+        """Name of the voice with its formants, such as `en-us+f2 x1.05`."""
+        return f"{self.voice} x{self.formants:g}"
 
     def rng(self, stream: int) -> np.random.Generator:
         """Return a random generator, independent of those of other streams."""
@@ -70,34 +83,25 @@ def video_name(index: int) -> str:
 
 
 def scene(index: int, seconds: float, seed: int) -> Scene:
-    """Return the plan of the video with this index."""
+    """Return the plan of the video with this index, which shows a person of its own."""
     partition = PATTERN[index % len(PATTERN)]
     rank = index // len(PATTERN) * PATTERN.count(partition)
     rank += PATTERN[: index % len(PATTERN)].count(partition)
     rng = np.random.default_rng([seed, index, 0])
-    valence, arousal = _true(rng, seconds), _true(rng, seconds)
+    true = {name: _true(rng, seconds) for name in DIMENSIONS}
     spans = _spans(rng, rank, seconds)
     voices = VOICES[partition]
     return Scene(
         video=video_name(index),
         partition=partition,
-        subject=PAINTINGS[partition] if rank % 4 == 2 else f"painted{index:03d}",
+        subject=PAINTINGS[partition] if rank == _PAINTED_RANK else f"painted{index:03d}",
         voice=voices[rank % len(voices)],
+        formants=round(rng.uniform(0.9, 1.12), 3),
         seconds=seconds,
         seed=(seed, index),
-        valence=valence,
-        arousal=arousal,
-        face={
-            "valence": _through(rng, valence, seconds, strong=True),
-            "arousal": _through(rng, arousal, seconds, strong=False),
-        },
-        speech=_reversed_within(
-            {
-                "valence": _through(rng, valence, seconds, strong=False),
-                "arousal": _through(rng, arousal, seconds, strong=True),
-            },
-            spans,
-        ),
+        **true,
+        face=_shown(rng, true, spans, "video"),
+        speech=_shown(rng, true, spans, "audio"),
         spans=spans,
     )
 
@@ -116,48 +120,54 @@ def at(signal: np.ndarray, time_s: np.ndarray | float) -> np.ndarray:
     return np.interp(time_s, np.arange(len(signal)) / SIGNAL_HZ, signal)
 
 
-def within(span: Span, time_s: np.ndarray, fade_s: float = 0.3) -> np.ndarray:
+def within(span: Span, time_s: np.ndarray, fade_s: float = 0.2) -> np.ndarray:
     """Return 1 inside the span and 0 outside, with ramps of `fade_s` inside the span."""
     inside = np.minimum(time_s - span.start_s, span.end_s - time_s)
     return np.clip(inside / fade_s, 0, 1)
 
 
 def _true(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Return slow changes around a mean per video, within 0.85 because raters add to it."""
-    return 0.85 * np.tanh(0.2 * rng.standard_normal() + 0.85 * smooth(rng, seconds, 1.6))
+    """Return changes around a small mean, within 0.85 because raters add to it.
+
+    Every video has the same spread, so that few videos suffice to compare models, and encoders
+    that subtract the mean of a video lose little.
+    """
+    moves = smooth(rng, seconds, _SCALE_S)
+    moves = (moves - moves.mean()) / moves.std()
+    return 0.85 * np.tanh(0.15 * rng.standard_normal() + 0.8 * moves)
 
 
-def _through(
-    rng: np.random.Generator, signal: np.ndarray, seconds: float, *, strong: bool
-) -> np.ndarray:
-    """Return what a modality shows: the signal mixed with a nuisance, by strength."""
-    nuisance = 0.5 * (0.2 * rng.standard_normal() + 0.9 * smooth(rng, seconds, 1.2))
-    mixed = signal + 0.4 * nuisance if strong else 0.45 * signal + 0.7 * nuisance
-    return np.clip(mixed, -1.1, 1.1)
+def _shown(
+    rng: np.random.Generator, true: dict[str, np.ndarray], spans: tuple[Span, ...], modality: str
+) -> dict[str, np.ndarray]:
+    """Return what a modality shows: the truth with a nuisance of its own.
+
+    Inside the spans it shows unrelated signals, or the reversed truth if they are contradicting.
+    """
+    shown = {}
+    for name, signal in true.items():
+        time_s = np.arange(len(signal)) / SIGNAL_HZ
+        seconds = len(signal) / SIGNAL_HZ
+        nuisance = _NUISANCE[modality] * smooth(rng, seconds, 0.6)
+        mixed, unrelated = signal + nuisance, _ASTRAY * _true(rng, seconds)
+        for span in (span for span in spans if span.modality == modality):
+            share = within(span, time_s)
+            other = -signal if span.kind == "contradicting" else unrelated
+            mixed = (1 - share) * mixed + share * (other + nuisance)
+        shown[name] = np.clip(mixed, -1.1, 1.1)
+    return shown
 
 
 def _spans(rng: np.random.Generator, rank: int, seconds: float) -> tuple[Span, ...]:
-    """Return one or two spans for every second video of a partition; six cover every kind."""
-    count = 2 if seconds >= 12 else 1
-    if rank % 2:
-        return ()
-    slot_s = (seconds - 1.0) / count
+    """Return spans in turn for each modality, never both at once; about a quarter of each."""
+    pairs = max(1, round(seconds / 10))
+    slot_s = seconds / (2 * pairs)
     spans = []
-    for number in range(count):
-        length_s = min(rng.uniform(2, 5), 0.75 * slot_s)
-        start_s = 0.5 + number * slot_s + rng.uniform(0, slot_s - length_s)
-        modality, kind = KINDS[(rank + number) % len(KINDS)]
-        spans.append(Span(round(start_s, 2), round(start_s + length_s, 2), modality, kind))
+    for pair in range(pairs):
+        for half, modality in enumerate(rng.permutation(["audio", "video"])):
+            length_s = slot_s * 2 * SPOILT_SHARE * rng.uniform(0.9, 1.1)
+            start_s = slot_s * (2 * pair + half) + rng.uniform(0, slot_s - length_s)
+            kinds = KINDS[modality]
+            kind = kinds[(rank + pair) % len(kinds)]
+            spans.append(Span(round(start_s, 2), round(start_s + length_s, 2), str(modality), kind))
     return tuple(spans)
-
-
-def _reversed_within(
-    speech: dict[str, np.ndarray], spans: tuple[Span, ...]
-) -> dict[str, np.ndarray]:
-    """Return the signals of the voice with their sign reversed in every contradicting span."""
-    for span in spans:
-        if span.kind == "contradicting":
-            time_s = np.arange(len(speech["valence"])) / SIGNAL_HZ
-            flip = 1 - 2 * within(span, time_s)
-            speech = {name: signal * flip for name, signal in speech.items()}
-    return speech

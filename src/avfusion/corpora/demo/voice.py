@@ -34,14 +34,14 @@ def _speech(
     clean = np.zeros(round(scene.seconds * rate_hz), np.float32)
     words: list[Word] = []
     cursor_s: float = rng.uniform(0.1, 0.4)
-    while cursor_s < scene.seconds - 1.0:
+    while cursor_s < scene.seconds - 0.4:
         samples, spoken = _phrase(scene, speaker, rng, cursor_s)
         start = round(cursor_s * rate_hz)
         piece = samples[: len(clean) - start]
         clean[start : start + len(piece)] += piece
         words += [(w, cursor_s + s, min(cursor_s + e, scene.seconds)) for w, s, e in spoken]
         arousal = float(at(scene.speech["arousal"], cursor_s))
-        pause_s = 0.35 - 0.2 * arousal + rng.uniform(0, 0.25)
+        pause_s = 0.15 - 0.1 * arousal + rng.uniform(0, 0.15)
         cursor_s += len(samples) / rate_hz + pause_s
     return clean, [word for word in words if word[1] < scene.seconds]
 
@@ -53,14 +53,23 @@ def _phrase(
     arousal = float(at(scene.speech["arousal"], start_s + 0.8))
     valence = float(at(scene.speech["valence"], start_s + 0.8))
     prosody = Prosody(
-        rate=round(170 + 66 * arousal + rng.uniform(-8, 8)),
+        rate=round((175 + 66 * arousal + rng.uniform(-8, 8)) / scene.formants),
         pitch=round(np.clip(45 + 30 * arousal + 8 * valence + rng.uniform(-4, 4), 0, 99)),
         range=round(np.clip(50 + 20 * arousal + 30 * valence, 0, 99)),
     )
     text = phrase(rng, float(at(scene.valence, start_s + 0.8)))
-    samples, words = speaker.say(text, prosody)
+    samples, words = _shifted(*speaker.say(text, prosody), scene.formants)
     level = np.sqrt(np.mean(samples**2)) + 1e-9
     return (0.09 / level * samples).astype(np.float32), words
+
+
+def _shifted(
+    samples: np.ndarray, words: list[Word], factor: float
+) -> tuple[np.ndarray, list[Word]]:
+    """Multiply all frequencies of speech by a factor, as a shorter vocal tract does."""
+    moments = np.arange(0, len(samples) - 1, factor)
+    shifted = np.interp(moments, np.arange(len(samples)), samples)
+    return shifted, [(word, start_s / factor, end_s / factor) for word, start_s, end_s in words]
 
 
 def _brightened(clean: np.ndarray, rate_hz: int, bright_db: np.ndarray) -> np.ndarray:
@@ -83,9 +92,9 @@ def _recorded(
 ) -> np.ndarray:
     """Apply brightness by valence, loudness by arousal, level, noise and planted audio spans."""
     time_s = np.arange(len(clean)) / rate_hz
-    gain_db = 12 * at(scene.speech["arousal"], time_s) - 2 + rng.normal(0, 1.0)
+    gain_db = 18 * at(scene.speech["arousal"], time_s) - 6 + rng.normal(0, 1.0)
     noise = rng.standard_normal(len(clean))
-    bright_db = 12 * at(scene.speech["valence"], time_s)  # a happy voice is brighter
+    bright_db = 18 * at(scene.speech["valence"], time_s)  # a happy voice is brighter
     sound = _brightened(clean, rate_hz, bright_db) * 10 ** (gain_db / 20)
     sound = sound + 10 ** (rng.uniform(-62, -52) / 20) * noise
     for span in scene.spans:
@@ -93,5 +102,5 @@ def _recorded(
         if span.kind == "muted":
             sound = sound * (1 - share)
         if span.kind == "noisy":
-            sound = sound + 0.2 * share * noise
+            sound = sound + 0.05 * share * noise
     return np.clip(sound, -1, 1).astype(np.float32)
