@@ -9,10 +9,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from avfusion import __version__, arithmetic
+from avfusion import __version__
 from avfusion import commands as package
 from avfusion.commands import messages
-from avfusion.config.arithmetic import stated
+from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
 
 SHARED = ("messages", "options")
@@ -56,7 +56,7 @@ def _hold(args: argparse.Namespace) -> None:
     if arithmetic.CHOSEN in os.environ or not args.config.is_file():
         return
     try:
-        arithmetic.hold(stated(args.config))
+        arithmetic.hold(arithmetic.stated(args.config))
     except AvfError:
         return  # the command reports what is wrong with the file
 

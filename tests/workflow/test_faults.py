@@ -26,7 +26,9 @@ from support.synthetic_features import Plan, run_settings, write_inputs
 
 SHORT = Plan(videos={"train": 3, "validation": 2, "test": 2}, duration_s=12.0)
 FEATURES = FeatureSettings(audio=["ear"], video=["eye"])
-SCORED = ScoreSettings(features=FEATURES, fusions=["concat"], protocols=["pooled"], seeds=[0])
+SCORED = ScoreSettings(
+    features=FEATURES, fusions=["concat"], protocols=["pooled"], seeds=[0], clip_s=0.64
+)
 
 
 def train(layout: Layout, **rule):

@@ -13,7 +13,7 @@ from pathlib import Path
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_common.logging import get_logger
 
-from avfusion import arithmetic
+from avfusion.config import arithmetic
 from avfusion import registry
 from avfusion.config import assets
 from avfusion.config.availability import absences

@@ -1,15 +1,95 @@
-"""The arithmetic that a config file states, read without checking the rest of it."""
+"""Hold numeric libraries to one instruction set, so that machines compute the same bits.
 
+oneDNN, MKL, ATen, OpenBLAS, NumPy and OpenCV choose instructions by the processor, and the order of
+a sum changes with their width. Fits amplify such differences: an encoder gets other weights.
+
+| variable | library | held to |
+|---|---|---|
+| `ONEDNN_MAX_CPU_ISA` | convolutions and recurrent layers of PyTorch | AVX2 |
+| `ATEN_CPU_CAPABILITY` | PyTorch's own kernels | AVX2 |
+| `MKL_CBWR` | matrix products and FFT of PyTorch | conditional numerical reproducibility |
+| `OPENBLAS_CORETYPE` | matrix products of NumPy and SciPy | Haswell, the first with AVX2 |
+| `NPY_DISABLE_CPU_FEATURES` | functions of NumPy | AVX2 |
+| `OPENCV_CPU_DISABLE` | OpenCV | AVX2 |
+| `OMP_NUM_THREADS` | all of them | one thread |
+
+MKL has its branch for AVX2 on processors of Intel only, so `COMPATIBLE`, its common branch, is
+used. onnxruntime has no such setting. The places of faces, which it computes, are rounded
+(`avfusion.media.yunet`).
+
+The libraries read these variables when they are loaded, so a command that lacks them starts again.
+"""
+
+import os
+import sys
 from pathlib import Path
+from typing import Literal
 
-from avfusion.arithmetic import Arithmetic
 from avfusion.io.yaml import read_mapping
 
+Arithmetic = Literal["fast", "portable"]
+
+WIDE = ("X86_V4", "AVX512_ICL", "AVX512_SPR")
+"""Instruction sets of NumPy beyond AVX2."""
+
+PORTABLE = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "COMPATIBLE",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": " ".join(WIDE),
+    "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL,AVX512-CNL,AVX512-CLX",
+    "OMP_NUM_THREADS": "1",
+}
+"""Variable -> value under `portable`."""
+
+
 BASE = Path("config/config.yaml")
+CPU = Path("/proc/cpuinfo")
+
+CHOSEN = "AVF_ARITHMETIC"
+"""Variable with the arithmetic that was chosen, by the workflow or by a command for itself."""
+
+
+def variables(arithmetic: Arithmetic) -> dict[str, str]:
+    """Return the environment of a kind of arithmetic.
+
+    >>> variables("fast")
+    {'AVF_ARITHMETIC': 'fast'}
+    """
+    return {CHOSEN: arithmetic} | (PORTABLE if arithmetic == "portable" else {})
+
+
+def hold(arithmetic: Arithmetic) -> None:
+    """Start this command again with the variables of an arithmetic, unless it needs none.
+
+    Call it before a numeric library is imported, and in a process of one's own only.
+    """
+    if arithmetic != "fast" and held() != arithmetic:
+        environment = os.environ | variables(arithmetic)
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def held() -> Arithmetic:
+    """Return the arithmetic that this process has by its environment."""
+    same = all(os.environ.get(name) == value for name, value in PORTABLE.items())
+    return "portable" if same else "fast"
+
+
+def can_be_portable() -> bool:
+    """Return whether this machine has an x86-64 processor with AVX2 and FMA."""
+    try:
+        text = CPU.read_text(encoding="utf-8")
+    except OSError:
+        return False
+    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    return {"avx2", "fma"} <= set(flags)
 
 
 def stated(path: Path) -> Arithmetic:
     """Return `arithmetic` of a config file; a file without fusions has that of the base study.
+
+    The rest of the file is not checked.
 
     Raises
     ------

@@ -7,13 +7,8 @@ settings. The seeds of the fusions take the fits in turn, so each fusion sees th
 
 import ast
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from avfusion.registry import encoders
-
-if TYPE_CHECKING:
-    from avfusion.config.study import Study
 
 FIT = re.compile(r"(?P<encoder>\w+)-fit(?P<number>\d+)")
 
@@ -53,32 +48,3 @@ def default_seed(kind: str) -> int | None:
     """Return the default of an encoder's option `seed`; None if it has no such option."""
     text = encoders.options(kind).get("seed")
     return None if text is None else int(ast.literal_eval(text))
-
-
-def faults(study: "Study") -> Iterator[str]:
-    """Yield a message per fault of `encoder_seeds` and `cross_fit`."""
-    if study.cross_fit == 1:
-        yield "cross_fit: 1 fold leaves nobody to fit on. Set it to 2 or more, or to 0."
-    numbers = study.encoder_seeds
-    if numbers == [0]:
-        return
-    if min(numbers) < 0 or len(set(numbers)) < len(numbers):
-        yield f"encoder_seeds: expected different numbers, 0 or more; found {numbers}."
-        return
-    if len(study.seeds) % len(numbers):
-        yield (
-            f"encoder_seeds: {len(numbers)} fits and {len(study.seeds)} seeds; the seeds take the "
-            f"fits in turn, so their number must be a multiple. Set seeds to "
-            f"{list(range(len(numbers) * -(-len(study.seeds) // len(numbers))))}."
-        )
-    listed = dict.fromkeys(study.features.encoders)
-    known = [name for name in listed if encoders.known(study.encoder_class(name))]
-    fitted = [name for name in known if study.fitted(name)]
-    if known and not fitted:
-        yield "encoder_seeds: no encoder of this study is fitted. Remove it."
-    for name in fitted:
-        if default_seed(study.encoder_class(name)) is None:
-            yield (
-                f"encoder_seeds: the fit of {name!r} has no option `seed`. Add one to its class, "
-                f"or remove encoder_seeds."
-            )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from avfusion.arithmetic import Arithmetic
+from avfusion.config.arithmetic import Arithmetic
 from avfusion.config.contexts import Context
 from avfusion.config.schedules import keys_as_text
 from avfusion.config.sections import (

@@ -6,13 +6,11 @@ modalities that it does not read states those that it reads (`reads = ("audio",)
 """
 
 import ast
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from avfusion.errors import ConfigError
 from avfusion.registry import encoders, fusions
-
-if TYPE_CHECKING:
-    from avfusion.config.study import Study
 
 MODALITIES = ("audio", "video", "text")
 USUAL = ("audio", "video")
@@ -32,14 +30,16 @@ def read(kind: str, options: dict[str, Any]) -> tuple[str, ...]:
     return tuple(fusions.constant(kind, "reads") or used(kind, options))
 
 
-def singles(study: "Study") -> dict[str, str]:
-    """Return modality -> the first trained fusion of the study that reads only it."""
+def singles(read_by: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return modality -> the first fusion that reads only it; read_by: fusion -> modalities.
+
+    >>> singles({"audio": ("audio",), "ca": ("audio", "video"), "loud": ("audio",)})
+    {'audio': 'audio'}
+    """
     chosen: dict[str, str] = {}
-    for name in study.fusions:
-        kind = study.fusion_class(name)
-        modalities = read(kind, study.fusion_options(name)) if fusions.known(kind) else ()
-        if len(modalities) == 1 and not study.closed_form(name):
-            chosen.setdefault(modalities[0], name)
+    for name, given in read_by.items():
+        if len(given) == 1:
+            chosen.setdefault(given[0], name)
     return chosen
 
 

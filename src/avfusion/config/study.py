@@ -10,8 +10,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from avfusion.arithmetic import Arithmetic
 from avfusion.config import contexts, fits, jobs, modalities
+from avfusion.config.arithmetic import Arithmetic
 from avfusion.config.corruptions import find
 from avfusion.config.jobs import Grid
 from avfusion.config.sections import (
@@ -406,6 +406,15 @@ class Study(Settings):
         """Return what the search for the annotation delay depends on besides its input files."""
         return jobs.DelaySettings(features=self.features, baseline=self.train.baseline)
 
+    def read_by(self) -> dict[str, tuple[str, ...]]:
+        """Return fusion -> the modalities that it reads, of those that are trained."""
+        kinds = {name: self.fusion_class(name) for name in self.fusions}
+        return {
+            name: modalities.read(kind, self.fusion_options(name))
+            for name, kind in kinds.items()
+            if fusions.known(kind) and not self.closed_form(name)
+        }
+
     def score_settings(self, corpus: str) -> jobs.ScoreSettings:
         """Return what scoring a corpus depends on besides its input files."""
         return jobs.ScoreSettings(
@@ -414,7 +423,7 @@ class Study(Settings):
             protocols=self.protocols,
             seeds=self.seeds,
             task=self.task(corpus),
-            singles=modalities.singles(self),
+            singles=modalities.singles(self.read_by()),
             clip_s=self.windows.clip_s,
         )
 

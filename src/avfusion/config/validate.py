@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from avfusion.config import baseline, corruptions, fits, modalities, validate_select
+from avfusion.config import baseline, corruptions, modalities, validate_select
 from avfusion.config.grid import points
 from avfusion.config.messages import sentence
 from avfusion.config.modalities import MODALITIES
@@ -19,6 +19,7 @@ from avfusion.config.option_types import misfit, text_for_number
 from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
 from avfusion.config.validate_features import features, trained_with
+from avfusion.config.validate_fits import fits
 from avfusion.config.validate_modalities import without_encoders
 from avfusion.config.validate_training import training
 from avfusion.config.validate_widths import fusion_widths
@@ -41,7 +42,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
             _corpora(study),
             _encoders(study),
             features(study),
-            fits.faults(study),
+            fits(study),
             _values(study),
             _loss("train.loss", study.train.loss),
             _fusions(study),

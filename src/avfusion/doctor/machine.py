@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from avfusion.arithmetic import can_be_portable
+from avfusion.config.arithmetic import can_be_portable
 from avfusion.config.load import BASE, checked, overlay
 from avfusion.config.study import Study
 from avfusion.doctor import (

@@ -16,11 +16,9 @@ from itertools import combinations
 
 import numpy as np
 
-from avfusion.config import modalities
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.metrics.sums import MEAN
-from avfusion.registry import fusions as registered
 
 
 @dataclass(frozen=True)
@@ -128,17 +126,11 @@ def of_study(study: Study, validation: Mapping[str, float]) -> Family:
 
     Single modalities are the fusions that read one, and concatenation is any form of `concat`.
     """
-    read = {name: _modalities(study, name) for name in study.fusions}
+    read = study.read_by()
     scored = [name for name in study.fusions if np.isfinite(validation.get(name, np.nan))]
-    singles = [name for name in scored if read[name] == 1 and not study.closed_form(name)]
+    singles = [name for name in scored if len(read.get(name, ())) == 1]
     concatenations = [name for name in scored if study.fusion_class(name) == "concat"]
     return baselines(list(study.fusions), singles, concatenations, validation)
-
-
-def _modalities(study: Study, name: str) -> int:
-    if not registered.known(study.fusion_class(name)):
-        return 0
-    return len(modalities.read(study.fusion_class(name), study.fusion_options(name)))
 
 
 def pairs(fusions: Sequence[str], targets: Sequence[str] = (MEAN,)) -> Family:

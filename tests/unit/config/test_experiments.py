@@ -142,7 +142,7 @@ def test_the_study_has_the_settings_of_the_default_config_on_more_people():
     for name in default.features.encoders:
         assert study.encoder_settings(name) == default.encoder_settings(name)
     for name in default.fusions:
-        for seed in default.seeds:
+        for seed in study.seeds:
             run = default.run_settings("demo", name, seed)
             assert study.run_settings("demo", name, seed) == run
 

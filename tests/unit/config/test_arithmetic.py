@@ -6,13 +6,12 @@ import sys
 
 import pytest
 
-from avfusion import arithmetic
-from avfusion.config.arithmetic import stated
+from avfusion.config import arithmetic
 from avfusion.config.study import Study
 
 FIT = """
 import sys
-from avfusion import arithmetic
+from avfusion.config import arithmetic
 arithmetic.hold(sys.argv[1])
 import hashlib, torch
 torch.manual_seed(0)
@@ -80,7 +79,7 @@ def test_a_file_without_fusions_has_the_arithmetic_of_the_base_study(tmp_path, m
         ("arithmetic: portable\nfusions: {ca: {}}\n", "portable"),
     ):
         (tmp_path / "study.yaml").write_text(text)
-        assert stated(tmp_path / "study.yaml") == expected
+        assert arithmetic.stated(tmp_path / "study.yaml") == expected
 
 
 def test_arithmetic_is_part_of_what_encoders_and_runs_depend_on():
