@@ -73,8 +73,9 @@ def test_the_study_is_one_run_a_fusion_and_seed(copy):
     jobs = copy.jobs("all")
     assert jobs["train"] == (len(study["fusions"]) + 1) * len(study["seeds"]), "and ridge"
     assert jobs["media"] == shards
-    assert jobs["encode"] == shards * len(encoders)
-    assert jobs["fit_encoder"] == 2, "mel_cnn and face_cnn; face_expression brings its weights"
+    fits = len(encoders) * len(study["encoder_seeds"])
+    assert jobs["encode"] == shards * fits
+    assert jobs["fit_encoder"] == fits, "both encoders are fitted"
     assert {jobs[name] for name in ("make_corpus", "score", "tables", "figures", "page")} == {1}
 
 
@@ -95,6 +96,7 @@ def test_a_later_instance_of_one_root_waits_for_the_first_as_a_whole(copy):
     """One edge a job: an edge to every shard makes the graph of ten folds twice as dear."""
     again = "  again: {is: demo, root: data/demo, options: {videos: 160, seconds: 8, seed: 7}}\n"
     copy.edit("config/config.yaml", "\nfeatures:", f"\n{again}\nfeatures:")
+    copy.edit("config/config.yaml", "video: [face_cnn]", "video: [face_expression]")
     printed = copy.snakemake("-n", "all")
     for stage in ("media/{}", "features/{}/face_expression"):
         own, first = (f"results/{stage.format(name)}/" for name in ("again", "demo"))
@@ -112,7 +114,7 @@ def test_a_grid_adds_its_points_and_one_choice_of_its_fusion_alone(copy):
     )
     jobs = copy.jobs("all")
     assert jobs == plain | {"grid_point": 2, "choose": 1}
-    copy.edit("config/config.yaml", "seeds:", "grid: {train.lr: [0.1, 0.2]}\nseeds:")
+    copy.edit("config/config.yaml", "\nseeds:", "\ngrid: {train.lr: [0.1, 0.2]}\nseeds:")
     count = len(yaml.safe_load((copy.folder / "config/config.yaml").read_text())["fusions"])
     assert copy.jobs("all") == plain | {"grid_point": 2 * count, "choose": count}
 

@@ -115,10 +115,11 @@ class Study(Settings):
         return options
 
     def fit_names(self, encoder: str) -> list[str]:
-        """Return the names of an encoder's fits; its own name if it is not fitted."""
+        """Return the names of an encoder's fits that runs read; its own if it is not fitted."""
         if self.encoder_seeds == [0] or not self.fitted(encoder):
             return [encoder]
-        return [fits.fit_name(encoder, number) for number in self.encoder_seeds]
+        used = {self.fit_of(seed) for seed in [*self.seeds, *self.grid_seeds]}
+        return [fits.fit_name(encoder, number) for number in self.encoder_seeds if number in used]
 
     def all_features(self) -> FeatureSettings:
         """Return the fits of all encoders, per modality."""

@@ -17,10 +17,10 @@ def fits(study: Study) -> Iterator[str]:
     if min(numbers) < 0 or len(set(numbers)) < len(numbers):
         yield f"encoder_seeds: expected different numbers, 0 or more; found {numbers}."
         return
-    if len(study.seeds) % len(numbers):
+    if len(study.seeds) > len(numbers) and len(study.seeds) % len(numbers):
         yield (
             f"encoder_seeds: {len(numbers)} fits and {len(study.seeds)} seeds; the seeds take the "
-            f"fits in turn, so their number must be a multiple. Set seeds to "
+            f"fits in turn, so more seeds than fits must be a multiple of them. Set seeds to "
             f"{list(range(len(numbers) * -(-len(study.seeds) // len(numbers))))}."
         )
     listed = dict.fromkeys(study.features.encoders)

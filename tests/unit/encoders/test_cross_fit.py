@@ -104,6 +104,7 @@ def test_fits_have_their_own_names_seeds_and_features():
         *(["mel_cnn"], ["mel_cnn-fit4"]),
         *(["mel_cnn"], ["mel_cnn-fit4"]),
     ]
+    assert study(encoder_seeds=[0, 4], seeds=[3]).all_features().audio == ["mel_cnn"]
     first, second = (made.encoder_settings(name) for name in ("mel_cnn", "mel_cnn-fit4"))
     assert (first.options, second.options) == ({}, {"seed": 4})
     assert first.class_ == second.class_ == "mel_cnn"
@@ -114,7 +115,7 @@ def test_fits_have_their_own_names_seeds_and_features():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"encoder_seeds": [0, 1], "seeds": [0, 1, 2]}, "must be a multiple"),
+        ({"encoder_seeds": [0, 1], "seeds": [0, 1, 2]}, "must be a multiple of them"),
         ({"encoder_seeds": [1, 1], "seeds": [0, 1]}, "expected different numbers"),
         (
             {
