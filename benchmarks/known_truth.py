@@ -10,11 +10,10 @@ and both with the spans estimated from the features (gate).
 import argparse
 from pathlib import Path
 
-from machine import finish
-
 from avfusion.config.load import BASE, load
 from avfusion.layout import Layout
 from avfusion.robustness.known_truth import read_rows, references
+from machine import finish
 
 WORDS = {
     "audio": "audio",
