@@ -177,7 +177,8 @@ def decided(
     samples = samples or Samples(scored, study.statistics)
     how, undefined = decision(scored, study.statistics), _undefined(scored)
     rows = []
-    for target, gone in reversed(list(zip(scored.targets, undefined, strict=True))):
+    columns = list(zip(scored.targets, undefined, strict=True))
+    for target, gone in [columns[-1], *columns[:-1]]:  # the mean first
         every = [Comparison(c.first, c.second, target, c.published) for c in family.comparisons]
         of_target = Family(family.name, tuple(every), family.exploratory)
         results = decide(of_target, samples.pair, scored.targets, how) if not gone else []
