@@ -33,7 +33,8 @@ def main() -> None:
         summary = json.loads((results / "tables" / "summary.json").read_text())
         for path in (ROOT / "README.md", DOCS / "index.md"):
             if path.is_file() and "<!-- result:begin -->" in path.read_text():
-                path.write_text(filled(path.read_text(), "result", " ".join(summary["sentences"])))
+                listed = "\n".join(f"- {sentence}" for sentence in summary["sentences"])
+                path.write_text(filled(path.read_text(), "result", listed))
         images = DOCS / "images"
         images.mkdir(exist_ok=True)
         for path in (results / "figures" / name for name in IMAGES):

@@ -2,8 +2,8 @@
 
 A fit has the number of `encoder_seeds` that was added to the encoder's `seed`. The fit 0 has the
 name of the encoder, so a study with `encoder_seeds: [0]` has no other names than those of its
-settings. The seeds of the fusions take the fits in turn, so each fusion sees the same fits. With fewer seeds
-than fits, the first fits are used.
+settings. The seeds of the fusions take the fits in turn, so each fusion sees the same fits. With
+fewer seeds than fits, the first fits are used.
 """
 
 import ast

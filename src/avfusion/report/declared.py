@@ -99,8 +99,8 @@ def _needs(rows: pd.DataFrame, scored: Scored, study: Study) -> str:
     if len(needed) < len(rows):
         more = len(rows) - len(needed)
         parts.append(
-            f"No number of {word}s suffices for {more} of them with so few trainings; add `seeds` or "
-            f"`encoder_seeds`."
+            f"No number of {word}s suffices for {more} of them with so few trainings; add `seeds` "
+            f"or `encoder_seeds`."
         )
     return " ".join(parts)
 
