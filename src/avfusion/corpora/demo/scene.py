@@ -34,8 +34,8 @@ VOICES = {
 PAINTINGS = {"train": "newton", "validation": "mona_lisa", "test": "gauss"}
 _PAINTED_RANK = 2  # this person of each partition is a painting
 _SCALE_S = 0.8  # kernel width of the true signals
-_NUISANCE = {"video": 0.4, "audio": 0.25}  # faces are easier to read than voices
-_ASTRAY = 1.3  # size of the unrelated signals in spoilt spans
+_NUISANCE = {"video": 0.25, "audio": 0.1}  # faces are easier to read than voices
+_ASTRAY = 1.8  # size of the unrelated signals in spoilt spans
 
 
 @dataclass(frozen=True)
