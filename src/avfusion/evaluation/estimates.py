@@ -243,6 +243,8 @@ def _estimate(samples: Samples, fusion: str, sums: np.ndarray) -> np.ndarray:
     if samples.scored.units > 1:
         estimate = crossed.score(samples.of(fusion, grid), statistics.alpha, statistics.seed)
         ends = np.stack([estimate.low, estimate.high]) + each.mean(axis=0) - estimate.value
+        # With few trainings, the tails of Student's t reach beyond the range of the score.
+        ends = np.clip(ends, 0.0 if samples.scored.rule.pooling == "recall" else -1.0, 1.0)
     return np.stack([each.mean(axis=0), spread, *ends])
 
 
