@@ -11,7 +11,7 @@ from avfusion.layout import Layout
 from avfusion.robustness.known_truth import read_rows, references
 from support.scratch import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def avf(*words):

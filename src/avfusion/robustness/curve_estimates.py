@@ -90,7 +90,8 @@ def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]
                     points.append({**key, "level": curves.levels[name][i],
                                    "place": curves.places(name)[i], "target": target,
                                    "mean": each[i].value[t], "sd": _spread(samples[i])[t],
-                                   "low": each[i].low[t], "high": each[i].high[t], **size,
+                                   "low": max(each[i].low[t], -1.0),
+                                   "high": min(each[i].high[t], 1.0), **size,
                                    "absent": curves.absent[find(name)[0]][case]})  # fmt: skip
     return pd.DataFrame(points), pd.DataFrame(losses)
 
