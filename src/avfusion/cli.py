@@ -52,13 +52,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _hold(args: argparse.Namespace) -> None:
-    """Start again under the arithmetic of the study; the workflow has set it for its jobs."""
-    if arithmetic.CHOSEN in os.environ or not args.config.is_file():
+    """Start again under the arithmetic of the job or the study, unless the workflow has set it."""
+    if arithmetic.CHOSEN in os.environ:
         return
+    given = getattr(args, "settings", None)
+    kept = None if given is None or given.is_dir() else arithmetic.kept(given)
+    if kept is not None:
+        args.settings = kept
     try:
-        arithmetic.hold(arithmetic.stated(args.config))
+        wanted = arithmetic.of_job(kept) if kept is not None else None
+        if wanted is None:
+            wanted = arithmetic.stated(args.config) if args.config.is_file() else "fast"
     except AvfError:
         return  # the command reports what is wrong with the file
+    arithmetic.hold(wanted, {} if given is None else {str(given): str(kept)})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,10 +20,12 @@ used. onnxruntime has no such setting. The places of faces, which it computes, a
 The libraries read these variables when they are loaded, so a command that lacks them starts again.
 """
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from avfusion.io.yaml import read_mapping
 
@@ -60,14 +62,50 @@ def variables(arithmetic: Arithmetic) -> dict[str, str]:
     return {CHOSEN: arithmetic} | (PORTABLE if arithmetic == "portable" else {})
 
 
-def hold(arithmetic: Arithmetic) -> None:
+def hold(arithmetic: Arithmetic, instead: Mapping[str, str] | None = None) -> None:
     """Start this command again with the variables of an arithmetic, unless it needs none.
 
     Call it before a numeric library is imported, and in a process of one's own only.
+
+    Parameters
+    ----------
+    arithmetic
+        What the command needs.
+    instead
+        Words of the command line -> what they are replaced by.
     """
     if arithmetic != "fast" and held() != arithmetic:
+        words = [(instead or {}).get(word, word) for word in sys.orig_argv[1:]]
         environment = os.environ | variables(arithmetic)
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+        os.execve(sys.executable, [sys.executable, *words], environment)
+
+
+def kept(settings: Path) -> Path:
+    """Return a path from which settings can be read several times, also by the next program.
+
+    A pipe, such as /dev/stdin, is copied into memory. Other paths are returned as they are.
+    """
+    if settings.is_file() or not settings.exists():
+        return settings
+    copy = os.memfd_create("settings", 0)  # without MFD_CLOEXEC it outlives the start of a program
+    with os.fdopen(os.dup(copy), "wb") as file:
+        file.write(settings.read_bytes())
+    return Path(f"/proc/self/fd/{copy}")
+
+
+def of_job(settings: Path) -> Arithmetic | None:
+    """Return the arithmetic that the settings of a job state; None if they state none."""
+    try:
+        document = json.loads(settings.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # the command reports it
+    if not isinstance(document, dict):
+        return None
+    of_encoder = document.get("encoder")
+    stated = document.get("arithmetic")
+    if stated is None and isinstance(of_encoder, dict):
+        stated = of_encoder.get("arithmetic")
+    return stated if stated in get_args(Arithmetic) else None
 
 
 def held() -> Arithmetic:

@@ -1,8 +1,10 @@
 """Portable arithmetic: a command holds the libraries whatever its surroundings say."""
 
+import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -11,6 +13,7 @@ from avfusion.config.study import Study
 
 FIT = """
 import sys
+import threading
 from avfusion.config import arithmetic
 arithmetic.hold(sys.argv[1])
 import hashlib, torch
@@ -89,3 +92,26 @@ def test_arithmetic_is_part_of_what_encoders_and_runs_depend_on():
     )
     assert fast.run_settings("demo", "ca", 0) != held.run_settings("demo", "ca", 0)
     assert fast.encoder_settings("mel_cnn") != held.encoder_settings("mel_cnn")
+
+
+def test_the_settings_of_a_job_say_its_arithmetic_also_from_a_pipe(tmp_path):
+    document = json.dumps({"arithmetic": "portable", "seed": 1})
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(document,))
+    writer.start()
+    kept = arithmetic.kept(pipe)
+    writer.join()
+    assert [arithmetic.of_job(kept) for _ in range(2)] == ["portable"] * 2
+    assert kept.read_text() == document
+    file = tmp_path / "settings.json"
+    for text, expected in (
+        ('{"encoder": {"arithmetic": "fast"}}', "fast"),
+        ('{"encoder": "mel_cnn", "arithmetic": "portable"}', "portable"),
+        ('{"seeds": [0]}', None),
+        ("[1]", None),
+        ("no json", None),
+    ):
+        file.write_text(text)
+        assert arithmetic.kept(file) == file
+        assert arithmetic.of_job(file) == expected

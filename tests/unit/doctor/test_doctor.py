@@ -59,7 +59,7 @@ def test_an_entry_for_another_machine_is_not_missed(place):
 
 def test_a_faulty_config_is_missing_and_told_line_by_line(place):
     path = place / "config/config.yaml"
-    path.write_text(path.read_text().replace("seeds:", "sedes:"))
+    path.write_text(path.read_text().replace("\nseeds:", "\nsedes:"))
     (finding,) = findings(place, "config")
     assert finding.verdict == "MISSING"
     assert "Did you mean 'seeds'?" in finding.text

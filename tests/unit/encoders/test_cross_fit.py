@@ -117,14 +117,6 @@ def test_fits_have_their_own_names_seeds_and_features():
     [
         ({"encoder_seeds": [0, 1], "seeds": [0, 1, 2]}, "must be a multiple of them"),
         ({"encoder_seeds": [1, 1], "seeds": [0, 1]}, "expected different numbers"),
-        (
-            {
-                "encoder_seeds": [0, 1],
-                "seeds": [0, 1],
-                "features": {"audio": ["opensmile"], "video": ["face_expression"]},
-            },
-            "no encoder of this study is fitted",
-        ),
     ],
 )
 def test_wrong_fits_are_refused(changes, message):
