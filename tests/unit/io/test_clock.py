@@ -4,6 +4,8 @@ import os
 import subprocess
 import time
 
+import pytest
+
 from avfusion.io import clock
 
 
@@ -32,6 +34,7 @@ def test_clocks_of_a_cluster_may_differ_by_a_little(tmp_path):
     assert clock.explained(tmp_path) == ""
 
 
+@pytest.mark.long
 def test_a_study_whose_files_are_dated_after_now_says_so_and_goes_on_once_they_are_not(tiny):
     words = ("--cores", "2", "--configfile", "tiny.yaml", "--", "media_all")
     results = tiny.folder / "results"
