@@ -10,7 +10,7 @@ from avfusion.registry import encoders
 def fits(study: Study) -> Iterator[str]:
     """Yield a message per fault of `encoder_seeds` and `cross_fit`."""
     if study.cross_fit == 1:
-        yield "cross_fit: 1 fold leaves nobody to fit on. Set it to 2 or more, or to 0."
+        yield "cross_fit: 1 fold leaves no person to fit on. Set it to 2 or more, or to 0."
     numbers = study.encoder_seeds
     if numbers == [0]:
         return

@@ -92,7 +92,7 @@ def test_only_fitted_encoders_are_cross_fitted_and_one_fold_is_refused():
     assert made.encoder_settings("mel_cnn").cross_fit == 3
     assert made.encoder_settings("face_expression").cross_fit == 0
     raw = {"corpora": {"demo": {"root": "data/demo"}}, "fusions": {"ca": {}}, "cross_fit": 1}
-    assert any("1 fold leaves nobody" in message for message in checked(raw)[1])
+    assert any("1 fold leaves no person" in message for message in checked(raw)[1])
 
 
 def test_fits_have_their_own_names_seeds_and_features():

@@ -117,7 +117,7 @@ def test_trainings_are_cut_to_equally_many_per_fit():
     samples = Samples(scored, StatisticsSettings(draws=100))
     assert samples.grid(["a"]) == ((0, 2), (1, 3))
     assert samples.grid(["a", "b"]) == ((0,), (1,))
-    assert samples.pair("a", "nobody") is None
+    assert samples.pair("a", "absent") is None
 
 
 def test_a_contrast_of_samples_is_that_of_their_scores():
