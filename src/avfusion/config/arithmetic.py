@@ -22,6 +22,7 @@ The libraries read these variables when they are loaded, so a command that lacks
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,8 @@ PORTABLE = {
 
 BASE = Path("config/config.yaml")
 CPU = Path("/proc/cpuinfo")
+
+_DESCRIPTOR = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
 
 CHOSEN = "AVF_ARITHMETIC"
 """Variable with the arithmetic that was chosen, by the workflow or by a command for itself."""
@@ -83,14 +86,19 @@ def hold(arithmetic: Arithmetic, instead: Mapping[str, str] | None = None) -> No
 def kept(settings: Path) -> Path:
     """Return a path from which settings can be read several times, also by the next program.
 
-    A pipe, such as /dev/stdin, is copied into memory. Other paths are returned as they are.
+    A pipe is copied into memory. The copy takes the place of a descriptor such as /dev/stdin, whose
+    path then stays; that of a named pipe is another one. Other paths are returned as they are.
     """
     if settings.is_file() or not settings.exists():
         return settings
     copy = os.memfd_create("settings", 0)  # without MFD_CLOEXEC it outlives the start of a program
     with os.fdopen(os.dup(copy), "wb") as file:
         file.write(settings.read_bytes())
-    return Path(f"/proc/self/fd/{copy}")
+    described = _DESCRIPTOR.fullmatch(str(settings))
+    if described is None:
+        return Path(f"/proc/self/fd/{copy}")
+    os.dup2(copy, int(described[1] or 0))
+    return settings
 
 
 def of_job(settings: Path) -> Arithmetic | None:
