@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -123,6 +123,13 @@ class Corpus(ABC):
         Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
     part_options : tuple of str
         Options that say which part of a corpus `avf obtain` downloads.
+    models : str
+        Whether models that are trained on it may be handed on: "yes", "no", or "owner", who may say
+        so.
+    sharing : str
+        What its terms say about that, in a sentence or two.
+    generated : bool
+        Whether it is made by a program and shows no people.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
     unrated : tuple of str
@@ -156,6 +163,11 @@ class Corpus(ABC):
     obtain: ClassVar[str]
     access: ClassVar[str] = ""
     part_options: ClassVar[tuple[str, ...]] = ()
+    models: ClassVar[Literal["yes", "no", "owner"]] = "no"
+    sharing: ClassVar[str] = (
+        "Its terms do not say that models trained on it may be handed on; ask its authors."
+    )
+    generated: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
     split_given: bool = False
     partly_rated: ClassVar[bool] = False

@@ -49,6 +49,11 @@ class OwnRelease(Corpus):
     """Reader of the manifest or database and of the rating files; `Own` lists the options."""
 
     name = "own"
+    models = "owner"
+    sharing = (
+        "Whoever owns the recordings decides whether models may be handed on; the people in them must "
+        "have agreed."
+    )
     licence = "That of the owner; set it in options.licence."
     obtain = "`avf obtain own` describes the files of the folder."
     access = ACCESS
