@@ -19,7 +19,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
         help="folders such as results/runs/demo/jca (all its seeds) or results/runs/demo/jca/seed0",
     )
     sub.add_argument("--best", metavar="CORPUS", help="the fusion with the best validation score")
-    sub.add_argument("--out", type=Path, help="folder of the bundle (default: results/bundles/CORPUS)")
+    sub.add_argument(
+        "--out", type=Path, help="folder of the bundle (default: results/bundles/CORPUS)"
+    )
     sub.add_argument(
         "--shareable",
         action="store_true",

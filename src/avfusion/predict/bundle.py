@@ -1,10 +1,10 @@
 """A bundle: a folder with everything that predicts for a clip. Opening it runs no code of it.
 
-    bundle.json              settings, calibration, scores and terms (`document.Document`)
-    card.md                  the same for people
-    members/<n>.safetensors  weights of the trained runs
-    encoders/<name>/         weights that were fitted, and statistics of the training features
-    check/                   a small clip and what is predicted for it
+bundle.json              settings, calibration, scores and terms (`document.Document`)
+card.md                  the same for people
+members/<n>.safetensors  weights of the trained runs
+encoders/<name>/         weights that were fitted, and statistics of the training features
+check/                   a small clip and what is predicted for it
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from avfusion.predict.document import SCHEMA_VERSION, Document, File
 from avfusion.predict.outlook import Outlook
 from avfusion.predict.place import NAME
 from avfusion.runs.serve import Served
+
 
 @dataclass(frozen=True)
 class Bundle:

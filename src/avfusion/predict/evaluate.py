@@ -149,7 +149,9 @@ def _score(name: str, part: _Part, targets: Sequence[str], study: Study) -> Scor
     sums = sums[:, rated]
     if not rated.any():
         return None
-    subjects = [part.subject[part.video == v][0] for v, kept in zip(videos, rated, strict=True) if kept]
+    subjects = [
+        part.subject[part.video == v][0] for v, kept in zip(videos, rated, strict=True) if kept
+    ]
     statistics = study.statistics
     unit = units.numbers(subjects, statistics)
     weight = inference.draw(len(subjects), statistics.draws, statistics.seed, unit)
@@ -157,7 +159,9 @@ def _score(name: str, part: _Part, targets: Sequence[str], study: Study) -> Scor
     ends = inference.interval_of_targets(drawn, sums[None], PROTOCOL, statistics.alpha, unit)
     point = target_scores(sums[None], np.ones((1, len(subjects))), PROTOCOL)[0][:, 0]
     keys = (*targets, MEAN)
-    finite = {k: (lo, hi) for k, lo, hi in zip(keys, *ends, strict=True) if np.isfinite([lo, hi]).all()}
+    finite = {
+        k: (lo, hi) for k, lo, hi in zip(keys, *ends, strict=True) if np.isfinite([lo, hi]).all()
+    }
     return Score(
         partition=name,
         protocol=PROTOCOL,

@@ -221,7 +221,9 @@ def _encoder(name: str, corpus: str, study: Study, layout: Layout, half: Path) -
         weights = _copied(path, half, f"encoders/{name}/{WEIGHTS}")
     outlook = half / f"encoders/{name}/outlook.safetensors"
     outlook.parent.mkdir(parents=True, exist_ok=True)
-    Outlook.of(*(_rows(name, corpus, part, layout) for part in ("train", "validation"))).save(outlook)
+    Outlook.of(*(_rows(name, corpus, part, layout) for part in ("train", "validation"))).save(
+        outlook
+    )
     return Encoder(
         modality=modality, settings=settings, weights=weights, outlook=_file(outlook, half)
     )

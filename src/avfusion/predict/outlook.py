@@ -85,7 +85,10 @@ class Outlook:
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
-        tensors = {"mean": torch.from_numpy(self.mean), "whitening": torch.from_numpy(self.whitening)}
+        tensors = {
+            "mean": torch.from_numpy(self.mean),
+            "whitening": torch.from_numpy(self.whitening),
+        }
         save_weights(path, tensors, {"far": self.far})
 
     @classmethod

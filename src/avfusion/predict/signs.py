@@ -81,7 +81,8 @@ def _mean_within(
 ) -> np.ndarray:
     """Return the mean of values (n,) in each (end - length_s, end], (R,); NaN where none is."""
     first, last = (
-        np.searchsorted(times_s, edge + SLACK_S, side="right") for edge in (ends_s - length_s, ends_s)
+        np.searchsorted(times_s, edge + SLACK_S, side="right")
+        for edge in (ends_s - length_s, ends_s)
     )
     total = np.concatenate([[0.0], np.cumsum(values)])
     count = last - first
@@ -89,9 +90,7 @@ def _mean_within(
     return np.divide(sums, count, out=np.full(len(ends_s), np.nan), where=count > 0)
 
 
-def _tracks(
-    record: MediaRecord, ends_s: np.ndarray, clip_s: float, track: int | None
-) -> pd.Series:
+def _tracks(record: MediaRecord, ends_s: np.ndarray, clip_s: float, track: int | None) -> pd.Series:
     """Return the followed person of each step; the last one where there is no face."""
     if track is not None or not record.meta["frames"] or "people" not in record.meta:
         return pd.Series(track, index=range(len(ends_s)), dtype="Int64")
