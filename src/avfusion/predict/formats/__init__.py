@@ -1,0 +1,1 @@
+"""Write predictions as tables, annotation files, figures, pages and videos."""
