@@ -76,8 +76,8 @@ class Score(Settings):
     partition: str
     protocol: str
     ccc: dict[str, float] = Field(description="Target -> CCC; `mean` is that over targets.")
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
+    low: dict[str, float] = Field({}, description="Lower ends, where there is an interval.")
+    high: dict[str, float] = Field({}, description="Upper ends.")
 
 
 class Corpus(Settings):

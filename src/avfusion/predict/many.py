@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Order:
 
     model: Path
     out: Path
-    request: Request = Request()
+    request: Request = field(default_factory=Request)
     formats: tuple[str, ...] = ("csv", "html")
     embed: bool = False
     files: tuple[tuple[str, Path], ...] = ()
