@@ -16,7 +16,7 @@ from avfusion.predict.prediction import Prediction
 TOLERANCE = 1e-3
 """Share of the scale: features are rounded to float16, and processors round differently."""
 
-SECONDS = 4.0
+SECONDS = 6.0
 SEED = 16
 
 

@@ -41,9 +41,9 @@ class Request:
     def __post_init__(self) -> None:
         if self.face is not None and self.face not in FACES:
             raise ConfigError(f"--face {self.face}: expected one of {', '.join(FACES)}.")
-        if self.begin_s < 0:
+        if not self.begin_s >= 0:
             raise ConfigError(f"--start {self.begin_s:g}: expected 0 or more seconds.")
-        if self.end_s is not None and self.end_s <= self.begin_s:
+        if self.end_s is not None and not self.end_s > self.begin_s:
             raise ConfigError(
                 f"--end {self.end_s:g}: expected a time after --start ({self.begin_s:g} s)."
             )
