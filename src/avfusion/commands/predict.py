@@ -46,6 +46,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every clip, list what failed, and return 1 if anything did."""
     from avfusion.errors import ConfigError
+    from avfusion.predict.formats.write import check_formats
     from avfusion.predict.many import Order, find, run
     from avfusion.predict.place import default_model
     from avfusion.predict.request import Request
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         files=tuple(_weights(args.weights)),
         transcript=args.transcript,
     )
+    check_formats(order.formats)
     failed = []
     clips = find(args.clips, sys.stdin if "-" in args.clips else ())
     for outcome in run(clips, order, args.jobs):

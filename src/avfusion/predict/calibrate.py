@@ -81,4 +81,5 @@ def ends(
 def coverage(rated: Rated, interval: Interval, low: float, high: float) -> float:
     """Return how often gold lies within the interval, each person counting the same."""
     least, most = ends(rated.members, interval, low, high)
-    return float(rated.weights @ ((rated.gold >= least) & (rated.gold <= most)))
+    share = float(rated.weights @ ((rated.gold >= least) & (rated.gold <= most)))
+    return min(share, 1.0)  # the weights add up to 1 except for rounding

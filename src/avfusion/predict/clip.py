@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,12 +135,8 @@ def is_sound(path: Path) -> bool:
     MediaError
         If it is missing, or no media file.
     """
-    try:
-        exists = path.is_file()
-    except OSError:  # a name that is too long
-        exists = False
-    if not exists:
-        what = "a folder, not a file" if path.is_dir() else "no such file"
+    if not isfile(path):  # `Path.is_file` raises for a name that is too long
+        what = "a folder, not a file" if isdir(path) else "no such file"
         raise MediaError(f"{path}: {what}. Check the name.")
     refuse_other_kinds(path)
     try:
@@ -195,7 +192,7 @@ def _people(
     """Yield the followed person; with `all`, everyone who is seen long enough, by first sight."""
     every = np.ones(len(ends_s), bool)
     rule = request.face or bundle.document.media.face
-    if rule != "all" or not record.meta["frames"]:
+    if rule != "all" or record.frames.empty:
         yield _Person(None, record, every)
         return
     seen = record.people.groupby("person")["time_s"].agg(["min", "max", "size"])
@@ -209,7 +206,7 @@ def _people(
 
 
 def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np.ndarray:
-    """Return the features of one encoder (R, D), rounded as a study stores them.
+    """Return the features of one encoder, float16 (R, D), as a study stores them.
 
     Raises
     ------
@@ -220,7 +217,7 @@ def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np
     with deterministic(seed=0):
         rows = bundle.encoders[name].encode(record, ends_s, bundle.document.windows.clip_s)
     with np.errstate(over="ignore"):
-        rounded = np.asarray(rows).astype(np.float16).astype(np.float32)
+        rounded: np.ndarray = np.asarray(rows).astype(np.float16)
     if np.isinf(rounded).any():
         at = int(np.isinf(rounded).any(1).argmax())
         raise MediaError(
@@ -236,7 +233,11 @@ def member_rows(
     """Yield each member and the windows of its own encoders' features."""
     for member in members:
         by_modality = member.settings.features.by_modality
-        parts = {kind: [features[e] for e in names] for kind, names in by_modality.items() if names}
+        parts = {
+            kind: [features[encoder].astype(np.float32) for encoder in names]
+            for kind, names in by_modality.items()
+            if names
+        }
         yield member, member.windows(name, parts)
 
 

@@ -27,7 +27,7 @@ def remarks(record: MediaRecord, bundle: Bundle, meta: dict[str, Any]) -> list[s
     """Return what concerns the complete clip."""
     found = [GENERATED] if bundle.document.corpus.generated else []
     reads = {name for name, encoders in bundle.document.features.items() if encoders}
-    if "video" in reads and not record.meta["frames"]:
+    if "video" in reads and record.frames.empty:
         found.append("No pictures: predicted from sound only; intervals assume both.")
     if "audio" in reads and not meta.get("audio"):
         found.append("No sound: predicted from pictures only; intervals assume both.")
@@ -77,7 +77,7 @@ def _reasons(
         yield "no face", unseen
     elif "audio" in reads:
         yield "no speech", unheard
-    if "audio" in reads and record.meta["frames"] and record.meta["faces"].get("people"):
+    if "audio" in reads and not record.frames.empty and record.meta.get("people"):
         mine, others = _speaking(record, rows["time_s"].to_numpy(), bundle, track)
         yield "the voice is another person's", (mine < SPEAKS) & (others >= SPEAKS) & ~unheard
     unlike = rows[UNLIKE].to_numpy(float)

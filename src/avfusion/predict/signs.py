@@ -69,8 +69,6 @@ def columns(document: Document, names: list[str]) -> dict[str, str]:
 
 def _faces(record: MediaRecord) -> tuple[np.ndarray, np.ndarray]:
     """Return times and scores of the frames with a face, (n,) each."""
-    if not record.meta["frames"]:
-        return np.empty(0), np.empty(0)
     frames = record.frames
     seen = frames["score"].notna().to_numpy()
     return frames["time_s"].to_numpy()[seen], frames["score"].to_numpy(float)[seen]
@@ -92,7 +90,7 @@ def _mean_within(
 
 def _tracks(record: MediaRecord, ends_s: np.ndarray, clip_s: float, track: int | None) -> pd.Series:
     """Return the followed person of each step; the last one where there is no face."""
-    if track is not None or not record.meta["frames"] or "people" not in record.meta:
+    if track is not None or record.frames.empty or "people" not in record.meta:
         return pd.Series(track, index=range(len(ends_s)), dtype="Int64")
     mine = record.people[record.people["followed"]].sort_values("time_s")
     last = np.searchsorted(mine["time_s"].to_numpy(), ends_s + SLACK_S, side="right") - 1

@@ -14,7 +14,7 @@ from avfusion.predict.steps import averaged
 
 def test_folders_are_searched_and_lists_are_read(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    names = ["a.mp4", "b/c.WAV", "b/it's \"d\".mov", "notes.txt", ".hidden/e.mp4", "b/.f.mp4"]
+    names = ["a.mp4", "b/c.WAV", 'b/it\'s "d".mov', "notes.txt", ".hidden/e.mp4", "b/.f.mp4"]
     for name in names:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
