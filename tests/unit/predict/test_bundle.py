@@ -115,7 +115,7 @@ def test_a_file_outside_of_the_bundle_is_refused(copy, outside):
 
 
 def test_no_bundle_says_how_to_make_one(tmp_path):
-    with pytest.raises(BundleError, match="no bundle there.*avf bundle"):
+    with pytest.raises(BundleError, match=r"no bundle there.*avf bundle"):
         Bundle.open(tmp_path)
 
 

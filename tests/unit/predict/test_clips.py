@@ -69,7 +69,7 @@ def test_means_over_time_keep_people_apart():
     assert found["track_id"].isna().tolist() == [True, False, False]
     assert found["valence"].tolist() == [-1.0, 0.5, 0.5]
     assert found["face"].tolist() == [True, True, False]
-    with pytest.raises(ConfigError, match="a step every 0.5 s"):
+    with pytest.raises(ConfigError, match=r"a step every 0\.5 s"):
         averaged(table, 0.5, 0.2)
 
 

@@ -22,8 +22,9 @@ def test_distance_knows_how_features_vary_together(rng, tmp_path):
     share = (outlook.distance(rows(rng, 5000, 3, mix)) > 1).mean()
     assert share == pytest.approx(0.01, abs=0.006)
     center = train.mean(0)
-    along, across = center + [3, 3, 0], center + [3, -3, 0]  # the second never happens together
-    near, far = outlook.distance(np.array([along, across], np.float32))
+    # The second never happens together.
+    along, across = (center + np.array(step) for step in ([3, 3, 0], [3, -3, 0]))
+    near, far = outlook.distance(np.stack([along, across]).astype(np.float32))
     assert near < 1.5
     assert far > 4
     outlook.save(tmp_path / "outlook.safetensors")
