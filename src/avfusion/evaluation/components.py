@@ -23,12 +23,15 @@ mean the same in all fits, and if they do not.
 Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units; sums are (E, S, K, V, 6).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from avfusion.evaluation.inference import units
-from avfusion.metrics.sums import target_scores
+
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Computes scores (R, M, N) of R runs in N draws from sums (R, K, V, ...) and weights (N, V)."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,15 @@ class Variance:
         return self.people + self.trainings
 
 
-def parts(sums: np.ndarray, pooling: str, unit: np.ndarray | None = None) -> Parts:
+def parts(sums: np.ndarray, measure: Measure, unit: np.ndarray | None = None) -> Parts:
     """Split the scores of trainings into contributions of units.
 
     Parameters
     ----------
     sums
-        Sums of the trainings of a fusion, (E, S, K, V, 6), or (E, S, K, V, 3) for "recall".
-    pooling
-        Pooling of the protocol.
+        Sums of the trainings of a fusion, (E, S, K, V, 6), or (E, S, K, V, 3) of classes.
+    measure
+        Computes the scores from the sums.
     unit
         Number of the unit of each video, (V,); None if each video is a unit.
 
@@ -96,7 +99,7 @@ def parts(sums: np.ndarray, pooling: str, unit: np.ndarray | None = None) -> Par
     numbers = np.arange(videos) if unit is None else unit
     weight = np.ones((count + 1, videos))
     weight[numbers + 1, np.arange(videos)] = 0  # row u + 1 leaves out unit u
-    scores = target_scores(sums.reshape(-1, *sums.shape[2:]), weight, pooling)
+    scores = measure(sums.reshape(-1, *sums.shape[2:]), weight)
     scores = scores.reshape(fits, seeds, -1, count + 1)
     full, without = scores[..., 0], scores[..., 1:]
     change = (count - 1) * (without.mean(axis=-1, keepdims=True) - without)

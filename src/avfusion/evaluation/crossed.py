@@ -18,12 +18,14 @@ Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units, N draws; s
 (E, S, K, V, 6). Scores have K + 1 entries, those of the targets and their mean.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import stdtr
 
-from avfusion.evaluation.components import Parts, Variance, parts, variance
+from avfusion.evaluation.components import Measure, Parts, Variance, parts, variance
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
@@ -116,15 +118,44 @@ def sample(
     Sample
         What `score` and `difference` need.
     """
-    videos = sums.shape[3]
-    numbers = np.arange(videos) if unit is None else unit
-    runs = sums.reshape(-1, *sums.shape[2:])  # (E S, K, V, 6)
-    drawn = target_scores(runs, weight, pooling).mean(axis=0)  # (K + 1, N)
-    count = [len(np.unique(numbers[of])) for of in runs[0, :, :, 0] > 0]
+    count = [*behind(sums, unit), units(sums.shape[3], unit)]
+    return measured(sums, weight, partial(target_scores, pooling=pooling), count, unit)
+
+
+def behind(sums: np.ndarray, unit: np.ndarray | None = None) -> list[int]:
+    """Return the number of units that have each target or class, K; sums: (E, S, K, V, ...)."""
+    numbers = np.arange(sums.shape[3]) if unit is None else unit
+    return [len(np.unique(numbers[of])) for of in sums[0, 0, :, :, 0] > 0]
+
+
+def measured(
+    sums: np.ndarray,
+    weight: np.ndarray,
+    measure: Measure,
+    count: Sequence[int],
+    unit: np.ndarray | None = None,
+) -> Sample:
+    """Compute other scores than those of a protocol in all draws of units, such as WA.
+
+    Parameters
+    ----------
+    sums, weight, unit
+        As in `sample`.
+    measure
+        Computes M scores from the sums.
+    count
+        Number of units behind each score, M.
+
+    Returns
+    -------
+    Sample
+        With M scores instead of K + 1.
+    """
+    runs = sums.reshape(-1, *sums.shape[2:])  # (E S, K, V, ...)
     return Sample(
-        parts=parts(sums, pooling, unit),
-        draws=drawn,
-        count=np.array([*count, units(videos, unit)], dtype=float),
+        parts=parts(sums, measure, unit),
+        draws=measure(runs, weight).mean(axis=0),
+        count=np.array(count, dtype=float),
     )
 
 

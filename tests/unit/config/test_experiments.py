@@ -118,6 +118,14 @@ def test_a_control_differs_from_the_form_next_to_it_in_one_option():
     assert "concat_encoded" in memory.worse
 
 
+@pytest.mark.parametrize("path", [*FILES, REAL], ids=lambda path: path.stem)
+def test_a_study_whose_encoders_are_fitted_states_whether_they_are_cross_fitted(path):
+    """docs/how-to/encoders.md has the reason of the value."""
+    study = load(path)
+    assert any(map(study.fitted, study.features.encoders))
+    assert "cross_fit" in read_mapping(path)
+
+
 def test_each_paper_has_a_fair_study_and_one_of_its_published_settings():
     papers = {path.stem for path in [*FILES, ARRAYS]} - OF_NO_PAPER
     assert {path.stem.removesuffix("_as_published") for path in PUBLISHED} == papers

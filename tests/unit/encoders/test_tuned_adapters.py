@@ -10,20 +10,18 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from avfusion.config.study import Study
 from avfusion.encoders import base
 from avfusion.encoders.backbones.library import stages
-from avfusion.encoders.job import Job
-from avfusion.encoders.stage import encode_shard, fit
+from avfusion.encoders.stage import encode_shard
 from avfusion.encoders.torchvision_model import without_classifier
-from avfusion.errors import AvfError, ConfigError
-from avfusion.lineage.commands import steps
+from avfusion.errors import ConfigError
 from avfusion.media.clips import pool_clips
 from avfusion.media.store import MediaRecord
-from avfusion.training import distributed, loop
+from avfusion.training import distributed
 from avfusion.training.checkpoint import load_weights
 from support import synthetic_media as media
-from support import tiny_models
+from support import tiny_models, tuned
+from support.tuned import FIT, RELEASED
 
 MODELS = {
     "timm": {"model": "test_resnet", "crop_px": 32},
@@ -31,7 +29,6 @@ MODELS = {
     "clips": {"model": "mc3_18", "crop_px": 32, "frames": 4},
 }
 LAST = {"timm": ("layer4.",), "torchvision": ("conv5.",), "clips": ("layer4.",)}
-FIT = {"epochs": 1, "most": 6, "batch": 3, "lr": 1e-2, "fit_hz": 1.0}
 END_S = np.array([2.0])
 
 
@@ -63,13 +60,12 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def corpus(tmp_path):
-    return media.make_corpus(tmp_path / "results", {"train": 2, "validation": 1}, seconds=3)
+    return tuned.make_corpus(tmp_path / "results")
 
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
-    rng = np.random.default_rng(3)
-    return media.make_record(tmp_path_factory.mktemp("one") / "record", media.course(rng, 3), rng)
+    return tuned.make_record(tmp_path_factory.mktemp("one") / "record", seconds=3)
 
 
 def direct(name: str, path: str):
@@ -108,14 +104,13 @@ def test_a_fit_changes_only_the_last_blocks_and_the_output_layer(name, files, co
     given = settings(name, path=files(name), blocks=1, **FIT)
     encoder = base.build(given)
     assert encoder.fitted
-    fit("tiny", given, corpus)
-    folder = corpus.encoder("tiny", "mine")
+    folder = tuned.fit_tiny(corpus, given)
     weights, document = load_weights(folder / "best.safetensors")
     before = direct(name, files(name)).state_dict()
     assert {f"backbone.net.{key}" for key in before} == {k for k in weights if "rate." not in k}
     for key, x in before.items():
-        tuned = key.startswith(LAST[name])
-        assert torch.equal(weights[f"backbone.net.{key}"], x) == (not tuned), key
+        last = key.startswith(LAST[name])
+        assert torch.equal(weights[f"backbone.net.{key}"], x) == (not last), key
     assert document["weights"]["sha256"] == encoder.file.sha256
     assert document["weights"]["preprocessing"]["crop_px"] == 32
     encode_shard("tiny", (0, 1), given, corpus)
@@ -131,17 +126,13 @@ def test_a_fit_changes_only_the_last_blocks_and_the_output_layer(name, files, co
 
 def test_blocks_are_released_last_first_at_two_rates(files, corpus):
     options = {"path": files("timm"), "blocks": 2, "head_lr": 3e-2, **FIT, "epochs": 3}
-    options |= {"release": 2, "release_when": "epochs", "release_after": 1}
+    options |= {"release": 2, **RELEASED}
     given = settings("timm", **options)
-    fit("tiny", given, corpus)
-    folder = corpus.encoder("tiny", "mine")
+    folder = tuned.fit_tiny(corpus, given)
     assert pd.read_csv(folder / "epochs.csv")["stage"].tolist() == [0, 1, 2]
     before = direct("timm", files("timm")).state_dict()
     changed = []
-    for stage in range(3):
-        raw = (folder / f"stage{stage}" / "state.pt").read_bytes().partition(b"\n")[2]
-        (folder / "raw.pt").write_bytes(raw)
-        state = torch.load(folder / "raw.pt", weights_only=True)
+    for state in tuned.stage_states(folder, 3):
         groups = state["updates"]["optimiser"]["param_groups"]
         assert [group["lr"] for group in groups] == pytest.approx([1e-2, 3e-2])
         assert [len(group["params"]) for group in groups] == [
@@ -156,24 +147,7 @@ def test_blocks_are_released_last_first_at_two_rates(files, corpus):
 
 def test_a_killed_fit_goes_on_to_the_same_bits(files, tmp_path, monkeypatch):
     given = settings("timm", path=files("timm"), blocks=2, **FIT | {"epochs": 2})
-    whole, killed = (
-        media.make_corpus(tmp_path / n, {"train": 2, "validation": 1}, 3) for n in "ab"
-    )
-    fit("tiny", given, whole)
-    save = loop.save_state
-
-    def save_then_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        fit("tiny", given, killed)
-    monkeypatch.undo()
-    fit("tiny", given, killed)
-    for name in ("best.safetensors", "epochs.csv"):
-        one, other = (layout.encoder("tiny", "mine") / name for layout in (whole, killed))
-        assert one.read_bytes() == other.read_bytes()
+    tuned.check_killed_fit(given, tmp_path, monkeypatch)
 
 
 def test_a_network_without_a_file_is_trained_from_new_weights_of_its_seed(corpus):
@@ -181,14 +155,13 @@ def test_a_network_without_a_file_is_trained_from_new_weights_of_its_seed(corpus
     given = settings("timm", **FIT)
     encoder = base.build(given)
     assert encoder.fitted
-    fit("tiny", given, corpus)
-    folder = corpus.encoder("tiny", "mine")
+    folder = tuned.fit_tiny(corpus, given)
     first = (folder / "best.safetensors").read_bytes()
     document = json.loads((folder / "settings.json").read_text())
     assert document["preprocessing"]["crop_px"] == 32
     for file in folder.iterdir():
         file.unlink()
-    fit("tiny", given, corpus)
+    tuned.fit_tiny(corpus, given)
     assert (folder / "best.safetensors").read_bytes() == first
 
 
@@ -205,12 +178,7 @@ def test_blocks_that_do_not_exist_or_would_stay_random_are_refused(name, files):
 
 def test_a_frozen_network_is_not_fitted_and_keeps_its_note(files, corpus):
     given = settings("timm", path=files("timm"), blocks=0)
-    with pytest.raises(AvfError, match="is pretrained"):
-        fit("tiny", given, corpus)
-    note = Job("tiny", given, corpus).weights_sha256
-    assert set(note) == {"file", "sha256", "preprocessing"}
-    document = json.loads((corpus.encoder("tiny", "mine") / "settings.json").read_text())
-    assert document == {"settings": given.lasting, "weights": json.loads(json.dumps(note))}
+    tuned.check_frozen(given, corpus, {"file", "sha256", "preprocessing"})
 
 
 @pytest.mark.parametrize("name", ["timm", "torchvision"])
@@ -219,16 +187,10 @@ def test_a_frozen_network_is_not_fitted_and_keeps_its_note(files, corpus):
     [({"path": "a.pth"}, False), ({"path": "a.pth", "blocks": 2}, True), ({}, True)],
 )
 def test_the_config_tells_whether_the_network_is_fitted(name, options, expected):
-    study = Study(
-        corpora={"demo": {"root": "data/demo"}},
-        fusions={"concat": {}},
-        features={"video": ["mine"]},
-        encoders={"mine": {"is": name, "model": "resnet18", "frame_hz": 6.25, **options}},
-    )
-    assert study.fitted("mine") is expected
+    entry = {"is": name, "model": "resnet18", "frame_hz": 6.25, **options}
+    study = tuned.study_with("video", **entry)
+    tuned.check_fitted(study, expected)
     assert study.read_hz() == 6.25
-    commands = [step.words for step in steps("demo", study, "results")]
-    assert ("avf fit-encoder demo mine" in commands) is expected
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from avfusion.config.study import Study
 from avfusion.doctor.encoder_files import findings
 from avfusion.encoders import base
 from avfusion.encoders.job import Job
-from avfusion.encoders.stage import encode_shard, fit
+from avfusion.encoders.stage import encode_shard
 from avfusion.errors import AvfError, ConfigError, TrainError
-from avfusion.lineage.commands import steps
-from avfusion.training import loop
 from avfusion.training.checkpoint import load_weights
 from support import synthetic_media as media
-from support import tiny_bert, tiny_models
+from support import tiny_bert, tiny_models, tuned
+from support.tuned import FIT, RELEASED
 
 CLIP_S = media.WINDOWS["clip_s"]
-FIT = {"epochs": 1, "most": 6, "batch": 3, "lr": 1e-2, "fit_hz": 1.0}
 SPEECH = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")
 MODALITY = dict.fromkeys(SPEECH, "audio") | {"bert": "text", "roberta": "text"}
 PICTURES = ("videomae", "dinov2", "vit", "clip")
@@ -63,13 +60,12 @@ def settings(kind: str, path: str, **options):
 
 @pytest.fixture
 def corpus(tmp_path):
-    return media.make_corpus(tmp_path / "results", {"train": 2, "validation": 1}, seconds=3)
+    return tuned.make_corpus(tmp_path / "results")
 
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
-    rng = np.random.default_rng(3)
-    return media.make_record(tmp_path_factory.mktemp("one") / "r", media.course(rng, 5.3), rng)
+    return tuned.make_record(tmp_path_factory.mktemp("one") / "r", seconds=5.3)
 
 
 def encoded(layout, given) -> np.ndarray:
@@ -78,8 +74,7 @@ def encoded(layout, given) -> np.ndarray:
 
 
 def fitted(layout, given) -> tuple[dict[str, torch.Tensor], dict]:
-    fit("tiny", given.updated(root=layout.results), layout)
-    return load_weights(layout.encoder("tiny", "mine") / "best.safetensors")
+    return load_weights(tuned.fit_tiny(layout, given) / "best.safetensors")
 
 
 def layer_of(name: str) -> int | None:
@@ -218,17 +213,14 @@ def test_an_example_of_text_is_the_words_of_the_clip_without_padding(kind, folde
 
 
 def test_layers_are_released_last_first_and_then_the_convolutions(folders, corpus):
-    options = {"blocks": 4, "release": 4, "release_when": "epochs", "release_after": 1}
+    options = {"blocks": 4, "release": 4, **RELEASED}
     given = settings("wav2vec2", folders("wav2vec2"), **options, **FIT | {"epochs": 5})
     fitted(corpus, given)
     folder = corpus.encoder("tiny", "mine")
     assert pd.read_csv(folder / "epochs.csv")["stage"].tolist() == [0, 1, 2, 3, 4]
     net = base.build(settings("wav2vec2", folders("wav2vec2"))).net.state_dict()
     changed = []
-    for stage in range(5):
-        raw = (folder / f"stage{stage}" / "state.pt").read_bytes().partition(b"\n")[2]
-        (folder / "raw.pt").write_bytes(raw)
-        state = torch.load(folder / "raw.pt", weights_only=True)["model"]
+    for state in (each["model"] for each in tuned.stage_states(folder, 5)):
         names = {n for n, x in state.items() if not torch.equal(x.cpu(), net[n].cpu())}
         changed.append({layer_of(name) for name in names if not name.startswith("rate.")})
     assert changed == [set(), {2}, {1, 2}, {0, 1, 2}, {None, 0, 1, 2}]
@@ -239,26 +231,9 @@ def test_layers_are_released_last_first_and_then_the_convolutions(folders, corpu
 
 @pytest.mark.parametrize("kind", ONE_EACH)
 def test_a_killed_fit_goes_on_to_the_same_bits(kind, folders, tmp_path, monkeypatch):
-    options = {"blocks": 2, "release": 2, "release_when": "epochs", "release_after": 1}
+    options = {"blocks": 2, "release": 2, **RELEASED}
     given = settings(kind, folders(kind), **options, **FIT | {"epochs": 3})
-    complete, killed = (
-        media.make_corpus(tmp_path / n, {"train": 2, "validation": 1}, 3) for n in "ab"
-    )
-    fitted(complete, given)
-    save = loop.save_state
-
-    def save_then_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        fitted(killed, given)
-    monkeypatch.undo()
-    fitted(killed, given)
-    for name in ("best.safetensors", "epochs.csv"):
-        one, other = (layout.encoder("tiny", "mine") / name for layout in (complete, killed))
-        assert one.read_bytes() == other.read_bytes()
+    tuned.check_killed_fit(given, tmp_path, monkeypatch)
 
 
 def test_weights_that_a_folder_lacks_do_not_change_a_fit(folders, tmp_path):
@@ -269,7 +244,7 @@ def test_weights_that_a_folder_lacks_do_not_change_a_fit(folders, tmp_path):
         tensors = load_file(folder / "model.safetensors")
         kept = {key: x for key, x in tensors.items() if "pooler" not in key}
         save_file(kept, folder / "model.safetensors")
-        layout = media.make_corpus(tmp_path / f"of_{name}", {"train": 2, "validation": 1}, 3)
+        layout = tuned.make_corpus(tmp_path / f"of_{name}")
         torch.manual_seed(ord(name))
         given = settings("bert", str(folder), blocks=1, **FIT)
         fitted(layout, given)
@@ -314,12 +289,7 @@ def test_a_fit_of_other_weights_is_refused(folders, corpus, tmp_path):
 
 def test_a_frozen_model_is_not_fitted_and_keeps_its_note(folders, corpus):
     given = settings("bert", folders("bert"), blocks=0)
-    with pytest.raises(AvfError, match="is pretrained"):
-        fitted(corpus, given)
-    note = Job("tiny", given.updated(root=corpus.results), corpus).weights_sha256
-    assert set(note) == {"file", "sha256", "files", "left_out", "preprocessing"}
-    document = json.loads((corpus.encoder("tiny", "mine") / "settings.json").read_text())
-    assert document == {"settings": given.lasting, "weights": json.loads(json.dumps(note))}
+    tuned.check_frozen(given, corpus, {"file", "sha256", "files", "left_out", "preprocessing"})
 
 
 @pytest.mark.parametrize(
@@ -327,13 +297,6 @@ def test_a_frozen_model_is_not_fitted_and_keeps_its_note(folders, corpus):
     [({"path": "a"}, False), ({"path": "a", "blocks": 2}, True), ({}, False)],
 )
 def test_the_config_tells_whether_the_model_is_fitted(options, expected):
-    study = Study(
-        corpora={"demo": {"root": "data/demo"}},
-        fusions={"concat": {}},
-        features={"audio": ["mine"]},
-        encoders={"mine": {"is": "transformers", **options}},
-    )
-    assert study.fitted("mine") is expected
-    commands = [step.words for step in steps("demo", study, "results")]
-    assert ("avf fit-encoder demo mine" in commands) is expected
+    study = tuned.study_with("audio", **{"is": "transformers", **options})
+    tuned.check_fitted(study, expected)
     assert [finding.verdict for finding in findings(study)] == ["MISSING"]

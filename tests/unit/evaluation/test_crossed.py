@@ -1,15 +1,18 @@
 """Crossed bootstrap and exchange test: components by hand, invariances, limits."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.special import stdtr
 
 from avfusion.evaluation import crossed, exchanged, inference
 from avfusion.evaluation.components import Parts, mean_squares, parts, variance
-from avfusion.metrics.sums import class_sums, pooled_ccc
+from avfusion.metrics.sums import class_sums, pooled_ccc, target_scores
 from support.simulated_corpora import Plan, simulate
 
 PLAN = Plan(videos=12, each=2, deviation=0.05)
+POOLED = partial(target_scores, pooling="pooled")
 FLAT = Plan(videos=20, each=1, deviation=0.0)
 
 
@@ -24,13 +27,13 @@ def sample(sums: np.ndarray, unit: np.ndarray | None, pooling: str = "pooled", d
 
 def test_contributions_to_a_mean_over_videos_are_the_scores_of_the_videos():
     sums = corpus()[0]
-    split = parts(sums, "per_video_mean")
+    split = parts(sums, partial(target_scores, pooling="per_video_mean"))
     assert split.unit[:, :, :2] == pytest.approx(pooled_ccc(sums))
     assert split.unit.mean(axis=-1) == pytest.approx(split.score)
 
 
 def test_contributions_of_a_pooled_score_have_it_as_their_mean():
-    split = parts(corpus()[0], "pooled", PLAN.unit)
+    split = parts(corpus()[0], POOLED, PLAN.unit)
     assert split.unit.shape == (3, 3, 3, 6)
     assert split.unit.mean(axis=-1) == pytest.approx(split.score)
 
@@ -87,7 +90,7 @@ def test_trainings_that_differ_widen_the_interval_by_the_t_of_two():
     sums = np.repeat(np.repeat(one, 3, axis=0), 8, axis=3)
     sums[..., 1] += np.array([-3.0, 0, 3.0])[:, None, None, None]  # prediction of each fit
     estimate = crossed.score(sample(sums, None, draws=40_000), 0.05, 0)
-    fits = estimate.value - parts(sums, "pooled").score[:, 0]
+    fits = estimate.value - parts(sums, POOLED).score[:, 0]
     standard = fits.std(axis=0, ddof=1) / np.sqrt(3)
     assert estimate.variance.freedom == pytest.approx(2)
     assert estimate.high - estimate.low == pytest.approx(2 * 4.303 * standard, rel=0.05)

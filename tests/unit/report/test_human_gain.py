@@ -12,7 +12,6 @@ from avfusion.config.jobs import CorpusSettings
 from avfusion.config.study import Study
 from avfusion.corpora import base, verify
 from avfusion.errors import CorpusError
-from avfusion.evaluation import inference
 from avfusion.evaluation.score_classes import RULE
 from avfusion.evaluation.scored import Scored
 from avfusion.io.shards import write_table
@@ -135,25 +134,84 @@ def test_raters_and_models_have_the_same_clips():
 
 
 @pytest.mark.parametrize(("emotion", "better"), [("mean", 1), ("sad", 0)])
-def test_intervals_are_those_of_actors_drawn_with_a_fixed_choice_of_modality(emotion, better):
-    """Recomputed draw by draw. Sad voices of eve only are worse than her face."""
-    plan = study(draws=300)
-    drawn = {"human_gain": [], "model_gain": [], "difference": []}
-    for times in inference.draw(3, 300, plan.statistics.seed):
-        each = {name: times[["ann", "bob", "eve"].index(CLIPS[name][0])] for name in CLIPS}
-        raters = [share(each, [CLIPS[c][2][m] / 10 for c in CLIPS], emotion) for m in range(3)]
-        models = [
-            np.mean([share(each, [c in text.split() for c in CLIPS], emotion) for text in seeds])
-            for seeds in RIGHT.values()
-        ]
-        drawn["human_gain"].append(raters[2] - raters[better])
-        drawn["model_gain"].append(models[2] - models[1])
-        drawn["difference"].append(drawn["model_gain"][-1] - drawn["human_gain"][-1])
-    row = table(plan=plan).loc[emotion]
-    for name, values in drawn.items():
-        low, high = inference.interval(np.array(values), 3, plan.statistics.alpha)
-        assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((low, high)), name
-    assert row["model_gain_low"] < row["model_gain_high"]
+def test_intervals_are_those_of_actors_and_trainings_computed_directly(emotion, better):
+    """The better modality is fixed: sad voices of eve only are worse than her face."""
+    actors = ["ann", "bob", "eve"]
+
+    def scorer(right: list[float]):
+        def score(times) -> float:
+            each = {name: times[actors.index(CLIPS[name][0])] for name in CLIPS}
+            return share(each, right, emotion)
+
+        return score
+
+    raters = [scorer([CLIPS[c][2][m] / 10 for c in CLIPS]) for m in range(3)]
+    models = [
+        [scorer([float(c in text.split()) for c in CLIPS]) for text in seeds]
+        for seeds in RIGHT.values()
+    ]
+
+    def human(times):
+        return raters[2](times) - raters[better](times)
+
+    single = [lambda times, one=one: one(times) + human(times) for one in models[1]]
+    expected = {
+        "human_gain": half_width([[human]], 3),
+        "model_gain": half_width([models[2], models[1]], 3),
+        "difference": half_width([models[2], single], 3),
+    }
+    row = table(plan=study(draws=20_000)).loc[emotion]
+    for name, half in expected.items():
+        width = row[f"{name}_high"] - row[f"{name}_low"]
+        assert width / 2 == pytest.approx(half, rel=0.05), name
+
+
+def half_width(fusions: list[list], count: int, draws: int = 20_000) -> float:
+    """Half the 95% interval of a score, or of the first fusion minus the second.
+
+    Each training is a function of how often each of `count` units is drawn. Fits are one.
+    """
+    sign, seeds = (1, -1)[: len(fusions)], len(fusions[0])
+
+    def at(times) -> np.ndarray:
+        return np.array([[one(times) for one in runs] for runs in fusions])  # (F, S)
+
+    full, rng = at(np.ones(count)), np.random.default_rng(1)
+    times = [tuple(rng.multinomial(count, np.full(count, 1 / count))) for _ in range(draws)]
+    of = {each: sign @ at(each).mean(axis=1) for each in set(times)}
+    drawn = np.array([of[each] for each in times]) - sign @ full.mean(axis=1)
+    without = np.array([at(1 - np.eye(count)[u]) for u in range(count)])  # (U, F, S)
+    units = (count - 1) * (without.mean(axis=0) - without)
+    people = count / (count - 1) * drawn.var()
+    squares = full.var(axis=1, ddof=1).sum() / seeds if seeds > 1 else 0.0
+    twice = units.var(axis=2, ddof=1).sum() / seeds / count / (count - 1) if seeds > 1 else 0.0
+    trainings = max(squares - twice, 0.0)
+    spread = people**2 / (count - 1)
+    spread += squares**2 / (len(fusions) * (seeds - 1)) if trainings else 0.0
+    freedom = max((people + trainings) ** 2 / spread, 1.0)
+    around = np.sqrt(count / (count - 1)) * drawn + np.sqrt(trainings) * rng.normal(size=draws)
+    around *= np.sqrt(freedom / rng.chisquare(freedom, size=draws))
+    low, high = np.quantile(around, [0.025, 0.975])
+    return (high - low) / 2
+
+
+def test_trainings_that_differ_widen_the_intervals_of_models_only():
+    rng = np.random.default_rng(3)
+    clips = many(rng, (0.4, 0.5, 0.7))
+    plan = study(draws=2000, seeds=list(range(4)))
+    names = list(clips)
+    kept = {fusion: [" ".join(names[:30])] * 4 for fusion in SINGLE}
+    same = {**kept, "jca": [" ".join(names[:45])] * 4}
+    apart = {**kept, "jca": [" ".join(names[:n]) for n in (30, 60, 40, 50)]}
+    one, other = (
+        table(scored(clips, runs), votes(clips), plan).loc["pooled"] for runs in (same, apart)
+    )
+    for name in ("model_gain", "difference"):
+        assert one[name] == pytest.approx(other[name])
+        widths = [row[f"{name}_high"] - row[f"{name}_low"] for row in (one, other)]
+        assert widths[1] > 1.3 * widths[0]
+    human = [f"human_gain{end}" for end in ("", "_low", "_high")]
+    assert one[human].tolist() == other[human].tolist()
 
 
 def share(times: dict[str, float], right: list[float], emotion: str) -> float:
@@ -185,7 +243,8 @@ def test_equal_gains_have_no_difference_and_unequal_gains_have_one():
     row = table(scored(same, exact), votes(same, asked=1)).loc["mean"]
     assert row["human_gain"] > 0
     assert row["human_gain_low"] < row["human_gain"] < row["human_gain_high"]
-    assert [row[f"difference{end}"] for end in ("", "_low", "_high")] == [0, 0, 0]
+    ends = [row[f"difference{end}"] for end in ("", "_low", "_high")]
+    assert ends == pytest.approx([0, 0, 0], abs=1e-12)
     alike = table(scored(clips, runs(rng, (0.4, 0.5, 0.7))), votes(clips)).loc["mean"]
     assert alike["difference_low"] < 0 < alike["difference_high"]
     better = table(scored(clips, runs(rng, (0.2, 0.2, 0.95))), votes(clips)).loc["mean"]

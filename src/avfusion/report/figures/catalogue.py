@@ -110,8 +110,8 @@ FIGURES = (
         "recalls",
         "Fusion gain of models and raters",
         "Score with sound and picture minus the better score of one of them, for human raters and "
-        "for the fusion with the highest UA, with intervals over actors. Only corpora with human "
-        "votes have it.",
+        "for the fusion with the highest UA, with intervals over actors and trainings. Only "
+        "corpora with human votes have it.",
         tasks=("classes",),
         per_fusion=True,
     ),

@@ -70,8 +70,8 @@ def _caption(files: CorpusFiles, fusion: str, rows: list[dict[Any, Any]]) -> Cap
         f"{counted(mean['clips'], 'video')} of {counted(mean['actors'], 'actor')} of "
         f"{files.corpus}, {files.partition} partition. Raters: share of responses that name the "
         f"intended emotion. Model: recall, mean over training runs. Bar: {files.confidence} "
-        f"interval over actors. The better modality is chosen once on all videos. human_gain.csv "
-        f"has the other fusions and the differences."
+        f"interval over actors and trainings. The better modality is chosen once on all videos. "
+        f"human_gain.csv has the other fusions and the differences."
     )
     gains = [
         f"{who} {number(mean[key], sign=True)} "

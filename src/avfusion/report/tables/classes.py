@@ -7,20 +7,25 @@ import pandas as pd
 
 from avfusion.config.match import groups
 from avfusion.config.study import Study
-from avfusion.evaluation import inference
+from avfusion.evaluation import crossed
 from avfusion.evaluation.estimates import estimates, ranking
+from avfusion.evaluation.samples import Samples
 from avfusion.evaluation.scored import Scored
-from avfusion.metrics.sums import class_scores
+from avfusion.metrics.sums import MEAN, class_scores
 from avfusion.report import format
 from avfusion.report.format import estimate, latex, markdown
 from avfusion.report.tables.folds import in_several, pooled
 from avfusion.report.tables.part import TableData
 
 MEASURES = {"ua": "UA", "wa": "WA", "f1": "macro F1"}
+OVER_VIDEOS = ("wa", "f1")
+"""Measures that are no scores of the protocol."""
+ENDS = ["mean", "sd", "low", "high"]
 NAMES = (
     "UA (unweighted accuracy) is the mean recall of the classes, WA (weighted accuracy) the share "
     "of videos predicted correctly, as is usual. Rajan, Brutti and Cavallaro (arXiv:2202.09263) "
-    "use the two names the other way round. A run's epoch was chosen by UA on validation."
+    "use the two names the other way round. A run's epoch was chosen by UA on validation. "
+    "Brackets: interval over people and trainings; ±: standard deviation over seeds."
 )
 
 
@@ -72,40 +77,50 @@ def measures(scored: Scored, order: list[str], study: Study) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per fusion and measure: mean and sd over seeds, interval over units.
+        A row per fusion and measure: mean and sd over seeds, interval over people and trainings.
+        UA and recalls are those of `estimates`.
     """
-    statistics = study.statistics
-    count, rows = len(scored.videos), []
-    names = [*("wa", "ua", "f1"), *(f"recall_{name}" for name in scored.names)]
+    samples = Samples(scored, study.statistics)
+    table = estimates(scored, study, samples)
+    names = {"ua": MEAN, **{f"recall_{name}": name for name in scored.names}}
+    rows = []
     for fusion in order:
-        seeds = sorted(scored.sums.get(fusion, {})) if count else []
-        values = np.full((4, len(names)), np.nan)
-        if seeds:
-            sums = scored.stack(fusion, seeds)  # (S, K, V, 3)
-            weight = scored.draw(statistics)
-            each = _measured(sums, np.ones((1, count)))[..., 0]  # (M, S)
-            drawn = _measured(sums, weight).mean(axis=1)  # (M, N)
-            spread = each.std(axis=1, ddof=1) if len(seeds) > 1 else np.full(len(names), np.nan)
-            ends = inference.interval(drawn, scored.units, statistics.alpha)
-            recalls = drawn[[*range(3, len(names)), 1]]  # as targets: the classes, then UA
-            of_classes = inference.interval_of_targets(
-                recalls, sums, "recall", statistics.alpha, scored.unit
-            )
-            ends[:, 3:] = of_classes[:, :-1]
-            values = np.stack([each.mean(axis=1), spread, *ends])
-        for name, column in zip(names, values.T, strict=True):
+        of_fusion = table[table["fusion"] == fusion].set_index("target")
+        known = {name: of_fusion.loc[target, ENDS] for name, target in names.items()}
+        known |= dict(zip(OVER_VIDEOS, _over_videos(samples, fusion).T, strict=True))
+        count = int(of_fusion["seeds"].iloc[0])
+        for name in ("wa", "ua", "f1", *list(names)[1:]):
             rows.append({"corpus": scored.corpus, "partition": scored.partition, "fusion": fusion,
-                         "measure": name, "mean": column[0], "sd": column[1], "low": column[2],
-                         "high": column[3], "seeds": len(seeds), "videos": count})  # fmt: skip
+                         "measure": name, **dict(zip(ENDS, known[name], strict=True)),
+                         "seeds": count, "videos": len(scored.videos)})  # fmt: skip
     return pd.DataFrame(rows)
 
 
+def _over_videos(samples: Samples, fusion: str) -> np.ndarray:
+    """Return mean, sd, low and high (4, 2) of a fusion's WA and macro F1."""
+    scored, statistics = samples.scored, samples.statistics
+    seeds = sorted(scored.sums.get(fusion, {})) if scored.videos else []
+    if not seeds:
+        return np.full((4, len(OVER_VIDEOS)), np.nan)
+    weight = np.ones((1, len(scored.videos)))
+    each = _measured(scored.stack(fusion, seeds), weight)[..., 0]  # (S, 2)
+    spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else np.full(each.shape[1], np.nan)
+    ends = np.full((2, each.shape[1]), np.nan)
+    if scored.units > 1:
+        grid = samples.grid([fusion])
+        sums = np.stack([scored.stack(fusion, list(fit)) for fit in grid])  # (E, S, K, V, 3)
+        count = [scored.units] * each.shape[1]
+        sample = crossed.measured(sums, scored.draw(statistics), _measured, count, scored.unit)
+        estimate = crossed.score(sample, statistics.alpha, statistics.seed)
+        ends = np.stack([estimate.low, estimate.high]) + each.mean(axis=0) - estimate.value
+    return np.stack([each.mean(axis=0), spread, *np.clip(ends, 0.0, 1.0)])
+
+
 def _measured(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return WA, UA, macro F1 and the recall of each class in each draw, (3 + K, S, N)."""
+    """Return WA and macro F1 of runs with sums (S, K, V, 3) in each draw, (S, 2, N)."""
     total = np.moveaxis(weight @ sums, 1, 2)  # (S, N, K, 3)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = np.moveaxis(total[..., 1] / total[..., 0], -1, 0)  # (K, S, N)
-    return np.concatenate([class_scores(total), recall])
+    wa, _, f1 = class_scores(total)
+    return np.stack([wa, f1], axis=1)
 
 
 def _cells(table: pd.DataFrame, fusion: str, names: list[str] | None = None) -> list[str]:

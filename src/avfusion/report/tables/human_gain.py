@@ -4,19 +4,19 @@ A fusion gain is the score with sound and picture minus the better score of one 
 scored on the videos that the models were tested on, by the share of their responses that name the
 intended emotion. Models are scored by recall.
 
-Shapes: U actors, K classes, S seeds, N draws, R = K + 2 rows: the classes, their mean, and all
-together. Column 0 of (R, 1 + N) is the estimate, the others are bootstrap draws of actors.
+Shapes: U actors, K classes, E encoder fits, S seeds, N draws, R = K + 2 rows: the classes, their
+mean, and all together.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config import match
-from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
-from avfusion.evaluation import inference
+from avfusion.evaluation import crossed, inference
+from avfusion.evaluation.components import Parts
+from avfusion.evaluation.crossed import Sample
+from avfusion.evaluation.samples import balanced, contrast
 from avfusion.metrics.sums import MEAN, class_scores, target_scores
 from avfusion.report import format
 from avfusion.report.marks import Marks
@@ -28,6 +28,9 @@ from avfusion.schemas import JUDGED
 SINGLE = ("audio", "video")
 UNIMODAL = (*SINGLE, "text")
 """Classes of fusions that read one modality; they have no gain."""
+
+GAIN = (1.0, -1.0)
+"""Weights of both modalities and of the better one."""
 
 POOLED = "pooled"
 """The last row: all responses of the raters together, and WA of the models."""
@@ -84,69 +87,85 @@ def gains(sample: Judged, single: list[str], study: Study) -> pd.DataFrame:
     """
     if not sample.count or sample.other:
         return pd.DataFrame(columns=COLUMNS)
-    statistics = study.statistics
-    weight = inference.draw(sample.units, statistics.draws, statistics.seed)
-    weight = np.vstack([np.ones(sample.units), weight])  # row 0: every actor once
-    human = [_scores(sample.human[name], weight) for name in JUDGED]
-    raters = _Gain.of(human, sample.human["both"], statistics)
-    shared = {f"human_{name}": one[:, 0] for name, one in zip(JUDGED, human, strict=True)}
-    shared |= raters.columns("human_gain")
+    weight = inference.draw(sample.units, study.statistics.draws, study.statistics.seed)
+    human = [_sample(sample.human[name][None], weight) for name in JUDGED]
+    raters = contrast([human[2], _better(human[0], human[1])], GAIN)
+    shared = {f"human_{name}": one.value for name, one in zip(JUDGED, human, strict=True)}
+    shared |= _columns("human_gain", crossed.score(raters, *_rule(study)), raters.value)
     tables = []
     for fusion in study.fusions:
-        if study.fusion_class(fusion) in UNIMODAL:
-            continue
-        names = [*single, fusion]
-        seeds = sorted(set.intersection(*(set(sample.runs.get(name, {})) for name in names)))
-        values = dict(shared)
-        if seeds:
-            sums = [sample.stack(name, seeds) for name in names]
-            each = [_scores(one, weight) for one in sums]
-            parts = ("audio", "video", "fusion")
-            values |= {f"model_{name}": one[:, 0] for name, one in zip(parts, each, strict=True)}
-            model = _Gain.of(each, sums[-1], statistics)
-            gap = _Gain(model.samples - raters.samples, sums[-1], statistics)
-            values |= model.columns("model_gain") | gap.columns("difference")
-        tables.append(_rows(values, fusion, sample))
+        if study.fusion_class(fusion) not in UNIMODAL:
+            names = [*single, fusion]
+            values = shared | _model(sample, names, raters, weight, study)
+            tables.append(_rows(values, fusion, sample))
     return format.join(tables).reindex(columns=COLUMNS)
 
 
-@dataclass(frozen=True)
-class _Gain:
-    """A quantity per row and draw, samples (R, 1 + N), and the sums (S, K, U, 3) behind it."""
+def _model(
+    sample: Judged, names: list[str], raters: Sample, weight: np.ndarray, study: Study
+) -> dict[str, np.ndarray]:
+    """Return the columns of models (R,): audio, video and a fusion; none without common runs.
 
-    samples: np.ndarray
-    sums: np.ndarray
-    statistics: StatisticsSettings
+    The better modality is that of all videos and runs, so that it is the same one in every draw.
+    Trainings share the encoder fits, and their seeds are independent, as in all comparisons.
+    """
+    seeds = set.intersection(*(set(sample.runs.get(name, {})) for name in names))
+    if not seeds:
+        return {}
+    once = np.ones((1, sample.units))
+    audio, video, fusion = (
+        _scores(sample.stack(name, sorted(seeds)), once)[..., 0].mean(axis=0) for name in names
+    )
+    better = np.where(audio >= video, audio, video)
+    values = {"model_audio": audio, "model_video": video, "model_fusion": fusion}
+    grid = balanced(seeds, sample.fits)
+    every = [
+        _sample(np.stack([sample.stack(name, list(fit)) for fit in grid]), weight) for name in names
+    ]
+    single = _chosen(every[0], every[1], audio >= video)
+    gain, gap = fusion - better, fusion - better - raters.value
+    rule = _rule(study)
+    values |= _columns("model_gain", crossed.difference(every[2], single, *rule), gain)
+    # Raters have no trainings: their gain is added to each training of the single modality.
+    expected = contrast([single, raters], (1.0, 1.0))
+    return values | _columns("difference", crossed.difference(every[2], expected, *rule), gap)
 
-    @classmethod
-    def of(
-        cls, scores: list[np.ndarray], sums: np.ndarray, statistics: StatisticsSettings
-    ) -> "_Gain":
-        """Return the gain of the last scores over the better of the first two.
 
-        The better one is that of all videos, so that it is the same one in every draw.
-        """
-        audio, video, both = scores
-        better = np.where(audio[:, :1] >= video[:, :1], audio, video)
-        return cls(both - better, sums, statistics)
-
-    def columns(self, name: str) -> dict[str, np.ndarray]:
-        """Return estimate, lower and upper end of each row (R,)."""
-        alpha, draws = self.statistics.alpha, self.samples[:, 1:]
-        low, high = inference.interval_of_targets(draws[:-1], self.sums, "recall", alpha)
-        last = inference.interval(draws[-1], self.sums.shape[2], alpha)
-        return {
-            name: self.samples[:, 0],
-            f"{name}_low": np.append(low, last[0]),
-            f"{name}_high": np.append(high, last[1]),
-        }
+def _sample(sums: np.ndarray, weight: np.ndarray) -> Sample:
+    """Return the rows of the table in all draws, for sums (E, S, K, U, 3)."""
+    units = sums.shape[3]
+    return crossed.measured(sums, weight, _scores, [*crossed.behind(sums), units, units])
 
 
 def _scores(sums: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return recalls, their mean and WA, averaged over seeds, of sums (S, K, U, 3): (R, 1 + N)."""
-    recalls = target_scores(sums, weight, "recall").mean(axis=0)  # (K + 1, 1 + N)
-    total = np.moveaxis(weight @ sums, 1, 2)  # (S, 1 + N, K, 3)
-    return np.vstack([recalls, class_scores(total)[0].mean(axis=0)])
+    """Return recalls, their mean (UA) and WA of runs with sums (S, K, U, 3), (S, R, N)."""
+    recalls = target_scores(sums, weight, "recall")  # (S, K + 1, N)
+    total = np.moveaxis(weight @ sums, 1, 2)  # (S, N, K, 3)
+    return np.concatenate([recalls, class_scores(total)[0][:, None]], axis=1)
+
+
+def _better(audio: Sample, video: Sample) -> Sample:
+    return _chosen(audio, video, audio.value >= video.value)
+
+
+def _chosen(first: Sample, second: Sample, take: np.ndarray) -> Sample:
+    """Return the rows of `first` where `take` (R,) is true, else those of `second`."""
+    parts = Parts(
+        np.where(take, first.parts.score, second.parts.score),
+        np.where(take[:, None], first.parts.unit, second.parts.unit),
+    )
+    return Sample(parts, np.where(take[:, None], first.draws, second.draws), first.count)
+
+
+def _columns(name: str, estimate: crossed.Estimate, value: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a quantity and its interval, moved from the trainings of the estimate to `value`."""
+    shift = value - estimate.value
+    ends = {"low": estimate.low + shift, "high": estimate.high + shift}
+    return {name: value, **{f"{name}_{end}": column for end, column in ends.items()}}
+
+
+def _rule(study: Study) -> tuple[float, int]:
+    return study.statistics.alpha, study.statistics.seed
 
 
 def _rows(values: dict[str, np.ndarray], fusion: str, sample: Judged) -> pd.DataFrame:

@@ -80,10 +80,10 @@ def header(sample: Judged, study: Study) -> str:
         f"recall, averaged over seeds. Gain: score of both modalities minus the better score of "
         f"one. The better one is chosen once on all videos and kept in every draw. Difference: "
         f"gain of the model minus gain of the raters. "
-        f"Brackets: {100 * (1 - statistics.alpha):g}% interval over actors ({statistics.draws:,} "
-        f"bootstrap draws, the same for raters and models). It covers other actors, not other "
-        f"raters or trainings. `mean` is over emotions (UA); `pooled` is over all responses, and "
-        f"over all videos (WA)."
+        f"Brackets: {100 * (1 - statistics.alpha):g}% interval over actors and trainings "
+        f"({statistics.draws:,} bootstrap draws of actors, the same for raters and models). It "
+        f"does not cover other raters. `mean` is over emotions (UA); `pooled` is over all "
+        f"responses, and over all videos (WA)."
     )
 
 

@@ -36,6 +36,8 @@ class Judged:
         The K classes.
     runs
         Fusion -> seed -> sums of the models (K, U, 3).
+    fits
+        Seed -> number of the encoder fit.
     human
         Modality -> sums of the raters (1, K, U, 3): responses and right responses as `n` and `hit`.
     videos
@@ -51,6 +53,7 @@ class Judged:
     entries: list[str]
     names: tuple[str, ...]
     runs: dict[str, dict[int, np.ndarray]]
+    fits: dict[int, int]
     human: dict[str, np.ndarray]
     videos: np.ndarray
     unjudged: int
@@ -142,6 +145,7 @@ def restricted(scored: Scored, votes: pd.DataFrame, entries: list[str]) -> Judge
         partition=scored.partition,
         entries=entries,
         names=scored.names,
+        fits=scored.fits,
         runs={f: {s: member @ sums for s, sums in of.items()} for f, of in cut.items()},
         human={name: (member @ sums)[None] for name, sums in human.items()},
         videos=meant.sum(axis=1),
