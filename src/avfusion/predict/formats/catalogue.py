@@ -79,5 +79,10 @@ FORMATS = {
         "A page that plays the clip next to its predictions, in any browser and offline.",
         "page:write_html",
     ),
+    "video": Format(
+        "traces.mp4",
+        "The clip as H.264 with its sound (mono) and the predictions drawn below the picture.",
+        "video:write_video",
+    ),
 }
 """Name -> format, in the order in which they are written."""
