@@ -23,9 +23,10 @@ extras: .venv/.extras ## add the optional packages of some encoders to .venv
 	@envs/install.sh extras
 
 demo: env ## run the study on the generated corpus, to results/report.html
-	@snakemake --cores $(CORES) --keep-going --rerun-incomplete --show-failed-logs --quiet host reason rules -- all
+	@snakemake --cores $(CORES) --keep-going --rerun-incomplete --show-failed-logs --quiet host reason rules -- all example_all
 	@echo; head -n 18 results/tables/scores.md; echo
-	@ls results/tables/scores.md results/figures/*_ccc.png results/report.html
+	@ls results/tables/scores.md results/figures/*_ccc.png results/report.html results/examples/demo/clip.html
+	@echo; echo "Your own clip: . .venv/bin/activate; avf predict CLIP.mp4"
 
 REAL = config/experiments/real.yaml
 real: env ## download six actors of RAVDESS (3.1 GB, CC BY-NC-SA 4.0) and run the study on them

@@ -1,7 +1,8 @@
 """Models for measurements: default options of a fusion, on features of one width."""
 
 from avfusion.config.jobs import RunSettings
-from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
+from avfusion.config.sections import FeatureSettings, WindowSettings
+from avfusion.config.training import TrainSettings
 from avfusion.models.model import Model, build
 
 

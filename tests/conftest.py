@@ -50,22 +50,36 @@ def tiny(finished, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """Name of a miniature -> its finished study, made once however many processes test."""
-    from support import corpus_studies
-
+def once(tmp_path_factory):
+    """Make a folder once, however many processes test: (name, function of the folder) -> folder."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "studies"
     shared.mkdir(exist_ok=True)
 
-    def study(name):
+    def folder(name, make):
         with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             done = shared / f"{name}.done"
             if not done.exists():
                 shutil.rmtree(shared / name, ignore_errors=True)
-                corpus_studies.run(name, shared / name)
+                make(shared / name)
                 done.touch()
-        return Copy(shared / name)
+        return shared / name
 
-    return study
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(once):
+    """Name of a miniature -> its finished study."""
+    from support import corpus_studies
+
+    return lambda name: Copy(once(name, lambda folder: corpus_studies.run(name, folder)))
+
+
+@pytest.fixture(scope="session")
+def small_bundle(once):
+    """The folder of a bundle of a tiny study; see `support.tiny_bundle`, which has clips too."""
+    from support.tiny_bundle import tiny_bundle
+
+    return once("tiny_bundle", tiny_bundle) / "bundle"

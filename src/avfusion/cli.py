@@ -14,9 +14,13 @@ from avfusion import commands as package
 from avfusion.commands import messages
 from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
+from avfusion.predict import place
 
 SHARED = ("messages", "options")
 """Modules of `commands` that are no commands."""
+
+USES_BUNDLE = ("bundle", "predict", "serve")
+"""Commands that may read a bundle, whose arithmetic they then have."""
 
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
@@ -54,18 +58,28 @@ def main(argv: list[str] | None = None) -> int:
 def _hold(args: argparse.Namespace) -> None:
     """Start again under the arithmetic of the job or the study, unless the workflow has set it."""
     if arithmetic.CHOSEN in os.environ:
+        arithmetic.hold_opencv()
         return
-    given = getattr(args, "settings", None)
-    kept = None if given is None or given.is_dir() else arithmetic.kept(given)
-    if kept is not None:
-        args.settings = kept
     try:
+        given = _stating(args)
+        kept = None if given is None or given.is_dir() else arithmetic.kept(given)
+        if kept is not None and given is getattr(args, "settings", None):
+            args.settings = kept
         wanted = arithmetic.of_job(kept) if kept is not None else None
         if wanted is None:
             wanted = arithmetic.stated(args.config) if args.config.is_file() else "fast"
     except AvfError:
         return  # the command reports what is wrong with the file
     arithmetic.hold(wanted, {} if given is None else {str(given): str(kept)})
+    arithmetic.hold_opencv()
+
+
+def _stating(args: argparse.Namespace) -> Path | None:
+    """Return the file that states the arithmetic of a command: settings of a job, or a bundle."""
+    if args.command in USES_BUNDLE and (bundle := place.of_command(args)) is not None:
+        return bundle / place.NAME
+    settings: Path | None = getattr(args, "settings", None)
+    return settings
 
 
 def _parser() -> argparse.ArgumentParser:

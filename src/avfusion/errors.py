@@ -50,6 +50,10 @@ class DamagedError(TrainError):
     """A file was truncated, corrupted or edited since it was written, and must be made again."""
 
 
+class BundleError(AvfError):
+    """A bundle is missing, changed or cannot be made."""
+
+
 def of_place(error: BaseException) -> bool:
     """Return whether an error comes from a full or read-only disk and not from a video."""
     return isinstance(error, OSError) and error.errno in PLACE

@@ -16,9 +16,11 @@ NEUTRAL = {
     f"{TOP}.{name}"
     for name in (
         *("errors", "fingerprint", "io.source", "io.yaml", "layout", "provenance", "registry"),
-        *("config.jobs", "config.load", "config.messages", "config.sections", "config.study"),
+        *("config.entries", "config.jobs", "config.load", "config.messages"),
+        *("config.sections", "config.study", "config.training"),
         "encoders.cost",
-        *("corpora.obtain.answers", "corpora.obtain.client", "corpora.obtain.hosts"),
+        *("corpora.obtain.answers", "corpora.obtain.client", "corpora.obtain.connection"),
+        "corpora.obtain.hosts",
         *("corpora.obtain.lfs", "corpora.obtain.progress", "corpora.obtain.remote"),
         *(
             "corpora.obtain.run",
@@ -28,7 +30,8 @@ NEUTRAL = {
         ),
         *("corpora.crema_d.source", "corpora.ravdess.source"),
         *("config.schedules", "config.validate", "config.validate_features"),
-        *("config.validate_select", "config.validate_training", "config.validate_windows"),
+        *("config.validate_options", "config.validate_select"),
+        *("config.validate_training", "config.validate_windows"),
     )
 }
 """Modules of names, paths, messages and settings, which compute no result."""

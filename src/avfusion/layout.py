@@ -91,6 +91,10 @@ class Layout:
         """Folder of corrupted input: sums.parquet, <fusion>/seed<k>/traces.parquet."""
         return self.results / "robustness" / corpus
 
+    def bundle(self, corpus: str) -> Path:
+        """Folder of the bundle of a corpus' best fusion: bundle.json, card.md, weights."""
+        return self.results / "bundles" / corpus
+
     @property
     def tables(self) -> Path:
         """Folder of the tables as CSV, Markdown and LaTeX."""

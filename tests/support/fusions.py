@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import RunSettings
-from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
+from avfusion.config.sections import FeatureSettings, WindowSettings
+from avfusion.config.training import TrainSettings
 from avfusion.registry import fusions
 
 STEPS, AUDIO, VIDEO = 6, 5, 7

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import RunRecord
-from avfusion.config.sections import CorpusEntry, FeatureSettings, TrainSettings, WindowSettings
+from avfusion.config.sections import CorpusEntry, FeatureSettings, WindowSettings
 from avfusion.config.study import Study
+from avfusion.config.training import TrainSettings
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import digest, read_stamped, write_sealed, write_stamped
 from avfusion.layout import Layout

@@ -12,7 +12,7 @@ import pytest
 from avfusion.cli import main
 from avfusion.config.jobs import ScoreSettings
 from avfusion.config.sections import FeatureSettings
-from avfusion.encoders.stage import Job, Opened
+from avfusion.encoders.job import Job, Opened
 from avfusion.errors import AvfError, DamagedError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io import atomic

@@ -10,7 +10,7 @@ a sum changes with their width. Fits amplify such differences: an encoder gets o
 | `MKL_CBWR` | matrix products and FFT of PyTorch | conditional numerical reproducibility |
 | `OPENBLAS_CORETYPE` | matrix products of NumPy and SciPy | Haswell, the first with AVX2 |
 | `NPY_DISABLE_CPU_FEATURES` | functions of NumPy | AVX2 |
-| `OPENCV_CPU_DISABLE` | OpenCV | AVX2 |
+| `OPENCV_CPU_DISABLE` | OpenCV | AVX2, by `hold_opencv` |
 | `OMP_NUM_THREADS` | all of them | one thread |
 
 MKL has its branch for AVX2 on processors of Intel only, so `COMPATIBLE`, its common branch, is
@@ -41,10 +41,19 @@ PORTABLE = {
     "MKL_CBWR": "COMPATIBLE",
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": " ".join(WIDE),
-    "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL,AVX512-CNL,AVX512-CLX",
     "OMP_NUM_THREADS": "1",
 }
 """Variable -> value under `portable`."""
+
+OPENCV = "OPENCV_CPU_DISABLE"
+_SKX = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+WIDE_OPENCV = {
+    "AVX512-SKX": _SKX,
+    "AVX512-CNL": _SKX | {"avx512ifma", "avx512vbmi"},
+    "AVX512-CLX": _SKX | {"avx512_vnni"},
+    "AVX512-ICL": _SKX | {"avx512ifma", "avx512vbmi", "avx512_vnni", "avx512_vbmi2"},
+}
+"""Instruction sets of OpenCV beyond AVX2 -> flags of a processor that has them."""
 
 
 BASE = Path("config/config.yaml")
@@ -81,6 +90,18 @@ def hold(arithmetic: Arithmetic, instead: Mapping[str, str] | None = None) -> No
         words = [(instead or {}).get(word, word) for word in sys.orig_argv[1:]]
         environment = os.environ | variables(arithmetic)
         os.execve(sys.executable, [sys.executable, *words], environment)
+
+
+def hold_opencv() -> None:
+    """Hold OpenCV under `portable`; call it before OpenCV is imported.
+
+    OpenCV complains about instruction sets that the processor lacks, so only its own are named.
+    """
+    if held() == "portable":
+        flags = _flags()
+        wide = [name for name, needed in WIDE_OPENCV.items() if needed <= flags]
+        if wide:
+            os.environ.setdefault(OPENCV, ",".join(wide))
 
 
 def kept(settings: Path) -> Path:
@@ -124,12 +145,17 @@ def held() -> Arithmetic:
 
 def can_be_portable() -> bool:
     """Return whether this machine has an x86-64 processor with AVX2 and FMA."""
+    return {"avx2", "fma"} <= _flags()
+
+
+def _flags() -> set[str]:
+    """Return the flags of the processor; empty where they are not known."""
     try:
         text = CPU.read_text(encoding="utf-8")
     except OSError:
-        return False
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
-    return {"avx2", "fma"} <= set(flags)
+        return set()
+    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return set(line.split())
 
 
 def stated(path: Path) -> Arithmetic:

@@ -62,6 +62,11 @@ def encoded_again(kind: str, modality: str, options: dict[str, Any], clip_s: flo
     return modality == "audio" or not clip_only or bool(_option(kind, "at_rest", options))
 
 
+def needs_all(kind: str, options: dict[str, Any], clip_s: float) -> bool:
+    """Return whether a row may depend on the complete recording, such as its mean."""
+    return context_of(kind, options, clip_s) is None or bool(_option(kind, "at_rest", options))
+
+
 def _seconds(kind: str, attribute: str, options: dict[str, Any]) -> float | None:
     stated: Span = encoders.constant(kind, attribute)
     if not isinstance(stated, dict):

@@ -23,9 +23,9 @@ from avfusion.config.sections import (
     StatisticsSettings,
     Task,
     TimeZero,
-    TrainSettings,
     WindowSettings,
 )
+from avfusion.config.training import TrainSettings
 from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 from avfusion.registry import encoders

@@ -3,8 +3,9 @@
 import ast
 from typing import Any
 
+from avfusion.config.entries import FUSION_KEYS
 from avfusion.config.modalities import with_text
-from avfusion.config.study import FUSION_KEYS, Study
+from avfusion.config.study import Study
 from avfusion.registry import corpora, fusions
 
 

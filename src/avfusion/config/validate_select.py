@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from avfusion.config.sections import SelectSettings
 from avfusion.config.study import Study
+from avfusion.config.training import SelectSettings
 from avfusion.config.validate_features import trained_with
 from avfusion.errors import ConfigError
 

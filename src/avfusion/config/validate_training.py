@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from avfusion.config.grid import points
 from avfusion.config.schedules import Cosine, Exponential, Plateau, Schedule, Step
-from avfusion.config.sections import TrainSettings
 from avfusion.config.study import Study
+from avfusion.config.training import TrainSettings
 from avfusion.config.validate_features import trained_with
 
 

@@ -1,4 +1,4 @@
-"""The interface of a corpus, the checks that it reports, and how one is built from settings.
+"""The interface of a corpus, and how one is built from settings.
 
 A corpus is a class below `avfusion/corpora` that is marked `@corpora.add("<name>")`. `verify.py`
 calls its methods and writes the tables of a study.
@@ -6,14 +6,14 @@ calls its methods and writes the tables of a study.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
 from avfusion.config.jobs import CorpusSettings
 from avfusion.config.sections import TimeZero
+from avfusion.corpora.check import Check
 from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.rating import DIMENSIONS
@@ -23,74 +23,6 @@ from avfusion.schemas import LABELS, VOTES
 if TYPE_CHECKING:
     from avfusion.corpora.obtain.source import Source
     from avfusion.corpora.submission import Answers
-
-DEFINED, RECOMPUTED = "by definition", "recomputed"
-READ, COMPUTED = "read in a source", "computed from public material"
-RECOLLECTION, GIVEN = "recollection", "given in the config"
-CERTAINTIES = (DEFINED, RECOMPUTED, READ, COMPUTED, RECOLLECTION, GIVEN)
-
-FEW_PEOPLE = (
-    "With fewer than three people, train and test show the same ones. Scores cannot show how well "
-    "a model works for a new person; add people to measure that."
-)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One row of checks.csv.
-
-    Parameters
-    ----------
-    name
-        Name of the check.
-    verdict
-        `PASS`, `WARN` or `FAIL`.
-    expected, found
-        Expectation and observation, in words.
-    hint
-        How to correct the corpus; empty if the check passes.
-    certainty
-        Source of the expectation, one of `CERTAINTIES`.
-
-    Raises
-    ------
-    ValueError
-        If the certainty is unknown, or if a recollection fails a corpus: unverified expectations
-        may warn but never fail.
-    """
-
-    name: str
-    verdict: str
-    expected: str
-    found: str
-    hint: str = ""
-    certainty: str = DEFINED
-
-    def __post_init__(self) -> None:
-        if self.certainty not in CERTAINTIES:
-            raise ValueError(f"{self.name}: certainty {self.certainty!r} is not in CERTAINTIES.")
-        if self.certainty == RECOLLECTION and self.verdict == "FAIL":
-            raise ValueError(f"{self.name}: a recollection cannot fail a corpus.")
-
-
-def check(name: str, good: bool, expected: str, found: object, hint: str, **more: str) -> Check:
-    """Return a check that passes if `good` is true.
-
-    Parameters
-    ----------
-    name, expected, found
-        As in `Check`.
-    good
-        Whether the expectation holds.
-    hint
-        How to correct the corpus; left out if the check passes.
-    **more
-        `verdict` if it is not good (default: FAIL, or WARN for a recollection) and `certainty`.
-    """
-    worst = "WARN" if more.get("certainty") == RECOLLECTION else "FAIL"
-    verdict = "PASS" if good else more.get("verdict", worst)
-    more.pop("verdict", None)
-    return Check(name, verdict, expected, str(found), "" if good else hint, **more)
 
 
 class Corpus(ABC):
@@ -123,6 +55,13 @@ class Corpus(ABC):
         Licence, a sentence on how to get the files, and the full instructions of `avf obtain`.
     part_options : tuple of str
         Options that say which part of a corpus `avf obtain` downloads.
+    models : str
+        Whether models that are trained on it may be handed on: "yes", "no", or "owner", who may say
+        so.
+    sharing : str
+        What its terms say about that, in a sentence or two.
+    generated : bool
+        Whether it is made by a program and shows no people.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
     unrated : tuple of str
@@ -156,6 +95,11 @@ class Corpus(ABC):
     obtain: ClassVar[str]
     access: ClassVar[str] = ""
     part_options: ClassVar[tuple[str, ...]] = ()
+    models: ClassVar[Literal["yes", "no", "owner"]] = "no"
+    sharing: ClassVar[str] = (
+        "Its terms do not say that models trained on it may be handed on; ask its authors."
+    )
+    generated: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
     split_given: bool = False
     partly_rated: ClassVar[bool] = False

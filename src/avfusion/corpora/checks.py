@@ -5,7 +5,8 @@ from os.path import isfile
 
 import pandas as pd
 
-from avfusion.corpora.base import FEW_PEOPLE, Check, Corpus, check
+from avfusion.corpora.base import Corpus
+from avfusion.corpora.check import FEW_PEOPLE, Check, check
 from avfusion.corpora.feature_checks import feature_checks
 from avfusion.corpora.gold_checks import gold_checks
 from avfusion.corpora.names import name_checks, spellings

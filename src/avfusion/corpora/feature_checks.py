@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avfusion.corpora.base import Check, Corpus, check
+from avfusion.corpora.base import Corpus
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.wording import listed, stated
 from avfusion.errors import CorpusError
 from avfusion.io.redact import below

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from avfusion.corpora.base import Check, Corpus, check
+from avfusion.corpora.base import Corpus
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.wording import listed
 from avfusion.schemas import PARTITIONS
 

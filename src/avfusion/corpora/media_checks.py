@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import Check, check
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.wording import listed, stated
 from avfusion.io.redact import below
 

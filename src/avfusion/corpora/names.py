@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from avfusion.corpora.base import Check, Corpus, check
+from avfusion.corpora.base import Corpus
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.formats.spelling import collision_key, normal, person_key
 from avfusion.corpora.formats.table import name_fault, path_fault, short
 from avfusion.corpora.wording import listed

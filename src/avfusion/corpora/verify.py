@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from avfusion.config.jobs import CorpusSettings
-from avfusion.corpora.base import Check, Corpus, build, check
+from avfusion.corpora.base import Corpus, build
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.checks import common_checks, tree_checks, with_digests
 from avfusion.corpora.tree.scan import read_tree
 from avfusion.corpora.wording import listed

@@ -16,6 +16,7 @@ from avfusion.config.load import BASE, checked, overlay
 from avfusion.config.study import Study
 from avfusion.doctor import (
     corpora,
+    digests,
     encoder_files,
     encoders,
     extras,
@@ -160,6 +161,7 @@ def _study(config: Path, measure: bool) -> Iterator[Finding]:
     yield from features.findings(study)
     yield from published.findings(config, study)
     yield from training.findings(study)
+    yield from digests.findings(study, config)
     results = Path(study.results)
     if os.access(media.existing(results), os.W_OK):
         yield Finding("OK", "results", f"{results} can be written")

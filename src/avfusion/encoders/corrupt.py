@@ -32,7 +32,7 @@ from torchaudio.functional import resample
 from avfusion.config.corruptions import Case, find
 from avfusion.config.jobs import CorruptSettings
 from avfusion.encoders.corrupt_records import Change, ChangedFaces, ChangedSound, WithoutFaces
-from avfusion.encoders.stage import Job
+from avfusion.encoders.job import Job
 from avfusion.errors import AvfError
 from avfusion.features.corrupt import generator, removed_spans
 from avfusion.features.store import FeatureStore

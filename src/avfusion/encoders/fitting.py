@@ -1,30 +1,27 @@
 """Fit an encoder on the train partition of a corpus, then freeze it.
 
-`gold(t)` describes the stimulus at `t - delay_s` (the rater's reaction time, per target), so an
-example at time t is paired with the gold at `t + delay_s`. The validation partition chooses the
-epoch; gold of the test partition is not read.
+`avfusion.encoders.examples` reads the examples. The validation partition chooses the epoch; gold of
+the test partition is not read.
 """
 
 import json
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from avfusion.config.jobs import EncoderSettings
-from avfusion.encoders.clip_inputs import Clips, joined, rows_of, tensors
+from avfusion.encoders.clip_inputs import Clips, tensors
 from avfusion.encoders.cross_fit import fold_folder, folds
+from avfusion.encoders.examples import Examples, read_examples
 from avfusion.encoders.recipe import Recipe, Release
-from avfusion.encoders.records import Records
 from avfusion.encoders.release import Group, fit_in_stages
 from avfusion.errors import TrainError
-from avfusion.features.windows import targets
 from avfusion.io.atomic import write_text
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
@@ -42,24 +39,6 @@ log = logging.getLogger(__name__)
 
 
 CHUNK = 256
-
-
-class Examples(NamedTuple):
-    """Inputs of a network (N, ...) and gold in [-1, 1] (N, K), NaN = unrated.
-
-    `videos` are the names of the videos that they are of, (N,).
-    """
-
-    inputs: Tensor | Clips
-    gold: Tensor
-    videos: tuple[str, ...] = ()
-
-    def without(self, videos: Container[str]) -> "Examples":
-        """Return the examples of the other videos."""
-        kept = [name not in videos for name in self.videos]
-        mask = torch.tensor(kept)
-        names = tuple(name for name, keep in zip(self.videos, kept, strict=True) if keep)
-        return Examples(rows_of(self.inputs, mask), self.gold[mask], names)
 
 
 class FittedEncoder:
@@ -130,7 +109,7 @@ class FittedEncoder:
         rating = Rating.of(json.loads(layout.card(corpus).read_text()))
         self.outputs = len(rating.names)
         train, validation = (
-            self._examples(corpus, partition, settings, layout)
+            read_examples(self, corpus, partition, settings, layout)
             for partition in ("train", "validation")
         )
         folder = layout.encoder(corpus, settings.encoder)
@@ -236,40 +215,6 @@ class FittedEncoder:
 
         return batches
 
-    def _examples(
-        self, corpus: str, partition: str, settings: EncoderSettings, layout: Layout
-    ) -> Examples:
-        """Return rated examples of a partition, at most `most`, spread evenly over its videos."""
-        videos = _videos(corpus, partition, layout)
-        gold = pd.read_parquet(layout.gold(corpus), filters=[("video", "in", videos)])
-        card = json.loads(layout.card(corpus).read_text())
-        rating = Rating.of(card)
-        late_s = {name: card["delay_s"].get(name, 0.0) for name in rating.names}
-        share = self.recipe.most // max(1, len(videos))
-        records = Records(corpus, self.modality, settings, layout)
-        inputs, golds, names = [], [], list[str]()
-        for video in videos:
-            record = records.open(video)
-            times_s = self.instants(record, settings)
-            rows = gold[gold["video"] == video].sort_values("time_s")
-            ratings = rating.inward(rows[list(rating.names)].to_numpy(float))
-            rated_s = rows["time_s"].to_numpy()
-            expected = targets(times_s, rated_s, ratings, late_s)  # (N, K)
-            rated = np.flatnonzero(~np.isnan(expected).all(1))
-            rated = rated[:: max(1, -(-len(rated) // max(1, share)))]
-            if len(rated):
-                inputs.append(self.inputs(record, times_s[rated]))
-                golds.append(torch.from_numpy(expected[rated]))
-                names += [video] * len(rated)
-        if not inputs:
-            raise TrainError(
-                f"{corpus}: no rated {partition} video has {self.modality} to fit "
-                f"{settings.encoder!r} on ({len(videos)} videos are readable). If no video has "
-                f"{self.modality}, set `{self.modality}: []` under features and keep only fusions "
-                f"that do not read it. Otherwise run `avf verify {corpus}`."
-            )
-        return Examples(joined(inputs), torch.cat(golds), tuple(names))
-
 
 def batch_loss(model: nn.Module, batch: Examples) -> Tensor:
     """Return the CCC loss of the complete batch; `batch.inputs` is the part of this process."""
@@ -298,11 +243,3 @@ def validate(
 
 def _processes() -> dict[str, int]:
     return {"processes": distributed.count()} if distributed.count() > 1 else {}
-
-
-def _videos(corpus: str, partition: str, layout: Layout) -> list[str]:
-    manifest = pd.read_parquet(layout.manifest(corpus))
-    media = pd.read_parquet(layout.media(corpus) / "index.parquet")
-    readable = set(media.loc[media["status"] == "ok", "video"])
-    members = manifest.loc[manifest["partition"] == partition, "video"]
-    return sorted(video for video in members if video in readable)

@@ -25,7 +25,7 @@ from avfusion.encoders.fitting import FittedEncoder
 from avfusion.encoders.recipe import Recipe
 from avfusion.media import mel
 from avfusion.media.clips import clip_ends, clip_spans
-from avfusion.media.mel import MelShape, log_mel_of
+from avfusion.media.mel import MelShape, Spectra, spectra_of
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from avfusion.schemas import SLACK_S
@@ -73,10 +73,10 @@ class MelCnn(FittedEncoder, RowsAhead):
         """Return a network with new weights."""
         return _Net(self.dim, self.bands, self.outputs)
 
-    def log_mel(self, record: MediaRecord) -> np.ndarray:
-        """Return the log-mel spectrogram of a video, float16 (N, bands), with this shape."""
+    def spectra(self, record: MediaRecord) -> Spectra:
+        """Return the log-mel spectrogram of a video with this shape."""
         shape = MelShape.of(record.sound_hz, self.bands, self.window_s, self.hop_s)
-        return log_mel_of(record, shape)
+        return spectra_of(record, shape)
 
     def instants(self, record: MediaRecord, settings: EncoderSettings) -> np.ndarray:
         """Return the ends of the patches to fit on, `fit_hz` per second, of clips with audio."""
@@ -85,22 +85,21 @@ class MelCnn(FittedEncoder, RowsAhead):
 
     def inputs(self, record: MediaRecord, times_s: np.ndarray) -> Tensor:
         """Return patches float16 (N, rows, bands) that end at these times."""
-        spectra = self.log_mel(record)
+        spectra = self.spectra(record)
         rows = round(self.context_s / self.hop_s)
         last = np.floor((times_s + SLACK_S) / self.hop_s).astype(int)  # newest row
-        wanted = last[:, None] + np.arange(1 - rows, 1)  # (N, rows)
-        inside = (wanted >= 0) & (wanted < len(spectra))
-        patches = spectra[wanted.clip(0, len(spectra) - 1)]  # (N, rows, bands)
-        silent = ~inside[..., None] | np.isnan(patches)
+        patches = np.full((len(last), rows, self.bands), np.nan, np.float16)
+        for patch, stop in zip(patches, last + 1, strict=True):
+            begin, end = max(stop - rows, 0), min(stop, len(spectra))
+            if begin < end:
+                patch[begin - stop + rows : end - stop + rows] = spectra.rows(begin, end)
+        silent = np.isnan(patches)
         patches = np.where(silent, np.float16(SILENCE), patches)
         return torch.from_numpy(patches - self._rest(spectra).astype(np.float16))
 
-    def _rest(self, spectra: np.ndarray) -> np.ndarray:
+    def _rest(self, spectra: Spectra) -> np.ndarray:
         """Return each band's mean (bands,) where there is audio; 0 without `at_rest`."""
-        heard = ~np.isnan(spectra[:, 0])
-        if not (self.at_rest and heard.any()):
-            return np.zeros(spectra.shape[1], np.float32)
-        return np.asarray(spectra[heard].mean(axis=0, dtype=np.float32))
+        return spectra.mean if self.at_rest else np.zeros(self.bands, np.float32)
 
     def prepare(self, net: nn.Module, train: Tensor) -> None:
         """Store each band's mean and deviation over the train patches in the network."""
@@ -145,7 +144,7 @@ class MelCnn(FittedEncoder, RowsAhead):
 
     def _heard(self, record: MediaRecord, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return whether any row of the clip (end - clip_s, end] has audio, bool (N,)."""
-        audio = ~np.isnan(self.log_mel(record)[:, 0])
+        audio = self.spectra(record).heard
         times_s = np.arange(len(audio)) * self.hop_s
         first, last = clip_spans(times_s, ends_s, clip_s)
         total = np.concatenate([[0], np.cumsum(audio)])

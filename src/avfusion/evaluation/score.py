@@ -18,12 +18,11 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import ScoreSettings
-from avfusion.errors import CorpusError
 from avfusion.evaluation import postprocess
 from avfusion.evaluation.inference import ERROR
 from avfusion.evaluation.missing import PREDICT, write_missing
 from avfusion.evaluation.references import Known, references
-from avfusion.evaluation.unpredicted import filled, unpredicted
+from avfusion.evaluation.score_inputs import Run, ScoredCorpus, read_corpus, read_run
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
@@ -38,34 +37,10 @@ from avfusion.metrics.sums import (
 )
 from avfusion.protocols import protocol as protocols
 from avfusion.protocols.protocol import Post, Protocol
-from avfusion.rating import Rating
-from avfusion.runs.by_protocol import refuse_other_protocol
-from avfusion.runs.files import (
-    failure,
-    read_settings,
-    read_traces,
-    refuse_other_inputs,
-    train_command,
-)
 
 log = logging.getLogger(__name__)
 
 LOG_EVERY_S = 5
-Run = tuple[str, int]
-"""Fusion and seed."""
-
-
-@dataclass(frozen=True)
-class _Corpus:
-    """What scoring reads of a corpus besides the traces."""
-
-    name: str
-    partition: dict[str, str]  # of every manifest video
-    gold: dict[str, pd.DataFrame]  # of every video with at least one rated instant
-    missing: dict[str, tuple[str, str]]  # video -> stage, reason
-    delay_s: dict[str, float]
-    rating: Rating
-    data_hash: str
 
 
 def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
@@ -97,14 +72,14 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
         score_classes(corpus, settings, layout)
         return
     rules = [protocols.load(name) for name in settings.protocols]
-    data = _read_corpus(corpus, settings, layout)
+    data = read_corpus(corpus, settings, layout)
     tables = _Tables(data, rules, dict(data.missing))
     singles: dict[int, dict[str, dict[str, pd.DataFrame]]] = {seed: {} for seed in settings.seeds}
     modality = {fusion: name for name, fusion in settings.singles.items()}
     runs = [(fusion, seed) for fusion in settings.fusions for seed in settings.seeds]
     logged = time.monotonic()
     for done, run in enumerate(runs, start=1):
-        traces, note, absent = _read_traces(data, run, layout)
+        traces, note, absent = read_run(data, run, layout)
         for video, reason in absent.items():
             tables.missing.setdefault(video, (PREDICT, reason))
         for video in data.partition.keys() - traces.keys() if not note else ():
@@ -128,7 +103,7 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
 class _Tables:
     """Scores and sums of the runs so far, and what they leave out."""
 
-    data: _Corpus
+    data: ScoredCorpus
     rules: list[Protocol]
     missing: dict[str, tuple[str, str]]
     scores: list[dict[str, Any]] = field(default_factory=list)
@@ -158,7 +133,7 @@ class _Tables:
         _write_protocols(self.rules, fitted, folder)
 
 
-def _known(data: _Corpus, settings: ScoreSettings, layout: Layout) -> Known:
+def _known(data: ScoredCorpus, settings: ScoreSettings, layout: Layout) -> Known:
     """Return what references are made with; planted spans are those of the corpus."""
     path = layout.truth(data.name)
     truth = read_table(path) if path.is_file() else pd.DataFrame()
@@ -174,76 +149,8 @@ def _write_protocols(
     write_text(folder / "protocols.json", json.dumps(used, indent=2) + "\n")
 
 
-def _read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> _Corpus:
-    """Read manifest, gold and card, and the reasons of videos that were lost before training."""
-    for path in (layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)):
-        if not path.is_file():
-            raise CorpusError(f"File not found: {path}. Run: avf verify {corpus}")
-    manifest = read_table(layout.manifest(corpus))
-    partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
-    card = json.loads(layout.card(corpus).read_text())
-    rating = Rating.of(card)
-    rated: dict[str, pd.DataFrame] = {}
-    for video, rows in read_table(layout.gold(corpus)).groupby("video", sort=True):
-        if rows[list(rating.names)].notna().to_numpy().any():
-            rated[str(video)] = rows.sort_values("time_s")
-    missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
-    encoders = settings.features.encoders
-    stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
-    for stage, folder in {**stages, "media": layout.media(corpus)}.items():
-        missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}
-    delay_s, data_hash = card["delay_s"], card["data_hash"]
-    return _Corpus(corpus, partition, rated, missing, delay_s, rating, data_hash)
-
-
-def _failures(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the videos that an earlier stage could not process, with the reason."""
-    if (folder / "index.parquet").is_file():
-        index = read_table(folder / "index.parquet")
-        failed = index[index["status"] != "ok"]
-        yield from zip(failed["video"], failed["reason"].fillna(""), strict=True)
-
-
-def _read_traces(
-    data: _Corpus, run: Run, layout: Layout
-) -> tuple[dict[str, pd.DataFrame], str, dict[str, str]]:
-    """Return the run's trace of each video, or none and a note with the reason.
-
-    The third part is the reason of each video that has no prediction.
-    """
-    folder = layout.run(data.name, *run)
-    path = folder / "traces.parquet"
-    again = f"`{train_command(folder)}`"
-    if not path.is_file():
-        return {}, f"not run: no {path.name} in {folder}. Run {again}.", {}
-    record = read_settings(folder)
-    refuse_other_inputs(record, data.data_hash, folder, layout)
-    refuse_other_protocol(record, folder)
-    table = read_traces(folder, record)
-    if reason := failure(folder):
-        return {}, reason, {}
-    foreign = sorted(set(table["video"]) - data.partition.keys())
-    if foreign:
-        raise CorpusError(
-            f"{path}: {len(foreign)} videos are not in the manifest of {data.name}, such as "
-            f"{foreign[0]!r}. The traces belong to other data; remove {folder} and run {again}."
-        )
-    absent = unpredicted(table, data.rating)
-    if len(absent) < table["video"].nunique():  # else the model is at fault
-        table = filled(table, data.rating)
-    values = table[["time_s", *data.rating.names]].to_numpy(float)
-    wrong = int((~np.isfinite(values)).any(axis=1).sum())
-    if wrong:
-        note = f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv."
-        return {}, note, {}
-    by_video = table.groupby("video", sort=True)
-    traces = {str(video): rows.sort_values("time_s") for video, rows in by_video}
-    reason = f"what {run[0]} reads is absent in the whole video; scored as the middle of the scale"
-    return traces, "", dict.fromkeys(absent, reason)
-
-
 def _sums(
-    data: _Corpus,
+    data: ScoredCorpus,
     run: Run,
     rule: Protocol,
     traces: dict[str, pd.DataFrame],
@@ -271,7 +178,7 @@ def _sums_of(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    data: _Corpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
+    data: ScoredCorpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per partition and target; `mean` has the frames of the least rated target."""
     for part in dict.fromkeys(data.partition.values()):

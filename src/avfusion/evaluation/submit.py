@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import CorpusSettings
-from avfusion.corpora.base import DIMENSIONS, build
+from avfusion.corpora.base import build
 from avfusion.corpora.submission import Answers
 from avfusion.errors import CorpusError, TrainError
 from avfusion.evaluation.unpredicted import unpredicted
 from avfusion.layout import Layout
-from avfusion.rating import Rating
+from avfusion.rating import DIMENSIONS, Rating
 from avfusion.runs.files import read_settings, read_traces, train_command
 
 log = logging.getLogger(__name__)

@@ -71,7 +71,7 @@ def read_sealed(path: Path, mend: str) -> dict[str, Any]:
 def write_stamped(table: pd.DataFrame, path: Path, origin: dict[str, Any]) -> None:
     """Write Parquet with its origin and a checksum of its content in the metadata."""
     made = pa.Table.from_pandas(table, preserve_index=False)
-    stamp = {"origin": origin, "content": _content(made.to_pandas())}
+    stamp = {"origin": origin, "content": table_digest(made.to_pandas())}
     made = made.replace_schema_metadata({**(made.schema.metadata or {}), _KEY: json.dumps(stamp)})
     with replacing(path) as half:
         pq.write_table(made, half)
@@ -102,7 +102,7 @@ def read_stamped(path: Path, mend: str) -> tuple[pd.DataFrame, dict[str, Any]]:
         made = pq.read_table(path)
         stamp = json.loads((made.schema.metadata or {})[_KEY])
         table = made.to_pandas()
-        if _content(table) == stamp["content"]:
+        if table_digest(table) == stamp["content"]:
             return table, stamp["origin"]
         problem = "its content does not match its checksum"
     except KeyError:
@@ -129,7 +129,27 @@ def weights_digest(path: Path) -> str:
             raise DamagedError(f"{path}: damaged, or not weights that avfusion wrote.") from None
 
 
-def _content(table: pd.DataFrame) -> str:
+def tensors_digest(path: Path) -> str:
+    """Return the SHA-256 of the tensors of a safetensors file, without its metadata.
+
+    Raises
+    ------
+    DamagedError
+        If the file is damaged.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(min(length, path.stat().st_size)))
+            header.pop("__metadata__", None)
+        except (ValueError, AttributeError):
+            raise DamagedError(f"{path}: damaged, or not weights that avfusion wrote.") from None
+        tensors = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+        tensors.update(file.read())
+    return tensors.hexdigest()
+
+
+def table_digest(table: pd.DataFrame) -> str:
     """Return the SHA-256 of names, types and values, independent of the file's layout."""
     head = json.dumps([[str(name), str(table[name].dtype)] for name in table])
     rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()

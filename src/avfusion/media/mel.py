@@ -8,6 +8,8 @@ from the sound of a record when an encoder asks for it, so each encoder has its 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from threading import Lock
 
 import numpy as np
 import torch
@@ -26,6 +28,9 @@ BANDS, WINDOW_S, HOP_S = 64, 0.025, 0.01
 
 
 _BLOCK_ROWS = 1000
+
+IN_MEMORY = 8 << 20
+"""Bytes of a log-mel that are kept in memory: 10 minutes of the usual shape."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,54 @@ class MelShape:
         )
 
 
+class Spectra:
+    """The log-mel of one record; a long one waits in a temporary file and not in memory.
+
+    Attributes
+    ----------
+    heard
+        Which rows (N,) have recorded sound.
+    mean
+        Mean of each band over these rows, float32 (bands,); 0 without any.
+    """
+
+    def __init__(self, blocks: Iterable[np.ndarray], bands: int) -> None:
+        self._bands = bands
+        self._lock = Lock()  # a thread reads ahead
+        # A short one stays in memory; the file is gone when this object is.
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        heard, total = [], np.zeros(bands, np.float32)
+        for block in blocks:
+            part = block.astype(np.float16)
+            known = ~np.isnan(part[:, 0])
+            self._file.write(part.tobytes())
+            heard.append(known)
+            total = np.add.reduce(np.vstack([total, part[known].astype(np.float32)]))
+        self.heard = np.concatenate(heard) if heard else np.zeros(0, bool)
+        self.mean = (total / max(int(self.heard.sum()), 1)).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.heard)
+
+    def rows(self, first: int, stop: int) -> np.ndarray:
+        """Return the rows [first, stop), float16 (n, bands), NaN where no sound is recorded."""
+        size = 2 * self._bands
+        with self._lock:
+            self._file.seek(first * size)
+            raw = self._file.read((stop - first) * size)
+        return np.frombuffer(raw, np.float16).reshape(-1, self._bands)
+
+
 def log_mel_of(record: MediaRecord, shape: MelShape | None = None) -> np.ndarray:
+    """Return the complete log-mel of a record's sound, float16 (N, bands); see `spectra_of`.
+
+    It is NaN where no sound is recorded.
+    """
+    spectra = spectra_of(record, shape)
+    return spectra.rows(0, len(spectra))
+
+
+def spectra_of(record: MediaRecord, shape: MelShape | None = None) -> Spectra:
     """Return the log-mel of a record's sound, computed once per record and shape.
 
     Parameters
@@ -92,16 +144,16 @@ def log_mel_of(record: MediaRecord, shape: MelShape | None = None) -> np.ndarray
 
     Returns
     -------
-    ndarray
-        Natural logarithm of (mel power + 1e-6), float16 (N, bands); NaN where no sound is recorded.
+    Spectra
+        Natural logarithm of (mel power + 1e-6).
     """
     shape = shape or MelShape.of(record.sound_hz)
     if shape.rate_hz != record.sound_hz:
         raise ValueError(f"a shape at {shape.rate_hz} Hz for sound at {record.sound_hz} Hz")
     if shape not in record.derived:
         blocks = log_mel(record.pieces(), shape.rows(record.duration_s), shape)
-        record.derived[shape] = np.concatenate([block.astype(np.float16) for block in blocks])
-    made: np.ndarray = record.derived[shape]
+        record.derived[shape] = Spectra(blocks, shape.bands)
+    made: Spectra = record.derived[shape]
     return made
 
 

@@ -85,18 +85,29 @@ def read_video(
             faces = _write_faces(writer, pictures, settings, person, _heard(writer, sound))
         else:
             faces = _write_crops(writer, file, settings, person.crops)
-        warnings = [*file.warnings, *pictures.warnings, *_remarks(pictures, sound), *faces.warnings]
-        meta = {
-            "key": key,
-            "pictures": file.described(),
-            **_index_entries(pictures, faces, sound, duration_s),
-            "warnings": warnings,
-            "face_px": settings.face_px,
-            "sound": sound.meta,
-            "faces": faces.meta,
-        }
+        meta = {"key": key, **_described(file, pictures, sound, faces, duration_s, settings)}
         writer.close(meta)
     return meta
+
+
+def _described(
+    file: Probe,
+    pictures: Search,
+    sound: WrittenSound,
+    faces: _Faces,
+    duration_s: float,
+    settings: SignalSettings,
+) -> dict[str, Any]:
+    """Return the meta of a record, except for its key."""
+    warnings = [*file.warnings, *pictures.warnings, *_remarks(pictures, sound), *faces.warnings]
+    return {
+        "pictures": file.described(),
+        **_index_entries(pictures, faces, sound, duration_s),
+        "warnings": warnings,
+        "face_px": settings.face_px,
+        "sound": sound.meta,
+        "faces": faces.meta,
+    }
 
 
 def sound_source(file: Probe, recording: Path | None) -> Probe:

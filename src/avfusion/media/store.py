@@ -28,7 +28,7 @@ class MediaRecord:
     def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
         self.folder = folder
         self.meta = meta
-        self.derived: dict[Any, np.ndarray] = {}  # what encoders compute from it, such as log-mels
+        self.derived: dict[Any, Any] = {}  # what encoders compute from it, such as log-mels
         self._sounds: dict[str, StoredSound] = {}
         self._archive: tuple[int, zipfile.ZipFile] | None = None
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from avfusion.config.jobs import RunSettings
 from avfusion.config.modalities import MODALITIES
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.fusion.base import PooledJoin
 from avfusion.models.heads import build_head
 from avfusion.models.standardise import Standardise

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 
 TAIL = 0.005
 """Share of the train values at each end that do not define the scale."""

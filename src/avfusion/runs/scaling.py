@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.errors import TrainError
 from avfusion.features.windows import is_present
 from avfusion.io.atomic import write_text

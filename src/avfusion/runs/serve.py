@@ -4,6 +4,7 @@ MLflow serves it (avfusion.tracking.served); it can also be called without MLflo
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from avfusion.config.jobs import TrainedSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.errors import AvfError
 from avfusion.features.arrange import off_baseline, side_by_side
-from avfusion.features.windows import is_present, join, last_of, stride_of
+from avfusion.features.windows import Windows, is_present, join, last_of, stride_of
 from avfusion.models.model import Model, build
 from avfusion.models.standardise import Standardise
 from avfusion.runs.files import checked
@@ -115,24 +116,44 @@ class Served:
 
     def _video(self, video: str, features: dict[str, np.ndarray]) -> np.ndarray:
         """Return predictions (R, K) from one video's features by modality, each (R, D)."""
-        cuts, rating = self.settings.windows, self.settings.rating
-        rows = [
-            side_by_side(np.split(part.astype(np.float32), self._ends(name), axis=1))
+        split = {
+            name: np.split(part.astype(np.float32), self._ends(name), axis=1)
             for name, part in features.items()
-        ]
+        }
+        return self.predicted(self.windows(video, split))
+
+    def windows(self, video: str, features: Mapping[str, list[np.ndarray]]) -> Windows:
+        """Return the windows of one video.
+
+        Parameters
+        ----------
+        video
+            Its name, for warnings.
+        features
+            Modality -> features (R, D) of each of its encoders, float32, in the order of
+            `settings.features`. Rows are hop_s apart and begin at hop_s; NaN where absent.
+        """
+        cuts = self.settings.windows
+        rows = {name: side_by_side(parts) for name, parts in features.items()}
         if self.settings.train.baseline == "video":
-            rows = [off_baseline(part) for part in rows]
-        blank = np.full((len(rows[0]), len(self.targets)), np.nan, np.float32)
-        of = dict(zip(features, rows, strict=True))
-        self._warn_limited(video, of)
-        absent = np.full((len(rows[0]), 1), np.nan, np.float32)  # a modality without encoders
-        both = of.get("audio", absent), of.get("video", absent)
-        given = iter([(*both, blank, *([of["text"]] if "text" in of else []))])
-        windows = join(given, cuts.clips, stride_of(cuts), cuts.advance, last_of(cuts))
+            rows = {name: off_baseline(part) for name, part in rows.items()}
+        self._warn_limited(video, rows)
+        count = len(next(iter(rows.values())))
+        blank = np.full((count, len(self.targets)), np.nan, np.float32)
+        absent = np.full((count, 1), np.nan, np.float32)  # a modality without encoders
+        both = rows.get("audio", absent), rows.get("video", absent)
+        given = iter([(*both, blank, *([rows["text"]] if "text" in rows else []))])
+        return join(given, cuts.clips, stride_of(cuts), cuts.advance, last_of(cuts))
+
+    def predicted(self, windows: Windows) -> np.ndarray:
+        """Return predictions (R, K) for the windows of one video, in the unit of the corpus.
+
+        They are NaN in a video without any of the modalities that the fusion reads.
+        """
         with deterministic(self.settings.seed):
             prediction = windows.predict(self.model)
         prediction[windows.without(reads(self.settings))] = torch.nan
-        return rating.outward(prediction.numpy())
+        return self.settings.rating.outward(prediction.numpy())
 
     def _ends(self, modality: str) -> list[int]:
         """Return the columns of a modality where its second and later encoders begin."""

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.errors import TrainError
 
 Loaded = TypeVar("Loaded")

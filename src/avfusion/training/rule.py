@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from avfusion.config.schedules import Constant, Schedule
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.training.precision import Precision
 
 

@@ -8,7 +8,7 @@ import requests
 from avfusion import cli
 from avfusion.config.load import load
 from avfusion.corpora.obtain import answers
-from avfusion.corpora.obtain import client as requests_of
+from avfusion.corpora.obtain import connection as requests_of
 from avfusion.corpora.obtain import run as running
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import ZENODO

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.corpora.base import RECOLLECTION, Check, check
+from avfusion.corpora.check import RECOLLECTION, Check, check
 from avfusion.corpora.tree import digest, scan
 from avfusion.corpora.tree.compare import compare
 from avfusion.errors import CorpusError

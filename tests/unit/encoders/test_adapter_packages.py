@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from avfusion.encoders import base
-from avfusion.encoders.stage import Job, encode_shard
+from avfusion.encoders.job import Job
+from avfusion.encoders.stage import encode_shard
 from avfusion.encoders.torchvision_model import AUXILIARY, new_network
 from avfusion.errors import AvfError, ConfigError
 from avfusion.media.clips import clip_ends

@@ -15,9 +15,10 @@ from avfusion.config import widths
 from avfusion.config.study import Study
 from avfusion.config.validate import faults
 from avfusion.encoders import adapter_widths, base, extras
+from avfusion.encoders.job import Job
 from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.sound_chunks import BATCH, Chunks
-from avfusion.encoders.stage import Job, encode_shard
+from avfusion.encoders.stage import encode_shard
 from avfusion.encoders.transformers_load import refuse_code
 from avfusion.errors import AvfError, ConfigError
 from avfusion.media.clips import clip_ends

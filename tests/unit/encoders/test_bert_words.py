@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from avfusion.config import widths
 from avfusion.config.study import Study
 from avfusion.encoders import base
-from avfusion.encoders.stage import Job, encode_shard
+from avfusion.encoders.job import Job
+from avfusion.encoders.stage import encode_shard
 from avfusion.errors import AvfError, ConfigError
 from avfusion.registry import encoders
 from support import synthetic_media as media

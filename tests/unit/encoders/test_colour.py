@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avfusion.encoders import base, colour
-from avfusion.encoders.fitting import Examples
+from avfusion.encoders.examples import Examples
 from avfusion.errors import ConfigError
 from support import synthetic_media as media
 

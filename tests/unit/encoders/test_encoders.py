@@ -12,7 +12,8 @@ from avfusion.config.study import Study
 from avfusion.encoders import base, expression_net
 from avfusion.encoders.expression_net import LABELS, WEIGHTS, pretrained
 from avfusion.encoders.faces import thin
-from avfusion.encoders.stage import Job, encode_shard, fit
+from avfusion.encoders.job import Job
+from avfusion.encoders.stage import encode_shard, fit
 from avfusion.errors import AvfError, TrainError
 from avfusion.features.store import FeatureStore
 from avfusion.io.shards import join

@@ -10,11 +10,12 @@ import torch
 
 from avfusion.config import widths
 from avfusion.config.study import Study
-from avfusion.encoders import base, spectra, stage
+from avfusion.encoders import base, job, spectra
 from avfusion.encoders.backbones import two_stream
 from avfusion.encoders.backbones.base import pixels
+from avfusion.encoders.job import Job
 from avfusion.encoders.pictures import Pictures
-from avfusion.encoders.stage import Job, encode_shard, fit
+from avfusion.encoders.stage import encode_shard, fit
 from avfusion.errors import AvfError, ConfigError, TrainError
 from avfusion.lineage.commands import steps
 from avfusion.media.clips import clip_ends
@@ -213,8 +214,8 @@ def test_a_moved_file_and_another_licence_keep_the_features(corpus, tmp_path, mo
         {"path": "~/moved/b.pth", "licence": "MIT licence", "sha256": digest},
     ]
     digested = []
-    real = stage.file_digest
-    monkeypatch.setattr(stage, "file_digest", lambda path: digested.append(path) or real(path))
+    real = job.file_digest
+    monkeypatch.setattr(job, "file_digest", lambda path: digested.append(path) or real(path))
     entries = [media.settings("vggish", width=WIDTH, **form) for form in forms]
     assert len({Job("tiny", entry, corpus)._key("v") for entry in entries}) == 1
     assert all(entry.lasting == entries[0].lasting for entry in entries)

@@ -13,7 +13,8 @@ from torch import nn
 from avfusion.config.study import Study
 from avfusion.encoders import base
 from avfusion.encoders.backbones.library import stages
-from avfusion.encoders.stage import Job, encode_shard, fit
+from avfusion.encoders.job import Job
+from avfusion.encoders.stage import encode_shard, fit
 from avfusion.encoders.torchvision_model import without_classifier
 from avfusion.errors import AvfError, ConfigError
 from avfusion.lineage.commands import steps

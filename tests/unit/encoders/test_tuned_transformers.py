@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from avfusion.config.study import Study
 from avfusion.doctor.encoder_files import findings
 from avfusion.encoders import base
-from avfusion.encoders.stage import Job, encode_shard, fit
+from avfusion.encoders.job import Job
+from avfusion.encoders.stage import encode_shard, fit
 from avfusion.errors import AvfError, ConfigError, TrainError
 from avfusion.lineage.commands import steps
 from avfusion.training import loop

@@ -119,7 +119,7 @@ def scored(tmp_path):
 
     def score(monkeypatch):
         by_video = dict(list(traces.groupby("video")))
-        monkeypatch.setattr("avfusion.evaluation.score._read_traces", lambda *_: (by_video, "", {}))
+        monkeypatch.setattr("avfusion.evaluation.score.read_run", lambda *_: (by_video, "", {}))
         score_corpus("toy", study.score_settings("toy"), layout)
         folder = layout.scores("toy")
         used = json.loads((folder / "protocols.json").read_text())

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from avfusion.config.jobs import CorpusSettings, RunRecord
-from avfusion.config.sections import FeatureSettings, TrainSettings, WindowSettings
+from avfusion.config.sections import FeatureSettings, WindowSettings
+from avfusion.config.training import TrainSettings
 from avfusion.errors import CorpusError, TrainError
 from avfusion.evaluation.submit import submit
 from avfusion.io.stamped import write_sealed, write_stamped

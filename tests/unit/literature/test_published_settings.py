@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from avfusion.config.load import checked
-from avfusion.config.sections import TrainSettings, WindowSettings
+from avfusion.config.sections import WindowSettings
+from avfusion.config.training import TrainSettings
 from avfusion.errors import ConfigError
 from avfusion.literature import settings
 from avfusion.literature.settings import PublishedSetting, resolved, unlisted

@@ -9,7 +9,7 @@ import pytest
 from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import speaking
-from avfusion.media.mel import MelShape, log_mel, log_mel_of
+from avfusion.media.mel import MelShape, Spectra, log_mel, log_mel_of, spectra_of
 from avfusion.media.new_record import write_record
 from avfusion.media.read import read_video
 from avfusion.media.store import MediaRecord
@@ -119,10 +119,27 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
 def test_a_log_mel_has_the_shape_that_is_asked_for(record):
     usual = log_mel_of(record)
     assert usual.shape == (201, 64)
-    assert log_mel_of(record) is usual
+    assert spectra_of(record) is spectra_of(record)
     assert log_mel_of(record, MelShape.of(16_000, 40, 0.05, 0.02)).shape == (101, 40)
     with pytest.raises(ValueError, match="8000 Hz for sound at 16000"):
         log_mel_of(record, MelShape.of(8_000))
+
+
+@pytest.mark.parametrize("rows", [1, 1000, 2503, 140_000])
+def test_spectra_give_back_their_rows_and_mean_also_from_a_file(rows):
+    """The longest one is larger than what stays in memory; the mean has the bits of NumPy's."""
+    rng = np.random.default_rng(rows)
+    table = rng.normal(-5, 3, (rows, 64)).astype(np.float16)
+    table[rng.random(rows) < 0.3] = np.nan
+    spectra = Spectra((table[i : i + 1000].astype(np.float32) for i in range(0, rows, 1000)), 64)
+    assert len(spectra) == rows
+    for first, stop in ((0, rows), (rows // 3, rows // 2), (rows, rows)):
+        np.testing.assert_array_equal(spectra.rows(first, stop), table[first:stop])
+    heard = ~np.isnan(table[:, 0])
+    np.testing.assert_array_equal(spectra.heard, heard)
+    if heard.any():
+        expected = table[heard].mean(axis=0, dtype=np.float32)
+        np.testing.assert_array_equal(spectra.mean, expected)
 
 
 def test_sound_in_memory_reads_like_stored_sound(record):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.models.standardise import Standardise, limited
 
 HERE = torch.ones(1, dtype=torch.bool)

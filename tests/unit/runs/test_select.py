@@ -11,8 +11,9 @@ import yaml
 from avfusion.config.grid import at_point, points
 from avfusion.config.jobs import RunSettings, ScoreSettings
 from avfusion.config.load import load
-from avfusion.config.sections import CorpusEntry, FeatureSettings, TrainSettings
+from avfusion.config.sections import CorpusEntry, FeatureSettings
 from avfusion.config.study import Study
+from avfusion.config.training import TrainSettings
 from avfusion.errors import ConfigError, CorpusError, TrainError
 from avfusion.evaluation.score import score_corpus
 from avfusion.features.store import write_features

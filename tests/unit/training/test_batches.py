@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avfusion.config.sections import TrainSettings
+from avfusion.config.training import TrainSettings
 from avfusion.errors import TrainError
 from avfusion.features.windows import join
 from avfusion.training.batches import Batches, divide

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.affwild2.image_checks import image_checks
 from avfusion.corpora.affwild2.timeline_checks import timeline_checks
-from avfusion.corpora.base import COMPUTED, READ, Check, check
+from avfusion.corpora.check import COMPUTED, READ, Check, check
 from avfusion.corpora.wording import listed
 
 if TYPE_CHECKING:

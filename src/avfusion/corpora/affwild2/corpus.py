@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from avfusion.corpora.affwild2.checks import affwild2_checks
 from avfusion.corpora.affwild2.release import AffWild2Release
 from avfusion.corpora.affwild2.submission import write_submission
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.registry import corpora
 
 if TYPE_CHECKING:

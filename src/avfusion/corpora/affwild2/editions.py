@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from avfusion.corpora.base import GIVEN
+from avfusion.corpora.check import GIVEN
 from avfusion.errors import ConfigError
 from avfusion.registry import near
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avfusion.corpora.affwild2 import editions
-from avfusion.corpora.base import COMPUTED, READ, Check, check
+from avfusion.corpora.check import COMPUTED, READ, Check, check
 from avfusion.corpora.tree.tree import Folder
 from avfusion.corpora.wording import listed
 

@@ -55,6 +55,10 @@ class AffWild2Release(Corpus):
 
     name = "affwild2"
     rating_hz = NOMINAL_HZ
+    sharing = (
+        "Its agreement is for academic research and restricts handing on models that were trained "
+        "on it; ask its authors."
+    )
     licence = (
         "Aff-Wild2 End User Licence Agreement: non-commercial research of the signing institution; "
         "videos, faces and annotations may not be passed on."

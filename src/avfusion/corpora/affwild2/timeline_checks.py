@@ -11,7 +11,7 @@ import numpy as np
 
 from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.affwild2.tree import raw_name, read_template
-from avfusion.corpora.base import COMPUTED, READ, Check, check
+from avfusion.corpora.check import COMPUTED, READ, Check, check
 from avfusion.corpora.wording import listed
 from avfusion.errors import CorpusError
 

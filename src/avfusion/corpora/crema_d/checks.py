@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import COMPUTED, GIVEN, READ, RECOLLECTION, Check, check
+from avfusion.corpora.check import COMPUTED, GIVEN, READ, RECOLLECTION, Check, check
 from avfusion.corpora.crema_d.media_checks import AGAIN, media_checks
 from avfusion.corpora.crema_d.release import UNUSABLE
 from avfusion.corpora.crema_d.votes import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.crema_d.checks import crema_d_checks
 from avfusion.corpora.crema_d.release import CremaDRelease
 from avfusion.registry import corpora

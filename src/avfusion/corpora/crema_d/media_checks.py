@@ -4,7 +4,7 @@ import wave
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import READ, Check, check
+from avfusion.corpora.check import READ, Check, check
 from avfusion.corpora.wording import listed, stated
 from avfusion.io.redact import below
 

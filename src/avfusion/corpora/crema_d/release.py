@@ -69,6 +69,11 @@ class CremaDRelease(Corpus):
     value_range = (0.0, 100.0)
     rating_hz = 0.0  # one rating per clip
     classes = tuple(EMOTIONS.values())
+    models = "yes"
+    sharing = (
+        "ODbL 1.0: name the authors and hand derived databases on under the same licence; the "
+        "project states no further terms for models."
+    )
     licence = (
         "Open Database License 1.0 (ODbL) for the database and Database Contents License 1.0 "
         "(DbCL) for its contents; cite Cao et al. (2014)."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from avfusion.corpora.base import RECOMPUTED, Check, check
+from avfusion.corpora.check import RECOMPUTED, Check, check
 from avfusion.corpora.demo.make import files, is_complete
 from avfusion.corpora.demo.release import AGAIN, CARD, read_csv
 from avfusion.corpora.demo.scene import DIMENSIONS, KINDS, Scene, at, scene, video_name

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.demo.checks import demo_checks
 from avfusion.corpora.demo.make import is_complete
 from avfusion.corpora.demo.release import DemoRelease, log

@@ -53,6 +53,9 @@ class DemoRelease(Corpus):
     name = "demo"
     delay_s = {d: round(float(np.mean(DELAYS_S[d])), 3) for d in DIMENSIONS}  # noqa: RUF012
     rating_hz = float(SIGNAL_HZ)
+    models = "yes"
+    sharing = "Made by a program: models may be handed on under the licence of avfusion (MIT)."
+    generated = True
     licence = "Made by avfusion under its licence (MIT); three faces from public-domain paintings."
     obtain = AGAIN
     access = ACCESS

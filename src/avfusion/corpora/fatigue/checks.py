@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import GIVEN, READ, Check, check
+from avfusion.corpora.check import GIVEN, READ, Check, check
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.spans import gaps, overlaps
 from avfusion.corpora.formats.table import video_id

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.fatigue.checks import fatigue_checks
 from avfusion.corpora.fatigue.release import FatigueRelease
 from avfusion.registry import corpora

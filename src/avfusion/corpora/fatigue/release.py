@@ -44,6 +44,8 @@ class FatigueRelease(Corpus):
     name = "fatigue"
     targets = ("fatigue",)
     value_range = (0.0, 10.0)
+    models = "owner"
+    sharing = "Private: its owner decides whether models may be handed on."
     licence = "Private; its owner decides who may use it."
     obtain = "For the contents of the folder, run: avf obtain fatigue"
     access = ACCESS

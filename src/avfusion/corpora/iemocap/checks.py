@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avfusion.corpora import iemocap_folds as split
-from avfusion.corpora.base import COMPUTED, GIVEN, READ, Check, check
+from avfusion.corpora.check import COMPUTED, GIVEN, READ, Check, check
 from avfusion.corpora.iemocap.media_checks import AGAIN, listed_or, media_checks
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.iemocap.checks import iemocap_checks
 from avfusion.corpora.iemocap.release import IemocapRelease
 from avfusion.registry import corpora

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avfusion.corpora.base import COMPUTED, READ, RECOLLECTION, Check, check
+from avfusion.corpora.check import COMPUTED, READ, RECOLLECTION, Check, check
 from avfusion.corpora.iemocap_arrays.compare import (
     PARTS,
     of_dictionary,

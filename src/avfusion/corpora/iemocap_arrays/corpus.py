@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.iemocap_arrays.checks import arrays_checks
 from avfusion.corpora.iemocap_arrays.release import IemocapArraysRelease
 from avfusion.registry import corpora

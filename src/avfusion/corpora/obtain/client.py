@@ -1,143 +1,16 @@
-"""Requests to listed hosts only: https, retries with growing pauses, files that are resumed.
+"""Files of a source: downloads that are resumed, and checked by size and digest."""
 
-What is sent is the request and the name of this program; no cookie, no account, no proxy password
-from a file. Redirects are followed to listed hosts only.
-"""
-
-import json
-import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urljoin
 
-import requests
-from urllib3.exceptions import HTTPError
-
-from avfusion import __version__
-from avfusion.corpora.obtain.answers import (
-    FINAL,
-    TIMEOUT_S,
-    BusyError,
-    RangeError,
-    SlowError,
-    continues,
-    described,
-    pieces,
-    raise_for,
-)
+from avfusion.corpora.obtain.answers import RangeError, continues, pieces
+from avfusion.corpora.obtain.connection import Connection
 from avfusion.corpora.obtain.progress import Progress
-from avfusion.corpora.obtain.remote import DownloadError, RemoteFile, fault_of, place_of
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from avfusion.corpora.obtain.remote import DownloadError, RemoteFile, fault_of
 
 
-TRIES = 6
-"""Requests in a row that bring nothing before the download stops."""
-
-
-LONGEST_S = 600.0
-"""A server that asks for a longer pause is asked again by the next call instead."""
-
-
-_LARGEST_JSON = 64 << 20
-_REDIRECTS = 5
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-class Client:
-    """Requests to the hosts of one source.
-
-    Parameters
-    ----------
-    hosts
-        Hosts that may be asked.
-    mirror
-        Address of a copy of the source: `<mirror>/<host>/<path>` is asked instead of
-        `https://<host>/<path>`. It must be https, unless it is on this machine.
-    pause_s
-        Seconds before the first retry; doubled after each retry that brought nothing.
-
-    Raises
-    ------
-    DownloadError
-        If the mirror is not https.
-    """
-
-    def __init__(self, hosts: frozenset[str], mirror: str = "", pause_s: float = 1.0) -> None:
-        self.hosts, self.mirror, self.pause_s = hosts, mirror.rstrip("/"), pause_s
-        self.stopped = threading.Event()
-        self._local = threading.local()
-        if self.mirror:
-            place = place_of(self.mirror)
-            if place.scheme != "https" and place.host not in _LOOPBACK:
-                raise DownloadError(f"{mirror}: a mirror must be https, or on this machine.")
-
-    @property
-    def session(self) -> requests.Session:
-        """A session of the calling thread."""
-        if not hasattr(self._local, "session"):
-            session = requests.Session()
-            session.headers["User-Agent"] = f"avfusion/{__version__}"
-            session.auth = _no_account
-            self._local.session = session
-        return self._local.session
-
-    def address(self, url: str) -> str:
-        """Return the address that is asked for `url`.
-
-        Raises
-        ------
-        DownloadError
-            If it is not https or of an unlisted host.
-        """
-        place = place_of(url)
-        if place.scheme != "https" or place.host not in self.hosts or place.port is not None:
-            raise DownloadError(
-                f"{url!r}: not https at one of {', '.join(sorted(self.hosts))}. Nothing was sent "
-                "there. If the source has moved, update avfusion (corpora/obtain/hosts.py)."
-            )
-        if not self.mirror:
-            return url
-        query = f"?{place.query}" if place.query else ""
-        return f"{self.mirror}/{place.host}{place.path or '/'}{query}"
-
-    def json(self, url: str, body: dict[str, Any] | None = None, kind: str = "") -> Any:
-        """Return the JSON answer to a GET, or to a POST of `body`; `kind` is its media type.
-
-        Raises
-        ------
-        DownloadError
-            If there is no answer, or none in JSON.
-        """
-        headers = {"Accept": kind, "Content-Type": kind} if kind else {}
-
-        def ask() -> bytes:
-            text = b""
-            with self._opened(url, headers, body) as answer:
-                for piece in pieces(answer):
-                    text += piece
-                    if len(text) > _LARGEST_JSON:
-                        raise DownloadError(
-                            f"{url}: an answer of more than {_LARGEST_JSON:,} bytes, where "
-                            "metadata are expected. Update avfusion."
-                        )
-            return text
-
-        answer = self._retried(url, ask)
-        try:
-            return json.loads(answer)
-        except ValueError:
-            start = answer[:80].decode(errors="replace").replace("\n", " ")
-            raise DownloadError(
-                f"{url}: the answer is not JSON but {start!r}. Run the same command later; if it "
-                "stays so, the source has changed."
-            ) from None
+class Client(Connection):
+    """Requests to the hosts of one source, and downloads of its files."""
 
     def fetch(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
         """Download a file and check its size and digest.
@@ -188,7 +61,7 @@ class Client:
                 part.unlink()
                 raise
 
-        self._retried(file.url, receive, lambda: _size(part))
+        self.retried(file.url, receive, lambda: _size(part))
         if fault := fault_of(file, part):
             part.unlink()
             raise DownloadError(f"{part}: {fault}. It was removed. Run the same command again.")
@@ -205,9 +78,9 @@ class Client:
 
         def receive() -> None:
             progress.add(-_size(part))
-            with self._opened(url, {}) as answer, part.open("wb") as out:
+            with self.opened(url, {}) as answer, part.open("wb") as out:
                 for piece in pieces(answer):
-                    self._stop()
+                    self.stop()
                     out.write(piece)
                     progress.add(len(piece))
                     if out.tell() > most:
@@ -220,7 +93,7 @@ class Client:
                 raise EOFError(f"the server stopped at {_size(part):,} of {int(stated):,} bytes")
 
         part.unlink(missing_ok=True)
-        self._retried(url, receive)
+        self.retried(url, receive)
         _keep(part, path)
         return path
 
@@ -230,13 +103,13 @@ class Client:
         if begin == file.size and part.exists():
             return
         headers = file.headers | ({"Range": f"bytes={begin}-"} if begin else {})
-        with self._opened(file.url, headers) as answer:
+        with self.opened(file.url, headers) as answer:
             if begin and not continues(answer, begin):
                 progress.add(-begin)
                 begin = 0
             with part.open("ab" if begin else "wb") as out:
                 for piece in pieces(answer):
-                    self._stop()
+                    self.stop()
                     begin += len(piece)
                     if begin > file.size:
                         part.unlink()
@@ -250,93 +123,12 @@ class Client:
         if begin < file.size:
             raise EOFError(f"the server stopped at {begin:,} of {file.size:,} bytes")
 
-    @contextmanager
-    def _opened(
-        self, url: str, headers: dict[str, str], body: dict[str, Any] | None = None
-    ) -> Iterator[requests.Response]:
-        """Yield the answer of a listed host, after redirects.
-
-        Raises `BusyError` if the server is busy, `DownloadError` if the answer is final.
-        """
-        for _ in range(_REDIRECTS):
-            answer = self.session.request(
-                "GET" if body is None else "POST",
-                self.address(url),
-                headers={"Accept-Encoding": "identity", **headers},
-                json=body,
-                stream=True,
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-            )
-            with answer:
-                if not answer.is_redirect:
-                    raise_for(answer, url)
-                    yield answer
-                    return
-                before, url = url, urljoin(url, answer.headers["Location"])
-            if place_of(url).host != place_of(before).host:
-                headers = {k: v for k, v in headers.items() if k in ("Range", "Accept")}
-        raise DownloadError(f"{url}: more than {_REDIRECTS} redirects. Run the same command later.")
-
-    def _retried(
-        self, url: str, action: Callable[[], T], received: Callable[[], int] = lambda: 0
-    ) -> T:
-        """Return what `action` returns; repeat it after a failure that may pass.
-
-        Parameters
-        ----------
-        url
-            Address, for messages.
-        action
-            One try.
-        received
-            Returns the bytes that are there; a try that added some does not count as a failure.
-        """
-        idle, most = 0, received()
-        while True:
-            self._stop()
-            try:
-                return action()
-            except FINAL as error:
-                raise DownloadError(
-                    f"{url}: {error}. Correct it, then run the same command again."
-                ) from None
-            except (requests.RequestException, HTTPError, EOFError) as error:
-                more = received() > most and not isinstance(error, SlowError)
-                idle = 0 if more else idle + 1
-                most = max(most, received())
-                if idle >= TRIES:
-                    raise DownloadError(
-                        f"{url}: {described(error)}, {TRIES} times in a row. Check the connection "
-                        "(docs/how-to/open-corpora.md names the hosts, and mirrors); then run the "
-                        "same command again. What was received is kept."
-                    ) from None
-                asked_s = error.pause_s if isinstance(error, BusyError) else None
-                pause_s = min(60.0, self.pause_s * 2**idle) if asked_s is None else asked_s
-                if pause_s > LONGEST_S:
-                    raise DownloadError(
-                        f"{url}: the server asks for a pause of {pause_s / 60:.0f} minutes. What "
-                        "was received is kept. Run the same command again after that time."
-                    ) from None
-                log.warning("%s: %s; next try in %.0f s", url, described(error), pause_s)
-                self.stopped.wait(pause_s)
-
-    def _stop(self) -> None:
-        """Raise if another thread has failed or the user has interrupted."""
-        if self.stopped.is_set():
-            raise DownloadError("stopped")
-
 
 def _keep(part: Path, path: Path) -> None:
     """Give a complete download its name, after it is on disk."""
     with part.open("rb+") as written:
         os.fsync(written.fileno())
     part.replace(path)
-
-
-def _no_account(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Leave a request as it is: no password from ~/.netrc is added."""
-    return request
 
 
 def _size(path: Path) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import FEW_PEOPLE, Check, check
+from avfusion.corpora.check import FEW_PEOPLE, Check, check
 from avfusion.corpora.media_checks import media_checks
 from avfusion.corpora.own.coverage import coverage
 from avfusion.corpora.splits import split_digest, split_summary

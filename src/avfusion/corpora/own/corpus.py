@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.own.checks import own_checks
 from avfusion.corpora.own.release import OwnRelease
 from avfusion.registry import corpora

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from avfusion.corpora.base import Check, check
+from avfusion.corpora.check import Check, check
 from avfusion.corpora.own.rules import unit_of
 from avfusion.corpora.wording import stated
 

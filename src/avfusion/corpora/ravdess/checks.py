@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import GIVEN, READ, Check, check
+from avfusion.corpora.check import GIVEN, READ, Check, check
 from avfusion.corpora.ravdess.tree import CHANNELS, EMOTIONS, SONG, read_name
 from avfusion.corpora.splits import split_digest
 from avfusion.corpora.wording import listed, stated

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.ravdess.checks import ravdess_checks
 from avfusion.corpora.ravdess.release import RavdessRelease
 from avfusion.registry import corpora

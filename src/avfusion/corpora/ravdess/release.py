@@ -68,6 +68,11 @@ class RavdessRelease(Corpus):
     part_options = ("actors", "channel")
     targets = ("intensity",)
     rating_hz = 0.0  # one rating per clip
+    models = "yes"
+    sharing = (
+        "CC BY-NC-SA 4.0: a model counts as adapted material, so name the authors, use it "
+        "non-commercially and hand it on under the same licence."
+    )
     licence = (
         "CC BY-NC-SA 4.0 (creativecommons.org/licenses/by-nc-sa/4.0): not for commercial use; cite "
         "Livingstone and Russo (2018); share changed material under the same licence."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avfusion.corpora.base import GIVEN, READ, RECOMPUTED, Check, check
+from avfusion.corpora.check import GIVEN, READ, RECOMPUTED, Check, check
 from avfusion.corpora.recola.media_checks import AGAIN, media_checks
 from avfusion.corpora.recola.tree import DIMENSIONS
 from avfusion.corpora.wording import stated

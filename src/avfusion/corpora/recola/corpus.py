@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from avfusion.corpora.base import Check
+from avfusion.corpora.check import Check
 from avfusion.corpora.recola.checks import recola_checks
 from avfusion.corpora.recola.release import RecolaRelease
 from avfusion.registry import corpora

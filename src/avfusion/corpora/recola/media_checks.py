@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avfusion.corpora.base import READ, Check, check
+from avfusion.corpora.check import READ, Check, check
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.wording import stated
 

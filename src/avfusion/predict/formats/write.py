@@ -45,8 +45,7 @@ def write(
         If a format is unknown or needs a package that is not installed, or if the folder holds the
         predictions of another clip of the same name.
     """
-    for name in formats:
-        _check_name(name)
+    check_formats(formats)
     stem = stem_of(prediction.clip["name"])
     marker = folder / f"{stem}.json"
     earlier = _earlier(marker, prediction)
@@ -62,8 +61,9 @@ def write(
     return [*written, marker]
 
 
-def _check_name(name: str) -> None:
-    if name not in FORMATS:
+def check_formats(names: Sequence[str]) -> None:
+    """Refuse names that are not in `FORMATS`."""
+    for name in (name for name in names if name not in FORMATS):
         near = difflib.get_close_matches(name, FORMATS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise AvfError(f"No format named {name!r}.{hint} Known: {', '.join(FORMATS)}.")

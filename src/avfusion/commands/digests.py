@@ -1,0 +1,32 @@
+"""`avf digests`: compare results with those of another machine, stage by stage."""
+
+import argparse
+
+from avfusion.commands import options
+
+HELP = "Compare results with config/demo_digests.json, stage by stage; or write that file."
+STAGE = 64
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    sub.add_argument(
+        "--write",
+        action="store_true",
+        help="write config/demo_digests.json from these results, after `make demo`",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print one line per stage, or write the file."""
+    from avfusion.lineage import departures, digests
+
+    study, layout = options.study(args), options.layout(args)
+    if args.write:
+        written = digests.write_digests(study, layout)
+        print(f"{digests.FILE}: {len(written['stages'])} stages")
+        return
+    equal, sentence = departures.compared(digests.read_digests(), study, layout)
+    for stage, same in equal.items():
+        print(f"{'equal' if same else 'differs':<9}{stage}")
+    print(sentence)

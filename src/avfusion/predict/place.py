@@ -1,0 +1,47 @@
+"""Where bundles lie; it imports nothing that takes time."""
+
+import argparse
+from pathlib import Path
+
+from avfusion.errors import BundleError
+
+NAME = "bundle.json"
+RESULTS = Path("results")
+
+
+def default_model(results: Path | None = None) -> Path:
+    """Return the only bundle of a study's results, in `bundles/<corpus>`.
+
+    Raises
+    ------
+    BundleError
+        If there is none, or several.
+    """
+    folder = (results or RESULTS) / "bundles"
+    found = sorted(path.parent for path in folder.glob(f"*/{NAME}"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise BundleError(
+            f"{folder}: no bundle in it. Run `make demo`, which makes one of the demo corpus, or "
+            f"name one with --model."
+        )
+    listed = ", ".join(map(str, found))
+    raise BundleError(f"{folder}: {len(found)} bundles ({listed}). Name one with --model.")
+
+
+def of_command(args: argparse.Namespace) -> Path | None:
+    """Return the bundle that a command reads: `--model`, `--check`, or the default.
+
+    It is None for a command that makes one.
+
+    Raises
+    ------
+    BundleError
+        If there is no bundle, or there are several.
+    """
+    if args.command == "bundle":
+        checked: Path | None = args.check
+        return checked
+    model: Path | None = args.model
+    return model or default_model(args.results)

@@ -1,0 +1,63 @@
+"""Bundles, which predict for any clip, and the predictions of an example."""
+
+
+rule bundle:
+    """Put the fusion with the best validation score, all its seeds, into a folder that predicts."""
+    input:
+        rules.score_all.input,
+        rules.train_all.input,
+        rules.features_all.input,
+    output:
+        directory("<results>/bundles/{corpus}"),
+    log:
+        "<logs>/bundle/{corpus}.log",
+    benchmark:
+        "<benchmarks>/{corpus}.bundle.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        results=results_folder,
+        code=fingerprint("avfusion.predict.make:make"),
+        settings=settings_of("report"),
+    shell:
+        "avf bundle --best {wildcards.corpus} --out {output:q} --results {params.results:q} "
+        "--settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+rule bundle_all:
+    """The bundle of each corpus with ratings over time."""
+    input:
+        expand("<results>/bundles/{corpus}", corpus=RATINGS),
+
+
+rule example:
+    """Predict the clip of a bundle: a person who is not in the corpus."""
+    input:
+        "<results>/bundles/{corpus}",
+    output:
+        multiext("<results>/examples/{corpus}/clip", ".html", ".csv", ".png", ".json"),
+    log:
+        "<logs>/example/{corpus}.log",
+    benchmark:
+        "<benchmarks>/{corpus}.example.bench.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=results_folder,
+        code=fingerprint("avfusion.predict.many:run"),
+    shell:
+        "avf predict {input:q}/check/clip.mp4 --model {input:q} --formats html,csv,png "
+        "--out {params.results:q}/examples/{wildcards.corpus} --results {params.results:q} "
+        "2>&1 | tee {log:q}"
+
+
+rule example_all:
+    """The predictions of an example by the bundle of each corpus with ratings over time."""
+    input:
+        expand("<results>/examples/{corpus}/clip.html", corpus=RATINGS),
