@@ -27,6 +27,7 @@ _SOUND_HZ, _BLOCK = 48_000, 1024
 _LEAST_PX, _MOST_PX = 640, 1920  # width that the text needs; longest side of the picture
 _STILL_HZ = 10  # frames per second of a clip without pictures
 _SLACK_S = 1e-6
+_FAST = {"movflags": "+faststart"}  # the index first, so that players start at once
 
 
 def write_video(prediction: Prediction, path: Path, embed: bool) -> None:
@@ -49,9 +50,6 @@ def write_video(prediction: Prediction, path: Path, embed: bool) -> None:
     with replacing(path) as half, av.open(str(half), "w", format="mp4", options=_FAST) as target:
         if first is not None:
             _mux(target, first, images, Sound(file, _SOUND_HZ), span_s, _rate(file))
-
-
-_FAST = {"movflags": "+faststart"}
 
 
 def _mux(

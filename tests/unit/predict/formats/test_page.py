@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import wave
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -205,6 +206,21 @@ def test_a_sound_file_has_a_player_of_sound(opened, tmp_path):
     tab.wait_for_function("() => !player.seeking")
     assert tab.evaluate("player.currentTime") == pytest.approx(2.0, abs=0.02)
     assert tab.get_by_text("no face was found").is_visible()
+
+
+def test_a_part_of_a_clip_keeps_the_times_of_the_clip(opened, tmp_path):
+    prediction = predict(clip(tmp_path))
+    prediction.clip.update(start_s=2.0, end_s=3.0)
+    table = prediction.table.query("2 < time_s <= 3").reset_index(drop=True)
+    prediction = replace(prediction, table=table)
+    tab = opened(write(prediction, tmp_path / "out", ["html"])[0])
+    first_s, last_s = table["time_s"].iloc[0] - 0.16, table["time_s"].iloc[-1]
+    assert tab.evaluate("view") == pytest.approx([first_s, last_s], abs=1e-3)
+    tab.locator("#surface").focus()
+    for key, time_s in (("End", last_s), ("Home", first_s)):
+        tab.keyboard.press(key)
+        tab.wait_for_function("() => !player.seeking")
+        assert tab.evaluate("player.currentTime") == pytest.approx(time_s, abs=0.02)
 
 
 def test_without_the_clip_the_traces_still_work(opened, tmp_path):
