@@ -40,6 +40,8 @@ def main() -> None:
         for path in (results / "figures" / name for name in IMAGES):
             if path.is_file():
                 shutil.copyfile(path, images / path.name)
+    guide = DOCS / "how-to" / "predict.md"
+    guide.write_text(filled(guide.read_text(), "formats", pages.formats_table()))
     pictures.main()
     for name, text in generated().items():
         path = DOCS / name

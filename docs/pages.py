@@ -18,6 +18,7 @@ from avfusion import cli, schemas
 from avfusion.config import corruptions, schedules
 from avfusion.config.study import Study
 from avfusion.layout import Layout
+from avfusion.predict.formats.catalogue import FORMATS
 from avfusion.protocols import protocol
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
 from avfusion.report import fusions as described
@@ -408,6 +409,12 @@ def files_page() -> str:
         figures_table(),
     ]
     return finished(parts)
+
+
+def formats_table() -> str:
+    """Return the formats of predictions, for the guide."""
+    cells = [[f"`{name}`", f"`.{f.ending}`", f.description] for name, f in FORMATS.items()]
+    return f"\n{table(['Format', 'Ending', 'Contents'], cells)}\n"
 
 
 def schemas_table() -> str:

@@ -29,7 +29,7 @@ def predict(
 ) -> Prediction:
     """Slow waves with intervals; `persons` is None for a clip without a face.
 
-    The last second of person 0 has no face and no prediction.
+    The last second of person 0 (of a short clip, the last quarter) has no face and no prediction.
     """
     rng = np.random.default_rng(3)
     times_s = np.round(step_s * np.arange(1, int(seconds / step_s + 1e-9) + 1), 6)
@@ -80,7 +80,8 @@ def _rows(
         "time_s": times_s,
         "track_id": pd.array([person] * count, "Int64"),
     }
-    seen = ~((times_s > times_s[-1] - 1.0) & (person == 0) & (count > 1))
+    unseen_s = min(1.0, times_s[-1] / 4)
+    seen = ~((times_s > times_s[-1] - unseen_s) & (person == 0) & (count > 1))
     for number, target in enumerate(targets):
         middle, half = (target.low + target.high) / 2, (target.high - target.low) / 2
         wave = 0.5 * np.sin(times_s / (2 + number + person) + number + 2 * person)

@@ -42,6 +42,12 @@ def test_generated_pages_are_fresh(generators):
     assert not stale, "Run: make docs"
 
 
+def test_formats_in_the_guide_are_fresh(generators):
+    guide = (DOCS / "how-to" / "predict.md").read_text()
+    listed = generators["pages"].formats_table()
+    assert generators["build"].filled(guide, "formats", listed) == guide, "Run: make docs"
+
+
 def test_pictures_are_fresh(generators):
     for name in ("stages", "layers"):
         picture = (DOCS / "images" / f"{name}.svg").read_text()

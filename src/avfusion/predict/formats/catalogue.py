@@ -56,7 +56,7 @@ FORMATS = {
     ),
     "vtt": Format(
         "vtt",
-        "WebVTT subtitles with the mean of each second, which players show over the video.",
+        "WebVTT subtitles with the mean of each second, for players.",
         "subtitles:write_vtt",
     ),
     "eaf": Format(
@@ -66,7 +66,7 @@ FORMATS = {
     ),
     "audformat": Format(
         "audformat",
-        "A database folder in audformat with one table per person (needs `audformat`).",
+        "A database folder in audformat with one table per person.",
         "database:write_audformat",
     ),
     "png": Format(
@@ -78,6 +78,11 @@ FORMATS = {
         "html",
         "A page that plays the clip next to its predictions, in any browser and offline.",
         "page:write_html",
+    ),
+    "video": Format(
+        "traces.mp4",
+        "The clip (H.264) with its sound and the predictions below the picture.",
+        "video:write_video",
     ),
 }
 """Name -> format, in the order in which they are written."""

@@ -142,7 +142,6 @@ def _facts(prediction: Prediction) -> dict[str, Any]:
     people = [label(int(n)) for n in prediction.table["track_id"].dropna().unique()]
     shown = {
         "Clip": clip["name"],
-        "Length": look.clock(clip["duration_s"]),
         "Predicted part": look.span(clip["start_s"], clip["end_s"]),
         "Persons": ", ".join(people) or "no face was found",
         "Step": f"{prediction.step_s:g} s",

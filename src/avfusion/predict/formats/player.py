@@ -1,11 +1,13 @@
 """The clip as players see it: whether it has pictures, and when their time begins."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 
+from avfusion.errors import MediaError, NotVideoError
 from avfusion.media.decode import seconds
+from avfusion.media.pictures import choose_track
 
 
 class Media(NamedTuple):
@@ -35,15 +37,21 @@ def media_of(path: Path) -> Media:
     av.logging.set_level(av.logging.PANIC)
     try:
         with av.open(str(path)) as container:
-            still = av.stream.Disposition.attached_pic | av.stream.Disposition.still_image
-            films = [s for s in container.streams.video if not s.disposition & still]
-            stream = next(iter([*films, *container.streams.audio]), None)
-            if stream is None:
-                return Media()
+            stream, pictures = _followed(path, container)
             start_s = (container.start_time or 0) / av.time_base
             shift_s = 0.0
-            if stream.start_time is not None and stream.time_base is not None:
+            if stream is not None and None not in (stream.start_time, stream.time_base):
                 shift_s = seconds(stream.start_time, stream.time_base) - start_s
-            return Media(True, bool(films), max(0.0, shift_s))
+            return Media(True, pictures, max(0.0, shift_s))
     except (av.FFmpegError, OSError, ValueError):
         return Media()
+
+
+def _followed(path: Path, container: av.container.InputContainer) -> tuple[Any, bool]:
+    """Return the stream whose start is time 0, and whether it is one of pictures."""
+    try:
+        return container.streams.video[choose_track(path, container)[0]], True
+    except NotVideoError:
+        return next(iter(container.streams.audio), None), not container.streams.audio
+    except MediaError:  # pictures without a decoder; a browser may have one
+        return None, True

@@ -1,6 +1,8 @@
 """Draw predictions over time as a PNG figure."""
 
+import math
 import textwrap
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LISTED = 6  # doubts with a letter; the page and the JSON file list all
-_WIDTH = 108  # characters of a line of the note
+_POINTS = 300  # of a line; with more rows, a point is the mean of several
+_WIDTH = 138  # characters of a line of the note
 
 
 def write_png(prediction: Prediction, path: Path, embed: bool) -> None:
     """Write the figure at 200 dpi: targets with intervals, then voice and gates if there are any.
 
-    The path of a line is simplified below the size of a pixel; no row is left out.
+    In a long clip, lines are means of several rows, and a darker band shows their extremes.
     """
     del embed
     import matplotlib
@@ -42,7 +45,8 @@ def write_png(prediction: Prediction, path: Path, embed: bool) -> None:
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **SETTINGS}
     with matplotlib.rc_context(settings):
         figure = _draw(prediction)
-        with replacing(path) as half:
+        with replacing(path) as half, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a name in a script without a font: boxes
             figure.savefig(half, format="png", dpi=200, metadata={"Software": None})
 
 
@@ -91,19 +95,35 @@ def _below(prediction: Prediction) -> dict[str, list[str]]:
 def _targets(axis: "Axes", prediction: Prediction, name: str) -> None:
     for track_id, rows in tracks(prediction):
         colour, dash = nth(PERSONS, track_id), nth(DASHES, track_id)
-        time_s = rows["time_s"].to_numpy(float)
-        low, value, high = (
-            rows[column].to_numpy(float) for column in (f"{name}_low", name, f"{name}_high")
-        )
+        drawn = _thinned(rows, [name, f"{name}_low", f"{name}_high"])
+        time_s, value = drawn["time_s"], drawn[name]
+        low, high = drawn[f"{name}_low"], drawn[f"{name}_high"]
         axis.fill_between(time_s, low, high, color=colour, alpha=0.18, linewidth=0)
-        single = _lonely(value)
+        if len(time_s) < len(rows):
+            extremes = drawn[f"{name}.min"], drawn[f"{name}.max"]
+            axis.fill_between(time_s, *extremes, color=colour, alpha=0.3, linewidth=0)
         axis.plot(time_s, value, color=colour, linewidth=1.4, dashes=dash, label=label(track_id))
-        axis.errorbar(time_s[single], value[single],
-                      yerr=np.maximum(0, [(value - low)[single], (high - value)[single]]),
-                      fmt="o", markersize=3, color=colour, elinewidth=1)  # fmt: skip
+        single = _lonely(value)
+        around = np.maximum(0, [(value - low)[single], (high - value)[single]])
+        axis.errorbar(time_s[single], value[single], yerr=around, fmt="o", markersize=3,
+                      color=colour, elinewidth=1)  # fmt: skip
     if prediction.table[name].isna().all():
         axis.annotate("nothing could be predicted", (0.5, 0.5), xycoords="axes fraction",
                       ha="center", va="center", color=SOFT)  # fmt: skip
+
+
+def _thinned(rows: pd.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
+    """Return `time_s` and the columns, of many rows as means of pieces of equal length.
+
+    `<column>.min` and `<column>.max` are the extremes of each piece.
+    """
+    values = rows[["time_s", *names]].astype(float)
+    size = math.ceil(len(values) / _POINTS)
+    pieces = values.groupby(np.arange(len(values)) // max(1, size))
+    columns = {name: column.to_numpy() for name, column in pieces.mean().items()}
+    for end, table in (("min", pieces.min()), ("max", pieces.max())):
+        columns.update({f"{name}.{end}": table[name].to_numpy() for name in names})
+    return columns
 
 
 def _lonely(value: np.ndarray) -> np.ndarray:
@@ -119,7 +139,8 @@ def _shares(axis: "Axes", prediction: Prediction, columns: list[str]) -> None:
             name = column.removeprefix("gate_") if len(columns) > 1 else None
             several = column != "voiced"  # the voice is the same for all persons
             colour = nth(PERSONS, track_id) if several else INK
-            axis.plot(rows["time_s"], rows[column].astype(float), color=colour, linewidth=1,
+            drawn = _thinned(rows, [column])
+            axis.plot(drawn["time_s"], drawn[column], color=colour, linewidth=1,
                       dashes=nth(DASHES, number),
                       label=name if track_id in (None, 0) else None)  # fmt: skip
         if columns == ["voiced"]:
@@ -160,6 +181,10 @@ def _letters(axis: "Axes", prediction: Prediction) -> None:
 def _note(prediction: Prediction) -> str:
     """Return the lines below the figure: what the band is, and the doubts."""
     parts = [f"Band: interval with {100 * prediction.level:g} % nominal coverage."]
+    longest = max((len(rows) for _, rows in tracks(prediction)), default=0)
+    if longest > _POINTS:
+        piece_s = math.ceil(longest / _POINTS) * prediction.step_s
+        parts[0] += f" Line: mean of {piece_s:.3g} s; darker band: lowest and highest prediction."
     if prediction.doubts:
         parts[0] += " Shaded: do not trust the predictions, because:"
     for letter, doubt in zip("abcdef", prediction.doubts[:_LISTED], strict=False):
@@ -172,7 +197,8 @@ def _note(prediction: Prediction) -> str:
     bundle = prediction.bundle
     names = [str(bundle[key]) for key in ("name", "corpus", "fusion") if bundle.get(key)]
     parts.append(as_text(f"Model: {', '.join(names)}."))
-    return "\n".join(line for part in parts for line in textwrap.wrap(part, _WIDTH))
+    lines = (textwrap.wrap(part, _WIDTH, subsequent_indent="    ") for part in parts)
+    return "\n".join(line for wrapped in lines for line in wrapped)
 
 
 def _time_axis(axis: "Axes", prediction: Prediction) -> None:
