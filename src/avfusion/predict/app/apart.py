@@ -9,11 +9,13 @@ import logging
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from avfusion.errors import AvfError, MediaError
@@ -35,10 +37,12 @@ class Apart:
         function of a module.
     args
         Its arguments.
+    temporary
+        Folder for all temporary files of the process and of what it starts.
     """
 
-    def __init__(self, prepare: Callable[..., Work], *args: Any) -> None:
-        self._prepare, self._args = prepare, args
+    def __init__(self, prepare: Callable[..., Work], *args: Any, temporary: Path) -> None:
+        self._prepare, self._args, self._temporary = prepare, args, temporary
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -89,7 +93,7 @@ class Apart:
                 context = multiprocessing.get_context("spawn")
                 self._pipe, theirs = context.Pipe()
                 self._process = context.Process(
-                    target=_run, args=(theirs, self._prepare, self._args)
+                    target=_run, args=(theirs, self._temporary, self._prepare, self._args)
                 )
                 self._process.start()
                 theirs.close()
@@ -102,9 +106,12 @@ def _death(code: int | None) -> str:
     return f"the process that read it ended without a result (exit code {code}). Check the file."
 
 
-def _run(pipe: Connection, prepare: Callable[..., Work], args: tuple[Any, ...]) -> None:
+def _run(
+    pipe: Connection, temporary: Path, prepare: Callable[..., Work], args: tuple[Any, ...]
+) -> None:
     """Do the jobs that arrive, in the child process."""
     os.setsid()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     problem = ""

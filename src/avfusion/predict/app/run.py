@@ -73,6 +73,7 @@ def _listening(options: Options) -> socket.socket:
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
+        listening.listen()  # so that the address, once it is said, can be opened
     except OSError as error:
         raise ConfigError(
             f"--host {options.host} --port {options.port}: {error.strerror}. Stop what listens "

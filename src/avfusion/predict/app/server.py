@@ -61,10 +61,10 @@ class Server:
         threads = max(1, Options(options.model).jobs // options.jobs)
         files = dict(options.files)
         self.places = [
-            Apart(predicting, options.model, files, threads) for _ in range(options.jobs)
+            Apart(predicting, options.model, files, threads, temporary=folder)
+            for _ in range(options.jobs)
         ]
-        self.checker, self.check_lock = Apart(checking), threading.Lock()
-        self.clips: Clips
+        self.checker, self.check_lock = Apart(checking, temporary=folder), threading.Lock()
         self.predictor: Predictor[Clip] = Predictor(self.places, self.done)
         self.clips = Clips(folder, options, self.predictor)
 
