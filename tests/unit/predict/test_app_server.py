@@ -130,7 +130,7 @@ def odd_files(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("notes.mp4", "not a media file but a text"),
+        ("notes.mp4", "not a media file but a t"),
         ("bytes.mp4", "cannot be opened"),
         ("page.html", "not a media file but a text (XML, HTML or JSON)"),
         ("words.mkv", "no picture"),
@@ -190,7 +190,8 @@ def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, cli
     with serving(small_bundle, temporary, *words) as (address, server):
         assert address.endswith(f"/?token={TOKEN}")
         user = User(address)
-        assert user.ended(user.upload(clip))["phase"] == "done"
+        state = user.ended(user.upload(clip))
+        assert state["phase"] == "done", state
         user.upload(clip)
         children = subprocess.run(
             ["pgrep", "-P", str(server.pid)], capture_output=True, text=True, check=True

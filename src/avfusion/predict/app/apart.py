@@ -22,6 +22,9 @@ from avfusion.errors import AvfError, MediaError
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 70
+"""Bytes of a folder in which sockets can be made: their paths have 107 at most, 104 on macOS."""
+
 Report = Callable[[str, float], None]
 Work = Callable[[Any, Report], Any]
 """Takes a job and a report, and returns its result."""
@@ -111,7 +114,8 @@ def _run(
 ) -> None:
     """Do the jobs that arrive, in the child process."""
     os.setsid()
-    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    if len(os.fsencode(temporary)) <= _LONGEST:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     problem = ""
