@@ -154,6 +154,7 @@ def test_a_file_that_is_too_large_is_not_sent(browser, address, tmp_path):
 def test_two_users_wait_for_each_other_and_see_only_their_clips(browser, address, clip, tmp_path):
     other = tmp_path / "other.mp4"
     shutil.copy(clip, other)
+    clip = tiny_clip(tmp_path / "talk.mp4", 25.0)  # long enough to be seen in progress
     with visit(browser, address) as ann, visit(browser, address) as bob:
         upload(ann, clip)
         ann.locator("#clips li").wait_for()

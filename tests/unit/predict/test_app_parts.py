@@ -282,3 +282,12 @@ def test_a_token_is_asked_for_and_kept_in_a_cookie(tmp_path):
     bearer = f"Bearer {options.token}"
     assert ask(options, host="lab.example", authorization=bearer)[0] == 200
     assert ask(options, host="lab.example", authorization="Bearer é")[0] == 401
+
+
+def test_behind_a_proxy_the_token_stands_for_the_name(tmp_path):
+    options = Options(tmp_path, token="0123456789abcdef")
+    known = {"host": "avf.lab.example", "authorization": f"Bearer {options.token}"}
+    assert ask(options, **known)[0] == 200
+    assert ask(options, "POST", **known, origin="https://avf.lab.example")[0] == 200
+    assert ask(options, "POST", **known, origin="https://evil.example")[0] == 403
+    assert ask(options, host="avf.lab.example")[0] == 401

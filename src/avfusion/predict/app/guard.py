@@ -97,7 +97,10 @@ class Guard:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             name = ""
-        if self._options.local and name not in (*LOCAL, self._options.host.lower()):
+        # Where a token is needed, a page of another name has no cookie with it, and a proxy may name
+        # the server as it likes.
+        known = (*LOCAL, self._options.host.lower())
+        if self._options.token is None and name not in known:
             return 403, f"Host {host!r} is not this server. Open http://{self._options.host}."
         if scope["method"] in _SAFE:
             return 0, ""

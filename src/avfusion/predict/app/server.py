@@ -176,13 +176,13 @@ def _add_clips(app: FastAPI, server: Server) -> None:
     def remove(request: Request, number: str) -> None:
         clips.remove(clips.get(number, request.state.owner))
 
-    @app.post("/clips/{number}/file")
-    async def upload(request: Request, number: str) -> Response:
+    @app.post("/clips/{number}/file", status_code=202)
+    async def upload(request: Request, number: str) -> dict[str, Any]:
         clip = clips.get(number, request.state.owner)
         if clip.phase != "uploading" or clip.path.exists():
             raise AvfError(f"{clip.name}: was uploaded already. Announce it again.")
         await server.receive(clip, request.stream())
-        return JSONResponse(clips.state(clip), 422 if clip.phase == "failed" else 202)
+        return clips.state(clip)
 
 
 def _add_results(app: FastAPI, server: Server) -> None:
