@@ -97,8 +97,8 @@ class Guard:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             name = ""
-        # Where a token is needed, a page of another name has no cookie with it, and a proxy may name
-        # the server as it likes.
+        # With a token, a page of another name has no cookie that holds it, and a proxy may give the
+        # server any name.
         known = (*LOCAL, self._options.host.lower())
         if self._options.token is None and name not in known:
             return 403, f"Host {host!r} is not this server. Open http://{self._options.host}."
