@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs/images"
 WIDTHS = {390: 1500, 800: 1300, 1400: 1000}
 """Width -> height in pixels."""
-COLOURS = 96
+COLOURS = 160
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def take(address: str, clip: Path, out: Path) -> None:
 def save(png: bytes, path: Path) -> None:
     """Write a picture with a palette, which takes a third of the bytes."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(COLOURS).save(path, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
