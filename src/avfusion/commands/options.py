@@ -39,6 +39,34 @@ def shard_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--shard", default="0/1", help="i/n: every n-th video, starting at the i-th")
 
 
+def weights_option(sub: argparse.ArgumentParser) -> None:
+    """Add `--weights NAME=FILE`, of a bundle that only names published weights."""
+    sub.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="published weights of an encoder that the bundle only names",
+    )
+
+
+def weights(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Return encoder and file of each `--weights`.
+
+    Raises
+    ------
+    ConfigError
+        If one is not NAME=FILE.
+    """
+    pairs = []
+    for text in args.weights:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise ConfigError(f"--weights {text}: expected NAME=FILE.")
+        pairs.append((name, Path(file)))
+    return pairs
+
+
 def layout(args: argparse.Namespace) -> Layout:
     """Return the paths below `--results`, or below the folder that the config names."""
     return Layout(args.results or Path(study(args).results))

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from avfusion.commands import options
+
 HELP = "Predict valence and arousal over time for clips of your own."
 STAGE = 71
 
@@ -33,13 +35,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--end", type=float, metavar="S", help="end at this second")
     sub.add_argument("--every", type=float, metavar="S", help="means over so many seconds")
     sub.add_argument("--transcript", type=Path, help="words of the clip, for models that read text")
-    sub.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="published weights of an encoder that the bundle only names",
-    )
+    options.weights_option(sub)
     sub.add_argument("--jobs", type=int, default=1, help="clips at a time (default: 1)")
 
 
@@ -59,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         request=Request(args.face, args.start, args.end, args.every),
         formats=tuple(dict.fromkeys(filter(None, args.formats.split(",")))),
         embed=args.embed,
-        files=tuple(_weights(args.weights)),
+        files=tuple(options.weights(args)),
         transcript=args.transcript,
     )
     check_formats(order.formats)
@@ -77,15 +73,3 @@ def run(args: argparse.Namespace) -> int:
         good = len(clips) - len(failed)
         print(f"{good} of {len(clips)} clips predicted, {len(failed)} failed", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _weights(texts: list[str]) -> list[tuple[str, Path]]:
-    from avfusion.errors import ConfigError
-
-    pairs = []
-    for text in texts:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise ConfigError(f"--weights {text}: expected NAME=FILE.")
-        pairs.append((name, Path(file)))
-    return pairs

@@ -21,11 +21,15 @@ from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
 from avfusion.media.person import Person
 
-_REPORT_EVERY_S = 10.0
+_REPORT_EVERY_S = 0.5
+_LOG_EVERY_S = 10.0
 
 
 _LARGE_MB = 800.0  # peak memory after which a process reads no further video
 
+
+Report = Callable[[int, int], None]
+"""Takes the number of frames that were read and the number that is expected."""
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +49,16 @@ class Reader:
     ) -> None:
         self.close()
 
-    def attempt(self, job: tuple[Any, ...], limit_s: float) -> dict[str, Any]:
+    def attempt(
+        self, job: tuple[Any, ...], limit_s: float, report: Report | None = None
+    ) -> dict[str, Any]:
         """Run `_read` on a job; return its messages, or under `end` how the process died."""
         process, pipe = self._started()
         state: dict[str, Any] = {}
         try:
             with contextlib.suppress(BrokenPipeError):  # it died meanwhile; `_receive` says how
                 pipe.send(job)
-            state = _receive(pipe, process, limit_s)
+            state = _receive(pipe, process, limit_s, report or _logged())
         finally:
             if state.pop("large", True):
                 self.close()
@@ -89,6 +95,7 @@ def read_apart(
     key: str,
     person: Person,
     reader: Reader | None = None,
+    report: Report | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Read one video in a separate process, which is killed after `settings.time_limit_s`.
 
@@ -108,6 +115,9 @@ def read_apart(
         The person and span to read.
     reader
         The process that reads it; by default a new one.
+    report
+        Called about twice per second with the number of frames read and expected; by default they
+        are logged now and then.
 
     Returns
     -------
@@ -123,10 +133,10 @@ def read_apart(
     """
     if reader is None:
         with Reader() as one:
-            return read_apart(path, folder, settings, key, person, one)
+            return read_apart(path, folder, settings, key, person, one, report)
     for use_decord in (True, False):
         job = (str(path), folder, settings, key, use_decord, person)
-        state = reader.attempt(job, settings.time_limit_s)
+        state = reader.attempt(job, settings.time_limit_s, report)
         if "meta" in state or "reason" in state:
             break
         state["reason"] = f"{path}: {state['end']}"
@@ -137,7 +147,10 @@ def read_apart(
 
 
 def _receive(
-    ours: Connection, process: multiprocessing.process.BaseProcess, limit_s: float
+    ours: Connection,
+    process: multiprocessing.process.BaseProcess,
+    limit_s: float,
+    report: Report,
 ) -> dict[str, Any]:
     state: dict[str, Any] = {}
     until = time.monotonic() + limit_s
@@ -152,9 +165,22 @@ def _receive(
             raise ConfigError(state["refused"])
         if "meta" in state or "reason" in state:
             return state
-        log.info("  frame %d of %d", *message["at"])
+        report(*message["at"])
     end = f"not read within {limit_s:g} s. Raise media.time_limit_s, or check the file."
     return {**state, "end": end}
+
+
+def _logged() -> Report:
+    """Return a report that writes a line to the log now and then."""
+    last_s = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= _LOG_EVERY_S:
+            last_s = time.monotonic()
+            log.info("  frame %d of %d", done, total)
+
+    return report
 
 
 def _death(code: int | None) -> str:

@@ -39,11 +39,11 @@ def card(document: Document) -> str:
         "",
         "## Intervals",
         "",
-        *_intervals(document),
+        *intervals(document),
         "",
         "## Limits",
         "",
-        *(f"- {limit}" for limit in _limits(document)),
+        *(f"- {limit}" for limit in limits(document)),
         "",
         "## Licences",
         "",
@@ -85,7 +85,8 @@ def _cell(score: Score, name: str) -> str:
     return f"{score.ccc[name]:.3f}{ends}"
 
 
-def _intervals(document: Document) -> list[str]:
+def intervals(document: Document) -> list[str]:
+    """Return what the intervals mean and how often they held, in sentences."""
     calibration = document.calibration
     level = f"{100 * calibration.level:g} %"
     lines = [
@@ -99,7 +100,8 @@ def _intervals(document: Document) -> list[str]:
     return [*lines, f"On {found.people} {found.partition} people they held {shares}."]
 
 
-def _limits(document: Document) -> list[str]:
+def limits(document: Document) -> list[str]:
+    """Return what limits the bundle, a sentence or two each."""
     corpus = document.corpus
     lines = [
         f"Trained on one corpus ({corpus.name}). Other languages, cultures, ages, cameras and "

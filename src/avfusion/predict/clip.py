@@ -8,28 +8,25 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from os.path import isdir, isfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 import pandas as pd
 
 from avfusion.encoders.records import Record
-from avfusion.errors import MediaError, NotVideoError
+from avfusion.errors import MediaError
 from avfusion.features.windows import Windows
 from avfusion.io.atomic import file_digest
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
 from avfusion.media.isolate import read_apart
-from avfusion.media.kinds import refuse_other_formats, refuse_other_kinds
-from avfusion.media.pictures import choose_track
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 from avfusion.predict import calibrate, doubts, signs
 from avfusion.predict.bundle import Bundle
+from avfusion.predict.container import is_sound
 from avfusion.predict.prediction import UNLIKE, Prediction, Target
 from avfusion.predict.request import Request
 from avfusion.predict.steps import averaged
@@ -41,6 +38,10 @@ log = logging.getLogger(__name__)
 
 BRIEF_S = 1.0
 """With `face: all`, a person who is seen for less has no rows."""
+
+
+Report = Callable[[str, float], None]
+"""Takes the phase, `reading` or `encoding`, and the share of it that is done, 0 to 1."""
 
 
 class _Person(NamedTuple):
@@ -57,6 +58,7 @@ def predict_clip(
     request: Request | None = None,
     work: Path | None = None,
     transcript: Path | None = None,
+    report: Report | None = None,
 ) -> Prediction:
     """Predict a video, or a recording of sound.
 
@@ -72,6 +74,8 @@ def predict_clip(
         Folder for temporary files: faces and sound of the clip. They are removed at the end.
     transcript
         Words with times, for fusions that read text (`media.transcript`).
+    report
+        Called with the progress; by default it is logged.
 
     Returns
     -------
@@ -92,14 +96,16 @@ def predict_clip(
     with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=work) as temporary:
         folder = Path(temporary) / "record"
         person = request.person(recording)
-        meta, reason = read_apart(path, folder, bundle.document.media, "", person)
+        meta, reason = read_apart(
+            *(path, folder, bundle.document.media, "", person), report=_of_frames(report)
+        )
         if reason:
             raise MediaError(reason)
         record = MediaRecord.open(folder)
         log.info("%s: read %.1f s", path.name, record.duration_s)
         for name in bundle.encoders:
             bundle.note(name, Layout(Path(temporary)))
-        table = _table(path, bundle, request, record, transcript)
+        table = _table(path, bundle, request, record, transcript, report)
         found = doubts.find(table, record, bundle, request.begin_s)
     table["time_s"] += request.begin_s
     step_s = bundle.document.windows.hop_s
@@ -127,36 +133,20 @@ def predict_clip(
     )
 
 
-def is_sound(path: Path) -> bool:
-    """Return whether a file is a recording of sound without moving pictures.
-
-    Raises
-    ------
-    MediaError
-        If it is missing, or no media file.
-    """
-    if not isfile(path):  # `Path.is_file` raises for a name that is too long
-        what = "a folder, not a file" if isdir(path) else "no such file"
-        raise MediaError(f"{path}: {what}. Check the name.")
-    refuse_other_kinds(path)
-    try:
-        with av.open(str(path)) as container:
-            refuse_other_formats(path, container)
-            try:
-                choose_track(path, container)
-            except NotVideoError:
-                if container.streams.audio:
-                    return True
-                raise
-    except av.FFmpegError as error:
-        raise MediaError(
-            f"{path}: cannot be opened ({error.strerror}). Copy or download it again."
-        ) from None
-    return False
+def _of_frames(report: Report | None) -> Callable[[int, int], None] | None:
+    """Return what the media stage reports frames to."""
+    if report is None:
+        return None
+    return lambda done, total: report("reading", min(1.0, done / max(1, total)))
 
 
 def _table(
-    path: Path, bundle: Bundle, request: Request, record: MediaRecord, transcript: Path | None
+    path: Path,
+    bundle: Bundle,
+    request: Request,
+    record: MediaRecord,
+    transcript: Path | None,
+    report: Report | None,
 ) -> pd.DataFrame:
     """Return the rows of every person, in the steps of the bundle."""
     hop_s = bundle.document.windows.hop_s
@@ -171,10 +161,14 @@ def _table(
         words = Transcript.read(transcript, record.duration_s, path.stem)
     shared: dict[str, np.ndarray] = {}
     tables = []
-    for person in _people(record, ends_s, request, bundle):
+    people = list(_people(record, ends_s, request, bundle))
+    steps = len(people) * len(bundle.document.encoders)
+    for number, person in enumerate(people):
         records: dict[str, Record] = {"audio": record, "video": person.record, "text": words}
         features = dict(shared)
-        for name, entry in bundle.document.encoders.items():
+        for index, (name, entry) in enumerate(bundle.document.encoders.items()):
+            if report is not None:
+                report("encoding", (number * len(bundle.document.encoders) + index) / steps)
             if name not in features:
                 features[name] = encoded(bundle, name, records[entry.modality], ends_s)
             if entry.modality != "video":

@@ -5,7 +5,7 @@ import hashlib
 import mimetypes
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from avfusion import __version__
@@ -17,6 +17,9 @@ from avfusion.predict.formats.page_data import data_of, doubts_listed, summaries
 from avfusion.predict.formats.player import Media, media_of
 from avfusion.predict.formats.steps import label, scale
 from avfusion.predict.prediction import Prediction
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -50,35 +53,59 @@ def write_html(prediction: Prediction, path: Path, embed: bool) -> None:
 
 def render(prediction: Prediction, media: Media, source: str, embed: bool) -> str:
     """Return the page as HTML; jinja escapes all text that comes from clips and bundles."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    return (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            **parts(prediction, media, source),
+            policy=_policy(style(), script(), embed),
+            style=Markup(style()),
+            script=Markup(script()),
+        )
+    )
+
+
+def environment(*folders: Path) -> "Environment":
+    """Return an environment of jinja with the templates of pages, and those of other folders."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader([TEMPLATES, *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = _colours() + (TEMPLATES / "page.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "page.js.jinja").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(
-        title=as_text(prediction.clip["name"]),
-        policy=_policy(style, script, embed),
-        style=Markup(style),
-        script=Markup(script),
-        source=source,
-        media=media,
-        prediction=prediction,
-        data=data_of(prediction, media),
-        doubts=doubts_listed(prediction),
-        panels=summaries(prediction),
-        scale=scale,
-        text=as_text,
-        facts=_facts(prediction),
-        coverage=f"{100 * prediction.level:g}",
-        version=__version__,
-    )
+
+
+def parts(prediction: Prediction, media: Media, source: str) -> dict[str, Any]:
+    """Return what the template shows, except for style and script."""
+    return {
+        "title": as_text(prediction.clip["name"]),
+        "source": source,
+        "media": media,
+        "prediction": prediction,
+        "data": data_of(prediction, media),
+        "doubts": doubts_listed(prediction),
+        "panels": summaries(prediction),
+        "scale": scale,
+        "text": as_text,
+        "facts": _facts(prediction),
+        "coverage": f"{100 * prediction.level:g}",
+        "version": __version__,
+    }
+
+
+def style() -> str:
+    """Return the style sheet of the page, with the colours of the figures."""
+    return _colours() + (TEMPLATES / "page.css").read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """Return the script of the page."""
+    return (TEMPLATES / "page.js.jinja").read_text(encoding="utf-8")
 
 
 def _reference(clip: Path, page: Path) -> str:

@@ -1,0 +1,51 @@
+"""`avf serve`: a local web app that predicts clips and plays them with the predictions."""
+
+import argparse
+import os
+from pathlib import Path
+
+from avfusion.commands import options
+
+HELP = "Serve a web page on this machine: drop a clip, watch its predictions, download them."
+STAGE = 72
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    sub.add_argument("--model", type=Path, metavar="BUNDLE", help="default: that of the results")
+    sub.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: 8765)")
+    sub.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where to listen; others than this machine need a token (default: 127.0.0.1)",
+    )
+    sub.add_argument("--token", help="what users must know; by default one is made if needed")
+    sub.add_argument("--most-mb", type=float, default=500, help="largest clip (default: 500)")
+    sub.add_argument("--most-minutes", type=float, default=30, help="longest clip (default: 30)")
+    sub.add_argument("--keep", type=Path, metavar="FOLDER", help="also write results there")
+    sub.add_argument("--jobs", type=int, help="clips at a time (default: one per core)")
+    options.weights_option(sub)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until the server is stopped, which removes all clips."""
+    from avfusion.predict.app.options import Options
+    from avfusion.predict.app.run import run
+    from avfusion.predict.place import default_model
+
+    given = Options(
+        model=args.model or default_model(args.results),
+        host=args.host,
+        port=args.port,
+        token=args.token,
+        most_mb=args.most_mb,
+        most_minutes=args.most_minutes,
+        keep=args.keep,
+        files=dict(options.weights(args)),
+        jobs=len(os.sched_getaffinity(0)) if args.jobs is None else args.jobs,
+    )
+    kept = "removes all clips" if args.keep is None else f"removes all clips, not {args.keep}"
+    try:
+        run(given, lambda at: print(f"{at}\nCtrl-C stops the server and {kept}.", flush=True))
+    except KeyboardInterrupt:
+        print("stopped")
