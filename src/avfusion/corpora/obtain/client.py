@@ -17,7 +17,6 @@ from urllib.parse import urljoin
 import requests
 from urllib3.exceptions import HTTPError
 
-from avfusion import __version__
 from avfusion.corpora.obtain.answers import (
     FINAL,
     TIMEOUT_S,
@@ -31,6 +30,7 @@ from avfusion.corpora.obtain.answers import (
 )
 from avfusion.corpora.obtain.progress import Progress
 from avfusion.corpora.obtain.remote import DownloadError, RemoteFile, fault_of, place_of
+from avfusion.io.version import __version__
 
 log = logging.getLogger(__name__)
 
