@@ -1,3 +1,35 @@
 """Which audio-visual fusion predicts valence and arousal better, by how much, how sure we are."""
 
-__version__ = "0.1.0"
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from avfusion.io.version import __version__
+
+if TYPE_CHECKING:
+    from avfusion import metrics, stats
+    from avfusion.api.fusions import fusions
+    from avfusion.api.study import StudyResults, load_study
+
+__all__ = ["StudyResults", "__version__", "fusions", "load_study", "metrics", "stats"]
+
+_HOMES = {
+    "StudyResults": "avfusion.api.study",
+    "fusions": "avfusion.api.fusions",
+    "load_study": "avfusion.api.study",
+    "metrics": "avfusion.metrics",
+    "stats": "avfusion.stats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import avfusion` stays fast."""
+    if name not in _HOMES:
+        known = ", ".join(__all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {known}.")
+    module = importlib.import_module(_HOMES[name])
+    return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -9,11 +9,11 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from avfusion import __version__
 from avfusion import commands as package
 from avfusion.commands import messages
 from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
+from avfusion.io.version import __version__
 from avfusion.predict import place
 
 SHARED = ("messages", "options")

@@ -181,7 +181,7 @@ def test_the_api_page_shows_the_contracts(site):
         "avfusion.encoders.base.Encoder.encode",
         "avfusion.fusion.base.Fusion",
         "avfusion.training.losses.ccc_loss",
-        "avfusion.metrics.ccc.ccc",
+        "avfusion.metrics.ccc",
         "avfusion.evaluation.crossed.difference",
         "avfusion.protocols.protocol.apply",
         "avfusion.config.study.Study",

@@ -25,7 +25,7 @@ from avfusion.errors import TrainError
 from avfusion.io.atomic import write_text
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
-from avfusion.metrics.ccc import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.provenance import machine_state
 from avfusion.rating import Rating
 from avfusion.training import device, distributed

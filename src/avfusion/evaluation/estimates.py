@@ -59,9 +59,14 @@ def estimates(scored: Scored, study: Study, samples: Samples | None = None) -> p
         A row per fusion and target, best mean first: mean and sd over trainings, interval over
         people and trainings.
     """
-    samples = samples or Samples(scored, study.statistics)
+    return of_fusions(samples or Samples(scored, study.statistics), scored.fusions(study))
+
+
+def of_fusions(samples: Samples, fusions: Sequence[str]) -> pd.DataFrame:
+    """Estimate the score of some fusions as `estimates` does; one without runs has NaN."""
+    scored = samples.scored
     count, width, rows = len(scored.videos), len(scored.targets), []
-    for fusion in scored.fusions(study):
+    for fusion in fusions:
         seeds = sorted(scored.sums.get(fusion, {})) if count else []
         values = np.full((4, width), np.nan)  # mean, sd, low, high
         frames = np.zeros(width - 1, int)
@@ -132,7 +137,7 @@ def comparisons(
         Family(name, tuple(Comparison(*pair) for pair in pairs), True)
         for name, pairs in explored.items()
     ]
-    tables = [decided(scored, study, family, samples) for family in every if family.comparisons]
+    tables = [decided(samples, family) for family in every if family.comparisons]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
@@ -160,13 +165,19 @@ def declared(
     DataFrame
         As `decided`.
     """
-    return decided(scored, study, families.of_study(study, validation), samples)
+    samples = samples or Samples(scored, study.statistics)
+    return decided(samples, families.of_study(study, validation))
 
 
-def decided(
-    scored: Scored, study: Study, family: Family, samples: Samples | None = None
-) -> pd.DataFrame:
+def decided(samples: Samples, family: Family) -> pd.DataFrame:
     """Decide the comparisons of a family, for the mean and for each target.
+
+    Parameters
+    ----------
+    samples
+        Samples of the scores, with the settings of the statistics.
+    family
+        Comparisons in one target; each is made in all.
 
     Returns
     -------
@@ -174,8 +185,8 @@ def decided(
         A row per comparison and target with difference, interval, p, posterior probabilities,
         units needed and verdict. Holm's correction covers the comparisons of one target.
     """
-    samples = samples or Samples(scored, study.statistics)
-    how, undefined = decision(scored, study.statistics), _undefined(scored)
+    scored = samples.scored
+    how, undefined = decision(scored, samples.statistics), _undefined(scored)
     rows = []
     columns = list(zip(scored.targets, undefined, strict=True))
     for target, gone in [columns[-1], *columns[:-1]]:  # the mean first

@@ -10,7 +10,6 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from avfusion import __version__
 from avfusion.config import contexts, fits
 from avfusion.config.jobs import RunRecord
 from avfusion.config.study import Study
@@ -20,6 +19,7 @@ from avfusion.errors import BundleError
 from avfusion.features.store import FeatureStore
 from avfusion.io.atomic import file_digest, write_text
 from avfusion.io.shards import read_table
+from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.media.new_record import take_name
 from avfusion.predict import evaluate

@@ -19,7 +19,7 @@ from avfusion.errors import AvfError
 from avfusion.features.store import FeatureStore
 from avfusion.features.windows import targets
 from avfusion.layout import Layout
-from avfusion.metrics.ccc import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.robustness.gates import mark
 from avfusion.training.ridge import STRENGTHS, Ridge
 

@@ -14,7 +14,7 @@ from avfusion.errors import TrainError
 from avfusion.features.windows import Batch, Windows
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
-from avfusion.metrics.ccc import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.models.model import Model
 from avfusion.rating import DIMENSIONS, Rating
 from avfusion.registry import losses

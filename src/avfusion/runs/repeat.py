@@ -17,7 +17,7 @@ from avfusion.config.jobs import RunRecord, RunSettings
 from avfusion.errors import TrainError
 from avfusion.fingerprint import fingerprint
 from avfusion.layout import Layout
-from avfusion.metrics.ccc import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.provenance import code_state, machine_state
 from avfusion.runs.by_protocol import refuse_other_protocol
 from avfusion.runs.files import (

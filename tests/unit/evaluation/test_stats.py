@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from avfusion.evaluation import inference, significance
-from avfusion.metrics import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.metrics.sums import (
     class_sums,
     point,
@@ -53,7 +53,7 @@ def test_training_and_scoring_speak_of_the_same_ccc():
     rng = np.random.default_rng(0)
     p, g = rng.normal(size=(2, 500))
     ours = float(pooled_ccc(video_sums(p, g)))
-    assert ccc.ccc(torch.tensor(p), torch.tensor(g)).item() == pytest.approx(ours, abs=1e-12)
+    assert ccc(torch.tensor(p), torch.tensor(g)).item() == pytest.approx(ours, abs=1e-12)
 
 
 def test_unrated_frames_leave_no_trace_in_the_sums():

@@ -2,6 +2,7 @@
 
 import audmetric
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from avfusion.metrics.ccc import ccc
+from avfusion import metrics
+from avfusion.metrics.concordance import ccc
 
 ratings = st.integers(-1000, 1000).map(lambda n: n / 1000)
 pairs = st.integers(2, 40).flatmap(
@@ -70,3 +72,32 @@ def test_nothing_gives_nan_and_leading_axes_are_kept():
     assert ccc(torch.zeros(3, 0), torch.zeros(3, 0)).isnan().tolist() == [True] * 3
     x = torch.rand(2, 3, 50, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(ccc(x, x), torch.ones(2, 3))
+
+
+def test_the_public_ccc_leaves_out_unrated_frames_and_keeps_the_kind_of_its_input():
+    rng = np.random.default_rng(1)
+    p, g = rng.normal(size=(2, 3, 40))
+    g[rng.random(g.shape) < 0.3] = np.nan
+    expected = [one(a[~np.isnan(b)], b[~np.isnan(b)]) for a, b in zip(p, g, strict=True)]
+    assert metrics.ccc(p, g).tolist() == pytest.approx(expected, abs=1e-12)
+    assert metrics.ccc(list(p[0]), pd.Series(g[0])) == pytest.approx(expected[0], abs=1e-12)
+    assert isinstance(metrics.ccc(p[0], g[0]), float)
+
+    given = torch.tensor(p, requires_grad=True)
+    of_tensors = metrics.ccc(given, g)
+    assert of_tensors.tolist() == pytest.approx(expected, abs=1e-12)
+    of_tensors.sum().backward()
+    assert (given.grad[torch.tensor(np.isnan(g))] == 0).all()
+    assert (given.grad[torch.tensor(~np.isnan(g))] != 0).all()
+
+
+def test_the_public_ccc_at_its_edges():
+    assert np.isnan(metrics.ccc([], []))
+    assert np.isnan(metrics.ccc([0.1, 0.2], [np.nan, np.nan]))
+    assert np.isnan(metrics.ccc([0.1, np.nan], [0.1, 0.2])), "a missing prediction is no score"
+    assert metrics.ccc(np.zeros((0, 5)), np.zeros((0, 5))).shape == (0,)
+    assert metrics.ccc(torch.zeros(2, 0, 5), torch.zeros(2, 0, 5)).shape == (2, 0)
+    with pytest.raises(ValueError, match=r"predicted has shape \(2,\) and gold \(3,\)"):
+        metrics.ccc([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="frames on the last axis"):
+        metrics.ccc(1.0, 1.0)

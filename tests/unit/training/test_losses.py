@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from avfusion.metrics.ccc import ccc
+from avfusion.metrics.concordance import ccc
 from avfusion.training.losses import ccc_loss, ccc_loss_by_window
 
 ratings = st.integers(-100, 100).map(lambda n: n / 100)

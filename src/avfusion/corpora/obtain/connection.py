@@ -15,7 +15,6 @@ from urllib.parse import urljoin
 import requests
 from urllib3.exceptions import HTTPError
 
-from avfusion import __version__
 from avfusion.corpora.obtain.answers import (
     FINAL,
     TIMEOUT_S,
@@ -26,6 +25,7 @@ from avfusion.corpora.obtain.answers import (
     raise_for,
 )
 from avfusion.corpora.obtain.remote import DownloadError, place_of
+from avfusion.io.version import __version__
 
 log = logging.getLogger(__name__)
 

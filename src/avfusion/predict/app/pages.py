@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from avfusion import __version__
+from avfusion.io.version import __version__
 from avfusion.predict import card
 from avfusion.predict.app.clips import Clip
 from avfusion.predict.app.options import Options

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from avfusion import __version__
+from avfusion.io.version import __version__
 from avfusion.predict.formats.names import as_text
 from avfusion.predict.prediction import Prediction
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from avfusion import __version__
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
+from avfusion.io.version import __version__
 from avfusion.predict.formats import look
 from avfusion.predict.formats.names import as_text
 from avfusion.predict.formats.page_data import data_of, doubts_listed, summaries

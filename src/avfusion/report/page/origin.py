@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion import __version__
 from avfusion.config.study import Study
 from avfusion.io.atomic import file_digest
+from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.lineage import commands
 from avfusion.provenance import code_state

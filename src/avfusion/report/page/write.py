@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from avfusion import __version__
 from avfusion.config.study import Study
 from avfusion.io.atomic import write_text
 from avfusion.io.redact import plain
+from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.report.absent import left_out
 from avfusion.report.fusions import described

@@ -8,7 +8,7 @@ from avfusion.config.availability import Absence
 from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.evaluation import estimates, partitions
-from avfusion.evaluation.samples import Samples
+from avfusion.evaluation.headline import read_headline
 from avfusion.evaluation.scored import Scored, read_rating, read_rules, read_scored, read_scores
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
@@ -107,29 +107,28 @@ def read_part(corpus: str, study: Study, layout: Layout) -> Part:
     runs = read_scores(corpus, layout)
     partition = partitions.reported_in_scores(runs)
     rules = read_rules(corpus, study, layout)
+    first = read_headline(corpus, study, layout)
     tables, validation = [], []
     for rule in rules:
+        if rule.name == study.headline:
+            tables.append(first.scores)
+            validation.append(first.validation)
+            continue
         scored = read_scored(corpus, study, layout, rule, partition)
-        samples = Samples(scored, study.statistics)
-        tables.append(estimates.estimates(scored, study, samples))
+        tables.append(estimates.estimates(scored, study))
         other = read_scored(corpus, study, layout, rule, "validation")
         validation.append(estimates.estimates(other, study))
-        if rule.name == study.headline:
-            first, headline, of_first, chosen_on = scored, tables[-1], samples, validation[-1]
     marks = Marks.read([corpus], study, layout)
-    pairs = estimates.comparisons(first, study, estimates.ranking(headline), of_first)
-    means = chosen_on[chosen_on["target"] == MEAN].set_index("fusion")["mean"].to_dict()
-    declared = estimates.declared(first, study, means, of_first)
     complete = _with_errors(pd.concat(tables), runs, partition)
     others = _with_errors(pd.concat(validation), runs, "validation")
     return Part(
-        scored=first,
+        scored=first.scored,
         rules=rules,
         scores=complete.assign(did_not_train=complete["fusion"].map(marks.count)),
         validation=others,
-        headline=headline,
-        pairs=marks.of_pairs(pairs),
-        declared=marks.of_pairs(declared),
+        headline=first.scores,
+        pairs=marks.of_pairs(first.pairs),
+        declared=marks.of_pairs(first.declared),
         marks=marks,
         scaling=scaling.scaling(corpus, study, layout),
         same_people=recordings.same_people(corpus, layout),

@@ -1,10 +1,18 @@
 """Lin's concordance correlation coefficient (CCC), the score of valence and arousal."""
 
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+T = TypeVar("T", "np.ndarray", "Tensor")
 
 
-def ccc(prediction: Tensor, gold: Tensor) -> Tensor:
+def ccc(prediction: T, gold: T) -> T:
     """Compute the concordance over the last axis, with population moments.
+
+    `avfusion.metrics.ccc` also takes unrated frames and plain lists.
 
         CCC = 2 cov(p, g) / (var p + var g + (mean p - mean g)^2)
 
@@ -17,7 +25,7 @@ def ccc(prediction: Tensor, gold: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor
+    ndarray or Tensor
         CCC in [-1, 1], (...,). It is 0 where one side is constant, and NaN where N = 0 or both
         sides are the same constant.
 
@@ -42,7 +50,7 @@ def ccc(prediction: Tensor, gold: Tensor) -> Tensor:
     return 2 * (p * g).mean(-1) / spread
 
 
-def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
+def _centred(x: T) -> tuple[T, T]:
     """Return deviations from the mean (..., N) and the mean (...,).
 
     The first value is subtracted before averaging, so that a constant deviates by exactly 0.

@@ -1,0 +1,1 @@
+"""What `import avfusion` offers: finished studies and fusions, for scripts and notebooks."""
