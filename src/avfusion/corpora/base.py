@@ -125,6 +125,8 @@ class Corpus(ABC):
         Options that say which part of a corpus `avf obtain` downloads.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
+    synthetic : bool
+        Whether a program made the recordings, so that they show no real behaviour.
     unrated : tuple of str
         Partitions whose ratings were never published.
     split_given : bool
@@ -157,6 +159,7 @@ class Corpus(ABC):
     access: ClassVar[str] = ""
     part_options: ClassVar[tuple[str, ...]] = ()
     licensed: ClassVar[bool] = True
+    synthetic: ClassVar[bool] = False
     split_given: bool = False
     partly_rated: ClassVar[bool] = False
     spare_videos: ClassVar[bool] = False
