@@ -12,7 +12,7 @@ from avfusion.config.study import Study
 from avfusion.evaluation.scored import Scored
 from avfusion.evaluation.significance import p_text
 from avfusion.report.declared import findings as declared_findings
-from avfusion.report.format import and_list, decimals, estimate
+from avfusion.report.format import and_list, counted, decimals, estimate
 from avfusion.report.marks import Marks
 from avfusion.report.recordings import synthetic
 
@@ -97,7 +97,7 @@ def caveats(scored: Scored, study: Study) -> list[str]:
         more = f" and {len(scored.notes) - 8} more" if len(scored.notes) > 8 else ""
         why = sorted({absence(note) for note in scored.notes.values()} - {"not run"})
         sentences.append(
-            f"{len(scored.notes)} runs have no score: {runs}{more} "
+            f"{counted(len(scored.notes), 'run')} without a score: {runs}{more} "
             f"({'; '.join([*why[:2], 'reasons in runs.csv'])})."
         )
     return sentences

@@ -198,7 +198,7 @@ def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos
     assert np.isnan(rows.loc["video", "mean"])
     text = results.text("scores.md")
     assert "2 missing (test_04, test_11)" in text
-    assert "4 runs have no score" in text
+    assert "4 runs without a score" in text
     assert re.search(r"\| video +\| +not run \|", text)
     pairs = pairs_of(results).set_index(["fusion", "other"])
     assert pairs.loc[("concat", "video"), "verdict"].startswith("concat and video cannot be comp")
