@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 SIZES_PX = {390: 1900, 800: 1500, 1400: 1500}
-COLOURS = 64
+COLOURS = 160
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -26,15 +26,15 @@ def against(
     dict or None
         The row, its difference and interval turned where needed; None if it was not compared.
     """
-    found = []
+    matches = []
     for table in tables:
         rows = table[(table["target"] == target) & table["difference"].notna()]
         for sign, one, other in ((1, first, second), (-1, second, first)):
             match = rows[(rows["fusion"] == one) & (rows["other"] == other)]
-            found += [(sign, row) for row in match.to_dict("records")]
-    if not found:
+            matches += [(sign, row) for row in match.to_dict("records")]
+    if not matches:
         return None
-    sign, row = min(found, key=lambda each: bool(each[1]["exploratory"]))
+    sign, row = min(matches, key=lambda each: bool(each[1]["exploratory"]))
     low, high = np.sort(sign * np.array([row["low"], row["high"]]))
     ends = {"low": float(low), "high": float(high)}
     return {**row, "fusion": first, "other": second, "difference": sign * row["difference"], **ends}

@@ -19,6 +19,7 @@ from avfusion.report.figures.catalogue import figures_of
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.traces import chosen_fusions
 from avfusion.report.figures.write import write_figures
+from avfusion.report.format import decimals
 from avfusion.report.inputs import CorpusFiles, number
 from support.reported import reported
 
@@ -56,7 +57,9 @@ def test_every_fusion_is_named_and_its_score_written(drawn):
     scores = pd.read_csv(layout.tables / "scores.csv")
     scores = scores[scores["protocol"] == study.headline]
     assert set(study.fusions) <= set(shown)
-    assert {f"{value:.3f}".replace("-", "−") for value in scores["mean"]} <= set(shown)
+    for _, rows in scores.groupby("target"):
+        digits = decimals(list(rows["mean"]))
+        assert {number(*pair) for pair in zip(rows["mean"], digits, strict=True)} <= set(shown)
 
 
 def test_a_difference_has_the_sign_of_its_order(drawn):
