@@ -405,7 +405,8 @@ def files_page() -> str:
         "\n## Tables of the report\n",
         tables_table(),
         "\n## Figures of the report\n",
-        "Each figure is written as SVG and PNG.\n",
+        "Each figure is written as SVG and PNG. Some also have `_narrow.svg`, which the page shows",
+        "on phones.\n",
         figures_table(),
     ]
     return finished(parts)

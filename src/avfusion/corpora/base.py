@@ -64,6 +64,8 @@ class Corpus(ABC):
         Whether it is made by a program and shows no people.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
+    synthetic : bool
+        Whether a program made the recordings, so that they show no real behaviour.
     unrated : tuple of str
         Partitions whose ratings were never published.
     split_given : bool
@@ -101,6 +103,7 @@ class Corpus(ABC):
     )
     generated: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
+    synthetic: ClassVar[bool] = False
     split_given: bool = False
     partly_rated: ClassVar[bool] = False
     spare_videos: ClassVar[bool] = False

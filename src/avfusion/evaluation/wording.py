@@ -3,6 +3,9 @@
 from avfusion.evaluation.decisions import Decision, Result
 from avfusion.evaluation.significance import p_text
 
+MOST_DIGITS = 6
+"""Most digits after the point that are written."""
+
 
 def sentence(result: Result, how: Decision, unit: str) -> str:
     """Return one sentence about a comparison, or two if it is undecided.
@@ -23,28 +26,29 @@ def sentence(result: Result, how: Decision, unit: str) -> str:
     value, low, high = result.value, result.low, result.high
     if result.verdict == "equivalent":
         return (
-            f"{first} and {second} are practically equal: difference {_number(value)} "
-            f"({_interval(low, high, how)}), within ±{how.margin:g} "
-            f"(Holm's {p_text(result.p_equivalent)})."
+            f"{first} and {second} are practically equal: {first} − {second} is "
+            f"{number(value, sign=True)} ({_interval(low, high, how, sign=True)}), within "
+            f"±{how.margin:g} (Holm's {p_text(result.p_equivalent)})."
         )
     if result.verdict in ("better", "worse"):
         if value < 0:
             first, second, value, low, high = second, first, -value, -high, -low
         chance = max(result.posterior.better, result.posterior.worse)
         return (
-            f"{first} beats {second} by {_number(value)} ({_interval(low, high, how)}; Holm's "
+            f"{first} beats {second} by {number(value)} ({_interval(low, high, how)}; Holm's "
             f"{p_text(result.p_holm)}; probability {_share(chance)} of more than {how.margin:g})."
         )
-    evidence = f"difference {_number(value)}; {_interval(low, high, how)}"
+    size, ends = number(value, sign=True), _interval(low, high, how, sign=True)
     if result.verdict == "smaller than published":
         return (
             f"{first} − {second} is smaller than the published "
-            f"{_number(result.comparison.published or 0)} ({evidence}; Holm's "
+            f"{number(result.comparison.published or 0, sign=True)}: {size} ({ends}; Holm's "
             f"{p_text(result.p_smaller)})."
         )
     return (
-        f"No significant difference between {first} and {second} ({evidence}; Holm's "
-        f"{p_text(result.p_holm)}). {chances(result, how)} {needed(result, how, unit)}"
+        f"No significant difference between {first} and {second}: {first} − {second} is {size} "
+        f"({ends}; Holm's {p_text(result.p_holm)}). {chances(result, how)} "
+        f"{needed(result, how, unit)}"
     )
 
 
@@ -72,12 +76,25 @@ def needed(result: Result, how: Decision, unit: str) -> str:
     )
 
 
-def _interval(low: float, high: float, how: Decision) -> str:
-    return f"uncorrected {100 * (1 - how.alpha):g}% interval [{_number(low)}, {_number(high)}]"
+def number(value: float, digits: int = 3, sign: bool = False) -> str:
+    """Return a finite number with a true minus sign.
+
+    A number that is not zero gets up to six digits until it does not read as zero.
+
+    >>> number(-0.51249), number(0.5, sign=True), number(-0.0002), number(0.0)
+    ('−0.512', '+0.500', '−0.0002', '0.000')
+    """
+    while digits < MOST_DIGITS and value and not float(f"{value:.{digits}f}"):
+        digits += 1
+    text = f"{value:.{digits}f}"
+    if not float(text):
+        return text.removeprefix("-")
+    return ("+" if sign and value > 0 else "") + text.replace("-", "−")
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+def _interval(low: float, high: float, how: Decision, sign: bool = False) -> str:
+    ends = f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
+    return f"uncorrected {100 * (1 - how.alpha):g}% interval {ends}"
 
 
 def _share(value: float) -> str:

@@ -1,6 +1,7 @@
 """Feature concatenation, the baseline for attention-based fusion.
 
 Source   "Feature concatenation" of Praveen et al., FG 2021, arXiv:2111.05222.
+Idea     The features of the modalities are placed next to each other; only the head compares them.
 
     Y = [X_v ; X_a]                                     (T, d_v + d_a)
 

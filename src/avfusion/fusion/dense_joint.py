@@ -3,7 +3,8 @@
 Source   The published code of Praveen et al., T-BIOM 2023 (arXiv:2209.09068; `blstm: joint`),
          ICASSP 2023 (arXiv:2304.07958; `blstm: both`) and ICME 2024 (arXiv:2403.19554; `depth: 2`,
          inside dca).
-Idea     jca.py and rjca.py follow the papers' equations. Their results were computed with this.
+Idea     The papers' results were computed with this operator, which differs from the papers'
+         equations (jca.py, rjca.py).
 
     X_a = BLSTM_a(x_a / |x_a|)                          (T, k)    k = width
     X_v = BLSTM_v(AG(x_v / |x_v|, X_a))                 (T, k)    AG: layers/audio_guided.py

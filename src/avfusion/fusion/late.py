@@ -2,6 +2,7 @@
 
 Source   Decision-level fusion, the counterpart of feature-level fusion; see Baltrusaitis,
          Ahuja, Morency, "Multimodal Machine Learning", TPAMI 2019, arXiv:1705.09406, section 6.
+Idea     Modalities are compared only after each one has made its own prediction.
 
     P_m = R_m(X_m)                                      (T, K)    m in modalities
     Y   = sum_m n_m P_m / sum_m n_m                     (T, K)    n_m = 1 where m is present, else 0

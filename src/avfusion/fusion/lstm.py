@@ -2,6 +2,7 @@
 
 Source   "LSTM" of Praveen et al., FG 2021, arXiv:2111.05222, with the sizes that its code declares;
          `form: residual` is the block of T-BIOM 2023, arXiv:2209.09068 (layers/bilstm.py).
+Idea     A recurrent network reads the concatenated features, so a clip is seen after earlier ones.
 
     Y = LSTM([X_a ; X_v])                               (T, k)    k = hidden
     Y = [LSTM_v(X_v) ; LSTM_a(X_a)]                     (T, 2k)   with per_modality

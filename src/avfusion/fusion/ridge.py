@@ -2,6 +2,8 @@
 
 Source   Hoerl, Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
          Technometrics 1970.
+Idea     Predictions are a weighted sum of the concatenated features, solved without epochs. A
+         fusion that scores lower does not use what a linear model uses.
 
     X = [X_v ; X_a]                                     (T, d_v + d_a)
     Y = X W + b                                         (T, K)

@@ -2,6 +2,7 @@
 
 Source   "Self-attention" row of Praveen et al., FG 2021, arXiv:2111.05222, which gives no
          equations; these are CA's (see ca.py).
+Idea     Each modality is weighed by its affinity to itself, so gains over it come from crossing.
 
     Z_m = X_m W_m X_m^T                                 (T, T)    clip i vs clip j, m in {a, v}
     A_m = softmax of Z_m over i                         (T, T)    each column sums to 1

@@ -2,6 +2,8 @@
 
 Source   Rajan, Brutti, Cavallaro: "Is Cross-Attention Preferable to Self-Attention for Multi-Modal
          Emotion Recognition?", ICASSP 2022, arXiv:2202.09263, and its published code.
+Idea     Each modality attends to itself (self) or to the others (cross), with all else the same, to
+         compare the two kinds of attention.
 
     X_m  = BiGRU_m(x_m)                                 (T, D)    m in modalities
     Y_m  = MHA_m(X_m asks X_m)                          (T, D)    self: N attentions

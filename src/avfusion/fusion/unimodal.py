@@ -2,6 +2,7 @@
 
 Source   Audio, video: the unimodal rows of Praveen et al., FG 2021, arXiv:2111.05222. Text: the
          unimodal text row of Rajan et al., ICASSP 2022, arXiv:2202.09263.
+Idea     Only one modality is read, so a fusion that gains from several scores higher.
 
     Y = X_t                                             (T, d_t)    X_a and X_v likewise
 

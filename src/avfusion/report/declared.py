@@ -8,8 +8,11 @@ from avfusion.config.study import Study
 from avfusion.evaluation.scored import Scored
 from avfusion.evaluation.significance import p_text
 from avfusion.metrics.sums import MEAN
-from avfusion.report.format import estimate
+from avfusion.report.format import difference, estimate
 from avfusion.report.marks import Marks
+
+BY_TARGET = "Significant by target"
+"""How the sentence with the significant differences of each target begins."""
 
 MOST = 6
 """Most comparisons that a sentence lists; comparisons.md has all."""
@@ -78,7 +81,7 @@ def _winner(row: dict[Any, Any]) -> str:
 def _listed(rows: pd.DataFrame) -> str:
     return _join(
         [
-            f"{row.fusion} − {row.other} {estimate(row.difference, row.low, row.high)}"
+            f"{row.fusion} − {row.other} {difference(row.difference, row.low, row.high)}"
             for row in rows.itertuples()
         ]
     )
@@ -115,7 +118,7 @@ def _targets(table: pd.DataFrame, scored: Scored) -> list[str]:
         sure = rows[rows["decision"].isin(["better", "worse"])]
         details = f" ({_join([_winner(row) for row in sure.to_dict('records')])})"
         parts.append(f"{name} {len(sure)} of {len(rows)}{details if len(sure) else ''}")
-    return [f"Significant by target: {'; '.join(parts)}."]
+    return [f"{BY_TARGET}: {'; '.join(parts)}."]
 
 
 def _join(parts: list[str]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion.evaluation import wording
+from avfusion.evaluation.wording import MOST_DIGITS
 from avfusion.io.atomic import write_text
 
 Cells = Sequence[Sequence[str]]
@@ -16,13 +18,42 @@ NONE = "–"
 """Cell of a score that is undefined; a sentence next to the table has the reason."""
 
 
-def number(value: float) -> str:
-    """Return three decimals with a true minus sign, or `n/a`.
+def number(value: float, digits: int = 3, sign: bool = False) -> str:
+    """Return a number with a true minus sign and enough digits not to read as zero, or `n/a`.
 
-    >>> number(-0.51249), number(float("nan"))
-    ('−0.512', 'n/a')
+    >>> number(-0.51249), number(0.5, sign=True), number(float("nan"))
+    ('−0.512', '+0.500', 'n/a')
     """
-    return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "n/a"
+    return wording.number(value, digits, sign) if np.isfinite(value) else "n/a"
+
+
+def decimals(values: Sequence[float]) -> list[int]:
+    """Return how many digits each number needs so that different numbers do not read as equal.
+
+    >>> decimals([0.5121, 0.5124, 0.3]), decimals([0.5, 0.5])
+    ([4, 4, 3], [3, 3])
+    """
+    return [
+        next(
+            (
+                digits
+                for digits in range(3, MOST_DIGITS)
+                if all(f"{other:.{digits}f}" != f"{value:.{digits}f}" for other in values
+                       if other != value)
+            ),
+            MOST_DIGITS,
+        )
+        for value in values
+    ]  # fmt: skip
+
+
+def p_value(p: float) -> str:
+    """Return a p value for a table.
+
+    >>> p_value(0.0312), p_value(0.0002), p_value(float("nan"))
+    ('0.031', '< 0.001', 'n/a')
+    """
+    return "< 0.001" if p < 0.001 else number(p)
 
 
 def share(value: float) -> str:
@@ -47,19 +78,41 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def ends(low: float, high: float) -> str:
-    """Return an interval in brackets; empty if there is none."""
-    return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+def interval(low: float, high: float, sign: bool = False) -> str:
+    """Return an interval in brackets; empty if there is none.
+
+    >>> interval(-0.01, 0.2)
+    '[−0.010, 0.200]'
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return ""
+    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
 
 
-def estimate(mean: float, low: float = np.nan, high: float = np.nan, sd: float = np.nan) -> str:
+def estimate(
+    mean: float,
+    low: float = np.nan,
+    high: float = np.nan,
+    sd: float = np.nan,
+    *,
+    digits: int = 3,
+) -> str:
     """Return the mean, with its spread over seeds and its interval if they are finite.
 
-    >>> estimate(0.5, 0.4, 0.6, 0.01), estimate(0.5)
-    ('0.500 ± 0.010 [0.400, 0.600]', '0.500')
+    >>> estimate(0.5, 0.4, 0.6, 0.01), estimate(0.5, digits=4)
+    ('0.500 ± 0.010 [0.400, 0.600]', '0.5000')
     """
     spread = f" ± {number(sd)}" if np.isfinite(sd) else ""
-    return f"{number(mean)}{spread} {ends(low, high)}".rstrip()
+    return f"{number(mean, digits)}{spread} {interval(low, high)}".rstrip()
+
+
+def difference(value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Return a difference of two scores with its sign, and its interval if it is finite.
+
+    >>> difference(0.05, -0.01, 0.11)
+    '+0.050 [−0.010, +0.110]'
+    """
+    return f"{number(value, sign=True)} {interval(low, high, sign=True)}".rstrip()
 
 
 def markdown(head: Sequence[str], rows: Cells) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from avfusion.config.study import Study
@@ -13,6 +12,8 @@ from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
 from avfusion.rating import Rating
 from avfusion.report.format import and_list
+from avfusion.report.format import interval as interval
+from avfusion.report.format import number as number
 
 MOST = 4
 """Most targets that a table or figure shows next to their mean."""
@@ -67,11 +68,6 @@ class CorpusFiles:
         """Return the rows of a table under the headline protocol."""
         rows = self.table(name)
         return rows[rows["protocol"] == self.study.headline] if "protocol" in rows else rows
-
-    def pairs(self) -> pd.DataFrame:
-        """Return the exploratory comparisons of all pairs under the headline protocol."""
-        rows = self.headline("comparisons")
-        return rows[rows["exploratory"]] if "exploratory" in rows else rows
 
     @property
     def unit_word(self) -> str:
@@ -129,6 +125,14 @@ class CorpusFiles:
         rows = rows.rename(columns={"recall": "ccc"})
         keep = (rows["partition"] == self.partition) & rows["ccc"].notna()
         return rows[keep & (rows["protocol"] == self.study.headline)]
+
+    def sums(self) -> pd.DataFrame:
+        """Return the sums of every video of the reported partition under the headline protocol."""
+        rows = read(self.layout.scores(self.corpus) / "sums.parquet")
+        if not len(rows):
+            return rows
+        keep = (rows["partition"] == self.partition) & (rows["protocol"] == self.study.headline)
+        return rows[keep]
 
     def gold(self) -> pd.DataFrame:
         """Return the gold standard of the corpus: video, time_s and its targets."""
@@ -208,26 +212,3 @@ def order(scores: pd.DataFrame) -> list[str]:
         return []
     rows = scores[(scores["target"] == "mean") & scores["mean"].notna()]
     return list(rows.sort_values(["mean", "fusion"], ascending=[False, True])["fusion"])
-
-
-def number(value: float, digits: int = 3, sign: bool = False) -> str:
-    """Return a score as text: true minus sign, `n/a` if there is none.
-
-    >>> number(-0.04567), number(0.5, sign=True), number(float("nan"))
-    ('−0.046', '+0.500', 'n/a')
-    """
-    if value is None or np.isnan(value):
-        return "n/a"
-    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
-    return text.replace("-", "−")
-
-
-def interval(low: float, high: float, sign: bool = False) -> str:
-    """Return an interval in brackets, empty if it is unknown.
-
-    >>> interval(-0.01, 0.2)
-    '[−0.010, 0.200]'
-    """
-    if np.isnan(low) or np.isnan(high):
-        return ""
-    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"

@@ -4,10 +4,20 @@ import re
 from collections import Counter
 
 from avfusion.layout import Layout
+from avfusion.registry import corpora
 from avfusion.report.inputs import read, read_json
 
 MOST = 4
 """Most kinds of warnings that a caveat lists."""
+
+
+def synthetic(kind: str) -> bool:
+    """Return whether a program made the recordings of a class of corpora.
+
+    >>> synthetic("demo"), synthetic("recola")
+    (True, False)
+    """
+    return corpora.known(kind) and bool(corpora.constant(kind, "synthetic"))
 
 
 def same_people(corpus: str, layout: Layout) -> list[str]:

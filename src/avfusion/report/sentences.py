@@ -12,8 +12,9 @@ from avfusion.config.study import Study
 from avfusion.evaluation.scored import Scored
 from avfusion.evaluation.significance import p_text
 from avfusion.report.declared import findings as declared_findings
-from avfusion.report.format import and_list, estimate
+from avfusion.report.format import and_list, counted, decimals, estimate
 from avfusion.report.marks import Marks
+from avfusion.report.recordings import synthetic
 
 
 def absence(note: Any) -> str:
@@ -96,7 +97,7 @@ def caveats(scored: Scored, study: Study) -> list[str]:
         more = f" and {len(scored.notes) - 8} more" if len(scored.notes) > 8 else ""
         why = sorted({absence(note) for note in scored.notes.values()} - {"not run"})
         sentences.append(
-            f"{len(scored.notes)} runs have no score: {runs}{more} "
+            f"{counted(len(scored.notes), 'run')} without a score: {runs}{more} "
             f"({'; '.join([*why[:2], 'reasons in runs.csv'])})."
         )
     return sentences
@@ -189,10 +190,14 @@ def findings(
     best = rows.iloc[0]
     seeds = of_seeds(int(best.seeds), study)
     missing = f" ({_named(scored.missing).replace(' (', ': ')}" if scored.missing else ""
+    corpus = scored.corpus
+    if synthetic(study.corpus_class(corpus)):
+        corpus = f"the synthetic corpus {corpus}"
+    size = estimate(best["mean"], best.low, best.high, digits=decimals(list(rows["mean"]))[0])
     sentences = [
-        f"On {len(scored.videos)} {scored.partition} videos of {scored.corpus}{missing} and "
-        f"{seeds}, {marks.named(best.fusion)} reaches a mean {scored.rule.metric} of "
-        f"{estimate(best['mean'], best.low, best.high)} under protocol {scored.rule.stamp}."
+        f"On {len(scored.videos)} {scored.partition} videos of {corpus}{missing} and {seeds}, "
+        f"{marks.named(best.fusion)} reaches a mean {scored.rule.metric} of {size} under protocol "
+        f"{scored.rule.stamp}."
     ]
     if scored.missing_in_training:
         sentences.append(
@@ -224,7 +229,10 @@ def _explored(best: str, pairs: pd.DataFrame, study: Study, marks: Marks) -> lis
 def bold(tied: list[str]) -> str:
     """Return what bold type means in the score table."""
     if len(tied) > 1:
-        return "Bold: the best fusion and those without a significant difference to it."
+        return (
+            "Bold: the best fusion and those that are not significantly worse (in the declared "
+            "comparison with it, or the exploratory one if none was declared)."
+        )
     return "Bold: the best fusion." if tied else ""
 
 

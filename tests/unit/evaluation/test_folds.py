@@ -91,7 +91,7 @@ def test_the_page_answers_for_all_folds_and_warns_where_they_share_speakers(fold
     table = pd.read_csv(folds.tables / "folds.csv").query("table == 'fusions' and target == 'mean'")
     best = table.iloc[0]
     sentence = f"Over 2 folds of said with {best['videos']} test videos, {best['fusion']} reaches"
-    head, _, rest = text.partition('<main id="main">')
+    head, _, rest = text.partition('<main id="main"')
     assert sentence in head
     assert "On 42 test videos of fold0" not in head
     assert "On 42 test videos of fold0" in rest

@@ -1,6 +1,7 @@
 """Figures: drawn for any number of fusions, equal for equal numbers, open about what is absent."""
 
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 
@@ -11,13 +12,15 @@ import pytest
 from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.layout import Layout
+from avfusion.metrics.sums import SUMS, pooled_ccc
+from avfusion.report.compared import against
 from avfusion.report.figures import style
 from avfusion.report.figures.catalogue import figures_of
-from avfusion.report.figures.ccc import against
 from avfusion.report.figures.protocols import by_protocol, stamps
 from avfusion.report.figures.traces import chosen_fusions
 from avfusion.report.figures.write import write_figures
-from avfusion.report.inputs import CorpusFiles
+from avfusion.report.format import decimals
+from avfusion.report.inputs import CorpusFiles, number
 from support.reported import reported
 
 NINE = ("audio", "video", "concat", "late", "lstm", "ca", "jca", "dca", "a_new_one")
@@ -54,17 +57,48 @@ def test_every_fusion_is_named_and_its_score_written(drawn):
     scores = pd.read_csv(layout.tables / "scores.csv")
     scores = scores[scores["protocol"] == study.headline]
     assert set(study.fusions) <= set(shown)
-    assert {f"{value:.3f}".replace("-", "−") for value in scores["mean"]} <= set(shown)
+    for _, rows in scores.groupby("target"):
+        digits = decimals(list(rows["mean"]))
+        assert {number(*pair) for pair in zip(rows["mean"], digits, strict=True)} <= set(shown)
 
 
-def test_differences_are_read_towards_the_best(drawn):
+def test_a_difference_has_the_sign_of_its_order(drawn):
     study, layout = drawn
-    pairs = CorpusFiles("demo", study, layout).headline("comparisons")
-    first = pairs.iloc[0]
+    pairs = [CorpusFiles("demo", study, layout).headline("comparisons")]
+    first = pairs[0].iloc[0]
     there = against(pairs, first["fusion"], first["other"], first["target"])
     back = against(pairs, first["other"], first["fusion"], first["target"])
     assert back["difference"] == -there["difference"]
     assert (back["low"], back["high"]) == (-there["high"], -there["low"])
+
+
+def test_the_figure_of_differences_has_the_numbers_and_signs_of_the_table(drawn):
+    study, layout = drawn
+    pairs = CorpusFiles("demo", study, layout).headline("comparisons")
+    pairs = pairs[pairs["exploratory"]]
+    best = pairs["fusion"].iloc[0]
+    shown = words(layout, "demo_differences")
+    for row in pairs[(pairs["fusion"] == best) & pairs["target"].eq("mean")].itertuples():
+        assert number(row.difference, sign=True) in shown
+    assert f"CCC of {best} minus that of the row" in shown
+
+
+def test_videos_over_time_are_the_best_the_median_and_the_worst(drawn):
+    study, layout = drawn
+    files = CorpusFiles("demo", study, layout)
+    best = chosen_fusions(files, list(study.fusions))[0]
+    sums = pd.read_parquet(layout.scores("demo") / "sums.parquet")
+    sums = sums[(sums["partition"] == "test") & (sums["protocol"] == study.headline)]
+    sums = sums[sums["fusion"] == best]
+    sums["ccc"] = pooled_ccc(sums[list(SUMS)].to_numpy())
+    ranked = sums.groupby("video")["ccc"].mean().sort_values(ascending=False)
+    captions = json.loads((layout.figures / "captions.json").read_text())
+    places = {1: ("best", 0), 2: ("median", (len(ranked) - 1) // 2), 3: ("worst", -1)}
+    for copy, (place, at) in places.items():
+        caption = captions[f"demo_traces_{copy}"]
+        assert caption["title"].endswith(f"{place} video ({ranked.index[at]})")
+        assert f"the {place} of {len(ranked)} test videos" in caption["text"]
+        assert number(ranked.iloc[at]) in caption["text"]
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path):
@@ -104,9 +138,9 @@ def test_a_second_study_leaves_its_own_figures_alone(tmp_path):
     assert not [name for name in left if name.startswith("demo_gates")]
     captions = json.loads((layout.figures / "captions.json").read_text())
     assert first in captions["demo_traces_1"]["title"]
-    for number in (2, 3):
-        assert f"demo_traces_{number}.png" in left
-        assert "no further video" in captions[f"demo_traces_{number}"]["text"]
+    for copy in (2, 3):
+        assert f"demo_traces_{copy}.png" in left
+        assert "no further video" in captions[f"demo_traces_{copy}"]["text"]
 
 
 def test_gold_is_drawn_at_the_time_of_the_stimulus(drawn):
@@ -131,8 +165,9 @@ def test_a_video_figure_names_the_planted_spans(drawn):
     _, layout = drawn
     sentence = words(layout, "demo_traces_1")
     captions = json.loads((layout.figures / "captions.json").read_text())
-    assert "test_00" in captions["demo_traces_1"]["title"]
-    truth = pd.read_parquet(layout.truth("demo")).query("video == 'test_00'")
+    video = re.search(r"\((.*)\)$", captions["demo_traces_1"]["title"])[1]
+    truth = pd.read_parquet(layout.truth("demo"))
+    truth = truth[truth["video"] == video]
     assert {f"{row.kind} ({row.modality})" for row in truth.itertuples()} <= set(sentence)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
 from avfusion.report.tables.catalogue import tables_of
+from avfusion.report.tables.part import read_part
 from avfusion.report.tables.write import write_tables
 from support.synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
 
@@ -121,7 +123,9 @@ def test_summary_sentences_carry_the_numbers_of_the_tables(complete):
     first, *others = complete.json("summary")["sentences"]
     best = headline(complete).query("target == 'mean'").iloc[0]
     assert f"{best['fusion']} reaches a mean CCC of {best['mean']:.3f}" in first
-    assert "On 11 test videos of demo (1 missing: test_11) and 3 seeds" in first
+    assert (
+        "On 11 test videos of the synthetic corpus demo (1 missing: test_11) and 3 seeds" in first
+    )
     assert others[0].startswith("Declared comparisons: each fusion against video and concat")
     assert "5 of 5 differences are significant" in others[0]
 
@@ -194,7 +198,7 @@ def test_lost_runs_and_videos_are_told_and_the_rest_is_compared_on_common_videos
     assert np.isnan(rows.loc["video", "mean"])
     text = results.text("scores.md")
     assert "2 missing (test_04, test_11)" in text
-    assert "4 runs have no score" in text
+    assert "4 runs without a score" in text
     assert re.search(r"\| video +\| +not run \|", text)
     pairs = pairs_of(results).set_index(["fusion", "other"])
     assert pairs.loc[("concat", "video"), "verdict"].startswith("concat and video cannot be comp")
@@ -289,3 +293,41 @@ def test_references_are_rows_of_the_table_and_never_the_best_fusion(complete):
     of_references = complete.csv("comparisons").query("family == 'references'")
     assert set(of_references["other"]) == set(rows["fusion"]) & set(REFERENCES)
     assert of_references["exploratory"].all()
+
+
+def test_what_the_declared_comparison_finds_worse_is_not_marked_as_best(tmp_path):
+    part = read_part("demo", *scored(tmp_path))
+    best, other = part.tied[0], "concat"
+    assert other not in part.tied
+    names = {frozenset((best, other))}
+    pairs, declared = (
+        table.assign(
+            significant=[
+                {row.fusion, row.other} not in names and row.significant
+                for row in table.itertuples()
+            ]
+        )
+        for table in (part.pairs, part.declared)
+    )
+    # The declared comparison counts before the exploratory one, whatever that says.
+    assert other not in replace(part, pairs=pairs).tied
+    assert other in replace(part, declared=declared).tied
+    # What was not compared is not marked.
+    empty = pd.DataFrame()
+    assert replace(part, pairs=empty, declared=empty).tied == [best]
+
+
+def scored(folder: Path):
+    results = Results(folder, Plan(seconds=8))
+    return results.study, results.layout
+
+
+def test_scores_that_round_to_the_same_number_are_printed_apart(complete):
+    part = read_part("demo", complete.study, complete.layout)
+    rows = part.headline["target"] == "mean"
+    close = part.headline.assign(mean=part.headline["mean"].where(~rows, 0.5))
+    first = close.index[rows][0]
+    close.loc[first, "mean"] = 0.50004
+    digits = replace(part, headline=close).digits("mean")
+    assert digits[close.loc[first, "fusion"]] == 5
+    assert set(digits.values()) == {5}

@@ -60,6 +60,7 @@ class DemoRelease(Corpus):
     obtain = AGAIN
     access = ACCESS
     licensed = False
+    synthetic = True
 
     def __init__(
         self,

@@ -26,7 +26,8 @@ class FigureSpec:
     draw
         `"module:function"` below `avfusion.report.figures`. The function takes `CorpusFiles` and
         returns a figure and its caption, or None without data. With `copies` it takes their number
-        too and yields such pairs. With `per_fusion` it yields (fusion, figure, caption).
+        too and yields such pairs. With `per_fusion` it yields (fusion, figure, caption). With
+        `narrow` it takes `narrow=True` for the form with stacked panels.
     section
         Section of the page that shows the figure: scores, recalls, comparisons, protocols,
         robustness, gates, predictions or training.
@@ -41,6 +42,9 @@ class FigureSpec:
     per_fusion
         Whether each fusion with data has its own figure `{name}_{fusion}`. Their number is known
         only after the runs, so the workflow does not list them.
+    narrow
+        Whether the page also has a form for phones, `{name}_narrow.svg`. The workflow does not list
+        these either.
     """
 
     name: str
@@ -52,6 +56,7 @@ class FigureSpec:
     robustness: bool = False
     copies: int = 0
     per_fusion: bool = False
+    narrow: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -76,15 +81,17 @@ FIGURES = (
         "Scores by fusion",
         "Mean CCC over training runs with its interval over videos (UA for classes). Small points "
         "are single runs. A fusion without a finished run reads “not run”.",
+        narrow=True,
     ),
     FigureSpec(
         "differences",
         "ccc:draw_differences",
         "comparisons",
         "Differences to the best fusion",
-        "Every fusion minus the best one, on the same resampled videos. A filled marker is a "
-        "significant difference after Holm's correction over all pairs, with an interval that "
+        "The best fusion minus every other one, on the same resampled videos. A filled marker is a "
+        "significant difference after Holm's correction within its family, with an interval that "
         "excludes zero. A hollow marker is not significant, which does not prove equality.",
+        narrow=True,
     ),
     FigureSpec(
         "protocols",
@@ -94,6 +101,7 @@ FIGURES = (
         "The same predictions scored under each named protocol, as mean CCC and as rank. Scores "
         "under different protocols are not comparable.",
         tasks=("ratings",),
+        narrow=True,
     ),
     FigureSpec(
         "confusion",
@@ -122,16 +130,18 @@ FIGURES = (
         "Training curves",
         "Training loss and validation score by epoch, one line per run. The marker is the epoch "
         "whose weights were kept, chosen on validation.",
+        narrow=True,
     ),
     FigureSpec(
         "traces",
         "traces:draw_traces",
         "predictions",
         "Predictions over time",
-        "Predictions against the gold standard for the videos with the most planted spans. The "
-        "gold standard is shifted back by the annotation delay.",
+        "Predictions against the gold standard for the videos with the highest, the median and the "
+        "lowest CCC of the best fusion. The gold standard is shifted back by the annotation delay.",
         tasks=("ratings",),
         copies=3,
+        narrow=True,
     ),
     FigureSpec(
         "robust",
@@ -142,6 +152,7 @@ FIGURES = (
         "band is the interval over videos.",
         tasks=("ratings",),
         robustness=True,
+        narrow=True,
     ),
     FigureSpec(
         "gates",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avfusion.report.figures.style import looks
+from avfusion.report.figures.style import looks, width
 from avfusion.report.inputs import Caption, CorpusFiles, number
 
 if TYPE_CHECKING:
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_protocols(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
-    """Draw the mean CCC under each protocol (left) and the rank of each fusion (right)."""
+def draw_protocols(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Caption] | None":
+    """Draw the mean CCC under each protocol and the rank of each fusion."""
     from matplotlib.figure import Figure
 
     values = by_protocol(files)
     if values.empty:
         return None
     ranks = values.rank(ascending=False, method="min")
-    figure = Figure(figsize=(8.2, max(2.6, 0.9 + 0.3 * len(values))))
+    height = max(2.6, 0.9 + 0.3 * len(values))
+    figure = Figure(figsize=(width(narrow), 2 * height if narrow else height))
     figure.set_layout_engine("constrained", wspace=0.08)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 0.9))
+    if narrow:
+        left, right = figure.subplots(2, 1)
+    else:
+        left, right = figure.subplots(1, 2, width_ratios=(1, 0.9))
     style = looks(files.study.fusions)
     for axis, table in ((left, values), (right, ranks)):
         for name, row in table.iterrows():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.corruptions import describe, find
-from avfusion.report.figures.style import RULE, looks
+from avfusion.report.figures.style import RULE, looks, width
 from avfusion.report.figures.traces import SINGLE
 from avfusion.report.inputs import Caption, CorpusFiles, number, order
 
@@ -22,7 +22,7 @@ NAMED = 2
 """Number of fusions with gates, and of those without, in colour next to single modalities."""
 
 
-def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
+def draw_robust(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Caption] | None":
     """Draw the mean over seeds by level with its interval as a band; other fusions in grey."""
     from matplotlib.figure import Figure
 
@@ -31,18 +31,20 @@ def draw_robust(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
         return None
     corruptions = [name for name in files.study.robustness if name in set(table["corruption"])]
     named = named_fusions(files, table)
-    figure = Figure(figsize=(8.2, 0.6 + 2.0 * len(corruptions)), layout="constrained")
-    size = len(corruptions), len(files.names)
-    grid = figure.subplots(*size, sharey="col", squeeze=False)
+    rows, columns = len(corruptions), len(files.names)
+    height = 0.6 + 2.0 * rows * (columns if narrow else 1)
+    figure = Figure(figsize=(width(narrow), height), layout="constrained")
+    shape = (rows * columns, 1) if narrow else (rows, columns)
+    grid = figure.subplots(*shape, sharey="col", squeeze=False).reshape(rows, columns)
     for name, axes in zip(corruptions, grid, strict=True):
-        rows = table[table["corruption"] == name]
+        of_name = table[table["corruption"] == name]
         for axis, target in zip(axes, files.names, strict=True):
-            _panel(axis, files, rows[rows["target"] == target], named)
-            _levels(axis, name, rows.drop_duplicates("place").sort_values("place"))
+            _panel(axis, files, of_name[of_name["target"] == target], named)
+            _levels(axis, name, of_name.drop_duplicates("place").sort_values("place"))
             axis.set_title(f"{target}: {describe(name)}")
-        axes[0].set_ylabel("CCC")
+            axis.set_ylabel("CCC" if narrow or axis is axes[0] else "")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=6, fontsize=8.5)
+    figure.legend(handles, labels, loc="outside upper left", ncols=3 if narrow else 6, fontsize=8.5)
     return figure, _caption(files, table, corruptions, named)
 
 

@@ -29,6 +29,9 @@ DARK = {  # every colour of a figure, and its replacement in the page's dark the
 }  # fmt: skip
 """Light colour -> dark colour; both have a contrast of at least 3:1 to their background."""
 
+WIDE, NARROW = 8.2, 4.2
+"""Width of a figure in inches: with panels side by side, and for phones with panels stacked."""
+
 _HUES = list(DARK)[5:]
 _MARKERS = "osD^vP<*>phXdH8"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
@@ -135,7 +138,12 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def save(figure: "Figure", stem: Path) -> None:
+def width(narrow: bool) -> float:
+    """Return the width of a figure in inches."""
+    return NARROW if narrow else WIDE
+
+
+def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "png")) -> None:
     """Write `stem`.svg and `stem`.png (200 dpi), each completely or not at all.
 
     Equal figures give equal bytes.
@@ -143,9 +151,10 @@ def save(figure: "Figure", stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     _settle(figure)
     nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    for kind, metadata in nothing.items():
+    for kind in kinds:
         half = stem.with_name(f".{stem.name}.half.{kind}")
-        figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72, metadata=metadata)
+        figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72,
+                       metadata=nothing[kind])  # fmt: skip
         os.replace(half, stem.with_name(f"{stem.name}.{kind}"))
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avfusion.report.figures.style import INK, PAPER, WASH, look, looks
-from avfusion.report.inputs import Caption, CorpusFiles, order, read_json
+from avfusion.report.figures.choice import Choice, by_ccc
+from avfusion.report.figures.style import INK, PAPER, WASH, look, looks, width
+from avfusion.report.inputs import Caption, CorpusFiles, number, order, read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,23 +17,23 @@ if TYPE_CHECKING:
 SINGLE = ("audio", "video")
 
 
-def draw_traces(files: CorpusFiles, videos: int) -> "Iterator[tuple[Figure, Caption]]":
-    """Yield a figure per video, for the videos with the most planted spans, then by name.
+def draw_traces(
+    files: CorpusFiles, videos: int, narrow: bool = False
+) -> "Iterator[tuple[Figure, Caption]]":
+    """Yield a figure each for the best, the median and the worst video of the best fusion.
 
-    There are fewer than `videos` if fewer videos have predictions.
+    There are fewer than `videos` if fewer videos have a CCC.
     """
     traces, gold, truth = files.traces(), files.gold(), files.truth()
     if not len(traces) or not len(gold):
         return
-    spans = truth["video"].value_counts() if len(truth) else pd.Series(dtype=int)
-    chosen = sorted(traces["video"].unique(), key=lambda v: (-spans.get(v, 0), v))[:videos]
     shown = chosen_fusions(files, sorted(traces["fusion"].unique()))
-    for video in chosen:
-        planted = truth[truth["video"] == video] if len(truth) else truth
-        lines = traces[traces["video"] == video]
-        rated = gold[gold["video"] == video]
-        figure = _draw(files, shown, lines, rated, planted)
-        yield figure, _caption(files, video, shown, planted, bool(len(rated)))
+    for choice in by_ccc(files, shown[0], traces["video"].unique())[:videos]:
+        planted = truth[truth["video"] == choice.video] if len(truth) else truth
+        lines = traces[traces["video"] == choice.video]
+        rated = gold[gold["video"] == choice.video]
+        figure = _draw(files, shown, lines, rated, planted, narrow)
+        yield figure, _caption(files, choice, shown, planted)
 
 
 def chosen_fusions(files: CorpusFiles, present: list[str]) -> list[str]:
@@ -51,13 +52,14 @@ def _draw(
     lines: pd.DataFrame,
     gold: pd.DataFrame,
     spans: pd.DataFrame,
+    narrow: bool,
 ) -> "Figure":
     from matplotlib.figure import Figure
 
     spans = spans.sort_values(["modality", "start_s"]) if len(spans) else spans
     tiers = len(spans.drop_duplicates(["modality", "kind"])) if len(spans) else 0
     count = len(files.names)
-    size = (8.2, 0.5 + 2 * count + 0.17 * tiers)
+    size = (width(narrow), 0.5 + 2 * count + 0.17 * tiers)
     figure = Figure(figsize=size, layout="constrained")
     ratios = [*([0.17 * tiers] if tiers else []), *[2] * count]
     grid = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)
@@ -78,7 +80,8 @@ def _draw(
     axes[-1].set_xlabel("time in the video, s")
     axes[-1].set_xlim(0, lines["time_s"].max())
     handles, labels = axes[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8.5)
+    figure.legend(handles, labels, loc="outside upper left", ncols=2 if narrow else len(labels),
+                  fontsize=8.5)  # fmt: skip
     return figure
 
 
@@ -129,19 +132,14 @@ def draw_tiers(axis: "Axes", spans: pd.DataFrame) -> None:
     axis.spines[["left", "bottom"]].set_visible(False)
 
 
-def _caption(
-    files: CorpusFiles, video: str, shown: list[str], spans: pd.DataFrame, rated: bool
-) -> Caption:
+def _caption(files: CorpusFiles, choice: Choice, shown: list[str], spans: pd.DataFrame) -> Caption:
     delays = ", ".join(f"{files.delay_s(t):g} s for {t}" for t in files.names)
-    gold = (
-        f" against the gold standard (thick line), at the time of the stimulus: gold is shifted "
-        f"back by the annotation delay ({delays})."
-    )
     text = (
-        f"Predictions for {files.corpus} {files.partition} video {video}"
-        f"{gold if rated else ', which is not rated.'} Lines: mean over up to "
-        f"{len(files.study.seeds)} training runs; band: range over the runs of {shown[0]}."
-        f"{_beyond(files)}"
+        f"{choice.words(files.partition)} by the CCC of {shown[0]} in the video, "
+        f"{number(choice.ccc)} (mean over targets and trainings). Gold standard: thick line, at "
+        f"the time of the stimulus, so it is shifted back by the annotation delay ({delays}). "
+        f"Other lines: mean over up to {len(files.study.seeds)} trainings; band: range over the "
+        f"trainings of {shown[0]}.{_beyond(files)}"
     )
     if len(spans):
         text += f" Bars and grey: {len(spans)} spans planted when the corpus was generated."
@@ -149,10 +147,10 @@ def _caption(
         f"{s.kind} in {s.modality} from {s.start_s:.1f} to {s.end_s:.1f} s"
         for s in spans.itertuples()
     )
-    lines = f"gold and {', '.join(shown)}" if rated else ", ".join(shown)
-    alt = f"{files.mean_of.capitalize()} over time: {lines}."
+    alt = f"{files.mean_of.capitalize()} over time: gold and {', '.join(shown)}."
     alt += f" Planted spans: {kinds}." if kinds else " No planted spans."
-    return Caption(files.corpus, "traces", f"Predictions over time, {video}", text, alt)
+    title = f"Predictions over time, {choice.place} video ({choice.video})"
+    return Caption(files.corpus, "traces", title, text, alt)
 
 
 def _beyond(files: CorpusFiles) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avfusion.report.figures.style import Look, looks
+from avfusion.report.figures.style import Look, looks, width
 from avfusion.report.inputs import Caption, CorpusFiles, number
 
 if TYPE_CHECKING:
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-COLUMNS = 5
+COLUMNS, COLUMNS_NARROW = 5, 2
 
 
-def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
+def draw_curves(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Caption] | None":
     """Draw one column per fusion, loss above validation score, and one line per seed."""
     from matplotlib.ticker import MaxNLocator
 
@@ -26,7 +26,7 @@ def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     names = [name for name in study.fusions if name in set(epochs["fusion"])]
     if not names:
         return None
-    figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC")
+    figure, grid = _grid(len(names), "UA" if files.on_classes else "CCC", narrow)
     style = looks(study.fusions)
     for name, (upper, lower) in zip(names, grid, strict=True):
         for _, run in epochs[epochs["fusion"] == name].groupby("seed"):
@@ -40,13 +40,13 @@ def draw_curves(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
     return figure, _caption(files, epochs, names)
 
 
-def _grid(count: int, score: str) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
+def _grid(count: int, score: str, narrow: bool) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
     """Return pairs of axes (loss above score), `COLUMNS` pairs per row, with shared scales."""
     from matplotlib.figure import Figure
 
-    columns = min(count, COLUMNS)
+    columns = min(count, COLUMNS_NARROW if narrow else COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(8.2, 3.0 * rows))
+    figure = Figure(figsize=(width(narrow), 3.0 * rows))
     figure.set_layout_engine("constrained", hspace=0.04, h_pad=0.06)
     axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
     pairs = []

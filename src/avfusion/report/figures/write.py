@@ -33,6 +33,7 @@ def write_figures(study: Study, layout: Layout) -> None:
     """
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
+    made: set[str] = set()
     for corpus, entry in study.corpora.items():
         if entry.if_present and not scored(corpus, layout):
             continue  # left out of the study; the tables give the reason
@@ -44,7 +45,10 @@ def write_figures(study: Study, layout: Layout) -> None:
                     save(figure, layout.figures / stem)
                     captions[stem] = asdict(caption)
                     log.info("figure %s", stem)
-    _remove_others(study.corpora, set(captions), layout)
+                for name, figure in _narrow(spec, files) if spec.narrow else ():
+                    save(figure, layout.figures / f"{corpus}_{name}_narrow", ["svg"])
+                    made.add(f"{corpus}_{name}_narrow")
+    _remove_others(study.corpora, {*captions, *made}, layout)
     text = json.dumps(captions, indent=2, ensure_ascii=False) + "\n"
     write_text(layout.figures / "captions.json", text)
 
@@ -60,6 +64,16 @@ def _drawn(spec: FigureSpec, files: CorpusFiles) -> "Iterator[tuple[str, Figure,
     for name, pair in zip_longest(spec.names, drawn):
         figure, caption = pair or _absent(files, spec)
         yield name, figure, caption
+
+
+def _narrow(spec: FigureSpec, files: CorpusFiles) -> "Iterator[tuple[str, Figure]]":
+    """Yield the forms for phones of the figures of one kind that have data."""
+    draw = spec.function()
+    copies = (spec.copies,) if spec.copies else ()
+    drawn = draw(files, *copies, narrow=True)
+    for name, pair in zip(spec.names, drawn if spec.copies else [drawn], strict=False):
+        if pair:
+            yield name, pair[0]
 
 
 def _remove_others(corpora: Iterable[str], made: set[str], layout: Layout) -> None:
@@ -78,7 +92,11 @@ def _absent(files: CorpusFiles, spec: FigureSpec) -> "tuple[Figure, Caption]":
     from matplotlib.figure import Figure
 
     if files.card():
-        lack = "no further video with predictions" if spec.copies else "not enough finished runs"
+        lack = (
+            "no further video with predictions and a CCC"
+            if spec.copies
+            else "not enough finished runs"
+        )
         words = f"{files.corpus}: {lack} for this figure ({spec.name})"
     else:
         words = f"{files.corpus}: not run"

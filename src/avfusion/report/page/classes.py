@@ -8,6 +8,7 @@ from avfusion.config.match import groups
 from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
+from avfusion.report.format import p_value
 from avfusion.report.inputs import CorpusFiles, interval, number, read
 from avfusion.report.marks import Marks
 from avfusion.report.tables.classes import MEASURES
@@ -25,12 +26,12 @@ def measures(files: CorpusFiles) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-def cell(row: dict[Any, Any]) -> dict[str, Any]:
+def cell(row: dict[Any, Any], digits: int = 3) -> dict[str, Any]:
     """Return a number with its standard deviation over seeds and its interval as text."""
     spread = row.get("sd")
     return {
         "value": row["mean"],
-        "text": number(row["mean"]),
+        "text": number(row["mean"], digits),
         "sd": "" if spread is None or pd.isna(spread) else number(spread),
         "interval": interval(row["low"], row["high"]),
     }
@@ -115,8 +116,8 @@ def _pair(row: dict[Any, Any]) -> dict[str, Any]:
         "names": f"{row['fusion']} − {row['other']}",
         "difference": number(row["difference"], sign=True),
         "interval": interval(row["low"], row["high"], sign=True),
-        "p": number(row["p"]),
-        "p_holm": number(row["p_holm"]),
-        "p_runs": number(row["p_runs"]),
+        "p": p_value(row["p"]),
+        "p_holm": p_value(row["p_holm"]),
+        "p_runs": p_value(row["p_runs"]),
         "won": f"{int(row['won'])} of {int(row['runs'])}",
     }

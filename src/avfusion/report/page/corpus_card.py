@@ -71,4 +71,5 @@ def _fact(value: Any) -> str:
         return ", ".join(f"{key} {_fact(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(_fact(inner) for inner in value)
-    return without_paths(f"{value:g}" if isinstance(value, float) else str(value))
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return without_paths(text.replace("`", ""))

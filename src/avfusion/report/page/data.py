@@ -5,22 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.config.baseline import REFERENCES
 from avfusion.config.study import Study
 from avfusion.io.redact import without_paths
 from avfusion.layout import Layout
+from avfusion.registry import encoders
 from avfusion.report.absent import left_out
+from avfusion.report.declared import BY_TARGET
 from avfusion.report.figures.protocols import by_protocol, stamps
-from avfusion.report.figures.style import looks
-from avfusion.report.format import share
-from avfusion.report.inputs import CorpusFiles, interval, number, order, printed, read, read_json
-from avfusion.report.marks import Marks
+from avfusion.report.format import decimals, p_value, share
+from avfusion.report.inputs import CorpusFiles, interval, number, printed, read, read_json
 from avfusion.report.page import classes as class_cells
-from avfusion.report.page import robustness
+from avfusion.report.page import robustness, scores
 from avfusion.report.page.corpus_card import card, partitions
 from avfusion.report.page.figures import shown
-from avfusion.report.sentences import absence, of_seeds
-from avfusion.report.tables.grids import origin
+from avfusion.report.recordings import synthetic
 
 
 def corpora(study: Study, layout: Layout) -> list[dict[str, Any]]:
@@ -35,12 +33,17 @@ def corpora(study: Study, layout: Layout) -> list[dict[str, Any]]:
 
 
 def _corpus(files: CorpusFiles, summary: dict[str, Any]) -> dict[str, Any]:
-    rows, classes = headline(files), files.on_classes
+    rows, classes = scores.headline(files), files.on_classes
+    read = files.study.all_features().encoders
+    known = [name for name in read if encoders.known(files.study.encoder_class(name))]
+    sentences = [_here(text) for text in summary.get("sentences", [])]
+    sentences = sentences or [f"{files.corpus}: not run."]
     run = any(row["run"] for row in rows)
     return {
         "name": files.corpus,
         "run": run,
-        "sentences": summary.get("sentences") or [f"{files.corpus}: not run."],
+        "sentences": [text for text in sentences if not text.startswith(BY_TARGET)],
+        "by_target": [text for text in sentences if text.startswith(BY_TARGET)],
         "caveats": [without_paths(text) for text in summary.get("caveats", [])],
         "header": summary.get("header", ""),
         "headline": files.study.headline,
@@ -48,6 +51,11 @@ def _corpus(files: CorpusFiles, summary: dict[str, Any]) -> dict[str, Any]:
         "best": next((row["fusion"] for row in rows if row["run"] and not row["reference"]), ""),
         "metric": files.metric,
         "classes": classes,
+        "synthetic": synthetic(files.kind),
+        "score": files.headline_score,
+        "partition": files.partition,
+        "fitted": not files.study.cross_fit and any(files.study.fitted(name) for name in known),
+        "train": any(row["run"] and row["train"] for row in rows),
         "targets": class_cells.heads() if classes else list(printed(files.names).values()),
         "recalls": class_cells.recalls(files),
         "rows": rows if run else [],
@@ -64,54 +72,9 @@ def _corpus(files: CorpusFiles, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def headline(files: CorpusFiles) -> list[dict[str, Any]]:
-    """Return the rows of the first table: one per fusion, best first, those without scores last."""
-    scores = files.headline("scores")
-    ranked = order(scores)
-    style = looks(files.study.fusions)
-    absent = [name for name in files.study.fusions if name not in ranked]
-    scored, measured = [], class_cells.cells(files)
-    marks = Marks.read([files.corpus], files.study, files.layout)
-    for name in ranked:
-        rows = scores[scores["fusion"] == name].set_index("target")
-        first = rows.loc["mean"]
-        scored.append(
-            {
-                "fusion": name,
-                "colour": style[name].colour,
-                "run": True,
-                "reference": name in REFERENCES,
-                "best": bool(first.get("best", False)),
-                "cells": measured.get(name) or _cells(rows, files),
-                "seeds": of_seeds(int(first["seeds"]), files.study).rpartition(" ")[0],
-                "videos": int(first["videos"]),
-                "missing": int(first["missing"]),
-                "parameters": parameters(files, name),
-                "grid": ""
-                if name in REFERENCES
-                else origin(files.corpus, name, files.study, files.layout),
-                "training": marks.remark(name),
-            }
-        )
-    why = {r.fusion: absence(r.note) for r in scores.itertuples()} if len(scores) else {}
-    bare = {"run": False, "reference": False, "grid": "", "training": ""}
-    return scored + [
-        {"fusion": n, "colour": style[n].colour, "why": why.get(n, "not run"), **bare}
-        for n in absent
-    ]
-
-
-def _cells(rows: pd.DataFrame, files: CorpusFiles) -> list[dict[str, Any]]:
-    return [class_cells.cell(rows.loc[target].to_dict()) for target in printed(files.names)]
-
-
-def parameters(files: CorpusFiles, fusion: str) -> str:
-    """Return the number of trained parameters from the first finished run of a fusion."""
-    for seed in files.study.seeds:
-        record = read_json(files.layout.run(files.corpus, fusion, seed) / "settings.json")
-        if "parameters" in record:
-            return f"{record['parameters']:,}"
-    return ""
+def _here(text: str) -> str:
+    """Return a sentence that refers to the page instead of a file of tables."""
+    return text.replace("in comparisons.md", "in the table of comparisons")
 
 
 def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
@@ -122,14 +85,17 @@ def comparisons(files: CorpusFiles) -> list[dict[str, Any]]:
     first = {target: i for i, target in enumerate(printed(files.names))}
     pairs = pairs[pairs["target"].isin(first)]
     rows = pairs.assign(at=pairs["target"].map(first)).sort_values("at", kind="stable")
+    declared = pairs[~pairs["exploratory"]]
+    known = [{row.fusion, row.other} for row in declared.itertuples()]
     return [
         {
             **row,
             "family": "declared" if row["family"] == "baselines" else row["family"],
+            "again": row["exploratory"] and {row["fusion"], row["other"]} in known,
             "difference": number(row["difference"], sign=True),
             "interval": interval(row["low"], row["high"], sign=True),
-            "p": number(row["p"]),
-            "p_holm": number(row["p_holm"]),
+            "p": p_value(row["p"]),
+            "p_holm": p_value(row["p_holm"]),
             "chances": " / ".join(share(row[name]) for name in ("p_worse", "p_equal", "p_better")),
         }
         for row in rows.to_dict("records")
@@ -140,17 +106,24 @@ def protocols(files: CorpusFiles) -> dict[str, Any]:
     """Return the mean CCC and the rank of every fusion under every protocol."""
     values = by_protocol(files)
     ranks = values.rank(ascending=False, method="min")
+    digits = values.apply(lambda column: pd.Series(decimals(list(column)), column.index))
     rows = [
         {
             "fusion": name,
             "cells": [
-                {"text": number(value), "value": value, "rank": "" if math.isnan(r) else f"{r:.0f}"}
-                for value, r in zip(values.loc[name], ranks.loc[name], strict=True)
+                {"text": number(value, n), "value": value, "rank": _rank(place)}
+                for value, place, n in zip(
+                    values.loc[name], ranks.loc[name], digits.loc[name], strict=True
+                )
             ],
         }
         for name in values.index
     ]
     return {"names": stamps(files, list(values.columns)), "rows": rows}
+
+
+def _rank(place: float) -> str:
+    return "" if math.isnan(place) else f"{place:.0f}"
 
 
 def videos_missing(files: CorpusFiles) -> list[dict[str, str]]:

@@ -11,28 +11,42 @@ from avfusion.report.figures import catalogue
 from avfusion.report.figures.style import DARK
 from avfusion.report.inputs import read_json
 
+LINK = {"#00629b": "#5db4ee"}
+"""Light and dark colour of links, with a contrast of at least 4.5:1 to paper and shading."""
+
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure in the page with its words, and the section that shows it."""
+    """A figure in the page with its words, and the section that shows it.
+
+    `narrow` is the form for phones, with panels below each other; empty if there is none.
+    """
 
     stem: str
     section: str
     title: str
     text: str
     svg: Markup
+    narrow: Markup
 
 
 def shown(corpus: str, layout: Layout) -> list[Shown]:
     """Return the figures of one corpus in the order in which they were drawn."""
     figures = []
     for stem, caption in read_json(layout.figures / "captions.json").items():
-        drawing = layout.figures / f"{stem}.svg"
-        if caption["corpus"] == corpus and drawing.is_file():
-            svg = inline(drawing.read_text(encoding="utf-8"), stem, caption["alt"])
+        if caption["corpus"] == corpus and (layout.figures / f"{stem}.svg").is_file():
+            wide, narrow = (
+                _read(name, caption["alt"], layout) for name in (stem, f"{stem}_narrow")
+            )
             section = catalogue.section(caption["kind"])
-            figures.append(Shown(stem, section, caption["title"], caption["text"], svg))
+            figures.append(Shown(stem, section, caption["title"], caption["text"], wide, narrow))
     return figures
+
+
+def _read(stem: str, alt: str, layout: Layout) -> Markup:
+    """Return a drawing for the page; empty if there is none."""
+    path = layout.figures / f"{stem}.svg"
+    return inline(path.read_text(encoding="utf-8"), stem, alt) if path.is_file() else Markup()
 
 
 def inline(svg: str, stem: str, alt: str) -> Markup:
@@ -62,5 +76,6 @@ def variable(colour: str) -> str:
 
 def themes() -> tuple[str, str]:
     """Return the CSS declarations of every figure colour, for light and for dark."""
-    light = " ".join(f"{variable(c)}: {c};" for c in DARK)
-    return light, " ".join(f"{variable(c)}: {d};" for c, d in DARK.items())
+    pairs = DARK | LINK
+    light = " ".join(f"{variable(c)}: {c};" for c in pairs)
+    return light, " ".join(f"{variable(c)}: {d};" for c, d in pairs.items())

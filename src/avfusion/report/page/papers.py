@@ -10,6 +10,7 @@ from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.literature.published import COMPARED
 from avfusion.report.absent import left_out
+from avfusion.report.format import p_value
 from avfusion.report.inputs import interval, number, read
 from avfusion.report.marks import Marks
 from avfusion.report.recordings import same_people
@@ -51,7 +52,7 @@ def _claim(row: dict[Any, Any]) -> dict[Any, Any]:
         **row,
         "effect": number(row["effect"], sign=True),
         "interval": interval(row["low"], row["high"], sign=True),
-        "p_holm": number(row["p_holm"]),
+        "p_holm": p_value(row["p_holm"]),
     }
 
 

@@ -8,7 +8,7 @@ from avfusion.io.redact import plain
 from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.report.absent import left_out
-from avfusion.report.fusions import described
+from avfusion.report.fusions import described, references
 from avfusion.report.page import classes, data
 from avfusion.report.page.figures import themes
 from avfusion.report.page.human_gain import human_gain
@@ -47,6 +47,7 @@ def render(study: Study, layout: Layout) -> str:
         absent=left_out(study, layout),
         papers=papers(study, layout),
         fusions=described(study),
+        references=references({row["fusion"] for corpus in corpora for row in corpus["rows"]}),
         confidence=f"{100 * (1 - study.statistics.alpha):g}%",
         origin=plain(origin(study, layout)),
         version=__version__,

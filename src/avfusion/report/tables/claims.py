@@ -11,7 +11,7 @@ from avfusion.layout import Layout
 from avfusion.literature import claims, published
 from avfusion.literature.check_claims import check_claims, not_run
 from avfusion.report import format
-from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.format import difference, latex, markdown, number
 from avfusion.report.marks import Marks
 from avfusion.report.recordings import same_people
 from avfusion.report.tables.part import TableData
@@ -96,7 +96,7 @@ def _preface(study: Study) -> str:
 
 
 def _cells(row: Any) -> list[str]:
-    size = estimate(row.effect, row.low, row.high)
+    size = difference(row.effect, row.low, row.high)
     return [row.claim, row.quantity, size, number(row.p_holm), row.verdict]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from avfusion.evaluation.significance import p_text
 from avfusion.metrics.sums import MEAN
 from avfusion.report import format, sentences
-from avfusion.report.format import estimate, latex, markdown, number, share
+from avfusion.report.format import difference, latex, markdown, p_value, share
 from avfusion.report.marks import Marks
 from avfusion.report.tables.grids import budget
 from avfusion.report.tables.part import Part, TableData
@@ -58,8 +58,8 @@ def _declared(part: Part) -> list[str]:
 
 
 def _cells(row: Any, marks: Marks) -> list[str]:
-    size = estimate(row.difference, row.low, row.high)
-    p = [number(row.p), number(row.p_holm)]
+    size = difference(row.difference, row.low, row.high)
+    p = [p_value(row.p), p_value(row.p_holm)]
     chances = [share(value) for value in (row.p_worse, row.p_equal, row.p_better)]
     needed = f"{row.units_needed:,}" if pd.notna(row.units_needed) else format.NONE
     remarks = [f"{name} {marks.remark(name)}" for name in (row.fusion, row.other)

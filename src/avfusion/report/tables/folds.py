@@ -28,7 +28,7 @@ from avfusion.literature.check_claims import check_claims
 from avfusion.literature.claims import Equivalent, load
 from avfusion.metrics.sums import MEAN, point
 from avfusion.report import format
-from avfusion.report.format import estimate, latex, markdown, number
+from avfusion.report.format import difference, estimate, latex, markdown, number, p_value
 from avfusion.report.marks import Marks
 from avfusion.report.sentences import repeated_subjects
 from avfusion.report.tables.part import TableData
@@ -231,8 +231,8 @@ def _pair_table(pairs: pd.DataFrame, unit: str) -> str:
     p = f"p ({unit}s)"
     head = ["pair", "difference", p, "p (folds × seeds)", "pairs won"]
     body = [
-        [f"{r['fusion']} − {r['other']}", estimate(r["difference"], r["low"], r["high"]),
-         number(r["p"]), number(r["p_runs"]), f"{r['won']} of {r['runs']}"]
+        [f"{r['fusion']} − {r['other']}", difference(r["difference"], r["low"], r["high"]),
+         p_value(r["p"]), p_value(r["p_runs"]), f"{r['won']} of {r['runs']}"]
         for r in pairs.to_dict("records")
     ]  # fmt: skip
     return markdown(head, body)

@@ -15,6 +15,8 @@ from avfusion.metrics.sums import MEAN
 from avfusion.protocols.protocol import Protocol
 from avfusion.report import recordings, scaling, sentences
 from avfusion.report.absent import absences
+from avfusion.report.compared import against
+from avfusion.report.format import decimals
 from avfusion.report.marks import Marks
 
 
@@ -39,6 +41,11 @@ class Part:
         """Fusions and references, best first."""
         return estimates.ranking(self.headline)
 
+    def digits(self, target: str) -> dict[str, int]:
+        """Return the digits that the score of each fusion needs to differ from the others."""
+        rows = self.headline[self.headline["target"] == target]
+        return dict(zip(rows["fusion"], decimals(list(rows["mean"])), strict=True))
+
     @property
     def mean_pairs(self) -> pd.DataFrame:
         """Comparisons in the mean CCC."""
@@ -53,19 +60,19 @@ class Part:
 
     @property
     def tied(self) -> list[str]:
-        """The best fusion and those without a significant difference to it; empty without scores.
+        """The best fusion and those not significantly worse; empty without scores.
 
-        The best fusion comes first. There is none if all fusions have exactly the same score.
+        The best fusion comes first. There is none if all fusions have exactly the same score. A
+        declared comparison with the best fusion counts before the exploratory one.
         """
         rows = self.headline[(self.headline["target"] == MEAN) & self.headline["mean"].notna()]
         rows = rows[~rows["fusion"].isin(REFERENCES)]
         if not len(rows) or (len(rows) > 1 and rows["mean"].nunique() == 1):
             return []
-        best, pairs = rows.iloc[0]["fusion"], self.mean_pairs
-        if len(pairs):
-            pairs = pairs[pairs["difference"].notna() & ~pairs["significant"]]
-            pairs = pairs[(pairs["fusion"] == best) & (pairs["family"] == "pairs")]
-        return [best, *(pairs["other"] if len(pairs) else [])]
+        best, *others = rows["fusion"]
+        tables = [table for table in (self.declared, self.pairs) if len(table)]
+        compared = {name: against(tables, best, name, MEAN) for name in others}
+        return [best, *(n for n, row in compared.items() if row and not row["significant"])]
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,11 @@ def _wide_cells(part: Part, name: str, study: Study) -> list[str]:
     targets = printed(part.scored.names)
     if not rows.loc["mean", "seeds"]:
         return [name, sentences.absence(rows.loc["mean", "note"]), *[""] * (len(targets) - 1)]
-    values = [rows.loc[t, ["mean", "low", "high", "sd"]].to_list() for t in targets]
-    cells = [estimate(*value) if np.isfinite(value[0]) else format.NONE for value in values]
+    cells = []
+    for target in targets:
+        value = rows.loc[target, ["mean", "low", "high", "sd"]].to_list()
+        text = estimate(*value, digits=part.digits(target)[name])
+        cells.append(text if np.isfinite(value[0]) else format.NONE)
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
 
@@ -60,12 +63,12 @@ def _slim_cells(part: Part, name: str, study: Study) -> list[str]:
     at = printed(part.scored.names)
     if not rows.loc["mean", "seeds"]:
         return [name, sentences.absence(rows.loc["mean", "note"]), *[""] * len(at)]
-    means = rows.loc[list(at), "mean"]
-    short = [
-        estimate(mean, sd=sd) if np.isfinite(mean) else format.NONE
-        for mean, sd in zip(means, rows.loc[list(at), "sd"], strict=True)
-    ]
-    ends = format.ends(rows.loc["mean", "low"], rows.loc["mean", "high"])
+    short = []
+    for target in at:
+        mean, sd = rows.loc[target, ["mean", "sd"]]
+        text = estimate(mean, sd=sd, digits=part.digits(target)[name])
+        short.append(text if np.isfinite(mean) else format.NONE)
+    ends = format.interval(rows.loc["mean", "low"], rows.loc["mean", "high"])
     cells = [short[0], ends, *short[1:]]
     return _emphasised(part, name, cells, int(rows.loc["mean", "seeds"]), study)
 
