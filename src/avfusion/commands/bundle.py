@@ -39,6 +39,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
         help="predict the small clip of a bundle and compare; makes none",
     )
     sub.add_argument(
+        "--onnx",
+        action="store_true",
+        help="also write ONNX graphs of members and encoders; needs `make extras`",
+    )
+    sub.add_argument(
         "--register",
         action="store_true",
         help="register the bundle in MLflow as a model of clips, after it was made or checked",
@@ -56,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
     if args.store and not args.register:
         raise ConfigError("--store names where --register registers the bundle. Add --register.")
     if args.check:
+        if args.onnx:
+            raise ConfigError(
+                "--onnx is for making a bundle, and --check makes none. Leave one out."
+            )
         return _check(args)
     if bool(args.runs) == bool(args.best):
         raise ConfigError("Name the RUNS of one fusion, or --best CORPUS. See: avf bundle -h")
@@ -67,9 +76,11 @@ def run(args: argparse.Namespace) -> int:
     layout = options.layout(args)
     runs = args.runs or [best(args.best, study, layout)]
     out = args.out or layout.bundle(args.best or runs[0].resolve().parts[-2])
-    bundle = make(runs, out, study, layout, args.shareable)
+    bundle = make(runs, out, study, layout, args.shareable, args.onnx)
     print(f"{bundle.folder}: {bundle.name}; read {bundle.folder / 'card.md'}")
     print(f"avf predict CLIP --model {bundle.folder}")
+    if graphs := bundle.document.onnx:
+        print(f"{bundle.folder / 'onnx'}: {len(graphs.files)} ONNX graphs")
     _register(args, bundle)
     return 0
 
