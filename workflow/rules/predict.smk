@@ -2,7 +2,7 @@
 
 
 rule bundle:
-    """Put the fusion with the best validation score, all its seeds, into a folder that predicts."""
+    """Put the seeds of the fusion that is best on validation into a folder; register it in MLflow."""
     input:
         rules.score_all.input,
         rules.train_all.input,
@@ -20,11 +20,11 @@ rule bundle:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.predict.make:make"),
+        code=fingerprint("avfusion.predict.make:make", "avfusion.tracking.clips:register_bundle"),
         settings=settings_of("report"),
     shell:
-        "avf bundle --best {wildcards.corpus} --out {output:q} --results {params.results:q} "
-        "--settings {params.settings:q} 2>&1 | tee {log:q}"
+        "avf bundle --best {wildcards.corpus} --out {output:q} --register "
+        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule bundle_all:

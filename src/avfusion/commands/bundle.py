@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avfusion.commands import options
+
+if TYPE_CHECKING:
+    from avfusion.predict.bundle import Bundle
 
 HELP = "Make a bundle of trained runs, which `avf predict` reads."
 STAGE = 70
@@ -34,25 +38,34 @@ def arguments(sub: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="predict the small clip of a bundle and compare; makes none",
     )
+    sub.add_argument(
+        "--onnx",
+        action="store_true",
+        help="also write ONNX graphs of members and encoders; needs `make extras`",
+    )
+    sub.add_argument(
+        "--register",
+        action="store_true",
+        help="register the bundle in MLflow as a model of clips, after it was made or checked",
+    )
+    sub.add_argument(
+        "--store", metavar="URI", help="for --register; default: SQLite under the results folder"
+    )
     options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     """Make a bundle, or check one, and print what it is."""
     from avfusion.errors import ConfigError
-    from avfusion.predict.bundle import Bundle
-    from avfusion.predict.check import difference
 
+    if args.store and not args.register:
+        raise ConfigError("--store names where --register registers the bundle. Add --register.")
     if args.check:
-        bundle = Bundle.open(args.check)
-        if bundle.document.check is None:
-            raise ConfigError(f"{args.check}: has no check. Make it again with `avf bundle`.")
-        gap, most = difference(bundle), bundle.document.check.tolerance
-        good = gap <= most
-        word = "as expected" if good else "NOT as expected"
-        print(f"{args.check}: {bundle.name}: {word}; greatest difference {gap:.1e} of the scale, ")
-        print(f"at most {most:g} is allowed. {'' if good else 'Do not use it on this machine.'}")
-        return 0 if good else 1
+        if args.onnx:
+            raise ConfigError(
+                "--onnx is for making a bundle, and --check makes none. Leave one out."
+            )
+        return _check(args)
     if bool(args.runs) == bool(args.best):
         raise ConfigError("Name the RUNS of one fusion, or --best CORPUS. See: avf bundle -h")
     from avfusion.config.study import Study
@@ -63,7 +76,38 @@ def run(args: argparse.Namespace) -> int:
     layout = options.layout(args)
     runs = args.runs or [best(args.best, study, layout)]
     out = args.out or layout.bundle(args.best or runs[0].resolve().parts[-2])
-    bundle = make(runs, out, study, layout, args.shareable)
+    bundle = make(runs, out, study, layout, args.shareable, args.onnx)
     print(f"{bundle.folder}: {bundle.name}; read {bundle.folder / 'card.md'}")
     print(f"avf predict CLIP --model {bundle.folder}")
+    if graphs := bundle.document.onnx:
+        print(f"{bundle.folder / 'onnx'}: {len(graphs.files)} ONNX graphs")
+    _register(args, bundle)
     return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Compare what a bundle predicts here with what it predicted where it was made."""
+    from avfusion.errors import ConfigError
+    from avfusion.predict.bundle import Bundle
+    from avfusion.predict.check import difference
+
+    bundle = Bundle.open(args.check)
+    if bundle.document.check is None:
+        raise ConfigError(f"{args.check}: has no check. Make it again with `avf bundle`.")
+    gap, most = difference(bundle), bundle.document.check.tolerance
+    good = gap <= most
+    word = "as expected" if good else "NOT as expected"
+    print(f"{args.check}: {bundle.name}: {word}; greatest difference {gap:.1e} of the scale, ")
+    print(f"at most {most:g} is allowed. {'' if good else 'Do not use it on this machine.'}")
+    if good:
+        _register(args, bundle)
+    return 0 if good else 1
+
+
+def _register(args: argparse.Namespace, bundle: "Bundle") -> None:
+    if args.register:
+        from avfusion.tracking.clips import register_bundle
+
+        version = register_bundle(bundle, options.layout(args), args.store)
+        if version:
+            print(f"{version}: registered in MLflow")

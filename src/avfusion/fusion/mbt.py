@@ -69,11 +69,11 @@ class BottleneckTransformer(Fusion):
         """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2D)."""
         audio = self.audio.enter(audio, audio_present)
         video = self.video.enter(video, video_present)
-        shared = self.shared.new_empty(len(audio), 0, self.shared.shape[-1])  # (B, 0, D)
+        shared = self.shared.new_empty(audio.shape[0], 0, self.shared.shape[-1])  # (B, 0, D)
         blocks = zip(self.audio.blocks, self.video.blocks, strict=True)
         for number, (hear, see) in enumerate(blocks):
             if number == self.fuse_from:
-                shared = self.shared.expand(len(audio), -1, -1)  # (B, n, D)
+                shared = self.shared.expand(audio.shape[0], -1, -1)  # (B, n, D)
             audio, of_audio, audio_map = hear(audio, shared, audio_present)
             video, of_video, video_map = see(video, shared, video_present)
             shared = (of_audio + of_video) / 2

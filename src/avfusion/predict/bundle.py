@@ -5,6 +5,7 @@ card.md                  the same for people
 members/<n>.safetensors  weights of the trained runs
 encoders/<name>/         weights that were fitted, and statistics of the training features
 check/                   a small clip and what is predicted for it
+onnx/                    graphs of members and encoders, if they were asked for
 """
 
 import hashlib
@@ -161,4 +162,5 @@ def _files(document: Document) -> list[File]:
     files = [member.weights for member in document.members]
     for entry in document.encoders.values():
         files += [entry.outlook, *([entry.weights] if entry.weights else [])]
+    files += document.onnx.files if document.onnx else []
     return files + ([document.check.clip, document.check.expected] if document.check else [])

@@ -99,6 +99,28 @@ class Check(Settings):
     tolerance: float = Field(description="Greatest difference, as a share of the scale.")
 
 
+class Graph(Settings):
+    """A network as an ONNX file."""
+
+    file: File
+    inputs: dict[str, list[int | None]] = Field(description="Input -> its shape; null is free.")
+    output: str
+    difference: float = Field(description="Greatest difference from PyTorch when it was made.")
+
+
+class Graphs(Settings):
+    """ONNX graphs of the members, in their order, and of encoders."""
+
+    members: list[Graph]
+    encoders: dict[str, Graph]
+    left_out: dict[str, str] = Field({}, description="What has no graph -> the reason.")
+
+    @property
+    def files(self) -> list[File]:
+        """The files of all graphs."""
+        return [graph.file for graph in (*self.members, *self.encoders.values())]
+
+
 class Document(Settings):
     """The contents of bundle.json."""
 
@@ -123,6 +145,7 @@ class Document(Settings):
     calibration: Calibration
     scores: list[Score]
     check: Check | None = None
+    onnx: Graphs | None = None
     whole_clip: list[str] = Field([], description="What needs the complete clip before it starts.")
     outside: dict[str, str] = Field({}, description="Code from outside avfusion, by its use.")
 

@@ -22,7 +22,7 @@ from avfusion.io.shards import read_table
 from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.media.new_record import take_name
-from avfusion.predict import evaluate
+from avfusion.predict import evaluate, export
 from avfusion.predict.bundle import Bundle
 from avfusion.predict.card import card
 from avfusion.predict.check import add_check
@@ -36,7 +36,12 @@ log = logging.getLogger(__name__)
 
 
 def make(
-    runs: Sequence[Path], out: Path, study: Study, layout: Layout, shareable: bool | None = None
+    runs: Sequence[Path],
+    out: Path,
+    study: Study,
+    layout: Layout,
+    shareable: bool | None = None,
+    onnx: bool = False,
 ) -> Bundle:
     """Make a bundle of runs of one fusion on one corpus.
 
@@ -53,13 +58,19 @@ def make(
     shareable
         True declares that the bundle may be handed on. By default it may be if the terms of the
         corpus allow that.
+    onnx
+        Whether to write ONNX graphs of members and encoders too.
 
     Raises
     ------
+    AvfError
+        If a package that writes graphs is not installed.
     BundleError
         If the runs do not belong together, are not finished, or read what a clip does not have; if
         the terms forbid to hand models on; or if `out` holds something else.
     """
+    if onnx:
+        export.require()
     if out.exists() and not (out / NAME).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out}: exists and is no bundle. Name another folder with --out.")
     folders = list(_folders(runs))
@@ -72,7 +83,10 @@ def make(
     try:
         document = _document(folders, records, study, layout, half, corpus, may)
         _write(document, half)
-        document = document.model_copy(update={"check": add_check(Bundle.open(half))})
+        bundle = Bundle.open(half)
+        added: dict[str, Any] = {"check": add_check(bundle)}
+        added |= {"onnx": export.export(bundle)} if onnx else {}
+        document = document.model_copy(update=added)
         _write(document, half)
         half.chmod(0o755)
         take_name(half, out)

@@ -4,7 +4,7 @@ MLflow serves it (avfusion.tracking.served); it can also be called without MLflo
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,27 +89,11 @@ class Served:
         AvfError
             If columns are missing, a value is infinite or a row is not on the grid.
         """
-        columns = self.columns()
-        needed = ["video", "time_s", *(column for part in columns.values() for column in part)]
-        missing = [column for column in needed if column not in frame.columns]
-        if missing:
-            raise AvfError(
-                f"The table lacks {len(missing)} of {len(needed)} columns, such as {missing[0]!r}. "
-                f"Features of {self.settings.features.by_modality} in this order are expected."
-            )
-        position = np.arange(len(frame))
+        settings = self.settings
         predicted = np.full((len(frame), len(self.targets)), np.nan)
-        for video, rows in frame.assign(_row=position).groupby("video", sort=False):
-            rows = rows.sort_values("time_s")
-            self._check_grid(str(video), rows["time_s"].to_numpy(float))
-            rows_of = {name: rows[part].to_numpy(float) for name, part in columns.items()}
-            infinite = [c for part in columns.values() for c in part if np.isinf(rows[c]).any()]
-            if infinite:
-                raise AvfError(
-                    f"Video {video!r}: column {infinite[0]!r} has an infinite value. Give NaN "
-                    f"where a feature is missing."
-                )
-            predicted[rows["_row"]] = self._video(str(video), rows_of)
+        listed, hop_s = settings.features.by_modality, settings.windows.hop_s
+        for video, at, rows in videos_of(frame, self.columns(), hop_s, listed):
+            predicted[at] = self._video(video, rows)
         table = pd.DataFrame(predicted, index=frame.index, columns=list(self.targets))
         warn_outside(f"{len(table)} rows", table, self.settings.rating)
         return table
@@ -178,14 +162,67 @@ class Served:
                     *(video, 100 * far.mean(), name, name, worst, 100 * far[worst]),
                 )
 
-    def _check_grid(self, video: str, time_s: np.ndarray) -> None:
-        hop_s = self.settings.windows.hop_s
-        # Rows 1/29.97 s apart pass as 1/30 s one by one, but leave the grid over a video.
-        expected_s = time_s[:1] + hop_s * np.arange(len(time_s))
-        wrong = np.flatnonzero(np.abs(time_s - expected_s)[1:] > SLACK_S)
-        if len(wrong):
-            at, expected = time_s[wrong[0]], expected_s[wrong[0] + 1]
+
+def videos_of(
+    frame: pd.DataFrame,
+    columns: Mapping[str, list[str]],
+    hop_s: float,
+    listed: Mapping[str, list[str]],
+) -> Iterator[tuple[str, np.ndarray, dict[str, np.ndarray]]]:
+    """Yield the videos of a table of features, in their order in the table.
+
+    Parameters
+    ----------
+    frame
+        Columns `video, time_s` and those of the features, with the rows of a video in any order.
+    columns
+        Group of features, such as a modality -> its columns in order.
+    hop_s
+        Time from one row of a video to the next, in seconds.
+    listed
+        Modality -> encoders, for the message.
+
+    Yields
+    ------
+    video : str
+        Its name.
+    at : ndarray
+        Positions of its rows (R,) in `frame`, ascending in time.
+    rows : dict
+        Group -> features (R, D).
+
+    Raises
+    ------
+    AvfError
+        If columns are missing, a value is infinite or a row is not on the grid.
+    """
+    needed = ["video", "time_s", *(column for part in columns.values() for column in part)]
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        raise AvfError(
+            f"The table lacks {len(missing)} of {len(needed)} columns, such as {missing[0]!r}. "
+            f"Features of {dict(listed)} in this order are expected."
+        )
+    for video, rows in frame.assign(_row=np.arange(len(frame))).groupby("video", sort=False):
+        rows = rows.sort_values("time_s")
+        _check_grid(str(video), rows["time_s"].to_numpy(float), hop_s)
+        features = {name: rows[part].to_numpy(float) for name, part in columns.items()}
+        infinite = [c for part in columns.values() for c in part if np.isinf(rows[c]).any()]
+        if infinite:
             raise AvfError(
-                f"Video {video!r}: the row after {at:g} s is at {time_s[wrong[0] + 1]:g} s, "
-                f"expected {expected:g} s. Give a row every {hop_s:g} s, NaN where absent."
+                f"Video {video!r}: column {infinite[0]!r} has an infinite value. Give NaN "
+                f"where a feature is missing."
             )
+        yield str(video), rows["_row"].to_numpy(), features
+
+
+def _check_grid(video: str, time_s: np.ndarray, hop_s: float) -> None:
+    # Rows 1/29.97 s apart pass as 1/30 s one by one, but leave the grid over a video.
+    expected_s = time_s[:1] + hop_s * np.arange(len(time_s))
+    wrong = np.flatnonzero(np.abs(time_s - expected_s)[1:] > SLACK_S)
+    if len(wrong):
+        at, expected = time_s[wrong[0]], expected_s[wrong[0] + 1]
+        raise AvfError(
+            f"Video {video!r}: the row after {at:g} s is at {time_s[wrong[0] + 1]:g} s, "
+            f"expected {expected:g} s. Give a row every {hop_s:g} s, NaN where absent."
+        )

@@ -5,36 +5,19 @@ the command that records later. Settings, numbers, tables, figures and weights a
 frames and face crops never are. See study.py for the content and store.py for its consistency.
 """
 
-import fcntl
 import json
 import logging
-import os
-import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from avfusion.config.jobs import RecordSettings
-from avfusion.config.load import study_id
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
-from avfusion.tracking.store import Store
+from avfusion.tracking.connection import address, opened, short
 from avfusion.tracking.study import record_study
 
 log = logging.getLogger(__name__)
-
-PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # by default, a call to a dead server takes 4 minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
 
 
 def record_corpus(
@@ -58,14 +41,10 @@ def record_corpus(
     int
         Always 0, because a study must not fail if its records do.
     """
-    local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
-    uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
-    shown = f"sqlite:///{layout.results / 'mlflow.db'}" if uri == local else _without_password(uri)
+    uri, shown = address(store, layout)
     result: dict[str, Any] = {"corpus": corpus, "store": shown}
     try:
-        with _quiet(), _locked(layout.results / "mlflow.lock"):
-            _check_sqlite(uri)
-            records = Store(uri, corpus, study_id(layout), layout)
+        with opened(uri, corpus, layout) as records:
             result |= {"recorded": True, **record_study(records, settings, layout)}
         log.info("%s: %d runs in %s, %d of them new", corpus, result["runs"], shown, result["new"])
     except AvfError as error:  # nothing to record, or results that are damaged
@@ -73,7 +52,7 @@ def record_corpus(
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning("%s: not recorded: %s", corpus, error)
     except Exception as error:  # MLflow raises many kinds, and the study is complete without it
-        reason = _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
+        reason = short(error)
         result |= {"recorded": False, "reason": reason}
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning(
@@ -93,37 +72,3 @@ def _count(path: Path) -> None:
     """
     before = int(path.read_text()) if path.is_file() else 0
     write_text(path, f"{before + 1}\n")
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
-
-
-def _check_sqlite(uri: str) -> None:
-    """Fail at once if SQLite cannot open its file; MLflow would try for 100 s."""
-    if uri.startswith("sqlite:///"):
-        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:
-            base.execute("PRAGMA schema_version")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, so that one process at a time writes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Set short retries and no telemetry, unless the environment sets them."""
-    added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
-    os.environ.update(added)
-    for name in ("alembic", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]

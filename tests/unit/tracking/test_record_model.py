@@ -14,7 +14,7 @@ from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.registry import fusions
 from avfusion.runs.serve import Served
-from avfusion.tracking.model import copy_code, requirements
+from avfusion.tracking.model import code_of
 from avfusion.tracking.record import record_corpus
 from avfusion.training.checkpoint import load_weights
 from support.recorded_study import features_table, write_study
@@ -165,10 +165,10 @@ def test_modules_next_to_a_fusion_in_one_file_are_copied_with_it(tmp_path, monke
     (work / "unused.py").write_text("")
     monkeypatch.syspath_prepend(str(work))
     copied.mkdir()
-    names = {path.name for path in copy_code("alone:Mean", copied)}
+    names = {path.name for path in code_of("alone:Mean").copy(copied)}
     assert names == {"alone-0.dist-info", "alone.py", "avfusion", "parts", "steps.py"}
     assert (copied / "parts/layers.py").read_text() == LAYERS
-    assert f"scipy=={version('scipy')}" in requirements("alone:Mean")
+    assert f"scipy=={version('scipy')}" in code_of("alone:Mean").requirements()
 
 
 def test_requirements_are_those_of_a_distribution_with_another_name(tmp_path, monkeypatch):
@@ -184,7 +184,7 @@ def test_requirements_are_those_of_a_distribution_with_another_name(tmp_path, mo
     )
     (info / "top_level.txt").write_text("labpart\n")
     monkeypatch.syspath_prepend(str(site))
-    added = [line for line in requirements("labpart.fusions:Mean") if "==" not in line]
+    added = [line for line in code_of("labpart.fusions:Mean").requirements() if "==" not in line]
     assert added == ["sympy>=1.9"]
 
 

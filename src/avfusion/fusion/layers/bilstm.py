@@ -43,7 +43,7 @@ class ResidualBiLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, inputs), absent clips as rows of zeros -> (B, T, width)."""
-        start = self.start[:, None].expand(-1, len(x), -1).contiguous()  # (4 layers, B, k/2)
+        start = self.start[:, None].expand(-1, x.shape[0], -1).contiguous()  # (4 layers, B, k/2)
         hidden, cell = start.chunk(2)
         h, _ = self.lstm(x, (hidden.contiguous(), cell.contiguous()))  # (B, T, k)
         return F.normalize(self.out(self.dropout(torch.cat([x, h], dim=-1))), dim=-1)

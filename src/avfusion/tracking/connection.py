@@ -1,0 +1,87 @@
+"""Open an MLflow store so that one process at a time writes, and a dead one fails soon."""
+
+import fcntl
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from avfusion.config.load import study_id
+from avfusion.layout import Layout
+from avfusion.tracking.store import Store
+
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # by default, a call to a dead server takes 4 minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+def address(store: str | None, layout: Layout) -> tuple[str, str]:
+    """Return the URI of a store, and how it is shown, without a password.
+
+    Parameters
+    ----------
+    store
+        Tracking URI; by default $MLFLOW_TRACKING_URI, else results/mlflow.db.
+    layout
+        Paths of the results.
+    """
+    local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
+    uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
+    here = f"sqlite:///{layout.results / 'mlflow.db'}"
+    return uri, here if uri == local else _without_password(uri)
+
+
+@contextmanager
+def opened(uri: str, corpus: str, layout: Layout) -> Iterator[Store]:
+    """Open the records of a study; other processes of the study wait until the block ends."""
+    with _quiet(), _locked(layout.results / "mlflow.lock"):
+        _check_sqlite(uri)
+        yield Store(uri, corpus, study_id(layout), layout)
+
+
+def short(error: BaseException) -> str:
+    """Return the kind and the first line of an error of MLflow, without a password."""
+    return _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+def _check_sqlite(uri: str) -> None:
+    """Fail at once if SQLite cannot open its file; MLflow would try for 100 s."""
+    if uri.startswith("sqlite:///"):
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:
+            base.execute("PRAGMA schema_version")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process, so that one process at a time writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Set short retries and no telemetry, unless the environment sets them."""
+    added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
+    os.environ.update(added)
+    for name in ("alembic", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
