@@ -20,8 +20,8 @@ import pandas as pd
 
 from avfusion.corpora.demo.example import example_clip
 from avfusion.layout import Layout
-from avfusion.predict.bundle import Bundle
-from avfusion.predict.clip import predict_clip
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.clip import predict_clip
 from avfusion.runs.files import read_settings, read_traces
 from machine import finish
 from media import repeat

@@ -18,7 +18,7 @@ from avfusion import cli, schemas
 from avfusion.config import corruptions, schedules
 from avfusion.config.study import Study
 from avfusion.layout import Layout
-from avfusion.predict.formats.catalogue import FORMATS
+from avfusion.prediction.formats.catalogue import FORMATS
 from avfusion.protocols import protocol
 from avfusion.registry import Registry, corpora, encoders, fusions, losses
 from avfusion.report import fusions as described

@@ -9,14 +9,26 @@ if TYPE_CHECKING:
     from avfusion import metrics, stats
     from avfusion.api.fusions import fusions
     from avfusion.api.study import StudyResults, load_study
+    from avfusion.prediction.api import load_bundle, predict
 
-__all__ = ["StudyResults", "__version__", "fusions", "load_study", "metrics", "stats"]
+__all__ = [
+    "StudyResults",
+    "__version__",
+    "fusions",
+    "load_bundle",
+    "load_study",
+    "metrics",
+    "predict",
+    "stats",
+]
 
 _HOMES = {
     "StudyResults": "avfusion.api.study",
     "fusions": "avfusion.api.fusions",
+    "load_bundle": "avfusion.prediction.api",
     "load_study": "avfusion.api.study",
     "metrics": "avfusion.metrics",
+    "predict": "avfusion.prediction.api",
     "stats": "avfusion.stats",
 }
 

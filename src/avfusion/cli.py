@@ -14,7 +14,7 @@ from avfusion.commands import messages
 from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
 from avfusion.io.version import __version__
-from avfusion.predict import place
+from avfusion.prediction import place
 
 SHARED = ("messages", "options")
 """Modules of `commands` that are no commands."""

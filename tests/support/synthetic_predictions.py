@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from avfusion.predict.prediction import Doubt, Prediction, Target
+from avfusion.prediction.prediction import Doubt, Prediction, Target
 from support import odd_videos
 
 AFFECT = (Target("valence", -1.0, 1.0), Target("arousal", -1.0, 1.0))

@@ -11,8 +11,8 @@ from avfusion.corpora.demo.example import example_clip
 from avfusion.encoders.stage import encode_shard, fit
 from avfusion.io.shards import join, write_table
 from avfusion.layout import Layout
-from avfusion.predict.bundle import Bundle
-from avfusion.predict.make import make
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.make import make
 from avfusion.rating import Rating
 from avfusion.runs.train import train_run
 from support.synthetic_media import make_corpus

@@ -20,7 +20,7 @@ rule bundle:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.predict.make:make", "avfusion.tracking.clips:register_bundle"),
+        code=fingerprint("avfusion.prediction.make:make", "avfusion.tracking.clips:register_bundle"),
         settings=settings_of("report"),
     shell:
         "avf bundle --best {wildcards.corpus} --out {output:q} --register "
@@ -50,7 +50,7 @@ rule example:
         runtime=30,
     params:
         results=results_folder,
-        code=fingerprint("avfusion.predict.many:run"),
+        code=fingerprint("avfusion.prediction.many:run"),
     shell:
         "avf predict {input:q}/check/clip.mp4 --model {input:q} --formats html,csv,png "
         "--out {params.results:q}/examples/{wildcards.corpus} --results {params.results:q} "

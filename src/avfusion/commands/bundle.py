@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from avfusion.commands import options
 
 if TYPE_CHECKING:
-    from avfusion.predict.bundle import Bundle
+    from avfusion.prediction.bundle import Bundle
 
 HELP = "Make a bundle of trained runs, which `avf predict` reads."
 STAGE = 70
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.runs) == bool(args.best):
         raise ConfigError("Name the RUNS of one fusion, or --best CORPUS. See: avf bundle -h")
     from avfusion.config.study import Study
-    from avfusion.predict.choose import best
-    from avfusion.predict.make import make
+    from avfusion.prediction.choose import best
+    from avfusion.prediction.make import make
 
     study = options.settings(args, Study, lambda study: study)
     layout = options.layout(args)
@@ -88,8 +88,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     """Compare what a bundle predicts here with what it predicted where it was made."""
     from avfusion.errors import ConfigError
-    from avfusion.predict.bundle import Bundle
-    from avfusion.predict.check import difference
+    from avfusion.prediction.bundle import Bundle
+    from avfusion.prediction.check import difference
 
     bundle = Bundle.open(args.check)
     if bundle.document.check is None:

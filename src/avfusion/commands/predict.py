@@ -42,10 +42,10 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every clip, list what failed, and return 1 if anything did."""
     from avfusion.errors import ConfigError
-    from avfusion.predict.formats.write import check_formats
-    from avfusion.predict.many import Order, find, run
-    from avfusion.predict.place import default_model
-    from avfusion.predict.request import Request
+    from avfusion.prediction.formats.write import check_formats
+    from avfusion.prediction.many import Order, find, run
+    from avfusion.prediction.place import default_model
+    from avfusion.prediction.request import Request
 
     if args.transcript and len(args.clips) > 1:
         raise ConfigError("--transcript is of one clip; name one.")

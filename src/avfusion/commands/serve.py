@@ -29,9 +29,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve until the server is stopped, which removes all clips."""
-    from avfusion.predict.app.options import Options
-    from avfusion.predict.app.run import run
-    from avfusion.predict.place import default_model
+    from avfusion.prediction.app.options import Options
+    from avfusion.prediction.app.run import run
+    from avfusion.prediction.place import default_model
 
     given = Options(
         model=args.model or default_model(args.results),

@@ -60,8 +60,6 @@ class Corpus(ABC):
         so.
     sharing : str
         What its terms say about that, in a sentence or two.
-    generated : bool
-        Whether it is made by a program and shows no people.
     licensed : bool
         Whether another party gives the files out; false if they are generated or your own.
     synthetic : bool
@@ -101,7 +99,6 @@ class Corpus(ABC):
     sharing: ClassVar[str] = (
         "Its terms do not say that models trained on it may be handed on; ask its authors."
     )
-    generated: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
     synthetic: ClassVar[bool] = False
     split_given: bool = False

@@ -13,9 +13,9 @@ from typing import Any
 from avfusion.errors import AvfError
 from avfusion.io.stamped import content_key
 from avfusion.layout import Layout
-from avfusion.predict.bundle import Bundle
-from avfusion.predict.frame import OPTIONS, columns_of
-from avfusion.predict.prediction import UNLIKE
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.frame import OPTIONS, columns_of
+from avfusion.prediction.prediction import UNLIKE
 from avfusion.registry import encoders, fusions
 from avfusion.tracking.code import ServedCode
 from avfusion.tracking.connection import address, opened, short
@@ -97,7 +97,7 @@ def code_of(bundle: Bundle) -> ServedCode:
     document = bundle.document
     used = {entry.settings.class_ for entry in document.encoders.values()}
     entries = ((fusions, document.class_), *((encoders, name) for name in sorted(used)))
-    return ServedCode(("avfusion.predict.frame",), entries)
+    return ServedCode(("avfusion.prediction.frame",), entries)
 
 
 def _register(bundle: Bundle, store: Store) -> str:

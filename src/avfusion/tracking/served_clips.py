@@ -11,7 +11,7 @@ from mlflow.pyfunc import PythonModel
 
 
 class ServedClips(PythonModel):
-    """MLflow's interface to `avfusion.predict.frame.predict_frame`."""
+    """MLflow's interface to `avfusion.prediction.frame.predict_frame`."""
 
     def load_context(self, context: Any) -> None:
         """Open the bundle that was logged with this file, and check its files.
@@ -19,7 +19,7 @@ class ServedClips(PythonModel):
         `model_config={"weights": {"vggish": "/path"}}` says where published weights lie that the
         bundle only names.
         """
-        from avfusion.predict.api import load_bundle
+        from avfusion.prediction.api import load_bundle
 
         weights = (context.model_config or {}).get("weights") or {}
         self.bundle = load_bundle(Path(context.artifacts["bundle"]), weights)
@@ -28,7 +28,7 @@ class ServedClips(PythonModel):
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Return predictions for clips or for features (see `predict_frame`)."""
-        from avfusion.predict.frame import predict_frame
+        from avfusion.prediction.frame import predict_frame
 
         if "path" in model_input:
             _start_readers()

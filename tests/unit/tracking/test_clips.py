@@ -12,8 +12,8 @@ from avfusion import cli
 from avfusion.errors import AvfError
 from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
-from avfusion.predict.api import predict
-from avfusion.predict.frame import columns_of, predict_frame
+from avfusion.prediction.api import predict
+from avfusion.prediction.frame import columns_of, predict_frame
 from avfusion.registry import encoders
 from avfusion.runs.files import read_settings, read_traces
 from avfusion.tracking.clips import register_bundle

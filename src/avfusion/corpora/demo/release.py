@@ -55,7 +55,6 @@ class DemoRelease(Corpus):
     rating_hz = float(SIGNAL_HZ)
     models = "yes"
     sharing = "Made by a program: models may be handed on under the licence of avfusion (MIT)."
-    generated = True
     licence = "Made by avfusion under its licence (MIT); three faces from public-domain paintings."
     obtain = AGAIN
     access = ACCESS

@@ -34,10 +34,7 @@ class OwnFolder(Corpus):
 
     name = "own"
     models = "owner"
-    sharing = (
-        "Whoever owns the recordings decides whether models may be handed on; the people in them "
-        "must have agreed."
-    )
+    sharing = "You decide whether models may be handed on; the people in them must have agreed."
     licence = "That of the owner; set it in options.licence."
     obtain = "`avf obtain own` describes the files of the folder."
     access = ACCESS

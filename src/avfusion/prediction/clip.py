@@ -1,0 +1,276 @@
+"""Predict one clip: read it, encode it, let every member of a bundle predict, and combine them.
+
+The steps are those of a study, so a video of the corpus has the predictions of its runs: the media
+stage, the encoders with features rounded to float16, and the windows of the fusion.
+"""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from avfusion.encoders.records import Record
+from avfusion.errors import MediaError
+from avfusion.features.windows import Windows
+from avfusion.io.atomic import file_digest
+from avfusion.layout import Layout
+from avfusion.media.clips import clip_ends
+from avfusion.media.isolate import read_apart
+from avfusion.media.store import MediaRecord
+from avfusion.media.transcript import Transcript
+from avfusion.prediction import calibrate, doubts, signs
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.container import is_sound
+from avfusion.prediction.prediction import UNLIKE, Prediction, Target
+from avfusion.prediction.request import Request
+from avfusion.prediction.steps import averaged
+from avfusion.robustness.gate_weights import gate_weights
+from avfusion.runs.serve import Served
+from avfusion.training.loop import deterministic
+
+log = logging.getLogger(__name__)
+
+BRIEF_S = 1.0
+"""With `face: all`, a person who is seen for less has no rows."""
+
+
+Report = Callable[[str, float], None]
+"""Takes the phase, `reading` or `encoding`, and the share of it that is done, 0 to 1."""
+
+
+class _Person(NamedTuple):
+    """A record in which one person is followed, and the rows (R,) that are this person's."""
+
+    track: int | None
+    record: MediaRecord
+    rows: np.ndarray
+
+
+def predict_clip(
+    path: Path,
+    bundle: Bundle,
+    request: Request | None = None,
+    work: Path | None = None,
+    transcript: Path | None = None,
+    report: Report | None = None,
+) -> Prediction:
+    """Predict a video, or a recording of sound.
+
+    Parameters
+    ----------
+    path
+        The file.
+    bundle
+        The model.
+    request
+        Person, span and step; by default the complete clip as the bundle was trained.
+    work
+        Folder for temporary files: faces and sound of the clip. They are removed at the end.
+    transcript
+        Words with times, for fusions that read text (`media.transcript`).
+    report
+        Called with the progress; by default it is logged.
+
+    Returns
+    -------
+    Prediction
+        Rows in ascending order of person and time.
+
+    Raises
+    ------
+    MediaError
+        If the file cannot be read, or the span has nothing in it.
+    """
+    request = request or Request()
+    path = Path(path)
+    recording = path if is_sound(path) else None
+    sha256 = file_digest(path).hex()
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=work) as temporary:
+        folder = Path(temporary) / "record"
+        person = request.person(recording)
+        meta, reason = read_apart(
+            *(path, folder, bundle.document.media, "", person), report=_of_frames(report)
+        )
+        if reason:
+            raise MediaError(reason)
+        record = MediaRecord.open(folder)
+        log.info("%s: read %.1f s", path.name, record.duration_s)
+        for name in bundle.encoders:
+            bundle.note(name, Layout(Path(temporary)))
+        table = _table(path, bundle, request, record, transcript, report)
+        found = doubts.find(table, record, bundle, request.begin_s)
+    table["time_s"] += request.begin_s
+    step_s = bundle.document.windows.hop_s
+    if request.every_s is not None:
+        table, step_s = averaged(table, step_s, request.every_s), request.every_s
+    document = bundle.document
+    return Prediction(
+        table=table,
+        targets=tuple(Target(name, *document.range) for name in document.targets),
+        step_s=step_s,
+        level=document.calibration.level,
+        clip={
+            "name": path.name,
+            "path": str(path.absolute()),
+            "sha256": sha256,
+            "duration_s": record.duration_s,
+            "start_s": request.begin_s,
+            "end_s": request.begin_s + record.duration_s,
+        },
+        bundle=bundle.summary(),
+        columns=signs.columns(document, [str(name) for name in table.columns]),
+        doubts=found,
+        remarks=doubts.remarks(record, bundle, meta),
+        options=request.document(),
+    )
+
+
+def _of_frames(report: Report | None) -> Callable[[int, int], None] | None:
+    """Return what the media stage reports frames to."""
+    if report is None:
+        return None
+    return lambda done, total: report("reading", min(1.0, done / max(1, total)))
+
+
+def _table(
+    path: Path,
+    bundle: Bundle,
+    request: Request,
+    record: MediaRecord,
+    transcript: Path | None,
+    report: Report | None,
+) -> pd.DataFrame:
+    """Return the rows of every person, in the steps of the bundle."""
+    hop_s = bundle.document.windows.hop_s
+    ends_s = clip_ends(record.duration_s, hop_s)
+    if not len(ends_s):
+        raise MediaError(
+            f"{path}: lasts {record.duration_s:.3f} s, less than one step of the model "
+            f"({hop_s:g} s). Use a longer clip or span."
+        )
+    words = Transcript.none(record.duration_s)
+    if transcript is not None:
+        words = Transcript.read(transcript, record.duration_s, path.stem)
+    shared: dict[str, np.ndarray] = {}
+    tables = []
+    people = list(_people(record, ends_s, request, bundle))
+    steps = len(people) * len(bundle.document.encoders)
+    for number, person in enumerate(people):
+        records: dict[str, Record] = {"audio": record, "video": person.record, "text": words}
+        features = dict(shared)
+        for index, (name, entry) in enumerate(bundle.document.encoders.items()):
+            if report is not None:
+                report("encoding", (number * len(bundle.document.encoders) + index) / steps)
+            if name not in features:
+                features[name] = encoded(bundle, name, records[entry.modality], ends_s)
+            if entry.modality != "video":
+                shared[name] = features[name]
+        table = signs.table(person.record, ends_s, bundle.document, person.track)
+        predicted = combined(path.name, bundle, features)
+        table = pd.concat([table, predicted], axis=1)[signs.order(bundle.document, predicted)]
+        tables.append(table[person.rows])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _people(
+    record: MediaRecord, ends_s: np.ndarray, request: Request, bundle: Bundle
+) -> Iterator[_Person]:
+    """Yield the followed person; with `all`, everyone who is seen long enough, by first sight."""
+    every = np.ones(len(ends_s), bool)
+    rule = request.face or bundle.document.media.face
+    if rule != "all" or record.frames.empty:
+        yield _Person(None, record, every)
+        return
+    seen = record.people.groupby("person")["time_s"].agg(["min", "max", "size"])
+    clip_s = bundle.document.windows.clip_s
+    long = seen[seen["max"] - seen["min"] >= min(BRIEF_S, record.duration_s / 2)]
+    for person, first_s, last_s in zip(long.index, long["min"], long["max"], strict=True):
+        rows = (ends_s > first_s) & (ends_s - clip_s < last_s)
+        yield _Person(int(person), record.of_person(int(person)), rows)
+    if long.empty:
+        yield _Person(None, record, every)
+
+
+def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np.ndarray:
+    """Return the features of one encoder, float16 (R, D), as a study stores them.
+
+    Raises
+    ------
+    MediaError
+        If a feature is beyond the range of float16.
+    """
+    log.info("encoding with %s", name)
+    with deterministic(seed=0):
+        rows = bundle.encoders[name].encode(record, ends_s, bundle.document.windows.clip_s)
+    with np.errstate(over="ignore"):
+        rounded: np.ndarray = np.asarray(rows).astype(np.float16)
+    if np.isinf(rounded).any():
+        at = int(np.isinf(rounded).any(1).argmax())
+        raise MediaError(
+            f"{name} gave a feature beyond the range of float16 at {ends_s[at]:g} s. Check the "
+            f"recording there, or leave the span out with --start and --end."
+        )
+    return rounded
+
+
+def member_rows(
+    name: str, members: Sequence[Served], features: dict[str, np.ndarray]
+) -> Iterator[tuple[Served, Windows]]:
+    """Yield each member and the windows of its own encoders' features."""
+    for member in members:
+        by_modality = member.settings.features.by_modality
+        parts = {
+            kind: [features[encoder].astype(np.float32) for encoder in names]
+            for kind, names in by_modality.items()
+            if names
+        }
+        yield member, member.windows(name, parts)
+
+
+def combined(name: str, bundle: Bundle, features: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return predictions with intervals, gates and the distance from training, a row per step.
+
+    Parameters
+    ----------
+    name
+        Name of the clip, for warnings.
+    bundle
+        The model.
+    features
+        Encoder -> features (R, D).
+    """
+    document = bundle.document
+    each: list[np.ndarray] = []
+    gates: dict[str, list[np.ndarray]] = {}
+    for member, windows in member_rows(name, bundle.members, features):
+        each.append(member.predicted(windows))
+        with deterministic(member.settings.seed):
+            for gate, weights in gate_weights(member.model, windows).items():
+                gates.setdefault(gate, []).append(weights)
+    values = np.stack(each).astype(np.float64)  # (M, R, K)
+    columns: dict[str, np.ndarray] = {}
+    for index, target in enumerate(document.targets):
+        of = values[..., index]
+        middle = of.mean(0)
+        low, high = calibrate.ends(of, document.calibration.intervals[target], *document.range)
+        columns |= {target: middle, f"{target}_low": low, f"{target}_high": high}
+    columns |= {gate: np.mean(weights, 0) for gate, weights in gates.items()}
+    columns[UNLIKE] = _furthest(
+        outlook.distance(features[encoder]) for encoder, outlook in bundle.outlooks.items()
+    )
+    return pd.DataFrame(columns)
+
+
+def _furthest(distances: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the greatest distance of each row (R,); NaN where no encoder has one."""
+    every = np.stack(list(distances))
+    filled = np.where(np.isnan(every), -math.inf, every).max(0)
+    return np.where(np.isinf(filled), np.nan, filled)

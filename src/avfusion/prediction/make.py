@@ -1,0 +1,275 @@
+"""Make a bundle from trained runs: copy weights, measure features, calibrate, score, describe."""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from avfusion.config import contexts, fits
+from avfusion.config.jobs import RunRecord
+from avfusion.config.study import Study
+from avfusion.corpora.base import Corpus as CorpusClass
+from avfusion.encoders.base import build
+from avfusion.errors import BundleError
+from avfusion.features.store import FeatureStore
+from avfusion.io.atomic import file_digest, write_text
+from avfusion.io.shards import read_table
+from avfusion.io.version import __version__
+from avfusion.layout import Layout
+from avfusion.media.new_record import take_name
+from avfusion.prediction import evaluate, export
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.card import card
+from avfusion.prediction.check import add_check
+from avfusion.prediction.document import Corpus, Document, Encoder, File, Member
+from avfusion.prediction.outlook import Outlook
+from avfusion.prediction.place import NAME
+from avfusion.registry import corpora, encoders
+from avfusion.runs.files import WEIGHTS, did_not_train, failure, predicts, read_settings
+
+log = logging.getLogger(__name__)
+
+
+def make(
+    runs: Sequence[Path],
+    out: Path,
+    study: Study,
+    layout: Layout,
+    shareable: bool | None = None,
+    onnx: bool = False,
+) -> Bundle:
+    """Make a bundle of runs of one fusion on one corpus.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs, or of a fusion with its runs below.
+    out
+        Folder of the bundle, which must not exist or be a bundle; it appears when it is complete.
+    study
+        The study of the runs.
+    layout
+        Its paths.
+    shareable
+        True declares that the bundle may be handed on. By default it may be if the terms of the
+        corpus allow that.
+    onnx
+        Whether to write ONNX graphs of members and encoders too.
+
+    Raises
+    ------
+    AvfError
+        If a package that writes graphs is not installed.
+    BundleError
+        If the runs do not belong together, are not finished, or read what a clip does not have; if
+        the terms forbid to hand models on; or if `out` holds something else.
+    """
+    if onnx:
+        export.require()
+    if out.exists() and not (out / NAME).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out}: exists and is no bundle. Name another folder with --out.")
+    folders = list(_folders(runs))
+    records = [_finished(folder) for folder in folders]
+    first = _alike(records, folders)
+    corpus = _corpus(study, first, layout)
+    may = _may_share(corpus, study.corpus_class(first.corpus), shareable)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=f"{out.name}.half", dir=out.parent))
+    try:
+        document = _document(folders, records, study, layout, half, corpus, may)
+        _write(document, half)
+        bundle = Bundle.open(half)
+        added: dict[str, Any] = {"check": add_check(bundle)}
+        added |= {"onnx": export.export(bundle)} if onnx else {}
+        document = document.model_copy(update=added)
+        _write(document, half)
+        half.chmod(0o755)
+        take_name(half, out)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return Bundle.open(out)
+
+
+def _write(document: Document, folder: Path) -> None:
+    write_text(folder / NAME, json.dumps(document.model_dump(mode="json"), indent=1) + "\n")
+    write_text(folder / "card.md", card(document))
+
+
+def _folders(runs: Sequence[Path]) -> list[Path]:
+    """Return the folders of runs; the folder of a fusion stands for its runs."""
+    found: list[Path] = []
+    for run in runs:
+        below = sorted(run.glob("seed*"), key=lambda path: (len(path.name), path.name))
+        if not (run / "settings.json").is_file() and not below:
+            raise BundleError(
+                f"{run}: not the folder of a run or of a fusion. Name one such as "
+                f"results/runs/demo/jca or results/runs/demo/jca/seed0."
+            )
+        found += below or [run]
+    return list(dict.fromkeys(folder.resolve() for folder in found))
+
+
+def _finished(folder: Path) -> RunRecord:
+    record = read_settings(folder)
+    if not predicts(folder):
+        raise BundleError(f"{folder}: {failure(folder) or 'not finished'}. Run `{record.command}`.")
+    if marks := did_not_train(folder):
+        log.warning("%s did not train: %s", folder, "; ".join(marks))
+    return record
+
+
+def _alike(records: Sequence[RunRecord], folders: Sequence[Path]) -> RunRecord:
+    """Return the first record; refuse others that are not of the same model."""
+    first = records[0]
+    for record, folder in zip(records, folders, strict=True):
+        for name in ("corpus", "fusion", "class_", "options", "windows", "train", "data_hash"):
+            if getattr(record, name) != getattr(first, name):
+                raise BundleError(
+                    f"{folder}: `{name.rstrip('_')}` differs from that of {folders[0]}. A bundle "
+                    f"holds seeds of one fusion on one corpus; make one bundle for each."
+                )
+    if first.task != "ratings":
+        raise BundleError(
+            f"{folders[0]}: predicts classes. A bundle predicts ratings over time; name a run of a "
+            f"corpus with `task: ratings`."
+        )
+    return first
+
+
+def _corpus(study: Study, record: RunRecord, layout: Layout) -> Corpus:
+    if record.corpus not in study.corpora:
+        raise BundleError(
+            f"The config lists no corpus {record.corpus!r}, which the runs are of. Name the config "
+            f"of their study with --config."
+        )
+    described = json.loads(layout.card(record.corpus).read_text())
+    kind = study.corpus_class(record.corpus)
+    about = cast(type[CorpusClass], corpora.get(kind))
+    return Corpus(
+        name=record.corpus,
+        kind=kind,
+        licence=described["licence"],
+        generated=about.synthetic,
+        sharing=about.sharing,
+        data_hash=record.data_hash,
+    )
+
+
+def _may_share(corpus: Corpus, kind: str, wanted: bool | None) -> bool:
+    """Return whether the bundle may be handed on."""
+    rule = cast(type[CorpusClass], corpora.get(kind)).models
+    if wanted and rule == "no":
+        raise BundleError(
+            f"{corpus.name}: a bundle for others cannot be made. {corpus.sharing} Leave out "
+            f"--shareable for a bundle of your own. Settings, tables, figures and scores may be "
+            f"shared."
+        )
+    return rule == "yes" if wanted is None else wanted
+
+
+def _document(
+    folders: Sequence[Path],
+    records: Sequence[RunRecord],
+    study: Study,
+    layout: Layout,
+    half: Path,
+    corpus: Corpus,
+    shareable: bool,
+) -> Document:
+    first = records[0]
+    names = dict.fromkeys(name for record in records for name in record.features.encoders)
+    entries = {name: _encoder(name, first.corpus, study, layout, half) for name in names}
+    members = [
+        Member(
+            weights=_copied(folder / WEIGHTS, half, f"members/{number}.safetensors"),
+            seed=record.seed,
+            run=record.run,
+        )
+        for number, (folder, record) in enumerate(zip(folders, records, strict=True))
+    ]
+    card_of = json.loads(layout.card(first.corpus).read_text())
+    found = evaluate.evaluate(folders, records, study, layout)
+    return Document(
+        made_by=__version__,
+        shareable=shareable,
+        corpus=corpus,
+        fusion=first.fusion,
+        class_=first.class_,
+        targets=first.targets,
+        range=first.value_range,
+        delay_s=card_of["delay_s"],
+        windows=first.windows,
+        media=study.media_settings(first.corpus).media,
+        arithmetic=study.arithmetic,
+        features={kind: names for kind, names in study.features.by_modality.items() if names},
+        encoders=entries,
+        members=members,
+        calibration=found.calibration,
+        scores=found.scores,
+        whole_clip=_whole_clip(records[0], entries),
+        outside=first.outside,
+    )
+
+
+def _encoder(name: str, corpus: str, study: Study, layout: Layout, half: Path) -> Encoder:
+    """Copy what an encoder needs, and measure its features."""
+    settings = study.encoder_settings(name, corpus)
+    reads = encoders.constant(settings.class_, "reads")
+    if reads is not None:
+        raise BundleError(
+            f"{name} reads {reads} that come with the corpus; a clip has none. Make a bundle of "
+            f"runs whose encoders read recordings."
+        )
+    settings = settings.updated(root=None)
+    modality = cast(Literal["audio", "video", "text"], study.encoder_modality(name))
+    weights: File | None = None
+    encoder: Any = build(settings)
+    if encoder.fitted:
+        path = layout.encoder(corpus, name) / WEIGHTS
+        encoder.load(path, settings)  # refuses weights of other settings
+        weights = _copied(path, half, f"encoders/{name}/{WEIGHTS}")
+    outlook = half / f"encoders/{name}/outlook.safetensors"
+    outlook.parent.mkdir(parents=True, exist_ok=True)
+    Outlook.of(*(_rows(name, corpus, part, layout) for part in ("train", "validation"))).save(
+        outlook
+    )
+    return Encoder(
+        modality=modality, settings=settings, weights=weights, outlook=_file(outlook, half)
+    )
+
+
+def _rows(name: str, corpus: str, partition: str, layout: Layout) -> np.ndarray:
+    """Return the complete rows (N, D) of a partition's features."""
+    store = FeatureStore.open(layout.features(corpus, name) / "index.parquet")
+    table = read_table(layout.manifest(corpus), columns=["video", "partition"])
+    members = set(table["video"][table["partition"] == partition])
+    videos = [video for video in store.videos if video in members]
+    rows = [np.asarray(store.load(video).rows, np.float32) for video in videos]
+    every = np.concatenate(rows) if rows else np.empty((0, store.dim), np.float32)
+    return every[~np.isnan(every).any(1)]
+
+
+def _copied(path: Path, half: Path, name: str) -> File:
+    target = half / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+    return _file(target, half)
+
+
+def _file(path: Path, folder: Path) -> File:
+    return File(path=path.relative_to(folder).as_posix(), sha256=file_digest(path).hex())
+
+
+def _whole_clip(record: RunRecord, entries: dict[str, Encoder]) -> list[str]:
+    """Return the settings and encoders that need the complete clip, such as for its mean."""
+    found = ["train.baseline: video"] if record.train.baseline == "video" else []
+    clip_s = record.windows.clip_s
+    for name, entry in entries.items():
+        if contexts.needs_all(entry.settings.class_, entry.settings.options, clip_s):
+            found.append(fits.split(name)[0])
+    return list(dict.fromkeys(found))

@@ -1,0 +1,232 @@
+"""Predict many clips: find them, resume where an earlier call stopped, and list what failed."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from avfusion.errors import AvfError, of_place
+from avfusion.fingerprint import fingerprint
+from avfusion.io.atomic import file_digest
+from avfusion.io.endings import SOUNDS, VIDEOS, ending
+from avfusion.prediction.bundle import Bundle
+from avfusion.prediction.clip import predict_clip
+from avfusion.prediction.formats.catalogue import FORMATS
+from avfusion.prediction.formats.names import stem_of
+from avfusion.prediction.formats.write import write
+from avfusion.prediction.request import Request
+
+log = logging.getLogger(__name__)
+
+_WORK = ".avf-work"
+"""Folder of temporary files within the output folder; what a killed call left is removed."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file to predict, and the folder within the output folder for its predictions."""
+
+    path: Path
+    below: Path = Path()
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to do with each clip."""
+
+    model: Path
+    out: Path
+    request: Request = field(default_factory=Request)
+    formats: tuple[str, ...] = ("csv", "html")
+    embed: bool = False
+    files: tuple[tuple[str, Path], ...] = ()
+    transcript: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a clip: its files, or why there are none."""
+
+    clip: Clip
+    files: tuple[Path, ...] = ()
+    reason: str = ""
+    kept: bool = False
+
+
+def find(inputs: Iterable[str], listed: Iterable[str] = ()) -> list[Clip]:
+    """Return the clips that inputs name.
+
+    Parameters
+    ----------
+    inputs
+        Files, and folders, which are searched for media files with all their folders. Hidden files
+        are left out. `-` stands for `listed`.
+    listed
+        One path per line.
+
+    Raises
+    ------
+    AvfError
+        If a folder has no media file.
+    """
+    clips: list[Clip] = []
+    for text in inputs:
+        names = [line.rstrip("\n") for line in listed] if text == "-" else [text]
+        for name in filter(None, names):
+            path = Path(name)
+            clips += _within(path) if path.is_dir() else [Clip(path)]
+    return list({clip.path: clip for clip in clips}.values())
+
+
+def _within(folder: Path) -> list[Clip]:
+    found, others = [], 0
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or not path.is_file():
+            continue
+        if ending(path.name) in VIDEOS | SOUNDS:
+            found.append(Clip(path, path.relative_to(folder).parent))
+        else:
+            others += 1
+    if others:
+        log.info("%s: %d files are no media by their endings; left out", folder, others)
+    if not found:
+        raise AvfError(f"{folder}: no media file in it ({others} other files). Name another one.")
+    return found
+
+
+def run(clips: Sequence[Clip], order: Order, jobs: int = 1) -> Iterator[Outcome]:
+    """Predict clips and write the predictions; yield what became of each, in order.
+
+    Predictions with the same clip, bundle, options and code are kept.
+    """
+    began, done = time.monotonic(), 0
+    with _work(order.out):
+        for outcome in _outcomes(clips, order, jobs):
+            done += 1
+            left_s = (time.monotonic() - began) / done * (len(clips) - done)
+            if len(clips) > 1:
+                log.info("%d of %d clips; %.0f s left", done, len(clips), left_s)
+            yield outcome
+
+
+def _outcomes(clips: Sequence[Clip], order: Order, jobs: int) -> Iterator[Outcome]:
+    if jobs > 1 and len(clips) > 1:
+        workers = min(jobs, len(clips))
+        with ProcessPoolExecutor(workers, get_context("spawn"), _start, (order,)) as pool:
+            yield from pool.map(_in_worker, clips)
+        return
+    bundle = Bundle.open(order.model, dict(order.files))
+    for clip in clips:
+        yield predicted(clip, order, bundle)
+
+
+_opened: list[tuple[Order, Bundle]] = []
+"""In a worker process, what it predicts with."""
+
+
+def _start(order: Order) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    _opened.append((order, Bundle.open(order.model, dict(order.files))))
+
+
+def _in_worker(clip: Clip) -> Outcome:
+    order, bundle = _opened[0]
+    return predicted(clip, order, bundle)
+
+
+def predicted(clip: Clip, order: Order, bundle: Bundle) -> Outcome:
+    """Predict one clip and write it; a clip that cannot be read has a reason."""
+    folder = order.out / clip.below
+    try:
+        key = _key(clip, order, bundle)
+        kept = _kept(clip, folder, key, order)
+        if kept is not None:
+            return Outcome(clip, kept, kept=True)
+        work = order.out / _WORK
+        prediction = predict_clip(clip.path, bundle, order.request, work, order.transcript)
+        files = write(replace(prediction, key=key), folder, order.formats, order.embed)
+        return Outcome(clip, tuple(files))
+    except AvfError as error:
+        return Outcome(clip, reason=str(error))
+    except OSError as error:
+        if of_place(error):
+            raise
+        return Outcome(clip, reason=f"{clip.path}: {type(error).__name__}: {error}.")
+    except Exception as error:  # an unforeseen error in one clip must not stop the others
+        log.warning("%s failed", clip.path, exc_info=True)
+        return Outcome(clip, reason=f"{clip.path}: {type(error).__name__}: {error}.")
+
+
+def _key(clip: Clip, order: Order, bundle: Bundle) -> str:
+    """Hash everything that the predictions of a clip depend on.
+
+    Raises
+    ------
+    AvfError
+        If the file is missing.
+    """
+    try:
+        content = file_digest(clip.path).hex()
+    except OSError as error:
+        raise AvfError(f"{clip.path}: cannot be read ({error.strerror}). Check the name.") from None
+    words = None if order.transcript is None else file_digest(order.transcript).hex()
+    parts = [content, bundle.id, order.request.document(), words, _code()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _code() -> str:
+    return fingerprint("avfusion.prediction.clip:predict_clip")
+
+
+def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] | None:
+    """Return the files of an earlier call if they are complete and have this key."""
+    stem = stem_of(clip.path.name)
+    marker = folder / f"{stem}.json"
+    try:
+        if json.loads(marker.read_text(encoding="utf-8")).get("key") != key:
+            return None
+    except (OSError, ValueError):
+        return None
+    files = [folder / f"{stem}.{FORMATS[name].ending}" for name in order.formats]
+    return (*files, marker) if all(path.exists() for path in files) else None
+
+
+@contextmanager
+def _work(out: Path) -> Iterator[None]:
+    """Keep a folder for temporary files, which hold faces and voices; remove it at the end."""
+    folder = out / _WORK
+    _remove_old(folder)
+    try:
+        yield
+    finally:
+        _remove_old(folder)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what ended processes left, and the folder if nothing is in use."""
+    for used in folder.glob("*-*"):
+        if not _alive(used):
+            shutil.rmtree(used, ignore_errors=True)
+    with suppress(OSError):  # absent, or in use
+        folder.rmdir()
+
+
+def _alive(folder: Path) -> bool:
+    """Return whether the process whose number begins a name runs, and is not this one."""
+    number = int(folder.name.split("-")[0])
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return number != os.getpid()
