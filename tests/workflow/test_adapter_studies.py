@@ -111,6 +111,7 @@ def test_two_files_of_one_class_lead_to_scores(study):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_published_network_is_read_from_the_home_folder(study):
     found = rows(study, "resnet18_two_stream")
     assert {x.shape for x in found.values()} == {(20, 32)}  # a sixteenth of 512
@@ -118,6 +119,7 @@ def test_a_published_network_is_read_from_the_home_folder(study):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_older_file_in_the_place_of_another_is_encoded_again(study):
     """Its time says nothing: only the digest of the content tells that it is another file."""
     path = study.folder / "weights/look_1.onnx"

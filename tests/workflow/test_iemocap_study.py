@@ -8,7 +8,7 @@ from avfusion.layout import Layout
 from support import corpus_studies as studies
 from support.miniatures import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # test_folds has the tables of folds in CI
 
 FUSIONS = studies.STUDIES["iemocap"]["fusions"]
 SEEDS = studies.STUDIES["iemocap"]["seeds"]

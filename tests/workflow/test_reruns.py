@@ -23,6 +23,7 @@ def append(study, path, text):
         file.write(text)
 
 
+@pytest.mark.long
 def test_an_unused_function_next_to_the_bootstrap_trains_nothing_again(tiny, due):
     append(tiny, "evaluation/inference.py", "\n\ndef unused():\n    return 1\n")
     assert set(due()) <= SCORED
@@ -36,7 +37,7 @@ def test_a_change_of_the_bootstrap_scores_again_and_trains_nothing(tiny, due):
 
 def test_a_constant_in_the_downloader_runs_nothing_again(tiny, due):
     append(tiny, "corpora/obtain/client.py", "\nEXTRA_TRIES = 3\n")
-    tiny.edit("src/avfusion/corpora/obtain/client.py", "TRIES = 6", "TRIES = 7")
+    tiny.edit("src/avfusion/corpora/obtain/connection.py", "TRIES = 6", "TRIES = 7")
     assert due() == {}
 
 
@@ -53,6 +54,7 @@ def test_a_change_of_augmentation_trains_only_the_runs_that_use_it(tiny, due):
     assert set(jobs) <= {"train", *SCORED}
 
 
+@pytest.mark.long
 def test_a_change_of_a_protocol_trains_only_the_runs_whose_epoch_it_chooses(tiny, due):
     rule = "{train: {targets: separate, select: {protocol: smoothed}}}"
     tiny.edit("tiny.yaml", "  ca: {}", f"  ca: {rule}")

@@ -68,7 +68,7 @@ def predict(
     DataFrame
         One row per person and step: `time_s`, `track_id`, each target with `_low` and `_high` in
         the unit of the corpus, `face`, `face_score`, `voiced`, gates and `unlike_training`; see
-        `avfusion.prediction.prediction.Prediction.table`. `attrs` has `doubts`, `remarks`, `columns`,
+        `avfusion.prediction.prediction.Prediction`. `attrs` has `doubts`, `remarks`, `columns`,
         `clip` and `bundle`.
 
     Raises
