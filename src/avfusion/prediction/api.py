@@ -81,12 +81,12 @@ def predict(
     bundle = model if isinstance(model, Bundle) else load_bundle(model or default_model())
     words = None if transcript is None else Path(transcript)
     request = Request(face, start_s, end_s, every_s)
-    found = predict_clip(Path(path), bundle, request, transcript=words)
-    found.table.attrs = {
-        "doubts": [doubt._asdict() for doubt in found.doubts],
-        "remarks": found.remarks,
-        "columns": found.columns,
-        "clip": found.clip,
-        "bundle": found.bundle,
+    prediction = predict_clip(Path(path), bundle, request, transcript=words)
+    prediction.table.attrs = {
+        "doubts": [doubt._asdict() for doubt in prediction.doubts],
+        "remarks": prediction.remarks,
+        "columns": prediction.columns,
+        "clip": prediction.clip,
+        "bundle": prediction.bundle,
     }
-    return found.table
+    return prediction.table

@@ -66,7 +66,7 @@ def _about(document: Document) -> dict[str, str]:
         f"{windows.clips}",
         "encoders": listed,
         "arithmetic": document.arithmetic,
-        "needs the complete clip": "; ".join(document.whole_clip) or "no",
+        "needs the complete clip": "; ".join(document.needs_all) or "no",
         "made by": f"avfusion {document.made_by}",
     }
 
@@ -93,11 +93,11 @@ def intervals(document: Document) -> list[str]:
         f"`low` and `high` are meant to hold the rating in {level} of the time. They come from the "
         f"spread of the members and were calibrated on {calibration.people} validation people."
     ]
-    found = calibration.coverage
-    if found is None:
+    coverage = calibration.coverage
+    if coverage is None:
         return [*lines, "Their coverage was not measured: there is no test gold."]
-    shares = ", ".join(f"{100 * share:.1f} % for {name}" for name, share in found.shares.items())
-    return [*lines, f"On {found.people} {found.partition} people they held {shares}."]
+    shares = ", ".join(f"{100 * share:.1f} % for {name}" for name, share in coverage.shares.items())
+    return [*lines, f"On {coverage.people} {coverage.partition} people they held {shares}."]
 
 
 def limits(document: Document) -> list[str]:

@@ -41,12 +41,12 @@ def difference(bundle: Bundle) -> float:
     check = bundle.document.check
     assert check is not None, "bundle.json has no check"
     expected = pd.read_csv(io.StringIO(bundle.path(check.expected).read_text()))
-    found = _rows(predict_clip(bundle.path(check.clip), bundle))
-    if list(found.columns) != list(expected.columns) or len(found) != len(expected):
+    predicted = _rows(predict_clip(bundle.path(check.clip), bundle))
+    if list(predicted.columns) != list(expected.columns) or len(predicted) != len(expected):
         return float("inf")
     low, high = bundle.document.range
-    gap = np.abs(found.to_numpy(float) - expected.to_numpy(float)) / (high - low)
-    same = np.isnan(found.to_numpy(float)) & np.isnan(expected.to_numpy(float))
+    gap = np.abs(predicted.to_numpy(float) - expected.to_numpy(float)) / (high - low)
+    same = np.isnan(predicted.to_numpy(float)) & np.isnan(expected.to_numpy(float))
     return float(np.where(same, 0, gap).max())
 
 

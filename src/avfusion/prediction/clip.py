@@ -106,7 +106,7 @@ def predict_clip(
         for name in bundle.encoders:
             bundle.note(name, Layout(Path(temporary)))
         table = _table(path, bundle, request, record, transcript, report)
-        found = doubts.find(table, record, bundle, request.begin_s)
+        doubted = doubts.find(table, record, bundle, request.begin_s)
     table["time_s"] += request.begin_s
     step_s = bundle.document.windows.hop_s
     if request.every_s is not None:
@@ -127,7 +127,7 @@ def predict_clip(
         },
         bundle=bundle.summary(),
         columns=signs.columns(document, [str(name) for name in table.columns]),
-        doubts=found,
+        doubts=doubted,
         remarks=doubts.remarks(record, bundle, meta),
         options=request.document(),
     )

@@ -146,7 +146,7 @@ class Document(Settings):
     scores: list[Score]
     check: Check | None = None
     onnx: Graphs | None = None
-    whole_clip: list[str] = Field([], description="What needs the complete clip before it starts.")
+    needs_all: list[str] = Field([], description="What needs the complete clip before it starts.")
     outside: dict[str, str] = Field({}, description="Code from outside avfusion, by its use.")
 
     @property

@@ -25,15 +25,15 @@ GENERATED = (
 
 def remarks(record: MediaRecord, bundle: Bundle, meta: dict[str, Any]) -> list[str]:
     """Return what concerns the complete clip."""
-    found = [GENERATED] if bundle.document.corpus.generated else []
+    stated = [GENERATED] if bundle.document.corpus.generated else []
     reads = {name for name, encoders in bundle.document.features.items() if encoders}
     if "video" in reads and record.frames.empty:
-        found.append("No pictures: predicted from sound only; intervals assume both.")
+        stated.append("No pictures: predicted from sound only; intervals assume both.")
     if "audio" in reads and not meta.get("audio"):
-        found.append("No sound: predicted from pictures only; intervals assume both.")
+        stated.append("No sound: predicted from pictures only; intervals assume both.")
     if "text" in reads:
-        found.append("The model also reads words; without --transcript they are missing.")
-    return found + list(meta.get("warnings", []))
+        stated.append("The model also reads words; without --transcript they are missing.")
+    return stated + list(meta.get("warnings", []))
 
 
 def find(table: pd.DataFrame, record: MediaRecord, bundle: Bundle, begin_s: float) -> list[Doubt]:
@@ -51,14 +51,14 @@ def find(table: pd.DataFrame, record: MediaRecord, bundle: Bundle, begin_s: floa
         Start of the record in the clip; it is added to the spans.
     """
     hop_s = bundle.document.windows.hop_s
-    found: list[Doubt] = []
+    doubts: list[Doubt] = []
     for track, rows in table.groupby("track_id", dropna=False, sort=True):
         number = None if pd.isna(track) else int(track)
         ends_s = rows["time_s"].to_numpy()
         for reason, here in _reasons(rows, record, bundle, number):
             for first_s, last_s in spans(ends_s, here, hop_s):
-                found.append(Doubt(begin_s + first_s, begin_s + last_s, reason, number))
-    return sorted(found, key=lambda doubt: (doubt.start_s, doubt.end_s, doubt.reason))
+                doubts.append(Doubt(begin_s + first_s, begin_s + last_s, reason, number))
+    return sorted(doubts, key=lambda doubt: (doubt.start_s, doubt.end_s, doubt.reason))
 
 
 def _reasons(

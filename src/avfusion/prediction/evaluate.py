@@ -29,8 +29,8 @@ PROTOCOL = "pooled"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What `evaluate` found."""
+class Evaluated:
+    """What `evaluate` returns."""
 
     calibration: Calibration
     scores: list[Score]
@@ -54,7 +54,7 @@ class _Part:
 
 def evaluate(
     folders: Sequence[Path], records: Sequence[RunRecord], study: Study, layout: Layout
-) -> Found:
+) -> Evaluated:
     """Calibrate and score the mean over some runs.
 
     Raises
@@ -97,7 +97,7 @@ def evaluate(
         coverage=measured,
     )
     scores = [_score(name, part, rating.names, study) for name, part in parts.items()]
-    return Found(calibration, [score for score in scores if score is not None])
+    return Evaluated(calibration, [score for score in scores if score is not None])
 
 
 def _part(

@@ -102,7 +102,7 @@ def _write(document: Document, folder: Path) -> None:
 
 def _folders(runs: Sequence[Path]) -> list[Path]:
     """Return the folders of runs; the folder of a fusion stands for its runs."""
-    found: list[Path] = []
+    folders: list[Path] = []
     for run in runs:
         below = sorted(run.glob("seed*"), key=lambda path: (len(path.name), path.name))
         if not (run / "settings.json").is_file() and not below:
@@ -110,8 +110,8 @@ def _folders(runs: Sequence[Path]) -> list[Path]:
                 f"{run}: not the folder of a run or of a fusion. Name one such as "
                 f"results/runs/demo/jca or results/runs/demo/jca/seed0."
             )
-        found += below or [run]
-    return list(dict.fromkeys(folder.resolve() for folder in found))
+        folders += below or [run]
+    return list(dict.fromkeys(folder.resolve() for folder in folders))
 
 
 def _finished(folder: Path) -> RunRecord:
@@ -193,7 +193,7 @@ def _document(
         for number, (folder, record) in enumerate(zip(folders, records, strict=True))
     ]
     card_of = json.loads(layout.card(first.corpus).read_text())
-    found = evaluate.evaluate(folders, records, study, layout)
+    evaluated = evaluate.evaluate(folders, records, study, layout)
     return Document(
         made_by=__version__,
         shareable=shareable,
@@ -209,9 +209,9 @@ def _document(
         features={kind: names for kind, names in study.features.by_modality.items() if names},
         encoders=entries,
         members=members,
-        calibration=found.calibration,
-        scores=found.scores,
-        whole_clip=_whole_clip(records[0], entries),
+        calibration=evaluated.calibration,
+        scores=evaluated.scores,
+        needs_all=_needs_all(records[0], entries),
         outside=first.outside,
     )
 
@@ -265,11 +265,11 @@ def _file(path: Path, folder: Path) -> File:
     return File(path=path.relative_to(folder).as_posix(), sha256=file_digest(path).hex())
 
 
-def _whole_clip(record: RunRecord, entries: dict[str, Encoder]) -> list[str]:
+def _needs_all(record: RunRecord, entries: dict[str, Encoder]) -> list[str]:
     """Return the settings and encoders that need the complete clip, such as for its mean."""
-    found = ["train.baseline: video"] if record.train.baseline == "video" else []
+    needs = ["train.baseline: video"] if record.train.baseline == "video" else []
     clip_s = record.windows.clip_s
     for name, entry in entries.items():
         if contexts.needs_all(entry.settings.class_, entry.settings.options, clip_s):
-            found.append(fits.split(name)[0])
-    return list(dict.fromkeys(found))
+            needs.append(fits.split(name)[0])
+    return list(dict.fromkeys(needs))

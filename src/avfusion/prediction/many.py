@@ -87,20 +87,20 @@ def find(inputs: Iterable[str], listed: Iterable[str] = ()) -> list[Clip]:
 
 
 def _within(folder: Path) -> list[Clip]:
-    found, others = [], 0
+    clips, others = [], 0
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or not path.is_file():
             continue
         if ending(path.name) in VIDEOS | SOUNDS:
-            found.append(Clip(path, path.relative_to(folder).parent))
+            clips.append(Clip(path, path.relative_to(folder).parent))
         else:
             others += 1
     if others:
         log.info("%s: %d files are no media by their endings; left out", folder, others)
-    if not found:
+    if not clips:
         raise AvfError(f"{folder}: no media file in it ({others} other files). Name another one.")
-    return found
+    return clips
 
 
 def run(clips: Sequence[Clip], order: Order, jobs: int = 1) -> Iterator[Outcome]:

@@ -63,10 +63,10 @@ class Outlook:
                 covariance, _ = ledoit_wolf((rows[:, live] - mean[live]) / scale[live])
                 inverse = np.linalg.cholesky(np.linalg.inv(covariance))
                 whitening[np.ix_(live, live)] = inverse / scale[live][:, None]
-        found = cls(mean.astype(np.float32), whitening.astype(np.float32), 1.0)
-        distances = found.distance(validation if len(validation) else train)
+        outlook = cls(mean.astype(np.float32), whitening.astype(np.float32), 1.0)
+        distances = outlook.distance(validation if len(validation) else train)
         far = float(np.quantile(distances, 1 - TAIL)) if len(distances) else 1.0
-        return cls(found.mean, found.whitening, far if far > 0 else 1.0)
+        return cls(outlook.mean, outlook.whitening, far if far > 0 else 1.0)
 
     def distance(self, rows: np.ndarray) -> np.ndarray:
         """Return the distance of rows (N, D), float32 (N,).

@@ -18,16 +18,16 @@ def default_model(results: Path | None = None) -> Path:
         If there is none, or several.
     """
     folder = (results or RESULTS) / "bundles"
-    found = sorted(path.parent for path in folder.glob(f"*/{NAME}"))
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    bundles = sorted(path.parent for path in folder.glob(f"*/{NAME}"))
+    if len(bundles) == 1:
+        return bundles[0]
+    if not bundles:
         raise BundleError(
             f"{folder}: no bundle in it. Run `make demo`, which makes one of the demo corpus, or "
             f"name one with --model."
         )
-    listed = ", ".join(map(str, found))
-    raise BundleError(f"{folder}: {len(found)} bundles ({listed}). Name one with --model.")
+    listed = ", ".join(map(str, bundles))
+    raise BundleError(f"{folder}: {len(bundles)} bundles ({listed}). Name one with --model.")
 
 
 def of_command(args: argparse.Namespace) -> Path | None:

@@ -57,8 +57,8 @@ class Request:
 
     def person(self, recording: Path | None) -> Person:
         """Return what the media stage reads; `recording` is a clip without pictures."""
-        whole = self.start_s is None and self.end_s is None
-        cut_s = None if whole else (self.begin_s, END_S if self.end_s is None else self.end_s)
+        complete = self.start_s is None and self.end_s is None
+        cut_s = None if complete else (self.begin_s, END_S if self.end_s is None else self.end_s)
         return Person(face=self.face, sound=recording, cut_s=cut_s)
 
     def document(self) -> dict[str, Any]:
