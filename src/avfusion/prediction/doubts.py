@@ -94,10 +94,10 @@ def _speaking(
     The second is 0 where there is no other person, the first where nothing is known.
     """
     people = record.people
-    own = people["followed"] if track is None else people["person"] == track
+    followed = people["followed"] if track is None else people["person"] == track
     clip_s = bundle.document.windows.clip_s
     results = []
-    for part in (people[own], people[~own]):
+    for part in (people[followed], people[~followed]):
         most = part.groupby("time_s")["speaking"].max().dropna()
         times_s = most.index.to_numpy(float)
         last = np.searchsorted(times_s, ends_s, side="right") - 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -22,28 +21,9 @@ from avfusion.prediction.app.predictor import Predictor
 from avfusion.prediction.app.results import ranges_of, without
 from avfusion.prediction.prediction import Prediction
 from avfusion.prediction.request import Request
+from support.app_work import working
 
 HOME = "http://127.0.0.1:8765"
-
-
-def working():
-    """Work of a process: an echo, an error, a crash, or a long wait."""
-
-    def work(job, report):
-        report("reading", 0.5)
-        if job == "crash":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if job == "bad":
-            raise MediaError("a.mp4: bad.")
-        if job == "odd":
-            raise ValueError("odd")
-        if job == "child":
-            return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
-        if job == "long":
-            time.sleep(600)
-        return job, os.getpid()
-
-    return work
 
 
 @pytest.fixture

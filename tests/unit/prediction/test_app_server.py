@@ -205,7 +205,7 @@ def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, cli
         with serving(small_bundle, temporary, "--jobs", "1"):
             assert len(left(temporary)) == 1
         assert left(temporary) == []
-    (folder,) = kept.iterdir()
+    folder = next(kept.iterdir())  # the second clip may have been done as well
     names = ["a talk.csv", "a talk.html", "a talk.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
 

@@ -34,7 +34,7 @@ def test_a_video_of_the_study_has_the_predictions_of_its_runs(bundle, place, mon
     means = traces.groupby(["video", "time_s"])[["valence", "arousal"]].mean()
     for video in traces["video"].unique():
         record = MediaRecord.open(layout.media(CORPUS) / video)
-        table = clips._table(layout.media(CORPUS), bundle, Request(), record, None)
+        table = clips._table(layout.media(CORPUS), bundle, Request(), record, None, None)
         np.testing.assert_allclose(table[["valence", "arousal"]], means.loc[video], atol=1e-6)
 
 
