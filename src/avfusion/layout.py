@@ -95,6 +95,10 @@ class Layout:
         """Folder of the bundle of a corpus' best fusion: bundle.json, card.md, weights."""
         return self.results / "bundles" / corpus
 
+    def example(self, corpus: str) -> Path:
+        """Predictions of the clip of a bundle, without the ending: .html, .csv, .png, .json."""
+        return self.results / "examples" / corpus / "clip"
+
     @property
     def tables(self) -> Path:
         """Folder of the tables as CSV, Markdown and LaTeX."""

@@ -68,6 +68,8 @@ def layout_paths() -> dict[str, Path]:
             corpus, "audio_noise_db", -5.0, encoder
         )
         / "index.parquet",
+        "bundles/{corpus}": lay.bundle(corpus),
+        "examples/{corpus}/clip": lay.example(corpus),
         "tables/scores.csv": lay.tables / "scores.csv",
         "metrics.json": lay.metrics,
         "ccc.csv": lay.plot,

@@ -60,4 +60,4 @@ rule example:
 rule example_all:
     """The predictions of an example by the bundle of each corpus with ratings over time."""
     input:
-        expand("<results>/examples/{corpus}/clip.html", corpus=RATINGS),
+        expand(rules.example.output[0], corpus=RATINGS),

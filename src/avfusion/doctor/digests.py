@@ -8,7 +8,6 @@ from avfusion.config.study import Study
 from avfusion.doctor.finding import Finding
 from avfusion.errors import AvfError, DamagedError
 from avfusion.layout import Layout
-from avfusion.lineage import departures, digests
 
 
 def findings(study: Study, config: Path) -> Iterator[Finding]:
@@ -16,6 +15,8 @@ def findings(study: Study, config: Path) -> Iterator[Finding]:
 
     config: the file of the study; others than `BASE` have no recorded digests.
     """
+    from avfusion.lineage import departures, digests  # they import the readers of media
+
     if config.absolute() != BASE.absolute() or not digests.FILE.is_file():
         return
     layout = Layout(Path(study.results))

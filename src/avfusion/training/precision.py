@@ -20,9 +20,10 @@ def fitted_in(model: nn.Module, precision: Precision, where: torch.device) -> nn
     """Return the model, changed so that each of its layers can be fitted in the precision.
 
     On the CPU, PyTorch 2.11 cannot train an LSTM in float16 ("could not create a primitive
-    descriptor"), so LSTMs compute in float32 there. Names of weights stay.
+    descriptor"), nor in bfloat16 without AVX-512, so LSTMs compute in float32 there. Names of
+    weights stay.
     """
-    if precision == "float16" and where.type == "cpu":
+    if precision != "float32" and where.type == "cpu":
         for layer in model.modules():
             if type(layer) is nn.LSTM:
                 layer.__class__ = _LSTM

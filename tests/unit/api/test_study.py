@@ -118,7 +118,7 @@ def test_the_other_direction_has_the_opposite_decision_and_names_the_same_winner
         other = study.compare(row["other"], row["fusion"], target=row["target"])
         assert (one.decision, other.decision) == (decision, opposite)
         if decision == "undecided":
-            words = "No significant difference between {} and {} (".format
+            words = "No significant difference between {} and {}:".format
             assert one.sentence.startswith(words(one.a, one.b))
             assert other.sentence.startswith(words(other.a, other.b))
         else:
