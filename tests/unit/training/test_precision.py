@@ -43,15 +43,16 @@ def test_a_fusion_has_finite_gradients(name, precision):
     assert any(gradient.any() for gradient in found.values())
 
 
-def test_an_lstm_computes_in_float32_where_float16_is_missing():
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_an_lstm_computes_in_float32_where_less_is_missing(precision):
     plain = nn.LSTM(3, 4, batch_first=True)
     given = torch.randn(2, 5, 3)
     expected = plain(given)[0]
     names = list(plain.state_dict())
-    fitted_in(nn.Sequential(plain), "float16", CPU)
+    fitted_in(nn.Sequential(plain), precision, CPU)
     assert list(plain.state_dict()) == names
     start = torch.zeros(1, 2, 4), torch.zeros(1, 2, 4)
-    with products(CPU, "float16"):
+    with products(CPU, precision):
         found, begun = plain(given)[0], plain(given.half(), start)[0]
     assert torch.equal(found, expected)
     assert begun.dtype == torch.float32
@@ -59,6 +60,6 @@ def test_an_lstm_computes_in_float32_where_float16_is_missing():
 
 def test_other_models_are_left_as_they_are():
     lstm = nn.LSTM(3, 4)
-    for precision, where in (("float32", "cpu"), ("bfloat16", "cpu"), ("float16", "cuda")):
+    for precision, where in (("float32", "cpu"), ("bfloat16", "cuda"), ("float16", "cuda")):
         fitted_in(lstm, precision, torch.device(where))
         assert type(lstm) is nn.LSTM
