@@ -172,13 +172,15 @@ def _receive(
 
 def _logged() -> Report:
     """Return a report that writes a line to the log now and then."""
-    last_s = time.monotonic()
+    began_s = last_s = time.monotonic()
 
     def report(done: int, total: int) -> None:
         nonlocal last_s
-        if time.monotonic() - last_s >= _LOG_EVERY_S:
-            last_s = time.monotonic()
-            log.info("  frame %d of %d", done, total)
+        now_s = time.monotonic()
+        if now_s - last_s >= _LOG_EVERY_S:
+            last_s = now_s
+            left_s = (now_s - began_s) * max(0, total - done) / max(1, done)
+            log.info("  frame %d of %d; %.0f s left", done, total, left_s)
 
     return report
 

@@ -89,29 +89,22 @@ def predict_clip(
     """
     request = request or Request()
     path = Path(path)
-    recording = path if is_sound(path) else None
-    sha256 = file_digest(path).hex()
     if work is not None:
         work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=work) as temporary:
-        folder = Path(temporary) / "record"
-        person = request.person(recording)
-        meta, reason = read_apart(
-            *(path, folder, bundle.document.media, "", person), report=_of_frames(report)
-        )
-        if reason:
-            raise MediaError(reason)
-        record = MediaRecord.open(folder)
-        log.info("%s: read %.1f s", path.name, record.duration_s)
+        folder = Path(temporary)
+        record, remarks = _read(path, bundle, request, folder / "record", report)
+        sha256 = file_digest(path).hex()
         for name in bundle.encoders:
-            bundle.note(name, Layout(Path(temporary)))
+            bundle.note(name, Layout(folder))
         table = _table(path, bundle, request, record, transcript, report)
         doubted = doubts.find(table, record, bundle, request.begin_s)
+        duration_s = record.duration_s
     table["time_s"] += request.begin_s
-    step_s = bundle.document.windows.hop_s
+    document = bundle.document
+    step_s = document.windows.hop_s
     if request.every_s is not None:
         table, step_s = averaged(table, step_s, request.every_s), request.every_s
-    document = bundle.document
     return Prediction(
         table=table,
         targets=tuple(Target(name, *document.range) for name in document.targets),
@@ -121,16 +114,31 @@ def predict_clip(
             "name": path.name,
             "path": str(path.absolute()),
             "sha256": sha256,
-            "duration_s": record.duration_s,
+            "duration_s": duration_s,
             "start_s": request.begin_s,
-            "end_s": request.begin_s + record.duration_s,
+            "end_s": request.begin_s + duration_s,
         },
         bundle=bundle.summary(),
         columns=signs.columns(document, [str(name) for name in table.columns]),
         doubts=doubted,
-        remarks=doubts.remarks(record, bundle, meta),
+        remarks=remarks,
         options=request.document(),
     )
+
+
+def _read(
+    path: Path, bundle: Bundle, request: Request, folder: Path, report: Report | None
+) -> tuple[MediaRecord, list[str]]:
+    """Read the clip into a record at `folder`; return it with the remarks about it."""
+    person = request.person(path if is_sound(path) else None)
+    meta, reason = read_apart(
+        *(path, folder, bundle.document.media, "", person), report=_of_frames(report)
+    )
+    if reason:
+        raise MediaError(reason)
+    record = MediaRecord.open(folder)
+    log.info("%s: read %.1f s", path.name, record.duration_s)
+    return record, doubts.remarks(record, bundle, meta)
 
 
 def _of_frames(report: Report | None) -> Callable[[int, int], None] | None:

@@ -32,10 +32,26 @@ _WORK = ".avf-work"
 
 @dataclass(frozen=True)
 class Clip:
-    """A file to predict, and the folder within the output folder for its predictions."""
+    """A file to predict, and the name of its predictions within the output folder.
+
+    Attributes
+    ----------
+    path
+        The file.
+    below
+        Folder within the output folder.
+    stem
+        Name of the files without their ending; by default that of the clip.
+    """
 
     path: Path
     below: Path = Path()
+    stem: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the files of its predictions, without their ending."""
+        return self.stem or stem_of(self.path.name)
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,33 @@ def find(inputs: Iterable[str], listed: Iterable[str] = ()) -> list[Clip]:
         for name in filter(None, names):
             path = Path(name)
             clips += _within(path) if path.is_dir() else [Clip(path)]
-    return list({clip.path: clip for clip in clips}.values())
+    return _named_apart(list({clip.path.absolute(): clip for clip in clips}.values()))
+
+
+def _named_apart(clips: Sequence[Clip]) -> list[Clip]:
+    """Give clips names of their own where several would have the same.
+
+    They keep their endings, `talk.mp4` and `talk.wav`. Those that are still the same, from folders
+    that were named one by one, get folders below the deepest one that they share.
+    """
+    alike = _alike(clips)
+    clips = [replace(c, stem=stem_of(f"{c.path.name}.x")) if c in alike else c for c in clips]
+    alike = _alike(clips)
+    if not alike:
+        return clips
+    shared = os.path.commonpath([clip.path.absolute().parent for clip in alike])
+    return [
+        replace(c, below=c.path.absolute().parent.relative_to(shared)) if c in alike else c
+        for c in clips
+    ]
+
+
+def _alike(clips: Iterable[Clip]) -> set[Clip]:
+    """Return the clips whose predictions would have the name of another's."""
+    by_name: dict[tuple[Path, str], list[Clip]] = {}
+    for clip in clips:
+        by_name.setdefault((clip.below, clip.name.casefold()), []).append(clip)
+    return {clip for group in by_name.values() if len(group) > 1 for clip in group}
 
 
 def _within(folder: Path) -> list[Clip]:
@@ -153,7 +195,8 @@ def predicted(clip: Clip, order: Order, bundle: Bundle) -> Outcome:
             return Outcome(clip, kept, kept=True)
         work = order.out / _WORK
         prediction = predict_clip(clip.path, bundle, order.request, work, order.transcript)
-        files = write(replace(prediction, key=key), folder, order.formats, order.embed)
+        found = replace(prediction, key=key)
+        files = write(found, folder, order.formats, order.embed, clip.stem)
         return Outcome(clip, tuple(files))
     except AvfError as error:
         return Outcome(clip, reason=str(error))
@@ -179,7 +222,7 @@ def _key(clip: Clip, order: Order, bundle: Bundle) -> str:
     except OSError as error:
         raise AvfError(f"{clip.path}: cannot be read ({error.strerror}). Check the name.") from None
     words = None if order.transcript is None else file_digest(order.transcript).hex()
-    parts = [content, bundle.id, order.request.document(), words, _code()]
+    parts = [content, bundle.id, order.request.document(), words, order.embed, _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -189,14 +232,13 @@ def _code() -> str:
 
 def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] | None:
     """Return the files of an earlier call if they are complete and have this key."""
-    stem = stem_of(clip.path.name)
-    marker = folder / f"{stem}.json"
+    marker = folder / f"{clip.name}.json"
     try:
         if json.loads(marker.read_text(encoding="utf-8")).get("key") != key:
             return None
     except (OSError, ValueError):
         return None
-    files = [folder / f"{stem}.{FORMATS[name].ending}" for name in order.formats]
+    files = [folder / f"{clip.name}.{FORMATS[name].ending}" for name in order.formats]
     return (*files, marker) if all(path.exists() for path in files) else None
 
 

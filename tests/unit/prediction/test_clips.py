@@ -27,6 +27,29 @@ def test_folders_are_searched_and_lists_are_read(tmp_path, caplog):
     assert "1 files are no media" in caplog.text
 
 
+def test_clips_of_one_name_keep_their_endings_or_their_folders(tmp_path):
+    names = ["a/talk.mp4", "a/talk.wav", "a/Talk.mkv", "a/other.mp4", "b/other.mp4", "b/x.mp4"]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    clips = find(str(tmp_path / name) for name in names)
+    assert [str(clip.below / clip.name) for clip in clips] == [
+        "talk.mp4",
+        "talk.wav",
+        "Talk.mkv",
+        "a/other.mp4",
+        "b/other.mp4",
+        "x",
+    ]
+    assert [clip.name for clip in find([str(tmp_path / "a")])] == [
+        "Talk.mkv",
+        "other",
+        "talk.mp4",
+        "talk.wav",
+    ]
+
+
 def test_a_folder_without_media_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(AvfError, match="no media file in it"):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -166,6 +167,31 @@ def test_a_folder_goes_on_where_it_stopped_and_lists_what_failed(
     assert [p.name for p in (out / ".avf-work").iterdir()] == ["1-stale"]
     shorter = Order(model=bundle.folder, out=out, formats=("csv",), request=Request(end_s=1.0))
     assert not any(outcome.kept for outcome in run(find([str(folder / "a.mp4")]), shorter))
+    page = replace(shorter, formats=("html",))
+    assert "data:video" not in page_of(run(find([str(folder / "a.mp4")]), page))
+    assert "data:video" in page_of(run(find([str(folder / "a.mp4")]), replace(page, embed=True)))
+
+
+def page_of(outcomes):
+    """Return the text of the first file of the only clip."""
+    (outcome,) = outcomes
+    return outcome.files[0].read_text(encoding="utf-8")
+
+
+def test_a_sound_and_a_video_of_one_name_are_both_predicted(bundle, clip, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for ending in ("mp4", "m4v"):
+        shutil.copy(clip, folder / f"a.{ending}")
+    order = Order(model=bundle.folder, out=tmp_path / "out", formats=("csv",))
+    files = [outcome.files for outcome in run(find([str(folder)]), order)]
+    assert [path.name for path in sum(files, ())] == [
+        "a.m4v.csv",
+        "a.m4v.json",
+        "a.mp4.csv",
+        "a.mp4.json",
+    ]
+    assert all(outcome.kept for outcome in run(find([str(folder)]), order))
 
 
 def test_two_processes_write_what_one_writes(bundle, clip, tmp_path):

@@ -1,4 +1,4 @@
-"""Colours of figures, pages and videos of predictions; the same as in the figures of a study.
+"""Colours and settings of figures, pages and videos of predictions; a study's figures share them.
 
 `report/figures/style.py` has the source of the colours, whose contrast to the page is 3:1 at least.
 """
@@ -49,7 +49,7 @@ SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "figure.facecolor": PAPER,
 }
-"""Settings of matplotlib."""
+"""Settings of matplotlib for every figure."""
 
 
 def nth(choices: tuple[Any, ...], track_id: int | None) -> Any:

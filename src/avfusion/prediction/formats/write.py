@@ -15,7 +15,11 @@ from avfusion.prediction.prediction import Prediction
 
 
 def write(
-    prediction: Prediction, folder: Path, formats: Sequence[str], embed: bool = False
+    prediction: Prediction,
+    folder: Path,
+    formats: Sequence[str],
+    embed: bool = False,
+    stem: str = "",
 ) -> list[Path]:
     """Write `<name of the clip>.<ending>` for each format, and last the JSON file.
 
@@ -33,6 +37,8 @@ def write(
         Names in `FORMATS`.
     embed
         Whether the page includes the clip; otherwise it refers to the clip where it is.
+    stem
+        Name of the files without their ending; by default that of the clip.
 
     Returns
     -------
@@ -46,7 +52,7 @@ def write(
         predictions of another clip of the same name.
     """
     check_formats(formats)
-    stem = stem_of(prediction.clip["name"])
+    stem = stem or stem_of(prediction.clip["name"])
     marker = folder / f"{stem}.json"
     earlier = _earlier(marker, prediction)
     marker.unlink(missing_ok=True)

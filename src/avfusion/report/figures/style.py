@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avfusion.config.baseline import REFERENCES
+from avfusion.prediction.formats import look as clips
+from avfusion.prediction.formats.look import INK, PAPER, RULE, SOFT, WASH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-INK, SOFT, RULE, WASH, PAPER = "#1b1f24", "#5b636c", "#d5d9de", "#eceff2", "#ffffff"
-"""Neutral colours: text and gold, secondary text, grid lines, shaded spans, background."""
-
 DARK = {  # every colour of a figure, and its replacement in the page's dark theme
-    INK: "#e8eaed", SOFT: "#a3abb5", RULE: "#3a4048", WASH: "#262b31", PAPER: "#15181c",
+    **dict(zip((INK, SOFT, RULE, WASH, PAPER), clips.DARK, strict=True)),
     "#0072b2": "#5db4ee", "#d55e00": "#f58b45", "#00866a": "#35c79e", "#aa4499": "#dd87cf",
     "#9a6b00": "#e0b040", "#882255": "#e0739f", "#332288": "#a096f0", "#6b6b6b": "#b4b4b4",
     "#0e86a8": "#4fc6e0", "#7a7a1f": "#c6c65a", "#b2182b": "#f4777f", "#117733": "#6cc982",
@@ -99,38 +98,16 @@ def drawing() -> Iterator[None]:
 
 def _settings() -> dict[str, Any]:
     return {
-        "backend": "Agg",
-        "font.family": ["DejaVu Sans"],  # part of matplotlib, so text has the same width everywhere
-        "font.size": 9,
+        **clips.SETTINGS,
         "axes.titlesize": 9.5,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
-        "axes.labelsize": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": SOFT,
-        "axes.linewidth": 0.8,
-        "axes.labelcolor": INK,
-        "axes.titlecolor": INK,
-        "axes.facecolor": "none",
-        "axes.axisbelow": True,
         "axes.unicode_minus": True,
-        "text.color": INK,
-        "text.parse_math": False,  # names may contain dollar signs
-        "xtick.color": SOFT,
-        "ytick.color": SOFT,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "xtick.labelsize": 8.5,
         "ytick.labelsize": 9,
-        "grid.color": RULE,
-        "grid.linewidth": 0.7,
         "figure.constrained_layout.w_pad": 0.08,  # inches
         "text.hinting": "none",
         "lines.linewidth": 1.5,
         "lines.solid_capstyle": "round",
-        "legend.frameon": False,
-        "figure.facecolor": PAPER,
         "figure.dpi": 100,
         "svg.fonttype": "none",  # keep text as text: small, searchable, accessible
         "svg.hashsalt": "avfusion",
