@@ -17,6 +17,7 @@ from avfusion.layout import Layout
 from support import synthetic_media, tiny_models
 from support.scratch import Copy
 
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # unit tests have each class and its files
 WIDTH = 1 / 16
 OPTIONS = ("--cores", "1", "--configfile", "mine.yaml", "--")
 SHAPES = {"hum": ["n", 3200], "look": ["n", 3, 16, 16]}
@@ -93,7 +94,6 @@ def weights(copy: Copy, name: str) -> dict:
     return json.loads(path.read_text())["weights"]
 
 
-@pytest.mark.slow
 def test_two_files_of_one_class_lead_to_scores(study):
     for kind in SHAPES:
         one, two = (rows(study, f"{kind}_{number}") for number in (1, 2))
@@ -110,16 +110,12 @@ def test_two_files_of_one_class_lead_to_scores(study):
     assert np.isfinite(found["ccc"]).all()
 
 
-@pytest.mark.slow
-@pytest.mark.long
 def test_a_published_network_is_read_from_the_home_folder(study):
     found = rows(study, "resnet18_two_stream")
     assert {x.shape for x in found.values()} == {(20, 32)}  # a sixteenth of 512
     assert weights(study, "resnet18_two_stream")["licence"] == "research only"
 
 
-@pytest.mark.slow
-@pytest.mark.long
 def test_an_older_file_in_the_place_of_another_is_encoded_again(study):
     """Its time says nothing: only the digest of the content tells that it is another file."""
     path = study.folder / "weights/look_1.onnx"
@@ -136,7 +132,6 @@ def test_an_older_file_in_the_place_of_another_is_encoded_again(study):
     assert "encode" not in study.jobs("features_all", OPTIONS[:-1])
 
 
-@pytest.mark.slow
 def test_a_changed_file_stops_the_job_or_is_encoded_again(study):
     path = study.folder / "weights/hum_2.onnx"
     before = rows(study, "hum_2")

@@ -92,14 +92,15 @@ def test_a_clip_is_predicted_parts_are_left_out_and_it_is_deleted(
         page.fill("#to", "1.5")
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Mark on the traces").click()
+        page.locator("#surface").scroll_into_view_if_needed()
         box = page.locator("#surface").bounding_box()
         middle = box["y"] + 40
         page.mouse.move(box["x"] + 0.6 * box["width"], middle)
         page.mouse.down()
         page.mouse.move(box["x"] + 0.7 * box["width"], middle, steps=4)
         page.mouse.up()
-        assert page.locator("#ranges li").count() == 2
-        assert page.locator(".left-out").count() == 2
+        playwright.expect(page.locator("#ranges li")).to_have_count(2)
+        playwright.expect(page.locator(".left-out")).to_have_count(2)
         count = page.locator("#out-count").text_content()
         with page.expect_download() as download:
             page.get_by_role("link", name="CSV").click()
@@ -110,9 +111,9 @@ def test_a_clip_is_predicted_parts_are_left_out_and_it_is_deleted(
         out, total = (int(word) for word in count.split() if word.isdigit())
         assert len(times) == total - out > 0
         page.reload()
-        assert page.locator("#ranges li").count() == 2
+        playwright.expect(page.locator("#ranges li")).to_have_count(2)
         page.get_by_role("button", name="again").first.click()
-        assert page.locator("#ranges li").count() == 1
+        playwright.expect(page.locator("#ranges li")).to_have_count(1)
         page.get_by_role("button", name="Close and delete").click()
         page.wait_for_url(f"{address}")
         page.get_by_text("None yet.").wait_for()

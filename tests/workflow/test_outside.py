@@ -59,6 +59,7 @@ def lab(tiny, tmp_path):
     return tiny
 
 
+@pytest.mark.long  # test_extending has a study with a class of each kind
 def test_a_fusion_of_another_package_is_trained_scored_and_said_to_be_one(lab):
     entries = "  lab_mean: {}\n  mine: {is: 'lab.fusions:Mean', width: 4}\n"
     lab.edit("tiny.yaml", "  ca: {}\n", f"  ca: {{}}\n{entries}")

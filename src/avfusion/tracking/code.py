@@ -42,7 +42,8 @@ class ServedCode:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Path on the Python path -> file, of the modules and the data that these read."""
-        modules = imported(*self.roots, *self._entry_modules, *map(_module, self._outside))
+        entries = (*self._entry_modules, *map(_module, self._outside))
+        modules = imported(*self.roots, *entries, *_of_package())
         files = {PACKAGE / "__init__.py"}
         for module in modules:
             if module.partition(".")[0] == TOP and (path := module_file(module)):
@@ -117,6 +118,13 @@ class ServedCode:
                 if ":" not in kind:
                     listed.append(f"[{registry.group}]\n{kind} = {entry.path}\n")
         return points
+
+
+def _of_package() -> list[str]:
+    """Return the modules that `import avfusion` reads."""
+    body = parsed(PACKAGE / "__init__.py").body
+    names = [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module]
+    return [name for name in names if name.partition(".")[0] == TOP]
 
 
 def _outside(module: str) -> dict[str, Path]:

@@ -113,7 +113,7 @@ def test_the_page_of_a_run_on_classes_speaks_of_classes_alone(said):
     for row in table[table["fusion"] == "late"].itertuples():
         assert f"{row.mean:.3f}" in text
         assert f"[{row.low:.3f}, {row.high:.3f}]" in text
-    kinds = {path.stem for path in said.figures.glob("*.svg")}
+    kinds = {path.stem.removesuffix("_narrow") for path in said.figures.glob("*.svg")}
     assert kinds == {"said_ccc", "said_differences", "said_confusion", "said_curves"}
 
 
