@@ -25,6 +25,7 @@ from avfusion.evaluation import estimates
 from avfusion.evaluation.scored import Scored
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
+from avfusion.report.elsewhere import write_elsewhere
 from machine import finish
 
 PLACE = Path("results/other_machine")
@@ -80,6 +81,9 @@ def main() -> None:
     }
     if args.out:
         finish(result, args.out)
+        same = [name for name, kind in KINDS.items() if kind.seed is None]
+        found = {name: _by_fusion(scores[name], studies[name]) for name in same}
+        write_elsewhere(studies[FIRST], found)
 
 
 def ran(name: str, kind: Kind, cores: str) -> Study:
@@ -107,6 +111,10 @@ def ran(name: str, kind: Kind, cores: str) -> Study:
 def _means(study: Study, scores: Scored) -> pd.DataFrame:
     table = estimates.estimates(scores, study)
     return table[(table["target"] == MEAN) & table["fusion"].isin(study.fusions)]
+
+
+def _by_fusion(scores: Scored, study: Study) -> dict[str, float]:
+    return {row.fusion: round(row.mean, 6) for row in _means(study, scores).itertuples()}
 
 
 def _scores(name: str, study: Study, scores: Scored) -> dict[str, str]:

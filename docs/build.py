@@ -33,7 +33,7 @@ def main() -> None:
         summary = json.loads((results / "tables" / "summary.json").read_text())
         for path in (ROOT / "README.md", DOCS / "index.md"):
             if path.is_file() and "<!-- result:begin -->" in path.read_text():
-                listed = "\n".join(f"- {sentence}" for sentence in summary["sentences"])
+                listed = "\n".join(f"- {sentence}" for sentence in opening(summary))
                 path.write_text(filled(path.read_text(), "result", listed))
         images = DOCS / "images"
         images.mkdir(exist_ok=True)
@@ -48,6 +48,11 @@ def main() -> None:
         path.parent.mkdir(exist_ok=True)
         if not path.is_file() or path.read_text() != text:
             path.write_text(text)
+
+
+def opening(summary: dict[str, Any]) -> list[str]:
+    """Return the sentences that decide; those by target and all pairs are in the report."""
+    return [s for s in summary["sentences"] if not s.startswith(("Significant by", "Exploratory"))]
 
 
 def generated() -> dict[str, str]:

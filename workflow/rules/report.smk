@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from avfusion.report import elsewhere
 from avfusion.report.figures import catalogue as figure_catalogue
 from avfusion.report.tables import catalogue as table_catalogue
 
@@ -28,6 +29,7 @@ rule tables:
         votes=VOTES,
         claims="config/claims.yaml",
         published="config/published.csv",
+        elsewhere=[str(elsewhere.FILE)] if elsewhere.FILE.is_file() else [],
     output:
         scores=report(
             "<results>/tables/scores.csv",

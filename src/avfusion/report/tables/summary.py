@@ -4,6 +4,7 @@ from typing import Any
 
 from avfusion.evaluation.scored import read_scores
 from avfusion.report import format, sentences
+from avfusion.report.elsewhere import elsewhere
 from avfusion.report.tables.grids import budget
 from avfusion.report.tables.part import Part, TableData
 
@@ -51,10 +52,11 @@ def _metrics(part: Part) -> dict[str, Any]:
 
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
     scored, study = part.scored, data.study
+    found = sentences.findings(
+        scored, part.headline, (part.declared, part.mean_pairs), study, part.marks
+    )
     return {
-        "sentences": sentences.findings(
-            scored, part.headline, (part.declared, part.mean_pairs), study, part.marks
-        ),
+        "sentences": found + elsewhere(study, scored.corpus, part.headline),
         "caveats": part.caveats(study) + budget(study),
         "header": sentences.header(scored, study),
         "protocol": scored.rule.name,
