@@ -27,8 +27,10 @@ QUICK = {
 }
 
 
+TRAIN = {"epochs": 2, "lr": 0.003, "hidden": 8}
 LIVE = {
     "encoders": {name: {**options, "at_rest": False} for name, options in QUICK.items()},
+    "train": {**TRAIN, "baseline": "none"},
     "windows": {"clips": 2},
 }
 """Settings of a study whose bundle does not need the complete clip, with windows of 1.28 s."""
@@ -64,9 +66,8 @@ def tiny_study(
         fusions={fusion: {}},
         seeds=list(seeds),
         features=FeatureSettings(audio=["mel_cnn"], video=["face_cnn"]),
-        train={"epochs": 2, "lr": 0.003, "hidden": 8},
         statistics=StatisticsSettings(draws=100),
-        **{"encoders": QUICK, **settings},
+        **{"encoders": QUICK, "train": TRAIN, **settings},
     )
 
 

@@ -30,7 +30,7 @@ def _feed(source: Source, buffer: Buffer, stop: threading.Event) -> None:
     try:
         source.check()
         av.logging.set_level(av.logging.PANIC)
-        with av.open(source) as container:
+        with av.open(source, "r") as container:
             _demux(container, source, buffer, stop)
     except av.FFmpegError as error:
         buffer.end(
