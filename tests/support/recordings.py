@@ -30,30 +30,25 @@ def recorded(
 ) -> Path:
     """Encode a clip again with a keyframe every `gop` pictures, and B-frames, in a format."""
     with av.open(str(clip)) as source, av.open(str(path), "w", format=form, options=options) as new:
-        made = {}
-        for kind in kinds:
-            old = getattr(source.streams, kind)[0]
-            if kind == "video":
-                rate = old.average_rate
-                made[kind] = new.add_stream("libx264", rate=rate, options={"g": str(gop), "bf": "2"})
-                made[kind].width, made[kind].height = old.width, old.height
-            else:
-                made[kind] = new.add_stream(sound[0], rate=sound[1], layout="mono")
-        resampler = av.AudioResampler(made["audio"].format, "mono", sound[1]) if "audio" in made else None
         streams = [getattr(source.streams, kind)[0] for kind in kinds]
+        made = {stream.type: _added(new, stream, sound, gop) for stream in streams}
+        form = made["audio"].format if "audio" in made else None
+        resampler = av.AudioResampler(form, "mono", sound[1])
         for frame in source.decode(*streams):
             if isinstance(frame, av.VideoFrame):
-                frame.pict_type = 0
+                frame.pict_type = 0  # the encoder chooses keyframes
                 new.mux(made["video"].encode(frame))
-            else:
-                for piece in resampler.resample(frame):
-                    new.mux(made["audio"].encode(piece))
+                continue
+            for piece in resampler.resample(frame):
+                new.mux(made["audio"].encode(piece))
         for stream in made.values():
             new.mux(stream.encode(None))
     return path
 
 
-def written(source: Path, target: Path | str, pieces: int, pause_s: float, **given) -> subprocess.Popen:
+def written(
+    source: Path, target: Path | str, pieces: int, pause_s: float, **given
+) -> subprocess.Popen:
     """Start a process that writes a file in pieces to another one, a pipe, or `-`."""
     words = [sys.executable, "-c", WRITER, str(source), str(target), str(pieces), str(pause_s)]
     return subprocess.Popen(words, **given)

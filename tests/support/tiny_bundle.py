@@ -41,7 +41,8 @@ def tiny_bundle(
 ) -> Bundle:
     """Fit, encode, train for two epochs and make `folder/bundle`; the study is in `folder/results`.
 
-    `settings` are sections of the study. Its class of corpus is `demo`, so it may be handed on and says that it knows no real people.
+    `settings` are sections of the study. Its class of corpus is `demo`, so the bundle may be handed
+    on and says that it knows no real people.
     """
     layout = make_corpus(folder / "results", PARTITIONS, SECONDS)
     _complete(layout)

@@ -15,6 +15,7 @@ import av
 
 from avfusion.errors import MediaError
 from avfusion.media.decode import seconds
+from avfusion.prediction.live.clock import SoundClock
 
 KEYFRAME_S = 30.0
 """Most seconds from one keyframe to the next: a span is decoded from the keyframe before it."""
@@ -69,6 +70,7 @@ class Buffer:
         self.changed = threading.Condition(threading.RLock())
         self.ended = False
         self.problem: Exception | None = None
+        self._clock = SoundClock()
         self._streams: list[Any] = []  # pictures, then sound
         self._seen = False
         self._zero_s: float | None = None
@@ -100,6 +102,8 @@ class Buffer:
             If there is no timestamp, it steps back, or no keyframe comes for too long.
         """
         packet = self._read(given)
+        if packet is None:
+            return
         with self.changed:
             if not packet.sound:
                 self._watch(packet)
@@ -181,19 +185,27 @@ class Buffer:
                 packet.stream = copies[kept.sound]
                 file.mux(packet)
 
-    def _read(self, packet: av.Packet) -> _Packet:
-        base, sound = packet.time_base, packet.stream.type == "audio"
-        pts = packet.pts if packet.pts is not None or not sound else packet.dts
-        if pts is None:
+    def _read(self, packet: av.Packet) -> _Packet | None:
+        if packet.stream.type == "audio":
+            return self._heard(packet)
+        if packet.pts is None:
             raise MediaError(
                 f"{self.name}: its pictures have no timestamps, so it cannot be followed. Record "
                 f"in Matroska (.mkv) or MPEG-TS (.ts)."
             )
-        order = pts if packet.dts is None else packet.dts
-        return _Packet(
-            *(seconds(order, base), seconds(pts, base), pts, packet.dts, packet.duration or 0),
-            *(base, sound or packet.is_keyframe, bytes(packet), sound),
-        )
+        base = packet.time_base
+        order_s = seconds(packet.pts if packet.dts is None else packet.dts, base)
+        shown_s, duration = seconds(packet.pts, base), packet.duration or 0
+        data, key = bytes(packet), packet.is_keyframe
+        return _Packet(order_s, shown_s, packet.pts, packet.dts, duration, base, key, data, False)
+
+    def _heard(self, packet: av.Packet) -> _Packet | None:
+        data, placed = bytes(packet), self._clock(packet)
+        if placed is None:
+            return None
+        at, length, base = placed.start, placed.length, Fraction(1, placed.rate_hz)
+        at_s = seconds(at, base)
+        return _Packet(at_s, at_s, at, at, length, base, True, data, True)
 
     def _refuse_blind(self, waited_s: float) -> None:
         if waited_s > KEYFRAME_S:

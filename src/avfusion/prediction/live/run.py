@@ -155,8 +155,9 @@ def _follow(
             "start_s": 0.0,
             "end_s": seconds,
         }
+        lengths = {"update_s": reach.step, "span_s": reach.span, "late_s": reach.late}
         options = order.request.document() | {
-            "live": {"update_s": reach.step * reach.hop_s, "span_s": reach.span_s}
+            "live": {name: rows * reach.hop_s for name, rows in lengths.items()}
         }
         written.close(clip, options, [f"Predicted live; ended because {end}."])
 
