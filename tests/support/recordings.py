@@ -46,6 +46,16 @@ def recorded(
     return path
 
 
+def _added(new, old, sound: tuple[str, int], gop: int):
+    """Add an encoder for an old stream."""
+    if old.type == "audio":
+        return new.add_stream(sound[0], rate=sound[1], layout="mono")
+    options = {"g": str(gop), "bf": "2", "sc_threshold": "0"}
+    made = new.add_stream("libx264", rate=old.average_rate, options=options)
+    made.width, made.height = old.width, old.height
+    return made
+
+
 def written(
     source: Path, target: Path | str, pieces: int, pause_s: float, **given
 ) -> subprocess.Popen:

@@ -118,19 +118,23 @@ def test_a_named_pipe_of_sound_only_is_followed(live_bundle, film, tmp_path):
     )
 
 
-def packets(path):
-    """Yield the open file once, then its packets."""
-    with av.open(str(path)) as container:
-        yield container
-        yield from (packet for packet in container.demux() if packet.size)
+def opened(path, keep_s):
+    """A buffer for a file, and its packets; the streams keep the file open."""
+    container = av.open(str(path))
+    buffer = Buffer("talk", keep_s)
+    buffer.begin(container.streams)
+    return buffer, (packet for packet in container.demux() if packet.size)
+
+
+def add_all(buffer, arriving):
+    for packet in arriving:
+        buffer.add(packet)
 
 
 def test_a_slow_machine_skips_to_the_newest_span_and_names_the_gap(live_bundle, mkv, tmp_path):
     """While the second span is predicted, the rest of the recording arrives."""
     reach = reach_of(live_bundle, 0.8)
-    arriving = packets(mkv)
-    buffer = Buffer("talk", reach.span_s + 2.0)
-    buffer.begin(next(arriving).streams)
+    buffer, arriving = opened(mkv, reach.span_s + 2.0)
 
     def arrive(until_s):
         for packet in arriving:
@@ -164,9 +168,7 @@ def test_a_slow_machine_skips_to_the_newest_span_and_names_the_gap(live_bundle, 
 
 
 def test_old_packets_are_forgotten(mkv, tmp_path):
-    arriving = packets(mkv)
-    buffer = Buffer("talk", 1.0)
-    buffer.begin(next(arriving).streams)
+    buffer, arriving = opened(mkv, 1.0)
     most_s = 0.0
     for packet in arriving:
         buffer.add(packet)
@@ -180,24 +182,17 @@ def test_old_packets_are_forgotten(mkv, tmp_path):
 def test_a_recording_without_keyframes_is_refused(film, tmp_path, monkeypatch):
     monkeypatch.setattr(buffers, "KEYFRAME_S", 3.0)
     path = recorded(film, tmp_path / "long.mkv", "matroska", gop=1000)
-    arriving = packets(path)
-    buffer = Buffer("talk", 1.0)
-    buffer.begin(next(arriving).streams)
+    buffer, arriving = opened(path, 1.0)
     with pytest.raises(MediaError, match="no keyframe for 3 s"):
-        for packet in arriving:
-            buffer.add(packet)
+        add_all(buffer, arriving)
 
 
 def test_timestamps_that_step_back_end_the_rows(mkv):
-    buffer = Buffer("talk", 1.0)
-    first, second = packets(mkv), packets(mkv)
-    buffer.begin(next(first).streams)
-    for packet in first:
-        buffer.add(packet)
-    next(second)
+    buffer, first = opened(mkv, 1.0)
+    _, second = opened(mkv, 1.0)
+    add_all(buffer, first)
     with pytest.raises(MediaError, match="step back"):
-        for packet in second:
-            buffer.add(packet)
+        add_all(buffer, second)
 
 
 def test_a_span_covers_the_context_a_window_and_a_step(live_bundle):
@@ -248,7 +243,7 @@ def test_an_mp4_file_says_in_which_format_to_record(live_bundle, film, tmp_path)
     for name, message in (("none.mkv", "no such file"), ("/dev/none", "no such device")):
         with pytest.raises(MediaError, match=message):
             live(order(live_bundle, tmp_path / name, tmp_path), shown)
-    with pytest.raises(MediaError, match="a device.*ffmpeg -f v4l2"):
+    with pytest.raises(MediaError, match=r"a device.*ffmpeg -f v4l2"):
         live(order(live_bundle, "/dev/zero", tmp_path), shown)
 
 

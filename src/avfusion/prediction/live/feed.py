@@ -31,30 +31,36 @@ def _feed(source: Source, buffer: Buffer, stop: threading.Event) -> None:
         source.check()
         av.logging.set_level(av.logging.PANIC)
         with av.open(source, "r") as container:
-            _demux(container, source, buffer, stop)
-    except av.FFmpegError as error:
-        buffer.end(
-            MediaError(
-                f"{source.name}: cannot be read while it is written ({error.strerror}). {RECORD}."
-            )
-        )
-    except Exception as error:  # the main thread raises it
-        buffer.end(error)
+            buffer.end(_demux(container, source, buffer, stop))
+            stop.wait()  # the buffer writes copies of the streams, so the file stays open
+    except Exception as error:
+        buffer.end(_named(error, source))
 
 
 def _demux(
     container: av.container.InputContainer, source: Source, buffer: Buffer, stop: threading.Event
-) -> None:
-    refuse_other_formats(source.path, container)
-    streams = list(_streams(container, source))
-    buffer.begin(streams)
-    for packet in demuxed(container, *streams):
-        if stop.is_set():
-            break
-        if packet.size:
-            buffer.add(packet)
-    buffer.end()
-    stop.wait()  # the buffer writes copies of the streams, so the file stays open
+) -> Exception | None:
+    """Add packets until the end; return why it ended, if not by itself."""
+    try:
+        refuse_other_formats(source.path, container)
+        streams = list(_streams(container, source))
+        buffer.begin(streams)
+        for packet in demuxed(container, *streams):
+            if stop.is_set():
+                break
+            if packet.size:
+                buffer.add(packet)
+    except Exception as error:  # the main thread raises it
+        return _named(error, source)
+    return None
+
+
+def _named(error: Exception, source: Source) -> Exception:
+    if not isinstance(error, av.FFmpegError):
+        return error
+    return MediaError(
+        f"{source.name}: cannot be read while it is written ({error.strerror}). {RECORD}."
+    )
 
 
 def _streams(
