@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,14 +27,26 @@ QUICK = {
 }
 
 
-def tiny_bundle(folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0, 1)) -> Bundle:
+TRAIN = {"epochs": 2, "lr": 0.003, "hidden": 8}
+LIVE = {
+    "encoders": {name: {**options, "at_rest": False} for name, options in QUICK.items()},
+    "train": {**TRAIN, "baseline": "none"},
+    "windows": {"clips": 2},
+}
+"""Settings of a study whose bundle does not need the complete clip, with windows of 1.28 s."""
+
+
+def tiny_bundle(
+    folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0, 1), **settings: Any
+) -> Bundle:
     """Fit, encode, train for two epochs and make `folder/bundle`; the study is in `folder/results`.
 
-    Its class of corpus is `demo`, so it may be handed on and says that it knows no real people.
+    `settings` are sections of the study. Its class of corpus is `demo`, so the bundle may be handed
+    on and says that it knows no real people.
     """
     layout = make_corpus(folder / "results", PARTITIONS, SECONDS)
     _complete(layout)
-    study = tiny_study(folder, fusion, seeds)
+    study = tiny_study(folder, fusion, seeds, **settings)
     for encoder in QUICK:
         settings = study.encoder_settings(encoder, CORPUS)
         fit(CORPUS, settings, layout)
@@ -44,7 +57,9 @@ def tiny_bundle(folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0,
     return make([layout.run(CORPUS, fusion, 0).parent], folder / "bundle", study, layout)
 
 
-def tiny_study(folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0, 1)) -> Study:
+def tiny_study(
+    folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0, 1), **settings: Any
+) -> Study:
     """The study of the bundle in `folder`."""
     return Study(
         results=str(folder / "results"),
@@ -52,9 +67,8 @@ def tiny_study(folder: Path, fusion: str = FUSION, seeds: tuple[int, ...] = (0, 
         fusions={fusion: {}},
         seeds=list(seeds),
         features=FeatureSettings(audio=["mel_cnn"], video=["face_cnn"]),
-        encoders=QUICK,
-        train={"epochs": 2, "lr": 0.003, "hidden": 8},
         statistics=StatisticsSettings(draws=100),
+        **{"encoders": QUICK, "train": TRAIN, **settings},
     )
 
 

@@ -9,6 +9,21 @@ from avfusion.commands import options
 HELP = "Predict valence and arousal over time for clips of your own."
 STAGE = 71
 
+FORMATS = "csv,html"
+
+NOT_LIVE = {
+    "start": "rows begin where the recording begins",
+    "end": "rows end where the recording ends",
+    "every": "rows are written as they become final; average them afterwards",
+    "embed": "there is no page",
+    "transcript": "words come after the recording",
+    "jobs": "one recording is followed",
+    "formats": "rows are appended to a CSV file; make others from the recording afterwards",
+}
+"""Options that --live refuses, and why."""
+
+ONLY_LIVE = ("update", "behind", "idle")
+
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
@@ -22,7 +37,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", type=Path, default=Path("predictions"), help="default: predictions")
     sub.add_argument(
         "--formats",
-        default="csv,html",
         help="some of csv, parquet, vtt, eaf, audformat, png, html, video (default: csv,html)",
     )
     sub.add_argument("--embed", action="store_true", help="put the video into the page")
@@ -36,7 +50,20 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--every", type=float, metavar="S", help="means over so many seconds")
     sub.add_argument("--transcript", type=Path, help="words of the clip, for models that read text")
     options.weights_option(sub)
-    sub.add_argument("--jobs", type=int, default=1, help="clips at a time (default: 1)")
+    sub.add_argument("--jobs", type=int, help="clips at a time (default: 1)")
+    live = sub.add_argument_group("while the clip is recorded")
+    live.add_argument(
+        "--live",
+        action="store_true",
+        help="CLIP is still being written: a file, a named pipe, or - for standard input",
+    )
+    live.add_argument("--update", type=float, metavar="S", help="predict every S (default: 1)")
+    live.add_argument(
+        "--behind", type=float, metavar="S", help="leave out rows later than this (default: 10)"
+    )
+    live.add_argument(
+        "--idle", type=float, metavar="S", help="a file that does not grow has ended (default: 10)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,13 +74,19 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.prediction.place import default_model
     from avfusion.prediction.request import Request
 
+    if args.live:
+        return _live(args)
+    for name in ONLY_LIVE:
+        if getattr(args, name) is not None:
+            raise ConfigError(f"--{name}: only with --live.")
     if args.transcript and len(args.clips) > 1:
         raise ConfigError("--transcript is of one clip; name one.")
+    formats = FORMATS if args.formats is None else args.formats
     order = Order(
         model=args.model or default_model(args.results),
         out=args.out,
         request=Request(args.face, args.start, args.end, args.every),
-        formats=tuple(dict.fromkeys(filter(None, args.formats.split(",")))),
+        formats=tuple(dict.fromkeys(filter(None, formats.split(",")))),
         embed=args.embed,
         files=tuple(options.weights(args)),
         transcript=args.transcript,
@@ -61,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     check_formats(order.formats)
     failed = []
     clips = find(args.clips, sys.stdin if "-" in args.clips else ())
-    for outcome in run(clips, order, args.jobs):
+    for outcome in run(clips, order, args.jobs or 1):
         if outcome.reason:
             failed.append(outcome)
         else:
@@ -73,3 +106,39 @@ def run(args: argparse.Namespace) -> int:
         good = len(clips) - len(failed)
         print(f"{good} of {len(clips)} clips predicted, {len(failed)} failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    """Predict one clip while it is recorded."""
+    import logging
+    from functools import partial
+
+    from avfusion.errors import ConfigError
+    from avfusion.prediction.live.run import Live, Once, live, signals
+    from avfusion.prediction.place import default_model
+    from avfusion.prediction.request import Request
+
+    if len(args.clips) > 1:
+        raise ConfigError(f"--live: {len(args.clips)} clips; name one.")
+    for name, why in NOT_LIVE.items():
+        if getattr(args, name) not in (None, False) and not (
+            name == "formats" and args.formats == "csv"
+        ):
+            raise ConfigError(f"--{name}: not with --live; {why}.")
+    if args.face == "all":
+        raise ConfigError("--face all: not with --live, which follows one person; name another.")
+    seconds = {f"{name}_s": getattr(args, name) for name in ONLY_LIVE}
+    order = Live(
+        source=args.clips[0],
+        model=args.model or default_model(args.results),
+        out=args.out,
+        request=Request(args.face),
+        files=tuple(options.weights(args)),
+        **{name: value for name, value in seconds.items() if value is not None},
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Once())
+    with signals() as stop:
+        table = live(order, partial(print, flush=True), stop)
+    print(f"wrote {table}, {table.with_suffix('.json')}")
+    return 0

@@ -41,6 +41,17 @@ def refuse_other_kinds(path: Path) -> None:
         raise MediaError(
             f"{path}: cannot be read ({error.strerror}). Make it readable, or copy it again."
         ) from None
+    refuse_other_head(path, head)
+
+
+def refuse_other_head(path: Path, head: bytes) -> None:
+    """Refuse a file by its first bytes, see `refuse_other_kinds`.
+
+    Raises
+    ------
+    NotVideoError
+        If it is a table, an array, an archive or another text.
+    """
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             raise _refusal(path, kind)

@@ -151,7 +151,7 @@ def run(clips: Sequence[Clip], order: Order, jobs: int = 1) -> Iterator[Outcome]
     Predictions with the same clip, bundle, options and code are kept.
     """
     began, done = time.monotonic(), 0
-    with _work(order.out):
+    with working(order.out):
         for outcome in _outcomes(clips, order, jobs):
             done += 1
             left_s = (time.monotonic() - began) / done * (len(clips) - done)
@@ -243,12 +243,12 @@ def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] 
 
 
 @contextmanager
-def _work(out: Path) -> Iterator[None]:
+def working(out: Path) -> Iterator[Path]:
     """Keep a folder for temporary files, which hold faces and voices; remove it at the end."""
     folder = out / _WORK
     _remove_old(folder)
     try:
-        yield
+        yield folder
     finally:
         _remove_old(folder)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.tiny_bundle import tiny_bundle, tiny_clip
+from support.tiny_bundle import LIVE, tiny_bundle, tiny_clip
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,9 @@ def bundle(place):
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory, bundle):
     return tiny_clip(tmp_path_factory.mktemp("clips") / 'person\'s "clip".mp4')
+
+
+@pytest.fixture(scope="session")
+def live_bundle(tmp_path_factory):
+    """A bundle that does not need the complete clip."""
+    return tiny_bundle(tmp_path_factory.mktemp("live"), **LIVE)

@@ -1,0 +1,1 @@
+"""Predict a recording while it is being written."""
