@@ -51,8 +51,9 @@ rule example:
     params:
         results=results_folder,
         code=fingerprint("avfusion.prediction.many:run"),
+        trust="--trust-code" if study.outside() else "",  # the code of this study
     shell:
-        "avf predict {input:q}/check/clip.mp4 --model {input:q} --formats html,csv,png "
+        "avf predict {input:q}/check/clip.mp4 --model {input:q} --formats html,csv,png {params.trust} "
         "--out {params.results:q}/examples/{wildcards.corpus} --results {params.results:q} "
         "2>&1 | tee {log:q}"
 

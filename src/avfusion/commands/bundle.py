@@ -51,6 +51,8 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--store", metavar="URI", help="for --register; default: SQLite under the results folder"
     )
+    options.weights_option(sub)
+    options.trust_option(sub)
     options.settings_option(sub)
 
 
@@ -70,12 +72,12 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("Name the RUNS of one fusion, or --best CORPUS. See: avf bundle -h")
     from avfusion.config.study import Study
     from avfusion.prediction.choose import best
-    from avfusion.prediction.make import make
+    from avfusion.prediction.make import corpus_of, make
 
     study = options.settings(args, Study, lambda study: study)
     layout = options.layout(args)
     runs = args.runs or [best(args.best, study, layout)]
-    out = args.out or layout.bundle(args.best or runs[0].resolve().parts[-2])
+    out = args.out or layout.bundle(args.best or corpus_of(runs[0]))
     bundle = make(runs, out, study, layout, args.shareable, args.onnx)
     print(f"{bundle.folder}: {bundle.name}; read {bundle.folder / 'card.md'}")
     print(f"avf predict CLIP --model {bundle.folder}")
@@ -91,7 +93,7 @@ def _check(args: argparse.Namespace) -> int:
     from avfusion.prediction.bundle import Bundle
     from avfusion.prediction.check import difference
 
-    bundle = Bundle.open(args.check)
+    bundle = Bundle.open(args.check, dict(options.weights(args)), args.trust_code)
     if bundle.document.check is None:
         raise ConfigError(f"{args.check}: has no check. Make it again with `avf bundle`.")
     gap, most = difference(bundle), bundle.document.check.tolerance

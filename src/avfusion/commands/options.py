@@ -50,6 +50,15 @@ def weights_option(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def trust_option(sub: argparse.ArgumentParser) -> None:
+    """Add `--trust-code`, for a bundle with classes that no installed package declares."""
+    sub.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="let the bundle build classes of code that no installed package declares",
+    )
+
+
 def weights(args: argparse.Namespace) -> list[tuple[str, Path]]:
     """Return encoder and file of each `--weights`.
 

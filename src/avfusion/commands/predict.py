@@ -50,6 +50,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--every", type=float, metavar="S", help="means over so many seconds")
     sub.add_argument("--transcript", type=Path, help="words of the clip, for models that read text")
     options.weights_option(sub)
+    options.trust_option(sub)
     sub.add_argument("--jobs", type=int, help="clips at a time (default: 1)")
     live = sub.add_argument_group("while the clip is recorded")
     live.add_argument(
@@ -79,8 +80,6 @@ def run(args: argparse.Namespace) -> int:
     for name in ONLY_LIVE:
         if getattr(args, name) is not None:
             raise ConfigError(f"--{name}: only with --live.")
-    if args.transcript and len(args.clips) > 1:
-        raise ConfigError("--transcript is of one clip; name one.")
     formats = FORMATS if args.formats is None else args.formats
     order = Order(
         model=args.model or default_model(args.results),
@@ -89,11 +88,14 @@ def run(args: argparse.Namespace) -> int:
         formats=tuple(dict.fromkeys(filter(None, formats.split(",")))),
         embed=args.embed,
         files=tuple(options.weights(args)),
+        trust_code=args.trust_code,
         transcript=args.transcript,
     )
     check_formats(order.formats)
     failed = []
     clips = find(args.clips, sys.stdin if "-" in args.clips else ())
+    if args.transcript and len(clips) > 1:
+        raise ConfigError(f"--transcript is of one clip, but {len(clips)} are named. Name one.")
     for outcome in run(clips, order, args.jobs or 1):
         if outcome.reason:
             failed.append(outcome)
@@ -134,6 +136,7 @@ def _live(args: argparse.Namespace) -> int:
         out=args.out,
         request=Request(args.face),
         files=tuple(options.weights(args)),
+        trust_code=args.trust_code,
         **{name: value for name, value in seconds.items() if value is not None},
     )
     for handler in logging.getLogger().handlers:

@@ -5,6 +5,7 @@ packets that an edit list hides. Time 0 is the first displayed frame, or the sta
 (`media.time_zero`). Timestamps that restart are put one after another (`segments.py`).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os.path import isfile
@@ -122,7 +123,7 @@ def cut(file: Probe, cut_s: tuple[float, float] | None) -> Probe:
             f"{len(file.times_s)} in {file.duration_s:.3f} s. Copy it again, or correct the times."
         )
     early_s = end_s - file.duration_s
-    early = early_s > _EARLY_END_S
+    early = _EARLY_END_S < early_s < math.inf  # a span without an end goes on to that of the file
     warnings = (f"the pictures end {early_s:.2f} s before the cut",) if early else ()
     return replace(
         file,

@@ -12,8 +12,12 @@ from avfusion.prediction.place import default_model
 from avfusion.prediction.request import Request
 
 
-def load_bundle(path: str | Path, weights: Mapping[str, str | Path] | None = None) -> Bundle:
-    """Open a bundle and check every file of it; no code of it is run.
+def load_bundle(
+    path: str | Path,
+    weights: Mapping[str, str | Path] | None = None,
+    trust_code: bool = False,
+) -> Bundle:
+    """Open a bundle and check every file of it.
 
     Parameters
     ----------
@@ -21,6 +25,9 @@ def load_bundle(path: str | Path, weights: Mapping[str, str | Path] | None = Non
         Folder with bundle.json.
     weights
         Encoder -> file of its published weights, for encoders that the bundle only names.
+    trust_code
+        Whether classes that no installed package declares, such as those of a script, may be
+        imported and built.
 
     Returns
     -------
@@ -30,9 +37,11 @@ def load_bundle(path: str | Path, weights: Mapping[str, str | Path] | None = Non
     Raises
     ------
     BundleError
-        If there is no bundle, it is of another version, or a file is missing or changed.
+        If there is no bundle, it is of another version, a file is missing or changed, or a class
+        is not trusted.
     """
-    return Bundle.open(path, {name: Path(file) for name, file in (weights or {}).items()})
+    files = {name: Path(file) for name, file in (weights or {}).items()}
+    return Bundle.open(path, files, trust_code)
 
 
 def predict(

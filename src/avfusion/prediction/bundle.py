@@ -1,4 +1,7 @@
-"""A bundle: a folder with everything that predicts for a clip. Opening it runs no code of it.
+"""A bundle: a folder with everything that predicts for a clip.
+
+It holds no code. It may name classes of avfusion and of installed packages that declare them
+(`avfusion.fusions`, `avfusion.encoders`). Any other class is built only with `trust_code`.
 
 bundle.json              settings, calibration, scores and terms (`document.Document`)
 card.md                  the same for people
@@ -51,7 +54,12 @@ class Bundle:
     files: Mapping[str, Path]
 
     @classmethod
-    def open(cls, folder: str | Path, files: Mapping[str, Path] | None = None) -> "Bundle":
+    def open(
+        cls,
+        folder: str | Path,
+        files: Mapping[str, Path] | None = None,
+        trust_code: bool = False,
+    ) -> "Bundle":
         """Open a bundle and check every file of it.
 
         Parameters
@@ -60,11 +68,14 @@ class Bundle:
             Folder with bundle.json.
         files
             Encoder -> file of its published weights, if it does not lie where it lay in training.
+        trust_code
+            Whether classes that no installed package declares may be imported and built.
 
         Raises
         ------
         BundleError
-            If there is no bundle, it is of another schema version, or a file is missing or changed.
+            If there is no bundle, it is of another schema version, a file is missing or changed, or
+            it names a class of code that is not trusted.
         """
         folder = Path(folder)
         path = folder / NAME
@@ -92,6 +103,8 @@ class Bundle:
             raise BundleError(f"{path}: {place}: {first['msg']}. Copy it again.") from None
         bundle = cls(folder, document, hashlib.sha256(raw).hexdigest(), dict(files or {}))
         bundle._refuse_changed()
+        if not trust_code:
+            bundle._refuse_code()
         return bundle
 
     @property
@@ -107,7 +120,8 @@ class Bundle:
     @cached_property
     def members(self) -> list[Served]:
         """The trained runs."""
-        return [Served.open(self.path(member.weights)) for member in self.document.members]
+        fusion = self.document.class_
+        return [Served.open(self.path(each.weights), fusion) for each in self.document.members]
 
     @cached_property
     def encoders(self) -> dict[str, Any]:
@@ -143,6 +157,20 @@ class Bundle:
         note = getattr(self.encoders[encoder], "note", None)
         if note is not None:
             note("clip", self.settings_of(encoder), layout)
+
+    def _refuse_code(self) -> None:
+        """Refuse classes that are named by a place in code, which anything could be."""
+        named = [
+            self.document.class_,
+            *(e.settings.class_ for e in self.document.encoders.values()),
+        ]
+        for name in named:
+            if ":" in name:
+                raise BundleError(
+                    f"{self.folder}: uses the class {name}, which no installed package declares. "
+                    f"Building it runs its code. If you know it, repeat the command with "
+                    f"--trust-code (in Python: trust_code=True)."
+                )
 
     def _refuse_changed(self) -> None:
         for file in _files(self.document):

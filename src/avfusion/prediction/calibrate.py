@@ -1,4 +1,4 @@
-"""Intervals of predictions, calibrated on people who were not trained on.
+"""Intervals of predictions, calibrated on people whose ratings were not trained on.
 
 Source   Normalised conformal prediction: Papadopoulos, Gammerman and Vovk, ICANN 2008.
 Departs  Rows of one person are not independent, so each person has a total weight of 1.
@@ -7,9 +7,9 @@ Departs  Rows of one person are not independent, so each person has a total weig
     low, high = mean over members -/+ factor * s(t), cut at the ends of the scale
 
 floor^2 is what the squared error of the validation people exceeds the variance by. factor is the
-quantile of |error| / s over the validation people. With K people, the coverage for a new person is
-about the nominal one; it varies between people, and the bundle states what was measured on the test
-people.
+quantile of |error| / s over the validation people. Epochs, grid points and perhaps the fusion were
+chosen on the same people, so their errors are a little smaller than those of new people. The number
+to trust is the coverage on the test people, which the bundle states.
 """
 
 from dataclasses import dataclass

@@ -91,7 +91,8 @@ def intervals(document: Document) -> list[str]:
     level = f"{100 * calibration.level:g} %"
     lines = [
         f"`low` and `high` are meant to hold the rating in {level} of the time. They come from the "
-        f"spread of the members and were calibrated on {calibration.people} validation people."
+        f"spread of the members and were calibrated on {calibration.people} validation people, on "
+        f"whom epochs were chosen too. The coverage on test people is the number to trust."
     ]
     coverage = calibration.coverage
     if coverage is None:

@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from avfusion.io.atomic import file_digest
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
 from avfusion.media.isolate import read_apart
+from avfusion.media.probe import probe
+from avfusion.media.sound_only import probe_sound
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
 from avfusion.prediction import calibrate, doubts, signs
@@ -91,7 +94,7 @@ def predict_clip(
     path = Path(path)
     if work is not None:
         work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=work) as temporary:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=work) as temporary:
         folder = Path(temporary)
         record, remarks = _read(path, bundle, request, folder / "record", report)
         sha256 = file_digest(path).hex()
@@ -119,11 +122,17 @@ def predict_clip(
             "end_s": request.begin_s + duration_s,
         },
         bundle=bundle.summary(),
-        columns=signs.columns(document, [str(name) for name in table.columns]),
+        columns=signs.columns(document, list(map(str, table.columns)), request.every_s),
         doubts=doubted,
         remarks=remarks,
         options=request.document(),
+        time_zero=document.media.time_zero,
     )
+
+
+def temporary_prefix() -> str:
+    """Return how the names of this process' temporary folders begin: `<process>@<machine>-`."""
+    return f"{os.getpid()}@{os.uname().nodename}-"
 
 
 def _read(
@@ -166,7 +175,7 @@ def _table(
         )
     words = Transcript.none(record.duration_s)
     if transcript is not None:
-        words = Transcript.read(transcript, record.duration_s, path.stem)
+        words = _words(path, bundle, request, record, transcript)
     shared: dict[str, np.ndarray] = {}
     tables = []
     people = list(_people(record, ends_s, request, bundle))
@@ -188,6 +197,22 @@ def _table(
     return pd.concat(tables, ignore_index=True)
 
 
+def _words(
+    path: Path, bundle: Bundle, request: Request, record: MediaRecord, transcript: Path
+) -> Transcript:
+    """Return the words of the record; a transcript has the times of the complete clip."""
+    if request.person(None).cut_s is None:
+        return Transcript.read(transcript, record.duration_s, path.stem)
+    file = probe_sound(path) if is_sound(path) else probe(path, bundle.document.media.time_zero)
+    every = Transcript.read(transcript, file.duration_s, path.stem)
+    return replace(
+        every,
+        start_s=every.start_s - request.begin_s,
+        end_s=every.end_s - request.begin_s,
+        duration_s=record.duration_s,
+    )
+
+
 def _people(
     record: MediaRecord, ends_s: np.ndarray, request: Request, bundle: Bundle
 ) -> Iterator[_Person]:
@@ -197,7 +222,7 @@ def _people(
     if rule != "all" or record.frames.empty:
         yield _Person(None, record, every)
         return
-    seen = record.people.groupby("person")["time_s"].agg(["min", "max", "size"])
+    seen = record.people.groupby("person")["time_s"].agg(["min", "max"])
     clip_s = bundle.document.windows.clip_s
     long = seen[seen["max"] - seen["min"] >= min(BRIEF_S, record.duration_s / 2)]
     for person, first_s, last_s in zip(long.index, long["min"], long["max"], strict=True):
@@ -272,7 +297,9 @@ def combined(name: str, bundle: Bundle, features: dict[str, np.ndarray]) -> pd.D
         columns |= {target: middle, f"{target}_low": low, f"{target}_high": high}
     columns |= {gate: np.mean(weights, 0) for gate, weights in gates.items()}
     columns[UNLIKE] = _furthest(
-        outlook.distance(features[encoder]) for encoder, outlook in bundle.outlooks.items()
+        bundle.outlooks[encoder].distance(features[encoder])
+        for names in document.features.values()  # of what the fusion reads
+        for encoder in names
     )
     return pd.DataFrame(columns)
 

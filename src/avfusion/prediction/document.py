@@ -139,7 +139,7 @@ class Document(Settings):
     windows: WindowSettings
     media: MediaSettings
     arithmetic: Arithmetic
-    features: dict[str, list[str]] = Field(description="Modality -> encoders.")
+    features: dict[str, list[str]] = Field(description="Modality that is read -> encoders.")
     encoders: dict[str, Encoder]
     members: list[Member]
     calibration: Calibration

@@ -32,7 +32,7 @@ def remarks(record: MediaRecord, bundle: Bundle, meta: dict[str, Any]) -> list[s
     if "audio" in reads and not meta.get("audio"):
         stated.append("No sound: predicted from pictures only; intervals assume both.")
     if "text" in reads:
-        stated.append("The model also reads words; without --transcript they are missing.")
+        stated.append("The model also reads words. Without --transcript they are missing.")
     return stated + list(meta.get("warnings", []))
 
 
@@ -112,11 +112,18 @@ def _speaking(
 def spans(ends_s: np.ndarray, here: np.ndarray, hop_s: float) -> Iterator[tuple[float, float]]:
     """Yield start and end of each run of true rows that is long enough.
 
+    A run ends where rows are missing, such as those of another person.
+
     >>> list(spans(np.arange(1, 7) / 2, np.array([0, 1, 1, 1, 0, 1], bool), 0.5))
     [(0.5, 2.0), (2.5, 3.0)]
+    >>> list(spans(np.array([1.0, 2.0, 50.0]), np.ones(3, bool), 1.0))
+    [(0.0, 2.0), (49.0, 50.0)]
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], here.astype(int), [0]])))
-    for first, stop in edges.reshape(-1, 2):
-        start_s, end_s = float(ends_s[first] - hop_s), float(ends_s[stop - 1])
+    rows = np.flatnonzero(here)
+    apart = (np.diff(rows) > 1) | (np.diff(ends_s[rows]) > 1.5 * hop_s)
+    for run in np.split(rows, np.flatnonzero(apart) + 1):
+        if not len(run):
+            continue
+        start_s, end_s = float(ends_s[run[0]] - hop_s), float(ends_s[run[-1]])
         if end_s - start_s >= LEAST_S - 1e-9:
             yield start_s, end_s

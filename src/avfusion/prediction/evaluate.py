@@ -70,7 +70,7 @@ def evaluate(
         for partition in ("validation", "test")
     }
     validation = parts["validation"]
-    intervals = {}
+    intervals, people = {}, 0
     for index, target in enumerate(rating.names):
         rated = validation.rated(index)
         if not len(rated.gold):
@@ -79,6 +79,7 @@ def evaluate(
                 f"calibrated. Rate validation videos, or train without this target."
             )
         intervals[target] = calibrate(rated)
+        people = max(people, len(np.unique(rated.person)))
     test = parts["test"]
     known = {t: test.rated(k) for k, t in enumerate(rating.names) if len(test.rated(k).gold)}
     measured = None
@@ -92,7 +93,7 @@ def evaluate(
         )
     calibration = Calibration(
         level=LEVEL,
-        people=len(np.unique(validation.subject)),
+        people=people,
         intervals=intervals,
         coverage=measured,
     )

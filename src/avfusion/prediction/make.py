@@ -30,7 +30,15 @@ from avfusion.prediction.document import Corpus, Document, Encoder, File, Member
 from avfusion.prediction.outlook import Outlook
 from avfusion.prediction.place import NAME
 from avfusion.registry import corpora, encoders
-from avfusion.runs.files import WEIGHTS, did_not_train, failure, predicts, read_settings
+from avfusion.runs.files import (
+    WEIGHTS,
+    did_not_train,
+    failure,
+    predicts,
+    read_settings,
+    refuse_other_inputs,
+)
+from avfusion.runs.predictor import reads
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +76,8 @@ def make(
     BundleError
         If the runs do not belong together, are not finished, or read what a clip does not have; if
         the terms forbid to hand models on; or if `out` holds something else.
+    CorpusError
+        If the data or the features have changed since a run was trained.
     """
     if onnx:
         export.require()
@@ -77,13 +87,16 @@ def make(
     records = [_finished(folder) for folder in folders]
     first = _alike(records, folders)
     corpus = _corpus(study, first, layout)
+    now = json.loads(layout.card(first.corpus).read_text())["data_hash"]
+    for folder, record in zip(folders, records, strict=True):
+        refuse_other_inputs(record, now, folder, layout)
     may = _may_share(corpus, study.corpus_class(first.corpus), shareable)
     out.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix=f"{out.name}.half", dir=out.parent))
     try:
         document = _document(folders, records, study, layout, half, corpus, may)
         _write(document, half)
-        bundle = Bundle.open(half)
+        bundle = Bundle.open(half, trust_code=True)  # the code of this study has trained it
         added: dict[str, Any] = {"check": add_check(bundle)}
         added |= {"onnx": export.export(bundle)} if onnx else {}
         document = document.model_copy(update=added)
@@ -92,7 +105,7 @@ def make(
         take_name(half, out)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    return Bundle.open(out)
+    return Bundle.open(out, trust_code=True)
 
 
 def _write(document: Document, folder: Path) -> None:
@@ -112,6 +125,11 @@ def _folders(runs: Sequence[Path]) -> list[Path]:
             )
         folders += below or [run]
     return list(dict.fromkeys(folder.resolve() for folder in folders))
+
+
+def corpus_of(run: Path) -> str:
+    """Return the corpus that a run, or the runs of a fusion, were trained on."""
+    return read_settings(_folders([run])[0]).corpus
 
 
 def _finished(folder: Path) -> RunRecord:
@@ -206,7 +224,7 @@ def _document(
         windows=first.windows,
         media=study.media_settings(first.corpus).media,
         arithmetic=study.arithmetic,
-        features={kind: names for kind, names in study.features.by_modality.items() if names},
+        features=_read(records),
         encoders=entries,
         members=members,
         calibration=evaluated.calibration,
@@ -214,6 +232,16 @@ def _document(
         needs_all=_needs_all(records[0], entries),
         outside=first.outside,
     )
+
+
+def _read(records: Sequence[RunRecord]) -> dict[str, list[str]]:
+    """Return modality -> encoders, of the modalities that the fusion reads."""
+    listed: dict[str, dict[str, None]] = {}
+    for record in records:
+        for kind, names in record.features.by_modality.items():
+            if names and kind in reads(record):
+                listed.setdefault(kind, {}).update(dict.fromkeys(names))
+    return {kind: list(names) for kind, names in listed.items()}
 
 
 def _encoder(name: str, corpus: str, study: Study, layout: Layout, half: Path) -> Encoder:

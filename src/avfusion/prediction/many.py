@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -65,6 +66,11 @@ class Order:
     embed: bool = False
     files: tuple[tuple[str, Path], ...] = ()
     transcript: Path | None = None
+    trust_code: bool = False
+
+    def opened(self) -> Bundle:
+        """Open the bundle."""
+        return Bundle.open(self.model, dict(self.files), self.trust_code)
 
 
 @dataclass(frozen=True)
@@ -161,14 +167,24 @@ def run(clips: Sequence[Clip], order: Order, jobs: int = 1) -> Iterator[Outcome]
 
 
 def _outcomes(clips: Sequence[Clip], order: Order, jobs: int) -> Iterator[Outcome]:
+    bundle = order.opened()
     if jobs > 1 and len(clips) > 1:
         workers = min(jobs, len(clips))
         with ProcessPoolExecutor(workers, get_context("spawn"), _start, (order,)) as pool:
-            yield from pool.map(_in_worker, clips)
+            for clip, done in [(clip, pool.submit(_in_worker, clip)) for clip in clips]:
+                try:
+                    yield done.result()
+                except BrokenProcessPool:
+                    yield Outcome(clip, reason=f"{clip.path}: {_BROKEN}")
         return
-    bundle = Bundle.open(order.model, dict(order.files))
     for clip in clips:
         yield predicted(clip, order, bundle)
+
+
+_BROKEN = (
+    "not predicted, because a process was killed, perhaps for lack of memory. Run the same command "
+    "again with fewer --jobs; what is finished is kept."
+)
 
 
 _opened: list[tuple[Order, Bundle]] = []
@@ -177,7 +193,7 @@ _opened: list[tuple[Order, Bundle]] = []
 
 def _start(order: Order) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    _opened.append((order, Bundle.open(order.model, dict(order.files))))
+    _opened.append((order, order.opened()))
 
 
 def _in_worker(clip: Clip) -> Outcome:
@@ -210,7 +226,7 @@ def predicted(clip: Clip, order: Order, bundle: Bundle) -> Outcome:
 
 
 def _key(clip: Clip, order: Order, bundle: Bundle) -> str:
-    """Hash everything that the predictions of a clip depend on.
+    """Hash everything that the predictions of a clip and their files depend on.
 
     Raises
     ------
@@ -222,24 +238,29 @@ def _key(clip: Clip, order: Order, bundle: Bundle) -> str:
     except OSError as error:
         raise AvfError(f"{clip.path}: cannot be read ({error.strerror}). Check the name.") from None
     words = None if order.transcript is None else file_digest(order.transcript).hex()
-    parts = [content, bundle.id, order.request.document(), words, order.embed, _code()]
+    place = str(clip.path.absolute())  # files refer to the clip
+    code = fingerprint(
+        "avfusion.prediction.clip:predict_clip",
+        "avfusion.prediction.formats.write:write",
+        *(FORMATS[name].code for name in order.formats),
+    )
+    parts = [content, place, bundle.id, order.request.document(), words, order.embed, code]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _code() -> str:
-    return fingerprint("avfusion.prediction.clip:predict_clip")
 
 
 def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] | None:
     """Return the files of an earlier call if they are complete and have this key."""
     marker = folder / f"{clip.name}.json"
     try:
-        if json.loads(marker.read_text(encoding="utf-8")).get("key") != key:
+        facts = json.loads(marker.read_text(encoding="utf-8"))
+        if facts["key"] != key:
             return None
-    except (OSError, ValueError):
+        listed = set(facts["files"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     files = [folder / f"{clip.name}.{FORMATS[name].ending}" for name in order.formats]
-    return (*files, marker) if all(path.exists() for path in files) else None
+    whole = all(path.name in listed and path.exists() for path in files)
+    return (*files, marker) if whole else None
 
 
 @contextmanager
@@ -263,8 +284,14 @@ def _remove_old(folder: Path) -> None:
 
 
 def _alive(folder: Path) -> bool:
-    """Return whether the process whose number begins a name runs, and is not this one."""
-    number = int(folder.name.split("-")[0])
+    """Return whether the process of a temporary folder runs, and is not this one.
+
+    That of another machine counts as running.
+    """
+    process, _, machine = folder.name.rpartition("-")[0].partition("@")
+    if not process.isdigit() or machine != os.uname().nodename:
+        return True
+    number = int(process)
     try:
         os.kill(number, 0)
     except ProcessLookupError:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from avfusion.config.sections import TimeZero
+
 SIGNS = ("face", "face_score", "voiced")
 """Columns after the targets; gates and `unlike_training` follow."""
 
@@ -40,9 +42,10 @@ class Prediction:
     Attributes
     ----------
     table
-        One row per time step and person, ascending in `track_id`, then `time_s`:
+        One row per time step and person. With every person, ascending in `track_id`, then `time_s`;
+        else ascending in `time_s`, and `track_id` may change at cuts:
 
-        - `time_s`: the end of the step in seconds; 0 is the first picture.
+        - `time_s`: the end of the step in seconds; 0 is what `time_zero` says.
         - `track_id`: the person, 0, 1, …; missing (NA) if no face was ever found.
         - `<target>`, `<target>_low`, `<target>_high`: the prediction and its interval, NaN where
           nothing can be predicted.
@@ -50,8 +53,8 @@ class Prediction:
           without one.
         - `voiced` (0 to 1): probability of speech, NaN without sound.
         - `gate_…` and `high_…`: gate weights, if the fusion has gates.
-        - `unlike_training`: distance of the features from the training features. 1 is the distance
-          that 1 % of the validation rows exceed.
+        - `unlike_training`: distance of the features from the training features, the greatest over
+          encoders. Of each encoder, 1 is the distance that 1 % of the validation rows exceed.
     targets
         The predicted dimensions.
     step_s
@@ -59,7 +62,8 @@ class Prediction:
     level
         Nominal coverage of the intervals, such as 0.95.
     clip
-        Of the file: `name`, `path` (absolute), `sha256`, `duration_s`, `start_s`, `end_s`.
+        Of the file: `name`, `path` (absolute) and `sha256`; of the span: `duration_s`, `start_s`
+        and `end_s`.
     bundle
         Of the model: `name`, `id`, `corpus`, `fusion`, `members`, `terms`.
     columns
@@ -70,6 +74,8 @@ class Prediction:
         Warnings about the complete clip, such as those of the media record.
     options
         The options that the rows depend on, JSON-ready.
+    time_zero
+        What second 0 is: the first picture, or the start of the container.
     """
 
     table: pd.DataFrame
@@ -82,5 +88,6 @@ class Prediction:
     doubts: list[Doubt] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    time_zero: TimeZero = "picture"
     key: str = ""
     """Hash of everything that the rows depend on."""

@@ -1,5 +1,6 @@
 """What to predict: which person, which part of a clip, and how often."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from avfusion.errors import ConfigError
 from avfusion.media.person import Person
 
 FACES = ("largest", "left", "right", "speaker", "all")
-END_S = 1e9
+END_S = math.inf
 """The end of a span that goes on to the end of the clip."""
 
 

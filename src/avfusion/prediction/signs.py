@@ -47,12 +47,14 @@ def order(document: Document, predicted: pd.DataFrame) -> list[str]:
     return ["time_s", "track_id", *targets, *SIGNS, *gates, UNLIKE]
 
 
-def columns(document: Document, names: list[str]) -> dict[str, str]:
-    """Return column -> its meaning and unit."""
+def columns(document: Document, names: list[str], every_s: float | None = None) -> dict[str, str]:
+    """Return column -> its meaning and unit; rows may be means over `every_s`."""
     low, high = document.range
     share = f"{100 * document.calibration.level:g} %"
+    first = document.media.time_zero == "picture"
+    zero = "the first picture" if first else "the start of the file"
     known = {
-        "time_s": "End of the step in seconds; 0 is the first picture.",
+        "time_s": f"End of the step in seconds; 0 is {zero}.",
         "track_id": "Number of the person.",
         "face": "Whether a face of the person is in the clip that ends here.",
         "face_score": "Mean score of the face detector, 0 to 1.",
@@ -61,8 +63,10 @@ def columns(document: Document, names: list[str]) -> dict[str, str]:
     }
     for target in document.targets:
         known[target] = f"Predicted {target}, from {low:g} to {high:g}: mean over the members."
-        known[f"{target}_low"] = f"Lower end of the {share} interval of {target}."
-        known[f"{target}_high"] = f"Upper end of the {share} interval of {target}."
+        mean = f"Mean over {every_s:g} s of the " if every_s else ""
+        for end, word in (("low", "lower"), ("high", "upper")):
+            text = f"{mean}{word} end of the {share} interval of {target}"
+            known[f"{target}_{end}"] = f"{text[0].upper()}{text[1:]}."
     gate = "Weight of a gate of the fusion, 0 to 1: mean over the members."
     return {name: known.get(name, gate) for name in names}
 

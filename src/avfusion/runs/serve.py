@@ -14,7 +14,7 @@ import torch
 
 from avfusion.config.jobs import TrainedSettings
 from avfusion.config.modalities import MODALITIES
-from avfusion.errors import AvfError
+from avfusion.errors import AvfError, DamagedError
 from avfusion.features.arrange import off_baseline, side_by_side
 from avfusion.features.windows import Windows, is_present, join, last_of, stride_of
 from avfusion.models.model import Model, build
@@ -38,17 +38,26 @@ class Served:
     model: Model
 
     @classmethod
-    def open(cls, weights: Path) -> "Served":
+    def open(cls, weights: Path, fusion: str | None = None) -> "Served":
         """Open a best.safetensors, whose metadata holds the settings of its run.
+
+        Parameters
+        ----------
+        weights
+            The file.
+        fusion
+            Class that the run must have, before it is built.
 
         Raises
         ------
         DamagedError
-            If the file is damaged or of another schema version.
+            If the file is damaged, of another schema version or of another class.
         """
         tensors, document = load_weights(weights)
         remedy = "Run `snakemake all`, which trains and records the run again."
         settings = checked(TrainedSettings, document, weights, remedy)
+        if fusion is not None and settings.class_ != fusion:
+            raise DamagedError(f"{weights}: of class {settings.class_}, expected {fusion}.")
         read = [name for name in MODALITIES if f"{name}.mean" in tensors]
         model = build(settings, *(len(tensors[f"{name}.mean"]) for name in read))
         model.load_state_dict(tensors)

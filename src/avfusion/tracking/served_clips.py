@@ -22,7 +22,8 @@ class ServedClips(PythonModel):
         from avfusion.prediction.api import load_bundle
 
         weights = (context.model_config or {}).get("weights") or {}
-        self.bundle = load_bundle(Path(context.artifacts["bundle"]), weights)
+        # Its classes are part of the logged model, and loading that runs this file already.
+        self.bundle = load_bundle(Path(context.artifacts["bundle"]), weights, trust_code=True)
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None

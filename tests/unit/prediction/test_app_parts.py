@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from avfusion.prediction.app.guard import Guard
 from avfusion.prediction.app.options import Options
 from avfusion.prediction.app.predictor import Predictor
 from avfusion.prediction.app.results import ranges_of, without
+from avfusion.prediction.app.upload import save
 from avfusion.prediction.prediction import Prediction
 from avfusion.prediction.request import Request
 from support.app_work import working
@@ -162,6 +164,50 @@ def test_a_clip_that_is_not_used_is_removed(clips):
     clips.remove_unused()
     assert clips.of("ann") == [other]
     assert not clip.folder.exists()
+    other.used_s -= 61
+    assert clips.of("ann") == [other], "the page asks for the list"
+    clips.remove_unused()
+    assert clips.of("ann") == [other]
+
+
+@pytest.mark.parametrize("phase", ["checking", "waiting", "reading", "encoding"])
+def test_a_clip_that_waits_or_is_predicted_is_not_removed(clips, phase):
+    clip = clips.add("ann", "a.mp4", 10, Request())
+    clip.report(phase, 0.5)
+    clip.used_s -= 10_000
+    clips.remove_unused()
+    assert clip.folder.exists()
+    clip.report("done", 1.0)
+    clip.used_s -= 10_000
+    clips.remove_unused()
+    assert not clip.folder.exists()
+
+
+def test_the_disk_must_hold_what_is_announced(clips, monkeypatch):
+    usage = shutil.disk_usage(".")._replace(free=int(200e6) + 1500)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    first = clips.add("ann", "a.mp4", 1000, Request())
+    with pytest.raises(FullError, match="disk"):
+        clips.add("bob", "b.mp4", 1000, Request())
+    first.report("checking", 0.0)  # now it is on the disk
+    clips.add("bob", "b.mp4", 1000, Request())
+
+
+def test_an_upload_has_no_more_bytes_than_were_announced(clips):
+    clip = clips.add("ann", "a.mp4", 10, Request())
+
+    async def pieces():
+        yield b"12345"
+        yield b"678901"
+
+    with pytest.raises(AvfError, match="more than the 10 bytes"):
+        asyncio.run(save(clip, pieces()))
+
+
+def test_a_clip_may_have_any_name(clips):
+    clip = clips.add("ann", "work", 10, Request())
+    assert clip.order.work != clip.path
+    assert clip_name(".work") != ".work"
 
 
 def test_messages_do_not_name_the_folder_of_the_server(clips):
@@ -176,7 +222,7 @@ def test_another_host_needs_a_token(tmp_path):
     assert Options(tmp_path, host="127.0.0.2").token is None
     assert len(Options(tmp_path, host="0.0.0.0").token) >= 32
     assert Options(tmp_path, host="0.0.0.0").token != Options(tmp_path, host="0.0.0.0").token
-    with pytest.raises(ConfigError, match="--token"):
+    with pytest.raises(ConfigError, match="AVF_TOKEN"):
         Options(tmp_path, token="short")
     with pytest.raises(ConfigError, match="--most-mb 0"):
         Options(tmp_path, most_mb=0)

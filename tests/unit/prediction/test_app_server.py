@@ -186,7 +186,9 @@ def test_a_cancelled_clip_is_gone_and_the_next_one_is_predicted(address, clip, t
 def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, clip, tmp_path):
     """Also of its processes; results are kept where the user says so."""
     temporary, kept = tmp_path / "tmp", tmp_path / "kept"
-    words = ["--jobs", "1", "--token", TOKEN, "--keep", str(kept)]
+    secret = tmp_path / "token"
+    secret.write_text(f"{TOKEN}\n")
+    words = ["--jobs", "1", "--token-file", str(secret), "--keep", str(kept)]
     with serving(small_bundle, temporary, *words) as (address, server):
         assert address.endswith(f"/?token={TOKEN}")
         user = User(address)
@@ -208,6 +210,7 @@ def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, cli
     folder = next(kept.iterdir())  # the second clip may have been done as well
     names = ["a talk.csv", "a talk.html", "a talk.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
+    assert folder.stat().st_mode & 0o077 == 0
 
 
 def ended(processes):

@@ -3,11 +3,14 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from avfusion import cli
 from avfusion.config.jobs import TrainedSettings
-from avfusion.errors import BundleError
+from avfusion.errors import BundleError, CorpusError, DamagedError
+from avfusion.io.shards import write_table
+from avfusion.layout import Layout
 from avfusion.prediction.bundle import Bundle
 from avfusion.prediction.make import make
 from avfusion.prediction.place import NAME
@@ -23,8 +26,6 @@ def copy(bundle, tmp_path):
 @pytest.fixture
 def remake(place, bundle, tmp_path):
     """Make another bundle of the same runs, with some attributes of their corpus changed."""
-    from avfusion.layout import Layout
-
     study, layout = tiny_study(place), Layout(place / "results")
     run = layout.run(CORPUS, FUSION, 0)
 
@@ -112,6 +113,52 @@ def test_a_file_outside_of_the_bundle_is_refused(copy, outside):
     path.write_text(json.dumps(document))
     with pytest.raises(BundleError, match="outside of it"):
         Bundle.open(copy)
+
+
+def name_class(copy, name, place):
+    """Let the document or an encoder name a class by its place in code."""
+    path = copy / NAME
+    document = json.loads(path.read_text())
+    if place == "fusion":
+        document["class"] = name
+    else:
+        document["encoders"]["mel_cnn"]["settings"]["class"] = name
+        document["encoders"]["mel_cnn"]["settings"]["options"] = {"args": ["touch", "ran"]}
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("place", ["fusion", "encoder"])
+def test_a_class_that_no_package_declares_is_refused_before_it_runs(
+    copy, place, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    name_class(copy, "subprocess:Popen", place)
+    with pytest.raises(BundleError, match=r"subprocess:Popen.*--trust-code"):
+        Bundle.open(copy)
+    for words in (["predict", "x.mp4", "--model"], ["bundle", "--check"], ["serve", "--model"]):
+        assert cli.main([*words, str(copy)]) == 1
+        assert "--trust-code" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_of_another_class_than_the_bundle_states_are_refused(copy):
+    """Else the class in the metadata of weights would be built without a question."""
+    name_class(copy, "late", "fusion")
+    with pytest.raises(DamagedError, match=f"of class {FUSION}, expected late"):
+        _ = Bundle.open(copy).members
+
+
+def test_runs_of_other_features_than_those_here_are_refused(place, remake, tmp_path):
+    """Weights of a fusion and those of an encoder that was fitted again do not belong together."""
+    path = Layout(place / "results").features(CORPUS, "mel_cnn") / "index.parquet"
+    before = path.read_bytes()
+    table = pd.read_parquet(path)
+    write_table(table.assign(sha256="0" * 64), path)
+    try:
+        with pytest.raises(CorpusError, match="trained on features mel_cnn"):
+            remake(out=tmp_path / "new")
+    finally:
+        path.write_bytes(before)
 
 
 def test_no_bundle_says_how_to_make_one(tmp_path):

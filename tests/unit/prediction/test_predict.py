@@ -1,7 +1,9 @@
 """Predictions of clips: as the study predicts, and with doubts where they must not be trusted."""
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +64,7 @@ def test_a_span_has_the_times_of_the_clip(bundle, clip, prediction):
     assert part.table["time_s"].iloc[-1] <= 2.5
     rest = predict_clip(clip, bundle, Request(start_s=1.0))
     assert rest.clip["end_s"] == pytest.approx(prediction.clip["duration_s"])
+    assert part.remarks == rest.remarks == prediction.remarks
 
 
 def test_rows_can_be_means_over_a_second(bundle, clip, prediction):
@@ -172,6 +175,57 @@ def test_a_folder_goes_on_where_it_stopped_and_lists_what_failed(
     assert "data:video" in page_of(run(find([str(folder / "a.mp4")]), replace(page, embed=True)))
 
 
+def test_files_of_other_options_are_not_kept_for_these(bundle, clip, tmp_path):
+    copy = tmp_path / "a.mp4"
+    shutil.copy(clip, copy)
+    every = Order(model=bundle.folder, out=tmp_path / "out", formats=("csv",))
+    means = replace(every, request=Request(every_s=1.0), formats=("parquet",))
+    for order in (every, means):
+        list(run(find([str(copy)]), order))
+    assert not (tmp_path / "out/a.csv").exists(), "it was of other options"
+    (outcome,) = run(find([str(copy)]), replace(means, formats=("csv", "parquet")))
+    assert not outcome.kept
+    assert len(pd.read_csv(tmp_path / "out/a.csv")) == 3
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    copy.rename(moved / "a.mp4")
+    (outcome,) = run(find([str(moved)]), replace(means, formats=("csv",)))
+    assert not outcome.kept, "files refer to the clip where it was"
+
+
+def test_a_transcript_has_the_times_of_the_clip_in_a_span_too(bundle, clip, tmp_path):
+    words = tmp_path / "words.csv"
+    words.write_text("word,start_s,end_s\none,0.2,0.6\ntwo,1.3,1.7\n")
+    record = MediaRecord(tmp_path, {"duration_s": 1.5})
+    found = clips._words(clip, bundle, Request(start_s=1.0, end_s=2.5), record, words)
+    assert found.duration_s == 1.5
+    np.testing.assert_allclose(found.start_s, [-0.8, 0.3])
+    np.testing.assert_allclose(found.end_s, [-0.4, 0.7])
+
+
+def test_one_transcript_is_not_used_for_several_clips(bundle, clip, tmp_path, capsys):
+    for name in "ab":
+        shutil.copy(clip, tmp_path / f"{name}.mp4")
+    words = ["predict", str(tmp_path), "--transcript", "x.csv", "--model", str(bundle.folder)]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 1
+    assert "2 are named" in capsys.readouterr().err
+
+
+def test_a_worker_that_is_killed_takes_no_finished_clip_along(bundle, clip, tmp_path, monkeypatch):
+    for name in "abc":
+        shutil.copy(clip, tmp_path / f"{name}.mp4")
+    order = Order(model=bundle.folder, out=tmp_path / "out", formats=("csv",))
+    monkeypatch.setattr("avfusion.prediction.many._in_worker", killed)
+    outcomes = list(run(find([str(tmp_path)]), order, jobs=2))
+    assert len(outcomes) == 3
+    assert all("fewer --jobs" in outcome.reason for outcome in outcomes)
+
+
+def killed(clip):
+    """Stands for a process that the system kills for its memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def page_of(outcomes):
     """Return the text of the first file of the only clip."""
     (outcome,) = outcomes
@@ -225,6 +279,7 @@ def test_the_command_writes_the_table_and_its_meaning(bundle, clip, tmp_path, ca
         (["--end", "0"], "--end 0"),
         (["--weights", "x"], "NAME=FILE"),
         (["--model", "/nowhere"], "no bundle there"),
+        (["--model", "/nowhere", "--jobs", "2", "other.mp4"], "no bundle there"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_predicted(

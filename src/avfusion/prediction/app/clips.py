@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 Phase = Literal["uploading", "checking", "waiting", "reading", "encoding", "done", "failed"]
 
 ENDED = ("done", "failed")
+MOST_CLIPS = 200
+"""Most clips of all users together."""
+
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _SPARE = 200e6  # bytes that stay free on the disk
 
@@ -91,7 +94,7 @@ class Clip:
     @property
     def order(self) -> Order:
         """What a process is asked to do."""
-        return Order(self.path, self.request, self.folder / "work")
+        return Order(self.path, self.request, self.folder / ".work")
 
     def fail(self, message: str) -> None:
         """Note why it failed, without folders of the server, and remove its files."""
@@ -103,6 +106,7 @@ class Clip:
         """Note the progress."""
         if self.phase not in ENDED:
             self.phase, self.share = phase, share
+            self.used_s = time.monotonic()
 
 
 class Clips:
@@ -138,9 +142,12 @@ class Clips:
             raise AvfError(f"{name}: the file is empty (0 bytes). Choose another one.")
         if size > self._options.most_bytes:
             raise AvfError(self.too_large(name, size))
-        if shutil.disk_usage(self._folder).free < size + _SPARE:
-            raise FullError(f"{name}: the disk of the server is full. Try again later.")
         with self._lock:
+            coming = sum(c.size for c in self._clips.values() if c.phase == "uploading")
+            if shutil.disk_usage(self._folder).free < size + coming + _SPARE:
+                raise FullError(f"{name}: the disk of the server is full. Try again later.")
+            if len(self._clips) >= MOST_CLIPS:
+                raise FullError(f"{name}: the server holds {MOST_CLIPS} clips. Try again later.")
             if (
                 sum(clip.owner == owner for clip in self._clips.values())
                 >= self._options.most_clips
@@ -176,8 +183,11 @@ class Clips:
         return clip
 
     def of(self, owner: str) -> list[Clip]:
-        """Return the clips of an owner, the oldest first."""
-        return [clip for clip in list(self._clips.values()) if clip.owner == owner]
+        """Return the clips of an owner, the oldest first, and note that they are in use."""
+        found = [clip for clip in list(self._clips.values()) if clip.owner == owner]
+        for clip in found:
+            clip.used_s = time.monotonic()
+        return found
 
     def predict(self, clip: Clip) -> None:
         """Let a clip wait for its prediction."""
@@ -205,8 +215,13 @@ class Clips:
         shutil.rmtree(clip.folder, ignore_errors=True)
 
     def remove_unused(self) -> None:
-        """Remove clips that were not asked for within the time that clips stay."""
+        """Remove clips that were not asked for within the time that clips stay.
+
+        Those that wait or are being predicted stay until they have ended.
+        """
         for clip in list(self._clips.values()):
+            if clip.phase not in (*ENDED, "uploading"):
+                continue
             if time.monotonic() - clip.used_s > self._options.idle_s:
                 self.remove(clip)
 

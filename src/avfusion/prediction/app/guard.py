@@ -105,7 +105,11 @@ class Guard:
         if scope["method"] in _SAFE:
             return 0, ""
         origin = headers.get("origin", "")
-        if not origin or urlsplit(origin).netloc.lower() != host.lower():
+        try:
+            ours = bool(origin) and urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:
+            ours = False
+        if not ours:
             return 403, (
                 "The request does not come from a page of this server. A script must send the "
                 "header Origin with the server's address."

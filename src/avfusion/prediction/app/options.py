@@ -13,6 +13,9 @@ from avfusion.errors import ConfigError
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """Names of this machine that reach it from itself only."""
 
+TOKEN_NAME = "AVF_TOKEN"
+"""Environment variable with a token; arguments of commands are visible to every user."""
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
 """What a token may be: enough characters that need no quotes in addresses and cookies."""
 
@@ -35,6 +38,8 @@ class Options:
         Folder to which results are written; None keeps nothing.
     files
         Encoder -> file of its published weights.
+    trust_code
+        See `Bundle.open`.
     jobs
         Predictions at a time.
     idle_s
@@ -56,6 +61,7 @@ class Options:
     most_minutes: float = 30.0
     keep: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    trust_code: bool = False
     jobs: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     idle_s: float = 3600.0
     most_clips: int = 10
@@ -69,8 +75,8 @@ class Options:
             raise ConfigError(f"--port {self.port}: expected 0 to 65535.")
         if self.token is not None and not TOKEN.fullmatch(self.token):
             raise ConfigError(
-                f"--token: {len(self.token)} characters; expected 16 or more letters, digits, `-` "
-                f"and `_`. Leave it out, and one is made."
+                f"{TOKEN_NAME}: {len(self.token)} characters; expected 16 or more letters, digits, "
+                f"`-` and `_`. Leave it out, and one is made."
             )
         if self.token is None and not self.local:
             object.__setattr__(self, "token", secrets.token_urlsafe(32))

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from avfusion.prediction.formats.look import span
 from avfusion.prediction.formats.names import as_text, stem_of
 from avfusion.prediction.formats.page import render
 from avfusion.prediction.formats.player import Media
-from avfusion.prediction.formats.tables import write_csv
+from avfusion.prediction.formats.tables import csv_text
 from avfusion.prediction.prediction import Prediction
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "html": "text/html"}
@@ -103,10 +102,7 @@ def content(prediction: Prediction, media: Media, form: str) -> bytes:
     if form == "json":
         rows = json.loads(prediction.table.to_json(orient="records", double_precision=15))
         return description_text({**description(prediction), "table": rows}).encode()
-    with tempfile.TemporaryDirectory(prefix="avf-") as folder:
-        path = Path(folder) / "rows.csv"
-        write_csv(prediction, path, embed=False)
-        return path.read_bytes()
+    return csv_text(prediction).encode()
 
 
 def file_name(prediction: Prediction, form: str) -> str:
@@ -117,11 +113,15 @@ def file_name(prediction: Prediction, form: str) -> str:
 def keep(prediction: Prediction, media: Media, folder: Path) -> Path:
     """Write all formats to a new folder within `folder` and return it; the clip is not kept."""
     stem, now = stem_of(prediction.clip["name"]), time.strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
     number, target = 1, folder / f"{stem}-{now}"
-    while target.exists():
-        number += 1
-        target = folder / f"{stem}-{now}-{number}"
-    target.mkdir(parents=True)
+    while True:
+        try:
+            target.mkdir(mode=0o700)  # results are about people
+            break
+        except FileExistsError:
+            number += 1
+            target = folder / f"{stem}-{now}-{number}"
     for form in FORMATS:
         write_bytes(target / file_name(prediction, form), content(prediction, media, form))
     return target

@@ -2,6 +2,7 @@
 
 import asyncio
 import mimetypes
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -55,15 +56,12 @@ class Server:
     """
 
     def __init__(self, options: Options, folder: Path) -> None:
-        bundle = Bundle.open(options.model, options.files)
+        bundle = Bundle.open(options.model, options.files, options.trust_code)
         self.options = options
         self.pages = Pages(bundle.document, bundle.name, options)
-        threads = max(1, Options(options.model).jobs // options.jobs)
-        files = dict(options.files)
-        self.places = [
-            Apart(predicting, options.model, files, threads, temporary=folder)
-            for _ in range(options.jobs)
-        ]
+        threads = max(1, len(os.sched_getaffinity(0)) // options.jobs)
+        given = options.model, dict(options.files), threads, options.trust_code
+        self.places = [Apart(predicting, *given, temporary=folder) for _ in range(options.jobs)]
         self.checker, self.check_lock = Apart(checking, temporary=folder), threading.Lock()
         self.predictor: Predictor[Clip] = Predictor(self.places, self.done)
         self.clips = Clips(folder, options, self.predictor)
@@ -87,8 +85,7 @@ class Server:
     async def receive(self, clip: Clip, pieces: AsyncIterator[bytes]) -> None:
         """Save an upload, check it, and let it wait."""
         try:
-            too_large = self.clips.too_large(clip.name, self.options.most_bytes)
-            await save(clip, pieces, self.options.most_bytes, too_large)
+            await save(clip, pieces)
             await asyncio.to_thread(self.check, clip)
             self.clips.predict(clip)
         except (AvfError, OSError) as error:

@@ -18,24 +18,20 @@ class GoneError(AvfError):
     """The client went away, or cancelled."""
 
 
-async def save(clip: Clip, pieces: AsyncIterator[bytes], most_bytes: int, too_large: str) -> None:
+async def save(clip: Clip, pieces: AsyncIterator[bytes]) -> None:
     """Write the pieces of an upload to the clip's file.
 
     Parameters
     ----------
     clip
-        Its `share` follows the upload.
+        Its `share` follows the upload, which may have as many bytes as were announced.
     pieces
         The body of the request.
-    most_bytes
-        Where to stop.
-    too_large
-        The message then.
 
     Raises
     ------
     AvfError
-        If it is empty or too large.
+        If it is empty or larger than announced.
     GoneError
         If it ended early.
     """
@@ -50,8 +46,11 @@ async def save(clip: Clip, pieces: AsyncIterator[bytes], most_bytes: int, too_la
                 if piece is None:
                     break
                 size += len(piece)
-                if size > most_bytes:
-                    raise AvfError(too_large)
+                if size > clip.size:
+                    raise AvfError(
+                        f"{clip.name}: more than the {clip.size} bytes that were announced. Upload "
+                        f"it again."
+                    )
                 buffer += piece
                 if len(buffer) >= _PIECE:
                     await asyncio.to_thread(file.write, bytes(buffer))

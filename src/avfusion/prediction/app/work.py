@@ -56,7 +56,7 @@ def checking() -> Work:
     return check
 
 
-def predicting(model: Path, files: Mapping[str, Path], threads: int) -> Work:
+def predicting(model: Path, files: Mapping[str, Path], threads: int, trust_code: bool) -> Work:
     """Open the bundle and return a function that predicts."""
     import torch
 
@@ -65,11 +65,11 @@ def predicting(model: Path, files: Mapping[str, Path], threads: int) -> Work:
 
     torch.set_num_threads(threads)
     logging.getLogger("avfusion").setLevel(logging.ERROR)  # names of clips stay out of the log
-    bundle = Bundle.open(model, files)
+    bundle = Bundle.open(model, files, trust_code)
     _ = bundle.members, bundle.encoders, bundle.outlooks
 
     def predict(job: Order, report: Report) -> Predicted:
         prediction = predict_clip(job.path, bundle, job.request, job.work, report=report)
-        return Predicted(prediction, media_of(job.path))
+        return Predicted(prediction, media_of(job.path, prediction.time_zero))
 
     return predict

@@ -36,10 +36,15 @@ class Format(NamedTuple):
     description: str
     writer: str
 
+    @property
+    def code(self) -> str:
+        """The function as `module:function`."""
+        return f"{PACKAGE}.{self.writer}"
+
     def function(self) -> Writer:
         """Return the function that writes the format, imported on first use."""
-        module, _, name = self.writer.partition(":")
-        function: Writer = getattr(import_module(f"{PACKAGE}.{module}"), name)
+        module, _, name = self.code.partition(":")
+        function: Writer = getattr(import_module(module), name)
         return function
 
 

@@ -40,10 +40,12 @@ def description_text(facts: dict[str, Any]) -> str:
 
 def interval_meaning(prediction: Prediction) -> str:
     """Return what the columns `_low` and `_high` are, in a sentence."""
-    return (
+    ends = (
         f"<target>_low and <target>_high are the ends of an interval with a nominal coverage of "
-        f"{100 * prediction.level:g} % for the rating at that time."
+        f"{100 * prediction.level:g} % for the rating at that time"
     )
+    every_s = prediction.options.get("every_s")
+    return f"{ends}, as means over {every_s:g} s." if every_s else f"{ends}."
 
 
 def persons(prediction: Prediction) -> list[int]:

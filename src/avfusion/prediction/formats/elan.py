@@ -21,7 +21,7 @@ def write_eaf(prediction: Prediction, path: Path, embed: bool) -> None:
     import pympi
 
     clip = Path(prediction.clip["path"])
-    media = media_of(clip)
+    media = media_of(clip, prediction.time_zero)
     document = pympi.Eaf(author="avfusion")
     document.remove_tier("default")
     kind = mimetypes.guess_type(clip.name)[0] or ("video/*" if media.pictures else "audio/*")

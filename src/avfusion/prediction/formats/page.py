@@ -46,7 +46,7 @@ def write_html(prediction: Prediction, path: Path, embed: bool) -> None:
         If the clip is to be included and is missing or too large.
     """
     clip = Path(prediction.clip["path"])
-    media = media_of(clip)
+    media = media_of(clip, prediction.time_zero)
     source = _embedded(clip, media) if embed else _reference(clip, path)
     write_text(path, render(prediction, media, source, embed))
 

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from avfusion.prediction.formats.look import DARK, PERSONS_DARK, nth
 from avfusion.prediction.formats.names import as_text
-from avfusion.prediction.formats.steps import label, printed, scale, tracks
+from avfusion.prediction.formats.steps import GAP, label, printed, scale, tracks
 from avfusion.prediction.prediction import Doubt, Prediction, Target
 
 AROUND_S = 5.0
@@ -92,7 +92,8 @@ class Panel:
         y = (target.high - values) / (target.high - target.low) * (area.shape[0] - 1)
         y = np.clip(y, 0, area.shape[0] - 1)
         known = np.flatnonzero(~np.isnan(values[:, 0]))
-        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+        gaps = np.diff(trace.time_s[rows][known]) > GAP * self.prediction.step_s
+        for run in np.split(known, np.flatnonzero((np.diff(known) > 1) | gaps) + 1):
             if not len(run):
                 continue
             low, high = (np.where(np.isnan(y[run, i]), y[run, 0], y[run, i]) for i in (1, 2))

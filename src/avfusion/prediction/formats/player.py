@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import av
 
+from avfusion.config.sections import TimeZero
 from avfusion.errors import MediaError, NotVideoError
 from avfusion.media.decode import seconds
 from avfusion.media.pictures import choose_track
@@ -28,11 +29,11 @@ class Media(NamedTuple):
     shift_s: float = 0.0
 
 
-def media_of(path: Path) -> Media:
+def media_of(path: Path, time_zero: TimeZero = "picture") -> Media:
     """Return what a player needs to know; `readable` is false if the file is missing or damaged.
 
-    Players count from the start of the container, predictions from the first picture. Both are the
-    same in most files.
+    Players count from the start of the container, predictions from the first picture unless
+    `time_zero` is `container`. Both are the same in most files.
     """
     av.logging.set_level(av.logging.PANIC)
     try:
@@ -40,7 +41,12 @@ def media_of(path: Path) -> Media:
             stream, pictures = _followed(path, container)
             start_s = (container.start_time or 0) / av.time_base
             shift_s = 0.0
-            if stream is not None and None not in (stream.start_time, stream.time_base):
+            same = pictures and time_zero == "container"
+            if (
+                stream is not None
+                and None not in (stream.start_time, stream.time_base)
+                and not same
+            ):
                 shift_s = seconds(stream.start_time, stream.time_base) - start_s
             return Media(True, pictures, max(0.0, shift_s))
     except (av.FFmpegError, OSError, ValueError):

@@ -22,7 +22,7 @@ from avfusion.prediction.formats.look import (
     span,
 )
 from avfusion.prediction.formats.names import as_text
-from avfusion.prediction.formats.steps import label, scale, tracks
+from avfusion.prediction.formats.steps import label, scale, tracks, with_gaps
 from avfusion.prediction.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _below(prediction: Prediction) -> dict[str, list[str]]:
 def _targets(axis: "Axes", prediction: Prediction, name: str) -> None:
     for track_id, rows in tracks(prediction):
         colour, dash = nth(PERSONS, track_id), nth(DASHES, track_id)
+        rows = with_gaps(rows, prediction.step_s)
         drawn = _thinned(rows, [name, f"{name}_low", f"{name}_high"])
         time_s, value = drawn["time_s"], drawn[name]
         low, high = drawn[f"{name}_low"], drawn[f"{name}_high"]
@@ -139,7 +140,7 @@ def _shares(axis: "Axes", prediction: Prediction, columns: list[str]) -> None:
             name = column.removeprefix("gate_") if len(columns) > 1 else None
             several = column != "voiced"  # the voice is the same for all persons
             colour = nth(PERSONS, track_id) if several else INK
-            drawn = _thinned(rows, [column])
+            drawn = _thinned(with_gaps(rows, prediction.step_s), [column])
             axis.plot(drawn["time_s"], drawn[column], color=colour, linewidth=1,
                       dashes=nth(DASHES, number),
                       label=name if track_id in (None, 0) else None)  # fmt: skip

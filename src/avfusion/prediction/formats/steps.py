@@ -30,10 +30,33 @@ class Span(NamedTuple):
     reasons: tuple[str, ...]
 
 
+GAP = 1.5
+"""Rows further apart than so many steps are not joined by a line."""
+
+
 def tracks(prediction: Prediction) -> Iterable[tuple[int | None, pd.DataFrame]]:
     """Yield (person or None, rows) by person; None is a clip in which no face was ever found."""
     for number, rows in prediction.table.groupby("track_id", dropna=False, sort=True):
         yield (None if pd.isna(number) else int(number)), rows
+
+
+def with_gaps(rows: pd.DataFrame, step_s: float) -> pd.DataFrame:
+    """Return the rows of a person with rows of NaN where steps are missing, so that lines break.
+
+    >>> rows = pd.DataFrame({"time_s": [1.0, 2.0, 5.0], "valence": 0.5})
+    >>> with_gaps(rows, 1.0)["valence"].tolist()
+    [0.5, 0.5, nan, nan, 0.5]
+    """
+    times_s = rows["time_s"].to_numpy(float)
+    after = np.flatnonzero(np.diff(times_s) > GAP * step_s)
+    if not len(after):
+        return rows
+    missing = [
+        np.arange(times_s[at] + step_s, times_s[at + 1] - step_s / 2, step_s) for at in after
+    ]
+    blank = pd.DataFrame({"time_s": np.concatenate(missing)})
+    joined = pd.concat([rows, blank], ignore_index=True)
+    return joined.sort_values("time_s", kind="stable", ignore_index=True)
 
 
 def means(prediction: Prediction, rows: pd.DataFrame, length_s: float = 1.0) -> list[Mean]:

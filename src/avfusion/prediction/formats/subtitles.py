@@ -22,7 +22,7 @@ from avfusion.prediction.prediction import Prediction, Target
 def write_vtt(prediction: Prediction, path: Path, embed: bool) -> None:
     """Write a cue for each second with a line per person; doubts are notes and marked in cues."""
     del embed
-    shift_s = media_of(Path(prediction.clip["path"])).shift_s
+    shift_s = media_of(Path(prediction.clip["path"]), prediction.time_zero).shift_s
     blocks = ["WEBVTT", *_notes(prediction), *_cues(prediction, shift_s)]
     write_text(path, "\n\n".join(blocks) + "\n")
 

@@ -10,16 +10,21 @@ ends in it (`time_s`). Ranges, units and meanings of all columns are in the JSON
 import json
 from pathlib import Path
 
-from avfusion.io.atomic import replacing
+from avfusion.io.atomic import replacing, write_bytes
 from avfusion.prediction.formats.describe import description
 from avfusion.prediction.prediction import Prediction
 
 
 def write_csv(prediction: Prediction, path: Path, embed: bool) -> None:
-    """Write UTF-8 CSV (RFC 4180); an empty cell is a missing value."""
+    """Write `csv_text` as UTF-8."""
     del embed
-    with replacing(path) as half:
-        prediction.table.to_csv(half, index=False, encoding="utf-8", lineterminator="\r\n")
+    write_bytes(path, csv_text(prediction).encode())
+
+
+def csv_text(prediction: Prediction) -> str:
+    """Return the rows as CSV (RFC 4180); an empty cell is a missing value."""
+    text: str = prediction.table.to_csv(index=False, lineterminator="\r\n")
+    return text
 
 
 def write_parquet(prediction: Prediction, path: Path, embed: bool) -> None:

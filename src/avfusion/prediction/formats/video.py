@@ -43,7 +43,8 @@ def write_video(prediction: Prediction, path: Path, embed: bool) -> None:
     """
     del embed
     clip = Path(prediction.clip["path"])
-    file = probe(clip) if media_of(clip).pictures else probe_sound(clip)
+    moving = media_of(clip).pictures
+    file = probe(clip, prediction.time_zero) if moving else probe_sound(clip)
     span_s = float(prediction.clip["start_s"]), float(prediction.clip["end_s"])
     images = _images(prediction, file, span_s)
     first = next(images, None)

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,5 +98,19 @@ def _earlier(marker: Path, prediction: Prediction) -> list[str]:
             f"{ours.get('path')} would replace them. Write to another folder, or rename a clip."
         )
     if facts.get("key") != prediction.key:
+        _remove(marker, files)
         return []
     return [name for name in files if (marker.parent / name).exists()]
+
+
+def _remove(marker: Path, names: Sequence[str]) -> None:
+    """Remove the files of another prediction, so that none is taken for one of this."""
+    stem = marker.name.removesuffix(".json")
+    for name in names:
+        path = marker.with_name(name)
+        if Path(name).name != name or not name.startswith(f"{stem}."):
+            continue  # not written by `write`
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import signal
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import pandas as pd
 
 from avfusion.errors import ConfigError, MediaError
 from avfusion.prediction.bundle import Bundle
-from avfusion.prediction.clip import predict_clip
+from avfusion.prediction.clip import predict_clip, temporary_prefix
 from avfusion.prediction.live.buffer import UNEQUAL_S, Buffer
 from avfusion.prediction.live.feed import feeding
 from avfusion.prediction.live.follow import Predict, Update, updates
@@ -49,6 +48,8 @@ class Live:
         The person.
     files
         Encoder and file of its published weights.
+    trust_code
+        See `Bundle.open`.
     update_s
         Time between updates in seconds.
     behind_s
@@ -62,6 +63,7 @@ class Live:
     out: Path
     request: Request = field(default_factory=Request)
     files: tuple[tuple[str, Path], ...] = ()
+    trust_code: bool = False
     update_s: float = 1.0
     behind_s: float = 10.0
     idle_s: float = 10.0
@@ -98,7 +100,7 @@ def live(order: Live, show: Show, stop: threading.Event | None = None) -> Path:
         If the source cannot be read, or not any more; rows until then are kept and described.
     """
     stop = stop or threading.Event()
-    bundle = Bundle.open(order.model, dict(order.files))
+    bundle = Bundle.open(order.model, dict(order.files), order.trust_code)
     reach = reach_of(bundle, order.update_s)
     source = Source(order.source, order.idle_s, stop)
     try:
@@ -107,7 +109,7 @@ def live(order: Live, show: Show, stop: threading.Event | None = None) -> Path:
             work.mkdir(parents=True, exist_ok=True)
             show(f"Getting ready: {bundle.name}; a span has {reach.span_s:.1f} s.")
             predict = predictor(bundle, order.request, work)
-            with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=work) as folder:
+            with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=work) as folder:
                 _follow(order, reach, source, written, predict, Path(folder), show, stop)
     finally:
         source.close()
