@@ -75,6 +75,10 @@ class Layout:
         """Folder of one training run: settings.json, best.safetensors, epochs.csv, traces, …"""
         return self.results / "runs" / corpus / fusion / f"seed{seed}"
 
+    def train_log(self, corpus: str, fusion: str, seed: int) -> Path:
+        """Log of one training run."""
+        return self.results / "logs" / "train" / f"{corpus}.{fusion}.seed{seed}.log"
+
     def grid_run(self, corpus: str, fusion: str, point: str, seed: int) -> Path:
         """Folder of one run of one grid point; as `run`, but without test videos."""
         return self.results / "grids" / corpus / fusion / point / f"seed{seed}"

@@ -45,7 +45,7 @@ def test_a_cancelled_job_and_one_over_its_memory_go_on(clone, undisturbed):
     assert states.pop(hung.job) == "CANCELLED"
     assert sorted(states.values()) == ["COMPLETED", "FAILED"]
     (short,) = [number for number, state in states.items() if state == "FAILED"]
-    log = clone.folder / f".snakemake/slurm_logs/rule_train/demo_concat_0/{short}.log"
+    log = clone.folder / f".snakemake/slurm_logs/rule_train/demo_concat/{short}.log"
     assert "exceeded memory limit" in log.read_text()
     assert "mem_mb=600" in said
     unchanged(clone, undisturbed, "concat", hung.epochs)

@@ -102,7 +102,7 @@ def test_settings_of_another_job_than_the_command_names_are_refused(
 
 def test_the_seed_of_a_file_holds_if_the_command_names_none(tmp_path, monkeypatch):
     trained = []
-    monkeypatch.setattr("avfusion.runs.train.train_run", lambda run, layout: trained.append(run))
+    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, layout: trained.append(run))
     study = Study(
         corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {"grid": {"stages": [1, 2]}}}
     )
@@ -114,6 +114,21 @@ def test_the_seed_of_a_file_holds_if_the_command_names_none(tmp_path, monkeypatc
         assert cli.main([*words, *more]) == 0
     assert cli.main([*words, "--point", "stages=1"]) == 1
     assert trained == [run] * 3
+
+
+def test_a_file_may_hold_the_runs_of_several_seeds(tmp_path, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, layout: trained.append(run))
+    study = Study(corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {}})
+    job = study.runs_settings("demo", "ca", [3, 4])
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(job.document()))
+    words = ["train", "demo", "ca", "--results", str(tmp_path), "--settings", str(file)]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--seed", "4", "3"]) == 0
+    assert trained == job.runs * 2
+    assert cli.main([*words, "--seed", "3"]) == 1
+    assert "settings of seed 3 4, but the command names 3" in capsys.readouterr().err
 
 
 def test_settings_are_read_from_a_pipe(tmp_path):

@@ -110,7 +110,9 @@ SETTINGS = {
     "encode": lambda corpus, encoder: study.encoder_settings(encoder, corpus),
     "corrupt": study.signal_settings,
     "delay": study.delay_settings,
-    "train": lambda corpus, fusion, seed: study.run_settings(corpus, fusion, int(seed)),
+    "train": lambda corpus, fusion, *seeds: study.runs_settings(
+        corpus, fusion, map(int, seeds or study.seeds)
+    ),
     "grid": lambda corpus, fusion, point, seed: at_point(
         study.run_settings(corpus, fusion, int(seed)), point
     ),
@@ -262,11 +264,29 @@ def shards(pattern, **names):
     return expand(pattern, i=range(count), n=count, **names)
 
 
-def feature_indexes(corpus, fusion=None, seed=None):
-    """Return the index of every encoder in use, or of those that one run of a fusion reads."""
-    features = study.run_features(fusion, int(seed)) if fusion else study.all_features()
+def feature_indexes(corpus, fusion=None, seeds=()):
+    """Return the index of every encoder in use, or of those that some runs of a fusion read."""
+    read = [study.run_features(fusion, int(seed)) for seed in seeds] or [study.all_features()]
+    names = dict.fromkeys(name for features in read for name in features.encoders)
     pattern = "<results>/features/{corpus}/{encoder}/index.parquet"
-    return expand(pattern, corpus=corpus, encoder=features.encoders)
+    return expand(pattern, corpus=corpus, encoder=names)
+
+
+# In the paths of a job that trains all seeds of a fusion, `seed{seed}` stands for each of them.
+TOGETHER = study.training_jobs == "fusion"
+TRAINED = study.seeds if TOGETHER else ["{seed}"]
+NAMED = ("corpus", "fusion") if TOGETHER else ("corpus", "fusion", "seed")
+
+
+def of_seeds(pattern):
+    """Return a path for each run of a training job."""
+    return [pattern.replace("{seed}", str(seed)) for seed in TRAINED]
+
+
+def train_features(wildcards):
+    """Return the indexes of the features that a training job reads."""
+    seeds = [wildcards.seed] if hasattr(wildcards, "seed") else study.seeds
+    return feature_indexes(wildcards.corpus, wildcards.fusion, seeds)
 
 
 def select_protocols(wildcards):

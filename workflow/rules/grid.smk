@@ -4,9 +4,7 @@
 rule grid_point:
     """Train one point of a fusion's grid, without any video of the test partition."""
     input:
-        features=lambda wildcards: feature_indexes(
-            wildcards.corpus, wildcards.fusion, wildcards.seed
-        ),
+        features=train_features,
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",

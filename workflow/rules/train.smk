@@ -1,37 +1,36 @@
-"""Training: one run per fusion and seed, from cached features to predictions on disk."""
+"""Training: one job per fusion trains its seeds from cached features, or one job per run does."""
 
 
 rule train:
-    """Train one fusion with one seed; a killed job resumes, a diverged run leaves its reason."""
+    """Train a fusion; a killed job resumes, and a diverged run leaves its reason."""
     input:
-        features=lambda wildcards: feature_indexes(
-            wildcards.corpus, wildcards.fusion, wildcards.seed
-        ),
+        features=train_features,
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         gold="<results>/manifest/{corpus}/gold.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
         protocols=select_protocols,
         chosen=chosen,
-    # Only the file that a run writes last. Snakemake removes the outputs of a killed job that is
-    # perhaps still writing, and of several it might leave some.
+    # Only the file that a run writes last. Snakemake removes the outputs of a killed job, which is
+    # perhaps still writing: of a run's files it might leave some. If it leaves those of some runs,
+    # the job goes on with the others.
     output:
-        traces="<results>/runs/{corpus}/{fusion}/seed{seed}/traces.parquet",
+        traces=of_seeds("<results>/runs/{corpus}/{fusion}/seed{seed}/traces.parquet"),
     log:
-        "<logs>/train/{corpus}.{fusion}.seed{seed}.log",
+        of_seeds("<logs>/train/{corpus}.{fusion}.seed{seed}.log"),  # avf writes them
     benchmark:
-        "<benchmarks>/train-{corpus}-{fusion}-{seed}.bench.tsv"
+        "<benchmarks>/train-" + "-".join(f"{{{name}}}" for name in NAMED) + ".bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=lambda wildcards, attempt: 120 * len(TRAINED) * attempt,
     params:
         results=results_folder,
-        settings=settings_of("train", "corpus", "fusion", "seed"),
+        settings=settings_of("train", *NAMED),
     shell:
-        "avf train {wildcards.corpus} {wildcards.fusion} --seed {wildcards.seed} "
-        "--results {params.results:q} --settings {params.settings:q} 2>&1 | tee {log:q}"
+        "avf train {wildcards.corpus} {wildcards.fusion} --results {params.results:q} "
+        "--settings {params.settings:q}"
 
 
 use rule train as train_classes with:
@@ -42,7 +41,7 @@ use rule train as train_classes with:
         card="<results>/manifest/{corpus}/corpus.json",
         chosen=chosen,
     output:
-        classes="<results>/runs/{corpus}/{fusion}/seed{seed}/classes.parquet",
+        classes=of_seeds("<results>/runs/{corpus}/{fusion}/seed{seed}/classes.parquet"),
     wildcard_constraints:
         corpus="|".join(CLASSES) or "(?!)",
 

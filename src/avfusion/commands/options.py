@@ -12,7 +12,7 @@ from avfusion.layout import Layout
 from avfusion.registry import near
 
 if TYPE_CHECKING:
-    from avfusion.config.jobs import CorpusSettings
+    from avfusion.config.jobs import CorpusSettings, RunSettings
     from avfusion.config.sections import Settings
     from avfusion.config.study import Study
 
@@ -111,6 +111,36 @@ def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study],
     if args.settings is None:
         return part(known(args))
     job = read(kind, args.settings)
+    refuse_other(args, job)
+    return job
+
+
+def runs(args: argparse.Namespace) -> "list[RunSettings]":
+    """Return the settings of the runs of a training job, one per seed, as `settings`."""
+    from avfusion.config.jobs import read_runs
+
+    if args.settings is None:
+        study, seeds = known(args), dict.fromkeys(args.seed or [0])
+        return [study.run_settings(args.corpus, args.fusion, seed) for seed in seeds]
+    jobs = read_runs(args.settings)
+    stated = [job.seed for job in jobs]
+    if args.seed and set(args.seed) != set(stated):
+        raise ConfigError(
+            f"--settings {args.settings}: settings of seed {_listed(stated)}, but the command "
+            f"names {_listed(args.seed)}. Name {_listed(stated)}, or run the command without "
+            f"--settings."
+        )
+    for job in jobs:
+        refuse_other(argparse.Namespace(**{**vars(args), "seed": None}), job)
+    return jobs
+
+
+def _listed(seeds: list[int]) -> str:
+    return " ".join(map(str, seeds))
+
+
+def refuse_other(args: argparse.Namespace, job: "Settings") -> None:
+    """Refuse settings of another job than the arguments name."""
     for word in JOB:
         given, stated = getattr(args, word, None), getattr(job, word, None)
         stated = getattr(stated, word, stated)  # the encoder of CorruptSettings is settings too
@@ -119,7 +149,6 @@ def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study],
                 f"--settings {args.settings}: settings of {word} {stated!r}, but the command names "
                 f"{given!r}. Name {stated!r}, or run the command without --settings."
             )
-    return job
 
 
 def known(args: argparse.Namespace) -> "Study":

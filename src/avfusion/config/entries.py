@@ -3,7 +3,7 @@
 Units are part of the names: `_s` seconds, `_hz` rate, `_px` pixels, `_mb` megabytes.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -61,6 +61,11 @@ class Entries(Settings):
         description="Options of each fusion. The baseline `ridge` is added to every study.",
     )
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    training_jobs: Literal["fusion", "run"] = Field(
+        "fusion",
+        description="`fusion`: one job trains all seeds of a fusion in one process; `run`: one job "
+        "per seed, which starts Python each time and can use more cores or GPUs at once.",
+    )
     grid: Grid = Field(
         {},
         description="`train.lr: [0.001, 0.0001]`: values to choose from on validation, for every "

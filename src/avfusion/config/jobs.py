@@ -174,6 +174,15 @@ class RunSettings(JobSettings):
         return f"avf train {self.corpus} {self.fusion}{point} --seed {self.seed}"
 
 
+class RunsSettings(JobSettings):
+    """What one training job depends on: the runs of a fusion, which one process trains in turn."""
+
+    corpus: str
+    fusion: str
+    arithmetic: Arithmetic
+    runs: list[RunSettings] = Field(min_length=1)
+
+
 class TrainedSettings(RunSettings):
     """Settings of a run with hashes of its inputs; what its weights carry."""
 
@@ -275,12 +284,27 @@ def read(kind: type[T], path: Path) -> T:
     ConfigError
         If the file is missing, not JSON, of another schema version or not of this kind.
     """
+    return _valid(kind, _document(path), path)
+
+
+def read_runs(path: Path) -> list[RunSettings]:
+    """Read the settings of one run, or of the runs of a training job, as `read`."""
+    document = _document(path)
+    if isinstance(document, dict) and "runs" in document:
+        return _valid(RunsSettings, document, path).runs
+    return [_valid(RunSettings, document, path)]
+
+
+def _document(path: Path) -> Any:
     if not path.exists() or path.is_dir():  # a pipe such as /dev/stdin is no regular file
         raise ConfigError(f"--settings {path}: no such file.")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(f"--settings {path}: not JSON ({error}).") from None
+
+
+def _valid(kind: type[T], document: Any, path: Path) -> T:
     if issubclass(kind, JobSettings):
         version = document.get("schema_version") if isinstance(document, dict) else None
         if version != SCHEMA_VERSION:

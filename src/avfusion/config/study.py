@@ -84,6 +84,13 @@ class Study(Entries):
             outside={use: origin for use, origin in self.outside().items() if use in used},
         )
 
+    def runs_settings(self, corpus: str, fusion: str, seeds: Iterable[int]) -> jobs.RunsSettings:
+        """Return what one training job depends on: the runs of a fusion with some seeds."""
+        runs = [self.run_settings(corpus, fusion, seed) for seed in seeds]
+        return jobs.RunsSettings(
+            corpus=corpus, fusion=fusion, arithmetic=self.arithmetic, runs=runs
+        )
+
     def grid_settings(self, corpus: str, fusion: str) -> jobs.GridSettings:
         """Return what choosing a fusion's grid point depends on besides the points' runs."""
         grid = self.grid_of(fusion)
