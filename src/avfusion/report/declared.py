@@ -64,6 +64,9 @@ def _decided(mean: pd.DataFrame) -> str:
     sure = mean[mean["decision"].isin(["better", "worse"])]
     if not len(sure):
         return f"None of the {len(mean)} differences is significant."
+    # The list may be cut, and must keep what a study is about: fusions against concatenation.
+    keys = {"single": sure["other"] == mean["other"].iloc[0], "size": -sure["difference"].abs()}
+    sure = sure.assign(**keys).sort_values([*keys], kind="stable")
     listed = _join([_winner(row) for row in sure.to_dict("records")])
     return f"{len(sure)} of {len(mean)} differences are significant: {listed}."
 

@@ -115,11 +115,11 @@ def test_a_file_outside_of_the_bundle_is_refused(copy, outside):
         Bundle.open(copy)
 
 
-def name_class(copy, name, place):
+def name_class(copy, name, where):
     """Let the document or an encoder name a class by its place in code."""
     path = copy / NAME
     document = json.loads(path.read_text())
-    if place == "fusion":
+    if where == "fusion":
         document["class"] = name
     else:
         document["encoders"]["mel_cnn"]["settings"]["class"] = name
@@ -127,12 +127,12 @@ def name_class(copy, name, place):
     path.write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("place", ["fusion", "encoder"])
+@pytest.mark.parametrize("where", ["fusion", "encoder"])
 def test_a_class_that_no_package_declares_is_refused_before_it_runs(
-    copy, place, tmp_path, monkeypatch, capsys
+    copy, where, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    name_class(copy, "subprocess:Popen", place)
+    name_class(copy, "subprocess:Popen", where)
     with pytest.raises(BundleError, match=r"subprocess:Popen.*--trust-code"):
         Bundle.open(copy)
     for words in (["predict", "x.mp4", "--model"], ["bundle", "--check"], ["serve", "--model"]):

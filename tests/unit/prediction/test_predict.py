@@ -162,12 +162,14 @@ def test_a_folder_goes_on_where_it_stopped_and_lists_what_failed(
     assert (out / "more/b.csv").is_file()
     contents = {p: p.read_bytes() for p in out.rglob("*.csv")}
     (out / "more/b.csv").unlink()
-    (out / ".avf-work/1-stale").mkdir(parents=True)  # process 1 runs; its files stay
-    (out / ".avf-work/999999999-killed").mkdir()
+    machine, work = os.uname().nodename, out / ".avf-work"
+    kept = [f"1@{machine}-runs", "999999999@elsewhere-x"]  # of other machines nothing is known
+    for name in (*kept, f"999999999@{machine}-killed"):
+        (work / name).mkdir(parents=True)
     again = list(run(find([str(folder)]), order))
     assert [outcome.kept for outcome in again] == [True, False, False]
     assert {p: p.read_bytes() for p in out.rglob("*.csv")} == contents
-    assert [p.name for p in (out / ".avf-work").iterdir()] == ["1-stale"]
+    assert sorted(p.name for p in work.iterdir()) == kept
     shorter = Order(model=bundle.folder, out=out, formats=("csv",), request=Request(end_s=1.0))
     assert not any(outcome.kept for outcome in run(find([str(folder / "a.mp4")]), shorter))
     page = replace(shorter, formats=("html",))
@@ -279,7 +281,7 @@ def test_the_command_writes_the_table_and_its_meaning(bundle, clip, tmp_path, ca
         (["--end", "0"], "--end 0"),
         (["--weights", "x"], "NAME=FILE"),
         (["--model", "/nowhere"], "no bundle there"),
-        (["--model", "/nowhere", "--jobs", "2", "other.mp4"], "no bundle there"),
+        (["--model", "/nowhere", "--jobs", "2"], "no bundle there"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_predicted(
