@@ -40,10 +40,10 @@ def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
             log.error("%s: %s", name, error, exc_info=not isinstance(error, AvfError | OSError))
             failed[name] = error
     if failed:
-        first, error = next(iter(failed.items()))
+        first, reason = next(iter(failed.items()))
         raise TrainError(
             f"{len(failed)} of {len(runs)} runs failed, the others are complete: "
-            f"{', '.join(failed)}. {first}: {error}"
+            f"{', '.join(failed)}. {first}: {reason}"
         )
 
 
