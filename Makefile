@@ -45,10 +45,10 @@ test: env ## run the fast tests
 	@pytest -n $(WORKERS) -m "not slow" --durations=30
 
 test-slow: env ## run the slow tests, which make whole studies
-	@pytest -n $(WORKERS) -m "slow and not long" --durations=30
+	@pytest -n $(WORKERS) --dist loadscope -m "slow and not long" --durations=30  # a module's studies are made once
 
 test-long: env ## run the slow and SLURM tests that CI leaves out
-	@pytest -n $(WORKERS) -m long --durations=30
+	@pytest -n $(WORKERS) --dist loadscope -m long --durations=30
 	@WORKERS=$(WORKERS) tests/slurm/run.sh -m long || [[ $$? == 77 ]]
 
 test-slurm: env ## run the study on a private SLURM, with a job and a head that are stopped

@@ -112,11 +112,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _live(args: argparse.Namespace) -> int:
     """Predict one clip while it is recorded."""
-    import logging
     from functools import partial
 
     from avfusion.errors import ConfigError
-    from avfusion.prediction.live.run import Live, Once, live, signals
+    from avfusion.prediction.live.run import Live, live, saying_once, signals
     from avfusion.prediction.place import default_model
     from avfusion.prediction.request import Request
 
@@ -139,9 +138,7 @@ def _live(args: argparse.Namespace) -> int:
         trust_code=args.trust_code,
         **{name: value for name, value in seconds.items() if value is not None},
     )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(Once())
-    with signals() as stop:
+    with saying_once(), signals() as stop:
         table = live(order, partial(print, flush=True), stop)
     print(f"wrote {table}, {table.with_suffix('.json')}")
     return 0

@@ -211,8 +211,8 @@ def predicted(clip: Clip, order: Order, bundle: Bundle) -> Outcome:
             return Outcome(clip, kept, kept=True)
         work = order.out / _WORK
         prediction = predict_clip(clip.path, bundle, order.request, work, order.transcript)
-        found = replace(prediction, key=key)
-        files = write(found, folder, order.formats, order.embed, clip.stem)
+        keyed = replace(prediction, key=key)
+        files = write(keyed, folder, order.formats, order.embed, clip.stem)
         return Outcome(clip, tuple(files))
     except AvfError as error:
         return Outcome(clip, reason=str(error))
@@ -259,8 +259,8 @@ def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] 
     except (OSError, ValueError, KeyError, TypeError):
         return None
     files = [folder / f"{clip.name}.{FORMATS[name].ending}" for name in order.formats]
-    whole = all(path.name in listed and path.exists() for path in files)
-    return (*files, marker) if whole else None
+    complete = all(path.name in listed and path.exists() for path in files)
+    return (*files, marker) if complete else None
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def test_size_is_checked_when_announced_and_while_it_arrives(user, temporary):
     number = user.announce("a.mp4", 10).json()["id"]
     answer = user.send(number, b"\0" * 1_500_000)
     assert answer.json()["phase"] == "failed"
-    assert "this server takes 1 MB" in answer.json()["message"]
+    assert "more than the 10 bytes" in answer.json()["message"]
     number = user.announce("a.mp4", 10).json()["id"]
     assert "empty" in user.send(number, b"").json()["message"]
     assert user.send(number, b"again").status_code == 422

@@ -256,7 +256,7 @@ def test_an_mp4_file_says_in_which_format_to_record(live_bundle, film, tmp_path)
         (["--live", "--every", "1"], "--every"),
         (["--live", "--face", "all"], "follows one person"),
         (["--live", "--formats", "csv,html"], "--formats"),
-        (["--live", "other.mkv"], "2 clips"),
+        (["--live", "--transcript", "a.txt"], "--transcript"),
         (["--live", "--update", "0"], "--update 0"),
         (["--live", "--idle", "0"], "--idle 0"),
         (["--update", "1"], "only with --live"),
@@ -266,3 +266,9 @@ def test_options_that_do_not_fit_are_refused(live_bundle, mkv, tmp_path, capsys,
     given = ["predict", str(mkv), "--model", str(live_bundle.folder), "--out", str(tmp_path)]
     assert cli.main([*given, *words]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_several_clips_are_refused(live_bundle, mkv, capsys):
+    words = ["predict", str(mkv), "other.mkv", "--live", "--model", str(live_bundle.folder)]
+    assert cli.main(words) == 1
+    assert "2 clips" in capsys.readouterr().err

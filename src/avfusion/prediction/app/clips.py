@@ -184,10 +184,10 @@ class Clips:
 
     def of(self, owner: str) -> list[Clip]:
         """Return the clips of an owner, the oldest first, and note that they are in use."""
-        found = [clip for clip in list(self._clips.values()) if clip.owner == owner]
-        for clip in found:
+        clips = [clip for clip in list(self._clips.values()) if clip.owner == owner]
+        for clip in clips:
             clip.used_s = time.monotonic()
-        return found
+        return clips
 
     def predict(self, clip: Clip) -> None:
         """Let a clip wait for its prediction."""

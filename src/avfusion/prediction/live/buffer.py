@@ -101,9 +101,13 @@ class Buffer:
         MediaError
             If there is no timestamp, it steps back, or no keyframe comes for too long.
         """
-        packet = self._read(given)
-        if packet is None:
+        if given.stream.type != "audio":
+            self._take(self._seen_in(given))
             return
+        for packet in self._heard_in(given):
+            self._take(packet)
+
+    def _take(self, packet: _Packet) -> None:
         with self.changed:
             if not packet.sound:
                 self._watch(packet)
@@ -185,9 +189,7 @@ class Buffer:
                 packet.stream = copies[kept.sound]
                 file.mux(packet)
 
-    def _read(self, packet: av.Packet) -> _Packet | None:
-        if packet.stream.type == "audio":
-            return self._heard(packet)
+    def _seen_in(self, packet: av.Packet) -> _Packet:
         if packet.pts is None:
             raise MediaError(
                 f"{self.name}: its pictures have no timestamps, so it cannot be followed. Record "
@@ -199,13 +201,11 @@ class Buffer:
         data, key = bytes(packet), packet.is_keyframe
         return _Packet(order_s, shown_s, packet.pts, packet.dts, duration, base, key, data, False)
 
-    def _heard(self, packet: av.Packet) -> _Packet | None:
-        data, placed = bytes(packet), self._clock(packet)
-        if placed is None:
-            return None
-        at, length, base = placed.start, placed.length, Fraction(1, placed.rate_hz)
-        at_s = seconds(at, base)
-        return _Packet(at_s, at_s, at, at, length, base, True, data, True)
+    def _heard_in(self, packet: av.Packet) -> Iterator[_Packet]:
+        for placed in self._clock(packet):
+            at, base = placed.start, Fraction(1, placed.rate_hz)
+            at_s = seconds(at, base)
+            yield _Packet(at_s, at_s, at, at, placed.length, base, True, placed.data, True)
 
     def _refuse_blind(self, waited_s: float) -> None:
         if waited_s > KEYFRAME_S:

@@ -4,6 +4,7 @@ Containers round: Matroska to 1 ms. A span that begins inside a recording would 
 up to that much earlier or later than in the complete file.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ JUMP_S = 0.04
 
 
 class Placed(NamedTuple):
-    """Start of a packet and its length, in samples, and a second in samples."""
+    """A packet's bytes, its start and length in samples, and the samples of a second."""
 
+    data: bytes
     start: int
     length: int
     rate_hz: int
@@ -26,23 +28,30 @@ class SoundClock:
 
     def __init__(self) -> None:
         self._next: Fraction | None = None  # time of the next sample in seconds
+        self._dropped = b""  # the packet whose samples the decoder drops at the start of a file
 
-    def __call__(self, packet: av.Packet) -> Placed | None:
-        """Return where a packet lies; None if nothing of it can be decoded."""
+    def __call__(self, packet: av.Packet) -> Iterator[Placed]:
+        """Yield where a packet lies, after one that was dropped before; none if it is damaged."""
+        data = bytes(packet)
         try:
             frames: list[Any] = packet.decode()
         except av.FFmpegError:
-            return None
+            return
         if not frames:
-            return None
-        rate_hz, length = int(frames[0].sample_rate), sum(frame.samples for frame in frames)
-        first = frames[0]
+            self._dropped = data if self._next is None else b""
+            return
+        first, rate_hz = frames[0], int(frames[0].sample_rate)
+        length = sum(frame.samples for frame in frames)
         at = None if first.pts is None else Fraction(first.pts) * first.time_base
-        counted, begins = self._next, self._next is None
-        if counted is None or (at is not None and abs(at - counted) > JUMP_S):
-            counted = Fraction(0) if at is None else at
-        self._next = counted + Fraction(length, rate_hz)
-        if begins:  # with the samples that a decoder drops at the start of a file
+        start_s, begins = self._next, self._next is None
+        if start_s is None or (at is not None and abs(at - start_s) > JUMP_S):
+            start_s = at or Fraction(0)
+        self._next = start_s + Fraction(length, rate_hz)
+        if begins:  # a decoder drops samples at the start of a file, but not inside of it
             length = max(length, getattr(packet.stream.codec_context, "frame_size", 0) or 0)
-            counted = self._next - Fraction(length, rate_hz)
-        return Placed(round(counted * rate_hz), length, rate_hz)
+            start_s = self._next - Fraction(length, rate_hz)
+        start = round(start_s * rate_hz)
+        if self._dropped:
+            yield Placed(self._dropped, start - length, length, rate_hz)
+            self._dropped = b""
+        yield Placed(data, start, length, rate_hz)

@@ -222,9 +222,20 @@ def signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class Once(logging.Filter):
-    """Lets each warning pass once, and no other message: an update would repeat them."""
+@contextmanager
+def saying_once() -> Iterator[None]:
+    """Let each warning pass once, and no other message: an update would repeat them."""
+    once, handlers = _Once(), logging.getLogger().handlers[:]
+    for handler in handlers:
+        handler.addFilter(once)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(once)
 
+
+class _Once(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._shown: set[str] = set()

@@ -52,11 +52,11 @@ def _metrics(part: Part) -> dict[str, Any]:
 
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
     scored, study = part.scored, data.study
-    found = sentences.findings(
+    stated = sentences.findings(
         scored, part.headline, (part.declared, part.mean_pairs), study, part.marks
     )
     return {
-        "sentences": found + elsewhere(study, scored.corpus, part.headline),
+        "sentences": stated + elsewhere(study, scored.corpus, part.headline),
         "caveats": part.caveats(study) + budget(study),
         "header": sentences.header(scored, study),
         "protocol": scored.rule.name,
