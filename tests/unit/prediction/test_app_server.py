@@ -193,7 +193,7 @@ def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, cli
         assert address.endswith(f"/?token={TOKEN}")
         user = User(address)
         state = user.ended(user.upload(clip))
-        assert state["phase"] == "done", state
+        assert state["phase"] == "done", state["message"]
         user.upload(clip)
         children = subprocess.run(
             ["pgrep", "-P", str(server.pid)], capture_output=True, text=True, check=True

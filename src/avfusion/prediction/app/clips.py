@@ -94,7 +94,8 @@ class Clip:
     @property
     def order(self) -> Order:
         """What a process is asked to do."""
-        return Order(self.path, self.request, self.folder / ".work")
+        # No clip has such a name, and a socket is made below: its path may have 107 bytes.
+        return Order(self.path, self.request, self.folder / ".w")
 
     def fail(self, message: str) -> None:
         """Note why it failed, without folders of the server, and remove its files."""
