@@ -17,6 +17,7 @@ from avfusion.errors import AvfError, MediaError
 from avfusion.prediction.clip import predict_clip
 from avfusion.prediction.live import buffer as buffers
 from avfusion.prediction.live.buffer import Buffer
+from avfusion.prediction.live.clock import SoundClock
 from avfusion.prediction.live.follow import updates
 from avfusion.prediction.live.reach import Reach, reach_of
 from avfusion.prediction.live.run import Live, live, predictor
@@ -177,6 +178,21 @@ def test_old_packets_are_forgotten(mkv, tmp_path):
     assert 1.0 <= most_s < 2.1  # a keyframe every half second
     with pytest.raises(MediaError, match="not kept"):
         buffer.write(tmp_path / "span.nut", 0.0, 1.0)
+
+
+@pytest.mark.parametrize("codec", ["aac", "libopus", "pcm_s16le"])
+def test_sound_is_placed_by_its_samples_with_those_that_decoders_drop(film, tmp_path, codec):
+    """Matroska rounds times to 1 ms, and a decoder drops the first samples of AAC and Opus."""
+    path = recorded(film, tmp_path / "film.mkv", "matroska", sound=(codec, 48_000))
+    clock = SoundClock()
+    with av.open(str(path)) as container:
+        given = [packet for packet in container.demux(audio=0) if packet.size]
+        placed = [place for packet in given for place in clock(packet)]
+    assert [place.data for place in placed] == [bytes(packet) for packet in given]
+    starts = np.array([place.start for place in placed])
+    assert np.diff(starts).tolist() == [place.length for place in placed][:-1]
+    stated_s = np.array([float(packet.pts * packet.time_base) for packet in given])
+    np.testing.assert_allclose(starts / 48_000, stated_s, atol=1.1e-3)
 
 
 def test_a_recording_without_keyframes_is_refused(film, tmp_path, monkeypatch):
