@@ -21,6 +21,7 @@ from avfusion.prediction.live.clock import SoundClock
 from avfusion.prediction.live.follow import updates
 from avfusion.prediction.live.reach import Reach, reach_of
 from avfusion.prediction.live.run import Live, live, predictor
+from avfusion.prediction.live.source import Source
 from avfusion.prediction.live.written import Written
 from avfusion.prediction.request import Request
 from support.recordings import recorded, written
@@ -282,6 +283,17 @@ def test_options_that_do_not_fit_are_refused(live_bundle, mkv, tmp_path, capsys,
     given = ["predict", str(mkv), "--model", str(live_bundle.folder), "--out", str(tmp_path)]
     assert cli.main([*given, *words]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_file_that_does_not_grow_ends_once(tmp_path, mkv):
+    path = tmp_path / "talk.mkv"
+    path.write_bytes(mkv.read_bytes()[:10_000])
+    source = Source(str(path), 0.3, threading.Event())
+    assert len(source.read(20_000)) == 10_000
+    assert source.read(20_000) == b""
+    path.write_bytes(mkv.read_bytes())
+    assert source.read(20_000) == b"", "FFmpeg reads again after the end, and would wait again"
+    source.close()
 
 
 def test_several_clips_are_refused(live_bundle, mkv, capsys):
