@@ -17,9 +17,11 @@ from avfusion.errors import AvfError, MediaError
 from avfusion.prediction.clip import predict_clip
 from avfusion.prediction.live import buffer as buffers
 from avfusion.prediction.live.buffer import Buffer
+from avfusion.prediction.live.clock import SoundClock
 from avfusion.prediction.live.follow import updates
 from avfusion.prediction.live.reach import Reach, reach_of
 from avfusion.prediction.live.run import Live, live, predictor
+from avfusion.prediction.live.source import Source
 from avfusion.prediction.live.written import Written
 from avfusion.prediction.request import Request
 from support.recordings import recorded, written
@@ -179,6 +181,21 @@ def test_old_packets_are_forgotten(mkv, tmp_path):
         buffer.write(tmp_path / "span.nut", 0.0, 1.0)
 
 
+@pytest.mark.parametrize("codec", ["aac", "libopus", "pcm_s16le"])
+def test_sound_is_placed_by_its_samples_with_those_that_decoders_drop(film, tmp_path, codec):
+    """Matroska rounds times to 1 ms, and a decoder drops the first samples of AAC and Opus."""
+    path = recorded(film, tmp_path / "film.mkv", "matroska", sound=(codec, 48_000))
+    clock = SoundClock()
+    with av.open(str(path)) as container:
+        given = [packet for packet in container.demux(audio=0) if packet.size]
+        placed = [place for packet in given for place in clock(packet)]
+    assert [place.data for place in placed] == [bytes(packet) for packet in given]
+    starts = np.array([place.start for place in placed])
+    assert np.diff(starts).tolist() == [place.length for place in placed][:-1]
+    stated_s = np.array([float(packet.pts * packet.time_base) for packet in given])
+    np.testing.assert_allclose(starts / 48_000, stated_s, atol=1.1e-3)
+
+
 def test_a_recording_without_keyframes_is_refused(film, tmp_path, monkeypatch):
     monkeypatch.setattr(buffers, "KEYFRAME_S", 3.0)
     path = recorded(film, tmp_path / "long.mkv", "matroska", gop=1000)
@@ -266,6 +283,17 @@ def test_options_that_do_not_fit_are_refused(live_bundle, mkv, tmp_path, capsys,
     given = ["predict", str(mkv), "--model", str(live_bundle.folder), "--out", str(tmp_path)]
     assert cli.main([*given, *words]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_file_that_does_not_grow_ends_once(tmp_path, mkv):
+    path = tmp_path / "talk.mkv"
+    path.write_bytes(mkv.read_bytes()[:10_000])
+    source = Source(str(path), 0.3, threading.Event())
+    assert len(source.read(20_000)) == 10_000
+    assert source.read(20_000) == b""
+    path.write_bytes(mkv.read_bytes())
+    assert source.read(20_000) == b"", "FFmpeg reads again after the end, and would wait again"
+    source.close()
 
 
 def test_several_clips_are_refused(live_bundle, mkv, capsys):

@@ -13,6 +13,8 @@ import av
 JUMP_S = 0.04
 """A larger step from the counted time is a gap, as in `avfusion.media.audio`."""
 
+_ROUNDED_S = 2e-3  # a duration that is longer by less is rounded
+
 
 class Placed(NamedTuple):
     """A packet's bytes, its start and length in samples, and the samples of a second."""
@@ -48,10 +50,18 @@ class SoundClock:
             start_s = at or Fraction(0)
         self._next = start_s + Fraction(length, rate_hz)
         if begins:  # a decoder drops samples at the start of a file, but not inside of it
-            length = max(length, getattr(packet.stream.codec_context, "frame_size", 0) or 0)
+            length = _complete(packet, length, rate_hz)
             start_s = self._next - Fraction(length, rate_hz)
         start = round(start_s * rate_hz)
         if self._dropped:
             yield Placed(self._dropped, start - length, length, rate_hz)
             self._dropped = b""
         yield Placed(data, start, length, rate_hz)
+
+
+def _complete(packet: av.Packet, length: int, rate_hz: int) -> int:
+    """Return the samples of the first packet, of which the decoder gave `length`."""
+    size = getattr(packet.stream.codec_context, "frame_size", 0) or 0
+    stated = round((packet.duration or 0) * packet.time_base * rate_hz)
+    dropped = stated - length > _ROUNDED_S * rate_hz
+    return max(length, size, stated if dropped else 0)

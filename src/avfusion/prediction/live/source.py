@@ -50,7 +50,7 @@ class Source:
         self._idle_s, self._stop = idle_s, stop
         self._hash = hashlib.sha256()
         self._held = b""
-        self._any = False
+        self._any = self._over = False  # FFmpeg reads again after the end
         self._fd = sys.stdin.fileno() if name == "-" else _opened(self.path)
         mode = os.fstat(self._fd).st_mode
         self._grows = stat.S_ISREG(mode)
@@ -101,15 +101,14 @@ class Source:
 
     def _more(self, size: int) -> bytes:
         since = time.monotonic()
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._over:
             if self._grows or select.select([self._fd], [], [], POLL_S)[0]:
                 data = self._taken(size)
                 if data:
                     self._any = True
                     self._hash.update(data)
                     return data
-                if self._ended(time.monotonic() - since):
-                    return b""
+                self._over = self._ended(time.monotonic() - since)
                 time.sleep(POLL_S)
         return b""
 
