@@ -5,7 +5,8 @@ SHELL := bash
 .PHONY: help env extras demo real study test test-slow test-long test-slurm unlock lint docs lock restore clean
 
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n : 3)))
+# One more than the cores: many tests wait for a server, a clock or a process.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? n + 1 : 4)))
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 

@@ -44,8 +44,11 @@ OF_MEDIA = [name for name in encoders.names() if encoders.constant(name, "reads"
 """Others only resample: test_iemocap_arrays_study.py and unit/encoders/test_precomputed.py."""
 
 
+HEAVY = ("inception_i3d_tcn", "r2plus1d_two_stream", "resnet18_two_stream")
+"""Networks whose parts others have too; CI leaves them out."""
+
 CASES = [
-    (name, modality)
+    pytest.param((name, modality), marks=[pytest.mark.long] if name in HEAVY else [])
     for name in OF_MEDIA
     for modality in encoders.constant(name, "modalities") or (None,)
 ]

@@ -90,9 +90,9 @@ LONG = ("fatigue", "iemocap")
 """Studies that CI leaves out; their folds, levels and classes are those of tests of tables."""
 
 
-def cases(*names: str) -> list:
+def cases(*names: str, long: tuple[str, ...] = LONG) -> list:
     """Parameters of a test, with the marks of the studies that CI leaves out."""
-    return [pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in names]
+    return [pytest.param(n, marks=[pytest.mark.long] if n in long else []) for n in names]
 
 
 def own_with_words(root: Path) -> None:

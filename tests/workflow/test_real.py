@@ -76,6 +76,7 @@ def study(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_make_real_runs_from_the_download_to_the_page(tmp_path, site):
     project = Copy(tmp_path / "project")
     shutil.copy2(ROOT / "Makefile", project.folder)

@@ -182,7 +182,9 @@ def test_a_cancelled_clip_is_gone_and_the_next_one_is_predicted(address, clip, t
     assert not list(temporary.glob(f"avf-serve-*/{second}"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, clip, tmp_path):
     """Also of its processes; results are kept where the user says so."""
     temporary, kept = tmp_path / "tmp", tmp_path / "kept"

@@ -27,7 +27,7 @@ def layout(tmp_path) -> Layout:
     return Layout(tmp_path)
 
 
-@pytest.mark.parametrize("fusion", ["jca", "rjca"])
+@pytest.mark.parametrize("fusion", ["jca", pytest.param("rjca", marks=pytest.mark.long)])
 def test_a_run_follows_its_recipe_and_is_repeated_to_the_bit(layout, fusion):
     """RJCA has LSTMs, which PyTorch cannot train in float16 on the CPU."""
     plan = write_inputs(layout)

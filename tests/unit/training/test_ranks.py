@@ -138,7 +138,7 @@ def test_the_command_fits_in_two_processes_what_it_fits_in_one(name, more, tmp_p
 @pytest.mark.parametrize(
     ("kind", "modality"),
     [
-        ("wav2vec2", "audio"),
+        pytest.param("wav2vec2", "audio", marks=pytest.mark.long),
         pytest.param("dinov2", "video", marks=pytest.mark.long),
         pytest.param("bert", "text", marks=pytest.mark.long),
     ],
