@@ -47,12 +47,15 @@ def blocks(kind):
 
 
 def commands():
-    """Yield (page, words) of every shell command."""
+    """Yield (page, words) of every shell command, also of those that read from another one."""
     for page, _, text in blocks("sh"):
-        for line in text.splitlines():
+        for line in text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            if words and words[0] != "sudo":
-                yield page, words
+            while words:
+                end = words.index("|") if "|" in words else len(words)
+                if words[0] != "sudo":
+                    yield page, words[:end]
+                words = words[end + 1 :]
 
 
 def named(case):
