@@ -185,8 +185,11 @@ def test_a_cancelled_clip_is_gone_and_the_next_one_is_predicted(address, clip, t
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
 )
-def test_the_end_of_the_server_is_the_end_of_its_files(number, small_bundle, clip, tmp_path):
+def test_the_end_of_the_server_is_the_end_of_its_files(
+    number, small_bundle, clip, tmp_path_factory
+):
     """Also of its processes; results are kept where the user says so."""
+    tmp_path = tmp_path_factory.mktemp("end")  # a short one: sockets are made below
     temporary, kept = tmp_path / "tmp", tmp_path / "kept"
     secret = tmp_path / "token"
     secret.write_text(f"{TOKEN}\n")
