@@ -124,8 +124,8 @@ def decide(
         compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
         for one, k, raw, row in zip(together, places, p[:, 0], corrected, strict=True):
             known = estimates[one.first, one.second]
-            found = _result(one, known, k, float(raw), row, how, compared) if known else None
-            results[one] = found
+            result = _result(one, known, k, float(raw), row, how, compared) if known else None
+            results[one] = result
     return [results[one] for one in family.comparisons]
 
 

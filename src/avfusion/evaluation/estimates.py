@@ -193,11 +193,11 @@ def decided(samples: Samples, family: Family) -> pd.DataFrame:
     every = [replace(c, target=target) for target in targets for c in family.comparisons]
     tested = replace(family, comparisons=tuple(c for c in every if c.target not in gone))
     results = decide(tested, samples.pair, scored.targets, how, apart=True)
-    found = dict(zip(tested.comparisons, results, strict=True))
+    result_of = dict(zip(tested.comparisons, results, strict=True))
     rows = []
     for one in every:
         seeds = sum(map(len, samples.grid([one.first, one.second])))
-        rows.append({**_key(scored), **_row(one, found.get(one), how, scored), "seeds": seeds})
+        rows.append({**_key(scored), **_row(one, result_of.get(one), how, scored), "seeds": seeds})
     table = pd.DataFrame(rows, columns=[*_key(scored), *COLUMNS])
     table["family"], table["exploratory"] = family.name, family.exploratory
     table["videos"] = len(scored.videos)
