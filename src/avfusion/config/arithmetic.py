@@ -28,8 +28,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from avfusion.io.yaml import read_mapping
-
 Arithmetic = Literal["fast", "portable"]
 
 WIDE = ("X86_V4", "AVX512_ICL", "AVX512_SPR")
@@ -168,6 +166,8 @@ def stated(path: Path) -> Arithmetic:
     ConfigError
         If a file is not YAML.
     """
+    from avfusion.io.yaml import read_mapping  # a fifth of the start of `avf --help`
+
     given = read_mapping(path)
     if "arithmetic" not in given and "fusions" not in given and BASE.is_file():
         given = read_mapping(BASE)

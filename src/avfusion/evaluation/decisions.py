@@ -5,7 +5,7 @@ margin, is it smaller than published. Holm's correction covers each question wit
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -84,7 +84,7 @@ class Result:
 
 
 def decide(
-    family: Family, pair_of: Pairs, targets: Sequence[str], how: Decision
+    family: Family, pair_of: Pairs, targets: Sequence[str], how: Decision, apart: bool = False
 ) -> list[Result | None]:
     """Test the comparisons of a family and correct them together.
 
@@ -98,6 +98,8 @@ def decide(
         Names of the K targets and, last, their mean.
     how
         Margin, level and declared difference.
+    apart
+        Correct the comparisons of each target apart from those of other targets.
 
     Returns
     -------
@@ -105,34 +107,51 @@ def decide(
         One result per comparison, in the declared order; None if two fusions have no training in
         common. Such a comparison is not part of the correction.
     """
-    size = len(family.comparisons)
-    # Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
-    draws = exchanged.LEAST if family.exploratory else exchanged.draws_for(size, how.alpha)
-    estimates: dict[tuple[str, str], Estimate | None] = {}
-    p = np.full((size, 3), np.nan)
-    for row, one in zip(p, family.comparisons, strict=True):
-        pair = (one.first, one.second)
-        samples = pair_of(*pair)
-        if samples is None:
-            estimates[pair] = None
-            continue
-        estimate = estimates.get(pair) or crossed.difference(*samples, how.alpha, how.seed)
-        estimates[pair] = estimate
-        k = list(targets).index(one.target)
-        published = np.nan if one.published is None else one.published
-        row[:] = (
-            exchanged.p_of_target(*samples, estimate, k, draws, how.seed),
-            readings.p_equivalent(estimate, how.margin, k),
-            readings.p_smaller(estimate, published, k),
-        )
-    corrected = np.stack([holm(column) for column in p.T], axis=1) if size else p
-    compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
-    results: list[Result | None] = []
-    for one, raw, row in zip(family.comparisons, p[:, 0], corrected, strict=True):
-        known = estimates[one.first, one.second]
-        k = list(targets).index(one.target)
-        results.append(_result(one, known, k, float(raw), row, how, compared) if known else None)
-    return results
+    pairs = dict.fromkeys((one.first, one.second) for one in family.comparisons)
+    estimates = {pair: _difference(pair_of(*pair), how) for pair in pairs}
+    results: dict[Comparison, Result | None] = {}
+    for target in dict.fromkeys(one.target if apart else None for one in family.comparisons):
+        together = [one for one in family.comparisons if target in (None, one.target)]
+        # Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
+        few = family.exploratory
+        draws = exchanged.LEAST if few else exchanged.draws_for(len(together), how.alpha)
+        p, places = np.full((len(together), 3), np.nan), [targets.index(c.target) for c in together]
+        for row, one, k in zip(p, together, places, strict=True):
+            estimate, samples = estimates[one.first, one.second], pair_of(one.first, one.second)
+            if estimate is not None and samples is not None:
+                row[:] = _p_values(one, estimate, samples, k, how, draws)
+        corrected = np.stack([holm(column) for column in p.T], axis=1)
+        compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
+        for one, k, raw, row in zip(together, places, p[:, 0], corrected, strict=True):
+            known = estimates[one.first, one.second]
+            result = _result(one, known, k, float(raw), row, how, compared) if known else None
+            results[one] = result
+    return [results[one] for one in family.comparisons]
+
+
+def _difference(samples: tuple[Sample, Sample] | None, how: Decision) -> Estimate | None:
+    """Estimate a difference, and drop its draws: those of hundreds of pairs fill the memory."""
+    if samples is None:
+        return None
+    estimate = crossed.difference(*samples, how.alpha, how.seed)
+    return replace(estimate, samples=estimate.samples[:, :0].copy())
+
+
+def _p_values(
+    comparison: Comparison,
+    estimate: Estimate,
+    samples: tuple[Sample, Sample],
+    k: int,
+    how: Decision,
+    draws: int,
+) -> tuple[float, float, float]:
+    """Return p of no difference, of one beyond the margin and of one as large as published."""
+    published = np.nan if comparison.published is None else comparison.published
+    return (
+        exchanged.p_of_target(*samples, estimate, k, draws, how.seed),
+        readings.p_equivalent(estimate, how.margin, k),
+        readings.p_smaller(estimate, published, k),
+    )
 
 
 def _result(

@@ -6,6 +6,7 @@ form a family of their own (`avfusion.evaluation.families`); all pairs are explo
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -187,17 +188,16 @@ def decided(samples: Samples, family: Family) -> pd.DataFrame:
     """
     scored = samples.scored
     how, undefined = decision(scored, samples.statistics), _undefined(scored)
+    targets = [scored.targets[-1], *scored.targets[:-1]]  # the mean first
+    gone = {name for name, flat in zip(scored.targets, undefined, strict=True) if flat}
+    every = [replace(c, target=target) for target in targets for c in family.comparisons]
+    tested = replace(family, comparisons=tuple(c for c in every if c.target not in gone))
+    results = decide(tested, samples.pair, scored.targets, how, apart=True)
+    result_of = dict(zip(tested.comparisons, results, strict=True))
     rows = []
-    columns = list(zip(scored.targets, undefined, strict=True))
-    for target, gone in [columns[-1], *columns[:-1]]:  # the mean first
-        every = [Comparison(c.first, c.second, target, c.published) for c in family.comparisons]
-        of_target = Family(family.name, tuple(every), family.exploratory)
-        results = decide(of_target, samples.pair, scored.targets, how) if not gone else []
-        for i, one in enumerate(every):
-            result = results[i] if results else None
-            grid = samples.grid([one.first, one.second])
-            rows.append({**_key(scored), **_row(one, result, how, scored), "seeds": sum(
-                map(len, grid))})  # fmt: skip
+    for one in every:
+        seeds = sum(map(len, samples.grid([one.first, one.second])))
+        rows.append({**_key(scored), **_row(one, result_of.get(one), how, scored), "seeds": seeds})
     table = pd.DataFrame(rows, columns=[*_key(scored), *COLUMNS])
     table["family"], table["exploratory"] = family.name, family.exploratory
     table["videos"] = len(scored.videos)

@@ -18,6 +18,9 @@ Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL`
 (compare Knijnenburg et al., Bioinformatics 2009). So p has no smallest value that draws set.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from scipy.special import stdtr
 
@@ -92,19 +95,36 @@ def p_of_target(
         return float("nan")
     if total == 0:
         return 1.0 if value == 0 else 0.0
-    rng = np.random.default_rng(seed)
     size = np.sort(np.abs(unit))[::-1]  # p does not depend on the order of units, nor on the sign
     size = size / max(np.sqrt(size @ size), 1e-300)
+    signs, normal, state = _first(min(CHUNK, draws), len(size), seed)
+    rng = np.random.default_rng(seed)
+    rng.bit_generator.state = state
     null = np.empty(draws)
     for start in range(0, draws, CHUNK):
         count = min(CHUNK, draws - start)
-        signs = rng.integers(0, 2, size=(count, len(size)), dtype=np.int8)
-        exchanged = np.sqrt(spread.people[k]) * ((2.0 * signs - 1) @ size)
-        exchanged += np.sqrt(spread.trainings[k]) * rng.normal(size=count)
+        if start:
+            signs, normal = _exchanges(rng, count, len(size))
+        exchanged = np.sqrt(spread.people[k]) * (signs @ size)
+        exchanged += np.sqrt(spread.trainings[k]) * normal
         null[start : start + count] = exchanged * np.sqrt(freedom / rng.chisquare(freedom, count))
     t = value / np.sqrt(total)
     student = 2 * float(stdtr(freedom, -t))
     return max(student, _share(np.abs(null) / np.sqrt(total), t, freedom))
+
+
+@lru_cache(maxsize=1)
+def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Return the first exchanges of a seed, which all tests share, and the generator's state."""
+    rng = np.random.default_rng(seed)
+    signs, normal = _exchanges(rng, count, units)
+    return signs, normal, dict(rng.bit_generator.state)
+
+
+def _exchanges(rng: np.random.Generator, count: int, units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the sign of each unit (N, U) and a normal deviation (N,) of each exchange."""
+    signs = 2.0 * rng.integers(0, 2, size=(count, units), dtype=np.int8) - 1
+    return signs, rng.normal(size=count)
 
 
 def _share(null: np.ndarray, t: float, freedom: float) -> float:

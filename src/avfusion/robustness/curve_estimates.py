@@ -25,33 +25,51 @@ COLUMNS = (
 )
 
 
-class _Levels:
-    """Samples of fusions at each level of one corruption; each is computed once."""
+class CurveSamples:
+    """Samples of losses and areas of fusions, each computed once for all pairs.
 
-    def __init__(self, curves: Curves, name: str, statistics: StatisticsSettings) -> None:
-        self.curves, self.name = curves, name
+    Parameters
+    ----------
+    curves
+        Sums of the runs.
+    statistics
+        Draws and seed.
+    """
+
+    def __init__(self, curves: Curves, statistics: StatisticsSettings) -> None:
+        self.curves = curves
         count = len(curves.videos)
-        self.weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
-        self._kept: dict[tuple[str, Grid], list[Sample]] = {}
+        self._weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
+        self._kept: dict[tuple[str, Grid, str], tuple[Sample, Sample]] = {}
 
     def grid(self, fusions: Sequence[str]) -> Grid:
         """Return the trainings that all of some fusions have."""
         seeds = set.intersection(*(set(self.curves.sums[name]) for name in fusions))
         return balanced(seeds, self.curves.fits)
 
-    def of(self, fusion: str, grid: Grid) -> list[Sample]:
-        """Return the samples of a fusion at each level, clean input first."""
-        if (fusion, grid) not in self._kept:
-            curves = self.curves
-            by_fit = [curves.stack(fusion, list(seeds), self.name) for seeds in grid]
-            sums = np.stack(by_fit, axis=1)  # (L, E, S, K, V, 6)
-            self._kept[fusion, grid] = [
-                crossed.sample(one, self.weight, curves.rule.pooling, curves.unit) for one in sums
-            ]
-        return self._kept[fusion, grid]
+    def levels(self, fusion: str, grid: Grid, corruption: str) -> list[Sample]:
+        """Return the samples of a fusion at each level of a corruption, clean input first."""
+        curves = self.curves
+        by_fit = [curves.stack(fusion, list(seeds), corruption) for seeds in grid]
+        sums = np.stack(by_fit, axis=1)  # (L, E, S, K, V, 6)
+        samples = [
+            crossed.sample(one, self._weight, curves.rule.pooling, curves.unit) for one in sums
+        ]
+        places = curves.places(corruption)
+        lost, mean = (contrast(samples, of(places)) for of in (loss_shares, shares))
+        self._kept[fusion, grid, corruption] = lost, mean
+        return samples
+
+    def of(self, fusion: str, grid: Grid, corruption: str) -> tuple[Sample, Sample]:
+        """Return the samples of the loss and of the area of a fusion under a corruption."""
+        if (fusion, grid, corruption) not in self._kept:
+            self.levels(fusion, grid, corruption)
+        return self._kept[fusion, grid, corruption]
 
 
-def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+def estimates(
+    curves: Curves, study: Study, samples: CurveSamples | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Estimate the score at each level, and the loss over the levels.
 
     Parameters
@@ -60,6 +78,8 @@ def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]
         Sums of the runs.
     study
         Its `statistics` are read.
+    samples
+        Samples of the same curves, if they are computed already.
 
     Returns
     -------
@@ -71,13 +91,13 @@ def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]
     points: list[dict[str, Any]] = []
     losses: list[dict[str, Any]] = []
     how = study.statistics.alpha, study.statistics.seed
+    samples = samples or CurveSamples(curves, study.statistics)
     for name in curves.levels:
-        levels = _Levels(curves, name, study.statistics)
         for fusion in curves.sums:
-            grid = levels.grid([fusion])
-            samples = levels.of(fusion, grid)
-            each = [crossed.score(sample, *how) for sample in samples]
-            lost = crossed.score(contrast(samples, loss_shares(curves.places(name))), *how)
+            grid = samples.grid([fusion])
+            levels = samples.levels(fusion, grid, name)
+            each = [crossed.score(sample, *how) for sample in levels]
+            lost = crossed.score(samples.of(fusion, grid, name)[0], *how)
             key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
             size = {"seeds": sum(map(len, grid)), "videos": len(curves.videos),
                     "units": curves.units}  # fmt: skip
@@ -89,14 +109,14 @@ def estimates(curves: Curves, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]
                 for i, case in enumerate(curves.cases(name)):
                     points.append({**key, "level": curves.levels[name][i],
                                    "place": curves.places(name)[i], "target": target,
-                                   "mean": each[i].value[t], "sd": _spread(samples[i])[t],
+                                   "mean": each[i].value[t], "sd": _spread(levels[i])[t],
                                    "low": max(each[i].low[t], -1.0),
                                    "high": min(each[i].high[t], 1.0), **size,
                                    "absent": curves.absent[find(name)[0]][case]})  # fmt: skip
     return pd.DataFrame(points), pd.DataFrame(losses)
 
 
-def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
+def comparisons(curves: Curves, study: Study, samples: CurveSamples | None = None) -> pd.DataFrame:
     """Compare the losses, and the areas, of all pairs of fusions.
 
     Parameters
@@ -105,6 +125,8 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
         Sums of the runs.
     study
         Its `statistics` are read.
+    samples
+        Samples of the same curves, if they are computed already.
 
     Returns
     -------
@@ -114,19 +136,16 @@ def comparisons(curves: Curves, study: Study) -> pd.DataFrame:
         of one corruption and target.
     """
     alpha, seed = study.statistics.alpha, study.statistics.seed
+    samples = samples or CurveSamples(curves, study.statistics)
     rows = []
     for name in curves.levels:
-        levels, places = _Levels(curves, name, study.statistics), curves.places(name)
         for pair in itertools.combinations(curves.sums, 2) if curves.units > 1 else ():
-            grid = levels.grid(pair)
+            grid = samples.grid(pair)
             if not grid:
                 continue
-            first, other = (levels.of(fusion, grid) for fusion in pair)
-            less, more = (contrast(one, loss_shares(places)) for one in (other, first))
+            (more, first), (less, other) = (samples.of(fusion, grid, name) for fusion in pair)
             gap = crossed.difference(less, more, alpha, seed)
-            above = crossed.difference(
-                contrast(first, shares(places)), contrast(other, shares(places)), alpha, seed
-            )
+            above = crossed.difference(first, other, alpha, seed)
             p = exchanged.swap_test(less, more, gap, exchanged.LEAST, seed)
             for t, target in enumerate((*curves.names, MEAN)):
                 values = [gap.value, gap.low, gap.high, p, above.value, above.low, above.high]

@@ -56,12 +56,12 @@ def case_sums(
             v: protocols.apply(rule, trace, rated[v], delay_s, rating, chain)
             for v, trace in traces.items()
         }
+        absent = {v: 1 - traces[v][["has_audio", "has_video"]].mean().to_numpy() for v in pairs}
         for target in names:
             scaled = protocols.rescale(rule, [pair[target] for pair in pairs.values()])
             for video, pair in zip(pairs, scaled, strict=True):
-                absent = 1 - traces[video][["has_audio", "has_video"]].mean().to_numpy()
                 key = (corpus, *run, partition, rule.name, name, level, target, video)
-                sums.append((*key, *absent, *video_sums(*pair)))
+                sums.append((*key, *absent[video], *video_sums(*pair)))
     columns = ["corpus", "fusion", "seed", "partition", "protocol", "corruption", "level", "target"]
     return pd.DataFrame(sums, columns=[*columns, "video", "no_audio", "no_video", *SUMS])
 

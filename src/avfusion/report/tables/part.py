@@ -1,6 +1,7 @@
 """Input of the tables: estimates of each scored corpus, and the corpora without scores."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -58,7 +59,7 @@ class Part:
         limits += sentences.references(self.headline, study)
         return [*limits, *sentences.constant_gold(self.scored), *self.media_warnings]
 
-    @property
+    @cached_property
     def tied(self) -> list[str]:
         """The best fusion and those not significantly worse; empty without scores.
 

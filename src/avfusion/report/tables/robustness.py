@@ -62,8 +62,9 @@ def _add(
     """Add one corpus to the tables and to both pages."""
     corpus, study = curves.corpus, data.study
     header = " ".join([_header(curves, study), *same_people(corpus, data.layout)])
-    points, losses = curve_estimates.estimates(curves, study)
-    pairs = curve_estimates.comparisons(curves, study)
+    samples = curve_estimates.CurveSamples(curves, study.statistics)
+    points, losses = curve_estimates.estimates(curves, study, samples)
+    pairs = curve_estimates.comparisons(curves, study, samples)
     for table, rows in zip(tables.values(), (points, losses, pairs), strict=True):
         table.append(rows)
     for text in texts.values():
