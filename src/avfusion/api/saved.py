@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from avfusion.config import jobs
+from avfusion.config import job_files
 from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
@@ -49,7 +49,7 @@ def read_study(layout: Layout, config: Path | None = None) -> Study:
                 f"faults). Run `avf report --only tables`, or pass `config`, the study's YAML file."
             ) from None
     if len(written) == 1:
-        return jobs.read(Study, written[0])
+        return job_files.read(Study, written[0])
     names = sorted(path.name for path in results.iterdir())
     below = ", ".join([*names[:8], *["…"] * (len(names) > 8)]) or "nothing"
     several = f"{len(written)} files settings/report/study.*.json, " if written else ""

@@ -106,7 +106,7 @@ def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study],
         If the config is wrong or lists no such corpus or fusion, or if the file is wrong or
         holds the settings of another job than the arguments name.
     """
-    from avfusion.config.jobs import read
+    from avfusion.config.job_files import read
 
     if args.settings is None:
         return part(known(args))
@@ -117,7 +117,7 @@ def settings(args: argparse.Namespace, kind: "type[T]", part: "Callable[[Study],
 
 def runs(args: argparse.Namespace) -> "list[RunSettings]":
     """Return the settings of the runs of a training job, one per seed, as `settings`."""
-    from avfusion.config.jobs import read_runs
+    from avfusion.config.job_files import read_runs
 
     if args.settings is None:
         study, seeds = known(args), dict.fromkeys(args.seed or [0])

@@ -70,8 +70,9 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every clip, list what failed, and return 1 if anything did."""
     from avfusion.errors import ConfigError
+    from avfusion.prediction.find import find
     from avfusion.prediction.formats.write import check_formats
-    from avfusion.prediction.many import Order, find, run
+    from avfusion.prediction.many import Order, run
     from avfusion.prediction.place import default_model
     from avfusion.prediction.request import Request
 

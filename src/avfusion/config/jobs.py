@@ -1,14 +1,13 @@
 """Settings of one job: the part of a study that its result depends on, besides its input files.
 
 `Study` makes them, a rule hands them to its command as a JSON file, and the command reads them
-back with `read`. They hold nothing that does not change a number of the job.
+back (`avfusion.config.job_files`). They hold nothing that does not change a number of the job.
 """
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from avfusion.config.arithmetic import Arithmetic
 from avfusion.config.contexts import Context
@@ -26,15 +25,12 @@ from avfusion.config.sections import (
     WindowSettings,
 )
 from avfusion.config.training import TrainSettings
-from avfusion.errors import ConfigError
 from avfusion.rating import DIMENSIONS, Rating
 from avfusion.registry import encoders
 
 Version = Literal[4]
 SCHEMA_VERSION: Final = get_args(Version)[0]
 """Raised when the meaning or the form of job settings changes; results of others are made again."""
-
-T = TypeVar("T", bound=Settings)
 
 Grid = Annotated[dict[str, list[Any]], BeforeValidator(keys_as_text)]
 
@@ -274,46 +270,3 @@ class RecordSettings(JobSettings):
     headline: str
     seeds: list[int]
     statistics: StatisticsSettings
-
-
-def read(kind: type[T], path: Path) -> T:
-    """Read the settings of a job, or a study, from the JSON file that the workflow wrote.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, not JSON, of another schema version or not of this kind.
-    """
-    return _valid(kind, _document(path), path)
-
-
-def read_runs(path: Path) -> list[RunSettings]:
-    """Read the settings of one run, or of the runs of a training job, as `read`."""
-    document = _document(path)
-    if isinstance(document, dict) and "runs" in document:
-        return _valid(RunsSettings, document, path).runs
-    return [_valid(RunSettings, document, path)]
-
-
-def _document(path: Path) -> Any:
-    if not path.exists() or path.is_dir():  # a pipe such as /dev/stdin is no regular file
-        raise ConfigError(f"--settings {path}: no such file.")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"--settings {path}: not JSON ({error}).") from None
-
-
-def _valid(kind: type[T], document: Any, path: Path) -> T:
-    if issubclass(kind, JobSettings):
-        version = document.get("schema_version") if isinstance(document, dict) else None
-        if version != SCHEMA_VERSION:
-            raise ConfigError(
-                f"--settings {path}: schema version {version}, but this avfusion reads "
-                f"{SCHEMA_VERSION}. Run: snakemake all (it writes the file again)."
-            )
-    try:
-        return kind.model_validate(document)
-    except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError("\n".join(f"--settings {path}: {line}" for line in lines)) from None

@@ -5,20 +5,18 @@ stage, the encoders with features rounded to float16, and the windows of the fus
 """
 
 import logging
-import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from avfusion.encoders.records import Record
 from avfusion.errors import MediaError
-from avfusion.features.windows import Windows
 from avfusion.io.atomic import file_digest
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
@@ -27,15 +25,13 @@ from avfusion.media.probe import probe
 from avfusion.media.sound_only import probe_sound
 from avfusion.media.store import MediaRecord
 from avfusion.media.transcript import Transcript
-from avfusion.prediction import calibrate, doubts, signs
+from avfusion.prediction import doubts, signs
 from avfusion.prediction.bundle import Bundle
 from avfusion.prediction.container import is_sound
-from avfusion.prediction.prediction import UNLIKE, Prediction, Target
+from avfusion.prediction.members import combined, encoded
+from avfusion.prediction.prediction import Prediction, Target
 from avfusion.prediction.request import Request
 from avfusion.prediction.steps import averaged
-from avfusion.robustness.gate_weights import gate_weights
-from avfusion.runs.serve import Served
-from avfusion.training.loop import deterministic
 
 log = logging.getLogger(__name__)
 
@@ -108,19 +104,13 @@ def predict_clip(
     step_s = document.windows.hop_s
     if request.every_s is not None:
         table, step_s = averaged(table, step_s, request.every_s), request.every_s
+    place = _place(path, sha256, request.begin_s, duration_s)
     return Prediction(
         table=table,
         targets=tuple(Target(name, *document.range) for name in document.targets),
         step_s=step_s,
         level=document.calibration.level,
-        clip={
-            "name": path.name,
-            "path": str(path.absolute()),
-            "sha256": sha256,
-            "duration_s": duration_s,
-            "start_s": request.begin_s,
-            "end_s": request.begin_s + duration_s,
-        },
+        clip=place,
         bundle=bundle.summary(),
         columns=signs.columns(document, list(map(str, table.columns)), request.every_s),
         doubts=doubted,
@@ -128,6 +118,18 @@ def predict_clip(
         options=request.document(),
         time_zero=document.media.time_zero,
     )
+
+
+def _place(path: Path, sha256: str, begin_s: float, duration_s: float) -> dict[str, Any]:
+    """Return which file and span was predicted; see `Prediction.clip`."""
+    return {
+        "name": path.name,
+        "path": str(path.absolute()),
+        "sha256": sha256,
+        "duration_s": duration_s,
+        "start_s": begin_s,
+        "end_s": begin_s + duration_s,
+    }
 
 
 def temporary_prefix() -> str:
@@ -230,82 +232,3 @@ def _people(
         yield _Person(int(person), record.of_person(int(person)), rows)
     if long.empty:
         yield _Person(None, record, every)
-
-
-def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np.ndarray:
-    """Return the features of one encoder, float16 (R, D), as a study stores them.
-
-    Raises
-    ------
-    MediaError
-        If a feature is beyond the range of float16.
-    """
-    log.info("encoding with %s", name)
-    with deterministic(seed=0):
-        rows = bundle.encoders[name].encode(record, ends_s, bundle.document.windows.clip_s)
-    with np.errstate(over="ignore"):
-        rounded: np.ndarray = np.asarray(rows).astype(np.float16)
-    if np.isinf(rounded).any():
-        at = int(np.isinf(rounded).any(1).argmax())
-        raise MediaError(
-            f"{name} gave a feature beyond the range of float16 at {ends_s[at]:g} s. Check the "
-            f"recording there, or leave the span out with --start and --end."
-        )
-    return rounded
-
-
-def member_rows(
-    name: str, members: Sequence[Served], features: dict[str, np.ndarray]
-) -> Iterator[tuple[Served, Windows]]:
-    """Yield each member and the windows of its own encoders' features."""
-    for member in members:
-        by_modality = member.settings.features.by_modality
-        parts = {
-            kind: [features[encoder].astype(np.float32) for encoder in names]
-            for kind, names in by_modality.items()
-            if names
-        }
-        yield member, member.windows(name, parts)
-
-
-def combined(name: str, bundle: Bundle, features: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return predictions with intervals, gates and the distance from training, a row per step.
-
-    Parameters
-    ----------
-    name
-        Name of the clip, for warnings.
-    bundle
-        The model.
-    features
-        Encoder -> features (R, D).
-    """
-    document = bundle.document
-    each: list[np.ndarray] = []
-    gates: dict[str, list[np.ndarray]] = {}
-    for member, windows in member_rows(name, bundle.members, features):
-        each.append(member.predicted(windows))
-        with deterministic(member.settings.seed):
-            for gate, weights in gate_weights(member.model, windows).items():
-                gates.setdefault(gate, []).append(weights)
-    values = np.stack(each).astype(np.float64)  # (M, R, K)
-    columns: dict[str, np.ndarray] = {}
-    for index, target in enumerate(document.targets):
-        of = values[..., index]
-        middle = of.mean(0)
-        low, high = calibrate.ends(of, document.calibration.intervals[target], *document.range)
-        columns |= {target: middle, f"{target}_low": low, f"{target}_high": high}
-    columns |= {gate: np.mean(weights, 0) for gate, weights in gates.items()}
-    columns[UNLIKE] = _furthest(
-        bundle.outlooks[encoder].distance(features[encoder])
-        for names in document.features.values()  # of what the fusion reads
-        for encoder in names
-    )
-    return pd.DataFrame(columns)
-
-
-def _furthest(distances: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the greatest distance of each row (R,); NaN where no encoder has one."""
-    every = np.stack(list(distances))
-    filled = np.where(np.isnan(every), -math.inf, every).max(0)
-    return np.where(np.isinf(filled), np.nan, filled)

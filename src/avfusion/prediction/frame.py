@@ -12,7 +12,7 @@ import pandas as pd
 from avfusion.errors import AvfError
 from avfusion.prediction.api import predict
 from avfusion.prediction.bundle import Bundle
-from avfusion.prediction.clip import combined
+from avfusion.prediction.members import combined
 from avfusion.runs.serve import videos_of
 
 OPTIONS = {"face": str, "start_s": float, "end_s": float, "every_s": float, "transcript": str}

@@ -6,19 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
-
-import numpy as np
+from typing import Any, cast
 
 from avfusion.config import contexts, fits
 from avfusion.config.jobs import RunRecord
 from avfusion.config.study import Study
 from avfusion.corpora.base import Corpus as CorpusClass
-from avfusion.encoders.base import build
 from avfusion.errors import BundleError
-from avfusion.features.store import FeatureStore
-from avfusion.io.atomic import file_digest, write_text
-from avfusion.io.shards import read_table
+from avfusion.io.atomic import write_text
 from avfusion.io.version import __version__
 from avfusion.layout import Layout
 from avfusion.media.new_record import take_name
@@ -26,10 +21,10 @@ from avfusion.prediction import evaluate, export
 from avfusion.prediction.bundle import Bundle
 from avfusion.prediction.card import card
 from avfusion.prediction.check import add_check
-from avfusion.prediction.document import Corpus, Document, Encoder, File, Member
-from avfusion.prediction.outlook import Outlook
+from avfusion.prediction.document import Corpus, Document, Encoder, Member
+from avfusion.prediction.make_encoder import copied, encoder_of
 from avfusion.prediction.place import NAME
-from avfusion.registry import corpora, encoders
+from avfusion.registry import corpora
 from avfusion.runs.files import (
     WEIGHTS,
     did_not_train,
@@ -84,12 +79,9 @@ def make(
     if out.exists() and not (out / NAME).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out}: exists and is no bundle. Name another folder with --out.")
     folders = list(_folders(runs))
-    records = [_finished(folder) for folder in folders]
-    first = _alike(records, folders)
+    records = _together(folders, layout)
+    first = records[0]
     corpus = _corpus(study, first, layout)
-    now = json.loads(layout.card(first.corpus).read_text())["data_hash"]
-    for folder, record in zip(folders, records, strict=True):
-        refuse_other_inputs(record, now, folder, layout)
     may = _may_share(corpus, study.corpus_class(first.corpus), shareable)
     out.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix=f"{out.name}.half", dir=out.parent))
@@ -139,6 +131,16 @@ def _finished(folder: Path) -> RunRecord:
     if marks := did_not_train(folder):
         log.warning("%s did not train: %s", folder, "; ".join(marks))
     return record
+
+
+def _together(folders: Sequence[Path], layout: Layout) -> list[RunRecord]:
+    """Return the records of finished runs of one model, on the features that are here now."""
+    records = [_finished(folder) for folder in folders]
+    first = _alike(records, folders)
+    now = json.loads(layout.card(first.corpus).read_text())["data_hash"]
+    for folder, record in zip(folders, records, strict=True):
+        refuse_other_inputs(record, now, folder, layout)
+    return records
 
 
 def _alike(records: Sequence[RunRecord], folders: Sequence[Path]) -> RunRecord:
@@ -201,10 +203,10 @@ def _document(
 ) -> Document:
     first = records[0]
     names = dict.fromkeys(name for record in records for name in record.features.encoders)
-    entries = {name: _encoder(name, first.corpus, study, layout, half) for name in names}
+    entries = {name: encoder_of(name, first.corpus, study, layout, half) for name in names}
     members = [
         Member(
-            weights=_copied(folder / WEIGHTS, half, f"members/{number}.safetensors"),
+            weights=copied(folder / WEIGHTS, half, f"members/{number}.safetensors"),
             seed=record.seed,
             run=record.run,
         )
@@ -242,55 +244,6 @@ def _read(records: Sequence[RunRecord]) -> dict[str, list[str]]:
             if names and kind in reads(record):
                 listed.setdefault(kind, {}).update(dict.fromkeys(names))
     return {kind: list(names) for kind, names in listed.items()}
-
-
-def _encoder(name: str, corpus: str, study: Study, layout: Layout, half: Path) -> Encoder:
-    """Copy what an encoder needs, and measure its features."""
-    settings = study.encoder_settings(name, corpus)
-    reads = encoders.constant(settings.class_, "reads")
-    if reads is not None:
-        raise BundleError(
-            f"{name} reads {reads} that come with the corpus; a clip has none. Make a bundle of "
-            f"runs whose encoders read recordings."
-        )
-    settings = settings.updated(root=None)
-    modality = cast(Literal["audio", "video", "text"], study.encoder_modality(name))
-    weights: File | None = None
-    encoder: Any = build(settings)
-    if encoder.fitted:
-        path = layout.encoder(corpus, name) / WEIGHTS
-        encoder.load(path, settings)  # refuses weights of other settings
-        weights = _copied(path, half, f"encoders/{name}/{WEIGHTS}")
-    outlook = half / f"encoders/{name}/outlook.safetensors"
-    outlook.parent.mkdir(parents=True, exist_ok=True)
-    Outlook.of(*(_rows(name, corpus, part, layout) for part in ("train", "validation"))).save(
-        outlook
-    )
-    return Encoder(
-        modality=modality, settings=settings, weights=weights, outlook=_file(outlook, half)
-    )
-
-
-def _rows(name: str, corpus: str, partition: str, layout: Layout) -> np.ndarray:
-    """Return the complete rows (N, D) of a partition's features."""
-    store = FeatureStore.open(layout.features(corpus, name) / "index.parquet")
-    table = read_table(layout.manifest(corpus), columns=["video", "partition"])
-    members = set(table["video"][table["partition"] == partition])
-    videos = [video for video in store.videos if video in members]
-    rows = [np.asarray(store.load(video).rows, np.float32) for video in videos]
-    every = np.concatenate(rows) if rows else np.empty((0, store.dim), np.float32)
-    return every[~np.isnan(every).any(1)]
-
-
-def _copied(path: Path, half: Path, name: str) -> File:
-    target = half / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target)
-    return _file(target, half)
-
-
-def _file(path: Path, folder: Path) -> File:
-    return File(path=path.relative_to(folder).as_posix(), sha256=file_digest(path).hex())
 
 
 def _needs_all(record: RunRecord, entries: dict[str, Encoder]) -> list[str]:

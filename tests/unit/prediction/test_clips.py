@@ -7,7 +7,7 @@ import pytest
 
 from avfusion.errors import AvfError, BundleError, ConfigError
 from avfusion.prediction import place
-from avfusion.prediction.many import find
+from avfusion.prediction.find import find
 from avfusion.prediction.request import END_S, Request
 from avfusion.prediction.steps import averaged
 

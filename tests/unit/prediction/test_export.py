@@ -14,9 +14,9 @@ from avfusion.features.store import FeatureStore
 from avfusion.layout import Layout
 from avfusion.models.model import build
 from avfusion.prediction.bundle import Bundle
-from avfusion.prediction.clip import member_rows
 from avfusion.prediction.export import Job, export, of_encoder, of_model, written
 from avfusion.prediction.make import make
+from avfusion.prediction.members import member_rows
 from avfusion.rating import Rating
 from avfusion.registry import fusions
 from support.fusions import AUDIO, STEPS, VIDEO, model_settings

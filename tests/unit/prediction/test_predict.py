@@ -17,7 +17,8 @@ from avfusion.media.store import MediaRecord
 from avfusion.prediction import clip as clips
 from avfusion.prediction.api import load_bundle, predict
 from avfusion.prediction.clip import is_sound, predict_clip
-from avfusion.prediction.many import Order, find, run
+from avfusion.prediction.find import find
+from avfusion.prediction.many import Order, run
 from avfusion.prediction.request import Request
 from avfusion.runs.files import read_settings, read_traces
 from support import odd_videos

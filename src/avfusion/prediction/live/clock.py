@@ -60,7 +60,7 @@ class SoundClock:
 
 
 def _complete(packet: av.Packet, length: int, rate_hz: int) -> int:
-    """Return the samples of the first packet, of which the decoder gave `length`."""
+    """Return the number of samples of the first packet; the decoder returned `length` of them."""
     size = getattr(packet.stream.codec_context, "frame_size", 0) or 0
     stated = round((packet.duration or 0) * packet.time_base * rate_hz)
     dropped = stated - length > _ROUNDED_S * rate_hz
