@@ -35,7 +35,7 @@ def study(corpora: dict, **more) -> Study:
 def test_a_graph_holds_a_corpus_where_it_lies_and_the_generated_one_everywhere(copy):
     file = ("--configfile", "config/experiments/fg2021_ca.yaml")
     own = load(ROOT / file[1])
-    runs = len(own.fusions) * len(own.seeds)
+    runs = len(own.fusions)  # one job trains all seeds
     (copy.folder / "data/recola").mkdir(parents=True)
     (copy.folder / "data/recola/.DS_Store").touch()
     said = copy.snakemake("-n", *file, "--", "all")
