@@ -53,7 +53,7 @@ def laplace_log_density(x: Tensor, center: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """x (..., inputs) -> q(z|x), in the precision of x under autocast too."""
+    """Gaussian encoder with one hidden layer."""
 
     def __init__(self, inputs: int, hidden: int, latent: int) -> None:
         super().__init__()
@@ -61,17 +61,19 @@ class Encoder(nn.Module):
         self.mean, self.spread = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
 
     def forward(self, x: Tensor) -> Gauss:
+        """x (..., inputs) -> q(z|x), in the precision of x under autocast too."""
         h = self.hidden(x).relu()
         deviation = F.softplus(self.spread(h).to(x.dtype)).clamp(min=LEAST)
         return Gauss(self.mean(h).to(x.dtype), deviation)
 
 
 class Decoder(nn.Module):
-    """z (..., latent) -> center of p(x|z) (..., outputs)."""
+    """Laplace decoder with one hidden layer."""
 
     def __init__(self, latent: int, hidden: int, outputs: int) -> None:
         super().__init__()
         self.hidden, self.out = nn.Linear(latent, hidden), nn.Linear(hidden, outputs)
 
     def forward(self, z: Tensor) -> Tensor:
+        """z (..., latent) -> center of p(x|z) (..., outputs)."""
         return self.out(self.hidden(z).relu()).to(z.dtype)
