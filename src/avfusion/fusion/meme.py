@@ -56,7 +56,7 @@ class MutuallySupervised(Fusion):
         hidden: int = 128,
         samples: int = 10,
         pseudo: int = 16,
-        weight: float = 3.0,
+        weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.audio, self.video = (_Vae(d, hidden, latent, pseudo) for d in (audio_dim, video_dim))
