@@ -3,9 +3,9 @@
 Source   Joy et al.: "Learning Multimodal VAEs through Mutual Supervision", ICLR 2022,
          arXiv:2106.12570, section 3, and its published code. Not about emotion.
 Idea     Each modality labels the other, as in a semi-supervised VAE. The latents of both get
-         close, so one can stand in for the other where a modality is missing.
+         close, so one can replace the other where a modality is missing.
 
-    q_m(z|x_m), p_m(x_m|z)                              (L)       encoder, decoder; m in {a, v}
+    q_m(z|x_m), p_m(x_m|z)                              (k)       encoder, decoder; m in {a, v}
     w   = p_o(x_o|z) / Q                                          z from q_m, o the other modality
     Q   = mean of p_o(x_o|z_k) over z and K more z_k from q_m
     L_m = w (log p_m(x_m|z) - log p_o(x_o|z) - KL(q_m, q_o)) + log Q           both are present
@@ -13,17 +13,17 @@ Idea     Each modality labels the other, as in a semi-supervised VAE. The latent
     r_o(z) = mean of q_o(z|u_n) over N learned pseudo-inputs u_n
     L   = (L_a + L_v) / 2 of a clip with both, L_m of a clip with one
     Z_m = mean of q_m(z|x_m); of q_o(z|x_o) if only o is present; else 0
-    Y   = [Z_v ; Z_a]                                   (T, 2L)
+    Y   = [Z_v ; Z_a]                                   (T, 2k)
 
          The training loss gets -weight times the mean of L over the clips, per feature of audio and
          video. Densities: layers/variational.py. No gradient passes through w.
 Options  `weight: 0` leaves out the supervision: a control.
-Masks    A clip without both modalities has no L, and a row of zeros.
-Departs  The paper learns without labels; we add the loss of a task, and a head that reads Y. Its
-         encoders of images became one hidden layer on features of frozen encoders; its published
-         latent has 64 axes too, and K = 10. Its code weighs log Q by 10 and takes as many u_n as
-         a batch has examples; here 1, and N = 16. We sum no samples for Y: the means make it
-         deterministic. A window's clips are independent.
+Masks    A clip with neither modality has no L, and a row of zeros.
+Departs  The paper learns without labels; we add the loss of a task, and a head that reads Y. Z_m is
+         the mean of q_m and not a sample, so Y is deterministic. The paper's networks for images
+         and sentences are one hidden layer here, on each clip's features. k = 64 and K = 10 are
+         published. The published code weighs log Q by 10 and has as many u_n as a batch has
+         examples; here the weight is 1, and N = 16.
 """
 
 import math
@@ -66,9 +66,9 @@ class MutuallySupervised(Fusion):
     def forward(
         self, audio: Tensor, video: Tensor, audio_present: Tensor, video_present: Tensor
     ) -> Fused:
-        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2L)."""
+        """audio (B, T, Da), video (B, T, Dv), present (B, T) -> features (B, T, 2k)."""
         heard, seen = audio_present[..., None], video_present[..., None]  # (B, T, 1)
-        z_audio = self.audio.encode(audio).mean * heard  # (B, T, L)
+        z_audio = self.audio.encode(audio).mean * heard  # (B, T, k)
         z_video = self.video.encode(video).mean * seen
         both = z_video.where(seen, z_audio), z_audio.where(heard, z_video)
         return Fused(torch.cat(both, dim=-1), {})
@@ -90,7 +90,7 @@ class MutuallySupervised(Fusion):
         self, vae: "_Vae", x: Tensor, q: Gauss, other: "_Vae", label: Tensor, prior: Gauss
     ) -> Tensor:
         """L_m (B, T) of clips with both; x, q of modality m, label and prior of the other."""
-        z = q.drawn(1 + self.samples)  # (1+K, B, T, L)
+        z = q.drawn(1 + self.samples)  # (1+K, B, T, k)
         labelled = laplace_log_density(label, other.decode(z))  # (1+K, B, T)
         evidence = labelled.logsumexp(0) - math.log(len(z))  # log Q
         weight = (labelled[0] - evidence).exp().detach()

@@ -99,7 +99,7 @@ def test_draws_of_meme_follow_the_seed_and_only_training_draws():
     assert torch.equal(fuse(*given).features, fuse(*given).features)
 
 
-def test_a_window_without_both_modalities_adds_nothing_to_the_loss_of_meme():
+def test_a_window_with_neither_modality_adds_nothing_to_the_loss_of_meme():
     fuse, (a, v, here, _) = make("meme"), clips()
     loss = fuse.auxiliary_loss(0 * a, 0 * v, ~here, ~here)
     loss.backward()

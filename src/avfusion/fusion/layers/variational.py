@@ -20,18 +20,18 @@ LEAST = 1e-3
 
 
 class Gauss(NamedTuple):
-    """Independent Gaussians: mean and deviation (..., L)."""
+    """Independent Gaussians: mean and deviation (..., k)."""
 
     mean: Tensor
     deviation: Tensor
 
     def drawn(self, count: int) -> Tensor:
-        """Return `count` samples (count, ..., L) with gradient, from PyTorch's own generator."""
+        """Return `count` samples (count, ..., k) with gradient, from PyTorch's own generator."""
         noise = torch.randn(count, *self.mean.shape, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + self.deviation * noise
 
     def log_density(self, z: Tensor) -> Tensor:
-        """z, broadcastable to (..., L) -> (...), summed over the axes of z."""
+        """z, broadcastable to (..., k) -> (...), summed over the axes of z."""
         x = (z - self.mean) / self.deviation
         return -(x * x / 2 + self.deviation.log() + math.log(2 * math.pi) / 2).sum(-1)
 
@@ -43,7 +43,7 @@ class Gauss(NamedTuple):
 
 
 def mixture_log_density(z: Tensor, parts: Gauss) -> Tensor:
-    """Return the log density of z (..., L) under equally weighted Gaussians (N, L): (...)."""
+    """Return the log density of z (..., k) under equally weighted Gaussians (N, k): (...)."""
     return parts.log_density(z[..., None, :]).logsumexp(-1) - math.log(len(parts.mean))
 
 
