@@ -97,11 +97,12 @@ class ClassJob:
         return Batches(divide(labelled, self.settings.train, generator, "videos"), load)
 
     def loss(self, model: ClassModel, batch: ClassBatch) -> Tensor:
-        """Return the cross-entropy, the mean over the batch's videos."""
+        """Return the cross-entropy, the mean over the batch's videos, and the fusion's own term."""
         inputs, label = batch
         with products(label.device, self.settings.train.precision):
             logits = model.classify(*inputs)
-        return F.cross_entropy(logits.float(), label)
+            term = model.auxiliary_loss(*inputs[0])
+        return F.cross_entropy(logits.float(), label) + term
 
     def validate(self, model: ClassModel) -> dict[str, float]:
         """Return UA of the labelled videos of validation as "score", with WA and macro F1.

@@ -75,10 +75,11 @@ class RatingJob:
         return Batches(divide(self.rows.rated(), self.settings.train, generator, "windows"), load)
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
-        """Return the loss of a batch; its products have `train.precision`."""
+        """Return the loss of a batch, with that of the fusion; products have `train.precision`."""
         with products(batch.gold.device, self.settings.train.precision):
             prediction, _ = model(*batch.inputs)
-        return self.loss_of(prediction.float(), batch.gold)
+            term = model.auxiliary_loss(*batch.inputs)
+        return self.loss_of(prediction.float(), batch.gold) + term
 
     def validate(self, model: Model) -> dict[str, float]:
         """Return the CCC of each target as `train.select` asks for it, and their mean as "score".
