@@ -1,19 +1,19 @@
 """Dual-attentive aggregation (DDAG): attention over parts of a modality, then over a graph of both.
 
 Source   Ye et al.: "Dynamic Dual-Attentive Aggregation Learning for Visible-Infrared Person
-         Re-Identification", ECCV 2020, arXiv:2007.09314, eq. 2 to 8, and its published code.
+         Re-Identification", ECCV 2020, arXiv:2007.09314, section 3, and its published code.
 Idea     Parts of one modality, weighed by their relations, add context to a feature. A graph over
          samples of both modalities lets a noisy one borrow from its neighbours.
 
     X_m = E_m x_m + e_m                                 (T, D)    m in {a, v}
     P_m^i = mean of X_m over part i                     (p, D)    i = 1 … p parts of the window
-    A_m = softmax(U P_m (V P_m)^T) over parts           (p, p)    eq. 2, 3
-    C_m = sum over i of w_i (A_m Z P_m)^i               (D)       eq. 4, 5; w = softmax(g)
-    X*_m = norm(X_m) + C_m                              (T, D)    eq. 5
+    A_m = softmax(U P_m (V P_m)^T) over parts           (p, p)
+    C_m = sum over i of w_i (A_m Z P_m)^i               (D)       w = softmax(g)
+    X*_m = norm(X_m) + C_m                              (T, D)
     B   = adjacency of the 2T clips of [X_a ; X_v]      (2T, 2T)  eq. 6
     H^l = [X_a ; X_v] W^l                               (2T, k)   head l = 1 … n, k = D / n
     S^l_ij = leaky(b^l [H^l_i ; H^l_j])                           slope 0.2
-    G   = elu(softmax(S^l) over j with B_ij = 1, H^l)   (2T, D)   eq. 7, 8; heads side by side
+    G   = elu(softmax(S^l) over j with B_ij = 1, H^l)   (2T, D)   heads side by side
     G*  = elu of one more such layer on G, one head     (2T, D)
     Y   = [X*_v ; X*_a ; G*_v ; G*_a]                   (T, 4D)
 
