@@ -22,4 +22,6 @@ def _unmarked(kind: type[Optimizer]) -> Any:
     return type(kind.__name__, (kind,), {**methods, "step": step, "__doc__": kind.__doc__})
 
 
-AdamW, Adam, SGD = (_unmarked(kind) for kind in (torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD))
+AdamW, Adam, SGD = (
+    _unmarked(kind) for kind in (torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD)
+)
