@@ -49,7 +49,7 @@ def write(layout: Layout, fusions: int = 35, seeds: int = 3, videos: int = 60, e
 def _write_run(
     layout: Layout, study: Study, run: tuple[str, int], epochs: int, rng: np.random.Generator
 ) -> None:
-    """Write the epochs, the predictions on corrupted input, and the gates and attention of a run."""
+    """Write epochs, predictions on corrupted input, gates and attention of a run."""
     (corpus,) = study.corpora
     folder = layout.run(corpus, *run)
     number = np.arange(1, epochs + 1)
@@ -89,5 +89,6 @@ def _attention(clean: pd.DataFrame, study: Study, rng: np.random.Generator) -> p
         weight = rng.dirichlet(np.ones(len(at)), len(at)).T
         cells = np.tile(at, len(at)), np.repeat(at, len(at)), weight.ravel()
         rows = dict(zip(COLUMNS[3:], cells, strict=True))
-        tables.append(pd.DataFrame({"video": video, "map": "audio_video", "window": window, **rows}))
+        where = {"video": video, "map": "audio_video", "window": window}
+        tables.append(pd.DataFrame({**where, **rows}))
     return pd.concat(tables, ignore_index=True)[COLUMNS]

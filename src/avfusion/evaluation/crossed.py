@@ -21,12 +21,12 @@ Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units, N draws; s
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.components import Measure, Parts, Variance, parts, variances
+from avfusion.evaluation.deviates import ChiSquare, percentiles
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
@@ -258,36 +258,28 @@ def _widened(
     """Add trainings and the uncertainty of their variance to the draws; overwrites `deviation`."""
     finite, count = np.isfinite(deviation), spread.units
     complete = bool(finite.all())
-    normal, rng = _normal(deviation.shape[-1], seed)
+    normal, chi_square = _shared(deviation.shape[-1], seed)
     ends = np.full((2, len(value)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)
+        scale = chi_square.rows(freedom, len(normal))
+        np.sqrt(np.divide(freedom[:, None], scale, out=scale), out=scale)
         samples = deviation
         samples *= np.sqrt(count / (count - 1))[:, None]
         samples += np.sqrt(spread.trainings)[:, None] * normal
-        for k, row in enumerate(samples):
-            scale = rng.chisquare(freedom[k], size=len(row))
-            row *= np.sqrt(np.divide(freedom[k], scale, out=scale), out=scale)
-            row += value[k]
+        samples *= scale
+        samples += value[:, None]
     for k, row in enumerate(samples):
         if count[k] > 1 and finite[k].any():
-            known = row if complete else row[finite[k]]
-            ends[:, k] = np.quantile(known, [alpha / 2, 1 - alpha / 2])
+            ends[:, k] = percentiles(row if complete else row[finite[k]], alpha)
     return Estimate(value, ends[0], ends[1], samples, spread)
 
 
-def _normal(count: int, seed: int) -> tuple[np.ndarray, np.random.Generator]:
-    """Return the normal deviations (N,) of a seed, and the generator in its state after them."""
-    normal, state = _first_normal(count, seed)
-    rng = np.random.default_rng(seed)
-    rng.bit_generator.state = state
-    return normal, rng
-
-
 @lru_cache(maxsize=4)
-def _first_normal(count: int, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+def _shared(count: int, seed: int) -> tuple[np.ndarray, ChiSquare]:
+    """Return the normal deviations (N,) of a seed, and the deviates that follow them."""
     rng = np.random.default_rng(seed)
-    return rng.normal(size=count), dict(rng.bit_generator.state)
+    return rng.normal(size=count), ChiSquare(dict(rng.bit_generator.state))
 
 
 def _moment(deviation: np.ndarray) -> np.ndarray:

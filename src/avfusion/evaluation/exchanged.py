@@ -18,14 +18,14 @@ Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL`
 (compare Knijnenburg et al., Bioinformatics 2009). So p has no smallest value that draws set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.crossed import Estimate, Sample
+from avfusion.evaluation.deviates import ChiSquare
 
 LEAST, MOST = 10_000, 100_000
 """Fewest and most draws of a test; beyond the most, the tail of Student's t is used."""
@@ -115,14 +115,18 @@ def _tested(
     unit = np.stack([_contributions(*pair) for pair in pairs])  # (P, K + 1, U)
     shape, rows = unit.shape[:-1], unit.reshape(-1, unit.shape[-1])
     size = np.stack([_sizes(row) for row in rows])
-    signs, normal, state = _first(draws, unit.shape[-1], seed)
+    signs, normal, deviates = _first(draws, unit.shape[-1], seed)
     exchanged = (size @ signs.T).reshape(*shape, draws)
-    rng, p = np.random.default_rng(seed), np.empty(shape)
+    p = np.empty(shape)
+
+    def chi_square(freedom: float, count: int) -> np.ndarray:
+        return deviates.rows(np.array([freedom]), count)[0]
+
     for i, k in np.ndindex(shape):
         known = _without_draws(estimates[i], k, unit[i, k])
         if known is None:
-            rng.bit_generator.state = state
-            known = _p(estimates[i], k, _null(estimates[i], k, exchanged[i, k], normal, rng))
+            null = _null(estimates[i], k, exchanged[i, k], normal, chi_square)
+            known = _p(estimates[i], k, null)
         p[i, k] = known
     return p
 
@@ -151,13 +155,12 @@ def p_of_target(
     if (known := _without_draws(estimate, k, unit)) is not None:
         return known
     size = _sizes(unit)
-    signs, normal, state = _first(min(CHUNK, draws), len(size), seed)
-    rng = np.random.default_rng(seed)
-    rng.bit_generator.state = state
-    null = [_null(estimate, k, signs @ size, normal, rng)]
+    signs, normal, deviates = _first(min(CHUNK, draws), len(size), seed)
+    rng = deviates.generator()
+    null = [_null(estimate, k, signs @ size, normal, rng.chisquare)]
     for start in range(CHUNK, draws, CHUNK):
         signs, normal = _exchanges(rng, min(CHUNK, draws - start), len(size))
-        null.append(_null(estimate, k, signs @ size, normal, rng))
+        null.append(_null(estimate, k, signs @ size, normal, rng.chisquare))
     return _p(estimate, k, np.concatenate(null))
 
 
@@ -176,13 +179,13 @@ def _null(
     k: int,
     exchanged: np.ndarray,
     normal: np.ndarray,
-    rng: np.random.Generator,
+    chi_square: Callable[[float, int], np.ndarray],
 ) -> np.ndarray:
     """Return |t| (N,) of exchanged contributions (N,) with the deviations of trainings added."""
     spread, freedom = estimate.variance, float(estimate.variance.freedom[k])
     null = np.sqrt(spread.people[k]) * exchanged
     null += np.sqrt(spread.trainings[k]) * normal
-    scale = rng.chisquare(freedom, len(null))
+    scale = chi_square(freedom, len(null))
     null *= np.sqrt(np.divide(freedom, scale, out=scale), out=scale)
     np.abs(null, out=null)
     null /= np.sqrt(float(spread.total[k]))
@@ -197,11 +200,11 @@ def _p(estimate: Estimate, k: int, null: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=1)
-def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Return the first exchanges of a seed, which all tests share, and the generator's state."""
+def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, ChiSquare]:
+    """Return the first exchanges of a seed, which all tests share, and what follows them."""
     rng = np.random.default_rng(seed)
     signs, normal = _exchanges(rng, count, units)
-    return signs, normal, dict(rng.bit_generator.state)
+    return signs, normal, ChiSquare(dict(rng.bit_generator.state))
 
 
 def _exchanges(rng: np.random.Generator, count: int, units: int) -> tuple[np.ndarray, np.ndarray]:

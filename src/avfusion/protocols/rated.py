@@ -83,7 +83,7 @@ class RatedVideo:
 
 
 def _held(gold: Columns, frames: int) -> dict[str, np.ndarray]:
-    """Return the columns with ratings held; all targets of the gold count, also if one is scored."""
+    """Return the columns with ratings held; all targets count, also if one is scored."""
     names = [name for name in gold if name not in GOLD]
     rows = held(pd.DataFrame({name: gold[name] for name in names}), frames)
     return {name: np.asarray(gold[name]) for name in gold} | dict(zip(names, rows, strict=True))

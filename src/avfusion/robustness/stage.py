@@ -47,7 +47,8 @@ def robust_corpus(corpus: str, settings: RobustSettings, layout: Layout) -> None
     partition = reported_in_corpus(corpus, layout)
     runs = predict_runs(corpus, (0, 1), settings, layout)
     sums = CaseSums(corpus, partition, settings.headline, layout)
-    write_table(pd.concat(map(sums.of, runs), ignore_index=True), layout.robustness(corpus) / "sums.parquet")
+    table = pd.concat([sums.of(run) for run in runs], ignore_index=True)
+    write_table(table, layout.robustness(corpus) / "sums.parquet")
 
 
 def predict_runs(
