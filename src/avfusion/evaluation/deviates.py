@@ -107,8 +107,8 @@ def percentiles(draws: np.ndarray, alpha: float) -> np.ndarray:
     [5.0, 95.0]
     """
     probabilities = [alpha / 2, 1 - alpha / 2]
-    ends = [_quantile(draws, p) for p in probabilities] if len(draws) >= LEAST else [None]
-    if any(end is None for end in ends):
+    ends = [_quantile(draws, p) for p in probabilities if len(draws) >= LEAST]
+    if not ends or None in ends:
         quantiles: np.ndarray = np.quantile(draws, probabilities)
         return quantiles
     return np.array(ends, float)

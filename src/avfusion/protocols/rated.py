@@ -44,7 +44,7 @@ class RatedVideo:
         self._step_s = float(np.median(np.diff(self._time_s))) if len(self._time_s) > 1 else 1.0
         late = delay_s if rule.delay == "corpus" else {}
         self._lag_s = {name: late.get(name, 0.0) for name in rating.names}
-        columns = _held(gold, rule.hold_frames) if rule.hold_frames else gold
+        columns: Columns = _held(gold, rule.hold_frames) if rule.hold_frames else gold
         every = {name: np.asarray(columns[name], float) for name in rating.names}
         kept = instants(self._time_s, rule.step_s)
         self._rated = {name: ~np.isnan(g) for name, g in every.items()}

@@ -94,10 +94,12 @@ def read_curves(corpus: str, study: Study, layout: Layout) -> Curves | None:
         return None
     names = read_rating(corpus, layout).names
     videos = sorted(set.intersection(*(set(rows["video"]) for rows in by_run.values())))
+    number = {one: i for i, one in enumerate(wanted)}
     sums: dict[str, dict[int, dict[Case, np.ndarray]]] = {}
     for (fusion, seed), rows in by_run.items():
-        case = pd.MultiIndex.from_frame(rows[["corruption", "level"]]).to_flat_index()
-        places = [(case, wanted), (rows["target"], names), (rows["video"], videos)]
+        of_rows = zip(rows["corruption"], rows["level"], strict=True)
+        case = pd.Series([number.get(one, -1) for one in of_rows])
+        places = [(case, range(len(wanted))), (rows["target"], names), (rows["video"], videos)]
         each = placed(rows[list(SUMS)], places)
         sums.setdefault(fusion, {})[seed] = dict(zip(wanted, each, strict=True))
     robustness = study.robustness.items()

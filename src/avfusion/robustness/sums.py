@@ -1,6 +1,7 @@
 """Sums behind the scores of runs' predictions on corrupted input."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class CaseSums:
                "partition": self._partition, "protocol": self._rule.name}  # fmt: skip
         return pd.DataFrame(rows, columns=columns).assign(**key)[[*key, *columns]]
 
-    def _sums(self, traces: dict[str, Columns], chain: Post | None) -> list[list[np.ndarray]]:
+    def _sums(self, traces: Mapping[str, Columns], chain: Post | None) -> list[list[np.ndarray]]:
         """Return the sums of each target and video of one case."""
         rated = [self._rated[video] for video in traces]
         pairs = [one.pairs(trace, chain) for one, trace in zip(rated, traces.values(), strict=True)]
