@@ -31,6 +31,7 @@ from avfusion.protocols.rated import Columns, Pair, Post, RatedVideo
 from avfusion.protocols.rule import Protocol as Protocol
 from avfusion.protocols.rule import Smoothing as Smoothing
 from avfusion.protocols.series import shift
+from avfusion.protocols.series import smooth as smooth
 from avfusion.rating import Rating
 from avfusion.registry import near
 
