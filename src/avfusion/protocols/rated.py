@@ -1,6 +1,7 @@
 """A scoring rule applied to one video; what follows from its gold is computed once for all runs."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from avfusion.protocols.series import held, instants, shift, smooth
 from avfusion.rating import Rating
 from avfusion.schemas import GOLD
 
-Columns = pd.DataFrame | Mapping[str, np.ndarray]
+Columns: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray]"
 """Columns by name, (N,) each."""
 
 Pair = tuple[np.ndarray, np.ndarray]
