@@ -144,7 +144,7 @@ def _settle(figure: "Figure") -> None:
     if engine is not None:
         engine.execute(figure)
         engine.execute(figure)  # labels of the second pass depend on the positions
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # with a placeholder, `savefig` would draw twice
     for axis in figure.axes:
         left, bottom, width, height = (round(v, 6) for v in axis.get_position().bounds)
         axis.set_position((left, bottom, width, height))
