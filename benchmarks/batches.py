@@ -23,12 +23,13 @@ from torch import Tensor, nn
 
 from _turns import Took, alternate, say
 from avfusion.encoders.expression_net import MEAN_RGB, ExpressionNet, pretrained
-from avfusion.encoders.faces import CHUNK, SMALL
+from avfusion.encoders.face_expression import SMALL
+from avfusion.encoders.faces import CHUNK
 from avfusion.training.loop import deterministic
 from machine import finish
 
 FACES, SIDE_PX = 64, 112
-SIZES = (1, 4, 8, 16, 32)
+SIZES = (4, 8, 16, 32)
 BASE = f"torch, {CHUNK} at a time"
 Embed = Callable[[Tensor], Tensor]
 
