@@ -13,6 +13,7 @@ from avfusion import commands as package
 from avfusion.commands import messages
 from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
+from avfusion.io.memory import keep_freed
 from avfusion.io.version import __version__
 from avfusion.prediction import place
 
@@ -30,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if argv is None:  # a process of its own
         _hold(args)
+        keep_freed()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(messages.Formatter(args))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
