@@ -79,6 +79,9 @@ class CorpusEntry(Settings):
     face: Rule | None = Field(
         None, description="Which person is followed; by default `media.face`. A manifest says more."
     )
+    outside_links: bool = Field(
+        False, description="Follow links below `root` that lead out of it; else they are refused."
+    )
     options: Options = Field({}, description="Options of the corpus (see its file).")
 
 

@@ -95,8 +95,11 @@ def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame
     if not corpus.root.is_dir():
         problem = f"no folder {corpus.root}"
         return {}, [check("folder", False, "the corpus folder", problem, corpus.obtain)]
-    corpus.tree = read_tree(corpus.root, corpus.cache / "digests.bin", corpus.fingerprint_files)
+    cache = corpus.cache / "digests.bin"
+    corpus.tree = read_tree(corpus.root, cache, corpus.fingerprint_files, corpus.outside_links)
     checks = [*tree_checks(corpus, corpus.tree.write(fingerprints))]
+    if corpus.tree.outside:  # nothing behind them is read, quoted or hashed
+        return {}, checks
     try:
         gold = corpus.gold()[[*GOLD, *corpus.targets]]
         tables = {

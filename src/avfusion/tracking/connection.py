@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from avfusion.config.load import study_id
+from avfusion.io.atomic import lock_file
 from avfusion.layout import Layout
 from avfusion.tracking.store import Store
 
@@ -68,7 +69,7 @@ def _check_sqlite(uri: str) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with the process, so that one process at a time writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with lock_file(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
