@@ -20,6 +20,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the features of the videos of one shard."""
     from avfusion.config.jobs import EncoderSettings
     from avfusion.encoders.stage import encode_shard
+    from avfusion.io.private import private_folder
     from avfusion.io.shards import claimed
     from avfusion.training import device
 
@@ -29,5 +30,6 @@ def run(args: argparse.Namespace) -> None:
     options.log_outside(settings.outside)
     layout, shard = options.layout(args), options.shard(args)
     device.take(shard[0])  # shards of one machine spread over its GPUs
+    private_folder(layout.features(args.corpus, args.encoder).parent)
     with claimed(layout.features(args.corpus, args.encoder), shard):
         encode_shard(args.corpus, shard, settings, layout)

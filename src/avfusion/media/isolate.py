@@ -8,6 +8,7 @@ limit, and when it has become large.
 import contextlib
 import logging
 import multiprocessing
+import os
 import resource
 import signal
 import sys
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
+from avfusion.io.private import current_umask
 from avfusion.io.sockets import use_short_sockets
 from avfusion.media.limits import DEFAULT, Limits, apply
 from avfusion.media.person import Person
@@ -108,7 +110,9 @@ class Reader:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*self._preload])
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self._limits), daemon=True)
+        process = context.Process(
+            target=_work, args=(theirs, self._limits, current_umask()), daemon=True
+        )
         use_short_sockets()
         process.start()
         theirs.close()
@@ -191,7 +195,7 @@ def _receive(
         state.update(message)
         if "refused" in state:
             raise ConfigError(state["refused"])
-        if "meta" in state or "reason" in state:
+        if "at" not in message:
             return state
         report(*message["at"])
     end = f"not read within {limit_s:g} s. Raise media.time_limit_s, or check the file."
@@ -219,8 +223,9 @@ def _death(code: int | None) -> str:
     return f"the reader ended without a result (exit code {code})."
 
 
-def _work(pipe: Connection, limits: Limits) -> None:
+def _work(pipe: Connection, limits: Limits, umask: int) -> None:
     """Do the jobs that arrive, in the child process, and send each result."""
+    os.umask(umask)
     apply(limits)
     while True:
         try:

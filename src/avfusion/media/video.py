@@ -2,9 +2,9 @@
 
 PyAV reads by default. decord reads first, because it is faster, where a file is plainly simple and
 gives the same frames: common codecs, nothing odd, no edit list that hides frames, pictures that are
-shown as they are stored and cannot change inside the file, with the frame count and the times of the packets, and a
-first frame that equals PyAV's bit by bit. PyAV is faster for large pictures and where only some
-frames are read. It takes over if decord fails.
+shown as they are stored and cannot change inside the file, with the frame count and the times of
+the packets, and a first frame that equals PyAV's bit by bit. PyAV is faster for large pictures and
+where only some frames are read. It takes over if decord fails.
 """
 
 import math

@@ -52,14 +52,14 @@ def record_corpus(
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning("%s: not recorded: %s", corpus, error)
     except Exception as error:  # MLflow raises many kinds, and the study is complete without it
-        reason = short(error)
+        reason = short(error, uri)
         result |= {"recorded": False, "reason": reason}
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
             "back: avf record %s --results %s%s",
             *(corpus, shown, reason, corpus, layout.results),
-            f" --store {shown}" if store else "",
+            " --store URI" if store else "",
         )
     write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")
     return 0

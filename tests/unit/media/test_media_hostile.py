@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -18,7 +19,7 @@ from avfusion.media.probe import probe
 from avfusion.media.sound_only import probe_sound
 from avfusion.media.timing import timings
 from avfusion.media.video import Frames
-from support import hostile_videos, odd_sounds, odd_videos, odd_work
+from support import hostile_videos, odd_videos, odd_work
 
 
 def test_a_title_that_is_not_utf_8_is_no_fault(tmp_path):
@@ -28,22 +29,25 @@ def test_a_title_that_is_not_utf_8_is_no_fault(tmp_path):
 def test_a_length_that_the_file_cannot_hold_is_refused(tmp_path):
     path = hostile_videos.long_step(tmp_path / "a.mp4")
     assert path.stat().st_size < 30_000
-    with pytest.raises(MediaError, match=r"claims to last 2,147,483 s"):
+    with pytest.raises(MediaError, match=r"claims to last 134,218 s .* at most 1,... s"):
         probe(path)
 
 
-@pytest.mark.parametrize("ticks", [2_000_000, 200_000_000])
+@pytest.mark.parametrize("ticks", [30_000_000, 2_000_000_000])
 def test_shorter_claims_are_measured_by_the_size_of_the_file(tmp_path, ticks):
     with pytest.raises(MediaError, match="claims to last"):
-        probe(hostile_videos.long_step(tmp_path / "a.mp4", 40 * ticks))
+        probe(hostile_videos.long_step(tmp_path / "a.mp4", ticks))
 
 
 def test_a_sound_with_a_far_timestamp_is_refused(tmp_path):
     path = tmp_path / "a.mka"
     with av.open(str(path), "w", format="matroska") as file:
         stream = file.add_stream("pcm_s16le", rate=16_000, layout="mono")
-        for start_s in (0.0, 90_000.0):
-            odd_sounds.mux(file, stream, odd_videos.tone(0.5), 16_000, start_s)
+        for start_s in (0, 90_000):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
+            frame.sample_rate, frame.time_base = 16_000, Fraction(1, 16_000)
+            frame.pts = start_s * 16_000
+            file.mux(stream.encode(frame))
         file.mux(stream.encode())
     with pytest.raises(MediaError, match="claims to last"):
         probe_sound(path)

@@ -13,6 +13,7 @@ import pandas as pd
 from avfusion.corpora.formats.spelling import normal
 from avfusion.errors import CorpusError
 from avfusion.io.bounded import refuse_large, refuse_large_parquet
+from avfusion.io.cells import is_formula, visible
 from avfusion.io.halves import LONGEST_BYTES
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
@@ -173,7 +174,9 @@ def name_fault(video: str) -> str:
     """
     if not video or video.startswith("."):
         return f"the name {short(video)} begins with a dot" if video else "the name is empty"
-    if re.search(r"[/\\\x00-\x1f]", video):
+    if is_formula(video):
+        return f"the name {short(video)} begins like a formula of a spreadsheet"
+    if re.search(r"[/\\]", video) or visible(video, keep="") != video:
         return f"the name {short(video)} holds /, \\ or a control character"
     if (size := len(video.encode("utf-8", "surrogatepass"))) > LONGEST_NAME:
         return (
