@@ -75,7 +75,9 @@ def lock_file(path: Path) -> IO[str]:
         If it is a link, which could lead to a file of somebody else, or may not be written.
     """
     try:
-        return open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+        return open(
+            os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+", encoding="utf-8"
+        )
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise AvfError(f"{path}: a link, not a lock file. Remove it: `rm '{path}'`.") from None

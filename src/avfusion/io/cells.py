@@ -5,7 +5,8 @@ import unicodedata
 
 import pandas as pd
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"[=+@\t\r]")
+_CALL = {*"(|!="}
 _NUMBER = re.compile(r"[+-]?[\d.,]+([eE][+-]?\d+)?%?")
 _HIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
@@ -32,10 +33,14 @@ def _hidden(character: str) -> bool:
 def is_formula(text: str) -> bool:
     """Return whether a spreadsheet would run a cell's text.
 
+    A name such as `-3g5yACwYnA` is none: a minus can only begin one that calls or compares.
+
     >>> [is_formula(text) for text in ("=cmd()", "-0.5", "+1e-3", "-2+cmd()", "a=b")]
     [True, False, False, True, False]
     """
-    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text) and text not in ("-", "+")
+    if text.startswith("-"):
+        return bool(_CALL & {*text})
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text) and text != "+"
 
 
 def safe_csv(table: pd.DataFrame, **options: str) -> str:

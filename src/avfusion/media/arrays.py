@@ -49,7 +49,7 @@ PAD = 0
 """The padding of `nlp_trans`; word 1 stands for all words without a row."""
 
 
-class _Plain(pickle._Unpickler):  # type: ignore[misc, name-defined]
+class _Plain(pickle._Unpickler):
     """Unpickler of containers, text and numbers, which need no class; it refuses all classes.
 
     It is the one written in Python: the one in C takes 4 GB for a memo number of 2^31.

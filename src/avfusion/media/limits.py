@@ -40,7 +40,7 @@ def _lower(kind: int, most: int) -> None:
 def _address_space() -> int:
     """Return the bytes of this process' address space."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     except (OSError, ValueError):
         return 8 << 30
     return pages * resource.getpagesize()

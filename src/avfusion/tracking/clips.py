@@ -109,7 +109,7 @@ def _register(bundle: Bundle, store: Store) -> str:
     about |= {"data_hash": document.corpus.data_hash, "shareable": document.shareable}
     version = next((v for v, tags in listed(store, name).items() if tags.get("key") == key), None)
     if version is None:
-        card = (bundle.folder / "card.md").read_text()
+        card = (bundle.folder / "card.md").read_text(encoding="utf-8")
         version = add(store, name, _record(bundle, store, key), partial(save, bundle), about, card)
     point(store, name, version)
     return f"models:/{name}/{version}"

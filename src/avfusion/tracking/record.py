@@ -70,5 +70,5 @@ def _count(path: Path) -> None:
 
     The count has its own file, because Snakemake removes the other one before it tries.
     """
-    before = int(path.read_text()) if path.is_file() else 0
+    before = int(path.read_text(encoding="utf-8")) if path.is_file() else 0
     write_text(path, f"{before + 1}\n")
