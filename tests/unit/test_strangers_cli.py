@@ -81,7 +81,6 @@ def test_settings_that_mean_nothing_are_refused(project, monkeypatch, changes, n
         {"value_range": [-np.inf, np.inf]},
         {"manifest": "/etc/passwd"},
         {"manifest": "../other.csv"},
-        {"audformat": "/etc"},
         {"targets": ["=cmd()"]},
         {"targets": ["a$b"]},
         {"classes": ["calm\x1b[2J"]},

@@ -82,14 +82,14 @@ def layout(args: argparse.Namespace) -> Layout:
     return swept(Layout(args.results or Path(study(args).results)))
 
 
-def swept(found: Layout) -> Layout:
+def swept(paths: Layout) -> Layout:
     """Return the layout after removing what killed processes left in it, which may show faces."""
-    results = found.results
+    results = paths.results
     for pattern in ("media/*", "features/*/*", "encoders/*/*"):
         for folder in results.glob(pattern):
             for name in remove_left(folder):
                 log.info("%s was left by a process that was killed; removed", folder / name)
-    return found
+    return paths
 
 
 def study(args: argparse.Namespace) -> "Study":

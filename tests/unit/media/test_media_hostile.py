@@ -44,7 +44,7 @@ def test_a_sound_with_a_far_timestamp_is_refused(tmp_path):
     with av.open(str(path), "w", format="matroska") as file:
         stream = file.add_stream("pcm_s16le", rate=16_000, layout="mono")
         for start_s in (0, 90_000):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
+            frame = av.AudioFrame.from_ndarray(np.full((1, 8000), 1000, np.int16), "s16", "mono")
             frame.sample_rate, frame.time_base = 16_000, Fraction(1, 16_000)
             frame.pts = start_s * 16_000
             file.mux(stream.encode(frame))

@@ -76,9 +76,8 @@ class OwnFolder(Corpus):
             )
         if len(limits) != 2 or not -math.inf < limits[0] < limits[1] < math.inf:
             raise ConfigError(f"own: value_range is {list(value_range)}; give [lowest, highest].")
-        for option, path in (("manifest", manifest), ("audformat", audformat)):
-            if path and (fault := path_fault(path)):
-                raise ConfigError(f"own: {option}: {fault}.")
+        if fault := path_fault(manifest):
+            raise ConfigError(f"own: manifest: {fault}.")
         self.value_range = limits
         others = sorted(set(delay_s or {}) - set(self.targets))
         if others:
