@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from avfusion.errors import CorpusError
+
 MOST_CELLS = 10_000_000
 """Cells of a table that is read as text: ratings of 28 hours at 50 Hz have half as many."""
 
@@ -23,6 +25,21 @@ def refuse_large(path: Path, most: int = MOST_BYTES) -> None:
     size = path.stat().st_size
     if size > most:
         raise ValueError(f"{size:,} bytes, at most {most:,} are read; split it into several files")
+
+
+def content(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Return the content of a file of a corpus.
+
+    Raises
+    ------
+    CorpusError
+        If it has more than `most` bytes.
+    """
+    try:
+        refuse_large(path, most)
+    except ValueError as error:
+        raise CorpusError(f"{path}: {error}.") from None
+    return path.read_bytes()
 
 
 def refuse_large_parquet(
