@@ -18,16 +18,17 @@ from pathlib import Path
 HALF = re.compile(r"\.half(\d+)(?:-([0-9a-f]{4})[0-9a-f]{6})?(?:\.[a-z0-9]+)?$")
 """End of such a name: the process, and four digits of its host."""
 
-LONGEST_BYTES = 24 + 11
-"""Bytes that the longest such name has in addition to a video's, `.<video>.times.half…npy`."""
+_LONGEST_BYTES = 255  # of a file name
 
 _OTHER_HOST_S = 86_400.0
 """Age from which the folder of a process on another machine counts as left behind."""
 
 
 def half_name(name: str, suffix: str = "") -> str:
-    """Return a name to write `name` under; unique for this process and call."""
-    return f"{name}.half{os.getpid()}-{_host()}{secrets.token_hex(3)}{suffix}"
+    """Return a name to write `name` under; unique for this process and call, at most 255 bytes."""
+    end = f".half{os.getpid()}-{_host()}{secrets.token_hex(3)}{suffix}"
+    begin = os.fsencode(name)[: _LONGEST_BYTES - len(os.fsencode(end))]
+    return begin.decode(errors="ignore") + end
 
 
 @lru_cache(maxsize=1)

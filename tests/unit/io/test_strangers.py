@@ -91,6 +91,13 @@ def test_what_dead_writers_left_is_removed_and_what_live_ones_write_stays(tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {mine.name, "halftime.csv"}
 
 
+def test_the_longest_names_can_be_written(tmp_path):
+    path = tmp_path / f"{'\u00fc' * 115}.times.npy"
+    write_text(path, "x")
+    assert path.read_text() == "x"
+    assert len(os.fsencode(halves.half_name(path.name * 2, ".npy"))) <= 255
+
+
 def test_a_link_named_like_a_half_is_removed_without_its_target(tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "file").touch()

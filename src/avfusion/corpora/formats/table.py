@@ -14,12 +14,12 @@ from avfusion.corpora.formats.spelling import normal
 from avfusion.errors import CorpusError
 from avfusion.io.bounded import refuse_large, refuse_large_parquet
 from avfusion.io.cells import is_formula, visible
-from avfusion.io.halves import LONGEST_BYTES
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
-LONGEST_NAME = 255 - LONGEST_BYTES
-"""Most bytes of a video's name, as a file name has at most 255 with what a stage adds to it."""
+LONGEST_NAME = 230
+"""Most bytes of a video's name. A file name has at most 255, and the folder in which a record is
+written, `<video>.half<process>-<10 digits>`, has up to 23 more."""
 
 
 @dataclass
