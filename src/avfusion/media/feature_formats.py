@@ -134,6 +134,8 @@ def _datasets(path: Path) -> dict[str, np.ndarray]:
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiu":
+            if node.size * node.dtype.itemsize > MOST_ARRAY_BYTES:
+                raise ValueError(f"{name} unpacks to {node.size * node.dtype.itemsize:,} bytes")
             arrays[name] = node[()]
 
     with h5py.File(path, "r") as file:

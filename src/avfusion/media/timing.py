@@ -149,6 +149,8 @@ def _job(pipe: Any, path: Path, time_zero: TimeZero) -> dict[str, Any]:
         return {"timing": read_timing(path, time_zero)}
     except MemoryError:
         return {"reason": out_of_memory(path)}
+    except Exception as error:  # of a file that is no video and whose sound is strange
+        return {"reason": f"{path}: cannot be read ({type(error).__name__}: {error})."}
 
 
 def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:

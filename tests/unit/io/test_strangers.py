@@ -92,7 +92,7 @@ def test_what_dead_writers_left_is_removed_and_what_live_ones_write_stays(tmp_pa
 
 
 def test_the_longest_names_can_be_written(tmp_path):
-    path = tmp_path / f"{'\u00fc' * 115}.times.npy"
+    path = tmp_path / ("\u00fc" * 115 + ".times.npy")
     write_text(path, "x")
     assert path.read_text() == "x"
     assert len(os.fsencode(halves.half_name(path.name * 2, ".npy"))) <= 255
