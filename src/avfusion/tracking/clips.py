@@ -58,8 +58,8 @@ def register_bundle(bundle: Bundle, layout: Layout, store: str | None = None) ->
         log.warning(
             "%s: not registered in %s (%s). The bundle is complete without it. When the store is "
             "back: avf bundle --check %s --register --results %s%s",
-            *(bundle.folder, shown, short(error), bundle.folder, layout.results),
-            f" --store {shown}" if store else "",
+            *(bundle.folder, shown, short(error, uri), bundle.folder, layout.results),
+            " --store URI" if store else "",
         )
         return None
 
