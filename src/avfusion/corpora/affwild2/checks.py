@@ -137,13 +137,13 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
             "unpublished" if expected is None else f"{expected:,}",
             f"{count:,}",
             f"{100 * off:.2f} % off. This is another edition or a part of one. {editions.COMPARE} "
-            f"To accept what is here, paste into corpora.<name>.options: {_found(corpus)}",
+            f"To accept what is here, paste into corpora.<name>.options: {_counted(corpus)}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=editions.certainty(edition, COMPUTED),
         )
 
 
-def _found(corpus: "AffWild2Release") -> str:
+def _counted(corpus: "AffWild2Release") -> str:
     """Return the option `expect` with the counts of the corpus as it is."""
     parts = Counter(part for _, part in corpus.listed)
     counts = [f"{part}: {parts[part]}" for part in ("train", "validation", "test")]

@@ -99,9 +99,9 @@ class Tree:
 
     def find(self, path: str) -> tuple[int, str | None] | None:
         """Return size and SHA-256 of a file; None if it is missing, a null digest if unreadable."""
-        found = self._find(path)
-        if found is not None or ".." in PurePosixPath(path).parts:
-            return found
+        listed = self._find(path)
+        if listed is not None or ".." in PurePosixPath(path).parts:
+            return listed
         real = os.path.realpath(self.root / path)
         below = os.path.relpath(real, os.path.realpath(self.root))  # through a link of the corpus
         return None if below in (path, ".") or below.startswith("..") else self._find(below)
