@@ -136,8 +136,8 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
             not off,
             "unpublished" if expected is None else f"{expected:,}",
             f"{count:,}",
-            f"{100 * off:.2f} % off. This is another edition or a part of one. {editions.COMPARE} "
-            f"To accept what is here, paste into corpora.<name>.options: {_counted(corpus)}",
+            f"{100 * off:.2f} % off. This is another edition or a part of one. To accept what is "
+            f"here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=editions.certainty(edition, COMPUTED),
         )
