@@ -60,9 +60,8 @@ def load_state(path: Path, settings_key: str) -> dict[str, Any]:
         )
     try:
         state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load has no error of its own for other files
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise _damaged(path, f"not a state ({reason})") from None
+    except Exception as error:  # torch.load has no error of its own, and advises to run the code
+        raise _damaged(path, f"not a state ({type(error).__name__})") from None
     if not isinstance(state, dict):
         raise _damaged(path, f"a {type(state).__name__} and not a state")
     return state
