@@ -171,7 +171,7 @@ class DemoRelease(Corpus):
         card = {**self.card(), "recipe_hash": digest}
         write_text(self.root / CARD, json.dumps(card, indent=2) + "\n")
         template = Path(__file__).parent / "assets" / "demo_readme.txt"
-        text = template.read_text().format(videos=self.count, **self.options)
+        text = template.read_text(encoding="utf-8").format(videos=self.count, **self.options)
         write_text(self.root / "README.md", text)
 
 
