@@ -25,6 +25,11 @@ LABELS = ("video", "label")
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")
 
 
+TRIALS = ("list", "partition", "first", "second", "same")
+"""Columns of trials: name of the list, partition of both videos, the videos, and whether they show
+one person."""
+
+
 VOTES = ("clip", "modality", "emotion", "responses", "right", "level")
 """Columns of human votes, a row per video and modality.
 
