@@ -19,6 +19,7 @@ CONDITIONS = {
     "no_video": "The second video of each trial has no picture.",
 }
 NORMS = {"cosine": "Cosine", "as_norm": "AS-norm"}
+PLACE = ["list", "condition", "norm"]
 
 
 def write_verification(data: TableData) -> None:
@@ -32,13 +33,11 @@ def write_verification(data: TableData) -> None:
         tables.append(table)
         pairs.append(against)
         shown += [f"## {corpus}", *findings(corpus, table, against, study), header(table, study)]
-        for place, rows in table.groupby(["list", "condition", "norm"], sort=False):
-            name, condition, norm = place
-            head, cells = _cells(rows)
-            title = f"{name} trials, {NORMS[norm]}: {CONDITIONS[condition]}"
-            shown += [f"### {title}", markdown(head, cells)]
-            if condition == "clean":
-                typeset.append(latex(head, cells, f"{corpus}. {title}", f"{corpus}-{name}-{norm}"))
+        for place, rows in table.groupby(PLACE, sort=False):
+            head, lines = cells(rows)
+            shown += [f"### {title(*place)}", markdown(head, lines)]
+            label = "-".join([corpus, *place])
+            typeset.append(latex(head, lines, f"{corpus}. {title(*place)}", label))
     format.write_csv(layout.tables / "verification.csv", format.join(tables))
     format.write_csv(layout.tables / "verification_pairs.csv", format.join(pairs))
     format.write_page(layout.tables / "verification.md", "Person verification", shown)
@@ -49,6 +48,15 @@ def corpora(study: Study, layout: Layout) -> list[str]:
     """Return the scored corpora of a study with `task: verification`."""
     names = [name for name in study.corpora if study.task(name) == "verification"]
     return [name for name in names if scored(name, layout)]
+
+
+def title(name: str, condition: str, norm: str) -> str:
+    """Return the title of one table.
+
+    >>> title("test", "clean", "cosine")
+    'test trials, Cosine: Both videos complete.'
+    """
+    return f"{name} trials, {NORMS[norm]}: {CONDITIONS[condition]}"
 
 
 def header(table: pd.DataFrame, study: Study) -> str:
@@ -73,7 +81,7 @@ def findings(
     if not fused or not len(against):
         return []
     best = fused[0]
-    eer = rows[(rows["measure"] == "eer")].set_index("fusion")
+    eer = rows[rows["measure"] == "eer"].set_index("fusion")
     people, trials = int(eer.loc[best, "people"]), int(eer.loc[best, "trials"])
     value = estimate(*eer.loc[best, ["mean", "low", "high"]])
     sentences = [
@@ -98,10 +106,10 @@ def _place(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table[here]
 
 
-def _cells(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def cells(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return head and cells of one table, the lowest EER first."""
     by = rows.set_index(["fusion", "measure"])
-    cells = [
+    lines = [
         [name]
         + [
             estimate(*by.loc[(name, measure), ["mean", "low", "high", "sd"]])
@@ -109,4 +117,4 @@ def _cells(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         ]
         for name in ranked(rows)
     ]
-    return ["fusion", *(WORDS[measure] for measure in MEASURES)], cells
+    return ["fusion", *(WORDS[measure] for measure in MEASURES)], lines
