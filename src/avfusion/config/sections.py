@@ -63,8 +63,8 @@ class CorpusEntry(Settings):
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
     task: Task = Field(
         "ratings",
-        description="Predict ratings over time, one of the classes per video, or whether two videos "
-        "show the same person.",
+        description="Predict ratings over time, one of the classes per video, or whether two "
+        "videos show the same person.",
     )
     group: Name | None = Field(
         None, description="Folds of one split; by default all entries of one class and task."

@@ -43,7 +43,7 @@ GROUP = ["partition", "list", "condition"]
 
 
 def score_verification(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
-    """Score the trials of all runs of a corpus; parameters and errors are those of `score_corpus`."""
+    """Score the trials of all runs; parameters and errors are those of `score_corpus`."""
     manifest = read_table(layout.manifest(corpus))
     card = json.loads(layout.card(corpus).read_text())
     person = dict(zip(manifest["video"], manifest["subject"], strict=True))
@@ -157,7 +157,11 @@ def _scores(
         for (partition, name, condition), rows in here.items():
             people = len({*rows["first_person"], *rows["second_person"]})
             shared = {"partition": partition, "list": name, "condition": condition}
-            counts = {"trials": len(rows), "people": people, "missing": int(listed[name]) - len(rows)}
+            counts = {
+                "trials": len(rows),
+                "people": people,
+                "missing": int(listed[name]) - len(rows),
+            }
             for norm in NORMS:
                 yield run | shared | {"norm": norm} | measures(rows, norm) | counts
         if not here:

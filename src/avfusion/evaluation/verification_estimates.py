@@ -184,4 +184,3 @@ def ranked(table: pd.DataFrame) -> list[str]:
     """Return the fusions of one list, condition and norm by their EER, the lowest first."""
     rows = table[table["measure"] == "eer"].sort_values("mean", kind="stable")
     return list(rows["fusion"])
-

@@ -27,8 +27,17 @@ NOT_STATED = "not stated"
 NOT_USED = "not used"
 LEAVES = ("train.schedule", "train.corrupt", "grid", "robustness")
 """Settings that are one value, although they are mappings."""
-COVERED = ("class", "options", "corpus", "features", "windows", "train", "headline", "seeds",
-           "verification")
+COVERED = (
+    "class",
+    "options",
+    "corpus",
+    "features",
+    "windows",
+    "train",
+    "headline",
+    "seeds",
+    "verification",
+)
 """Sections whose every key must have a row."""
 IF_GIVEN = ("grid", "robustness")
 """Sections that must have a row unless they are empty."""

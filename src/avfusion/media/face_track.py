@@ -22,6 +22,7 @@ from avfusion.media.new_record import new_record
 from avfusion.media.people_tables import NO_FACE
 from avfusion.media.sound import write_sound
 from avfusion.media.sound_only import probe_sound
+from avfusion.media.store import MediaRecord
 
 READER = "sound and face pictures"
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -105,8 +106,6 @@ def track_record(
     signal = settings.model_dump_json(include=set(SignalSettings.model_fields))
     parts = (fingerprint("avfusion.media.face_track"), video.sha256, video.track_sha256, signal)
     key = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
-    from avfusion.media.store import MediaRecord
-
     if (folder / "meta.json").is_file():
         meta = MediaRecord.open(folder).meta
         if meta.get("key") == key:
@@ -118,7 +117,7 @@ def track_record(
 
 
 def _face(path: Path, side: int) -> bytes | None:
-    """Return a picture as JPEG, `side` square; unchanged if it has that size; None if unreadable."""
+    """Return a picture as JPEG, `side` square; None if it cannot be read."""
     raw = path.read_bytes()
     image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
     if image is None:

@@ -17,8 +17,8 @@ from avfusion.fingerprint import fingerprint
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
-from avfusion.media.face_track import track_record
 from avfusion.media.array_rows import FEATURES, ROWS, feature_record, row_record
+from avfusion.media.face_track import track_record
 from avfusion.media.feature_files import without_media
 from avfusion.media.isolate import Reader, read_apart
 from avfusion.media.new_record import remove_halves

@@ -213,7 +213,8 @@ def build(settings: RunSettings, *dims: int) -> Model:
     -------
     Model
         A `ClassModel` if the task is classes, a `VerificationModel` if it is verification, a
-        `SeparateModel` if each target is trained separately. A fusion whose constructor has `outputs` gets the number of targets or classes.
+        `SeparateModel` if each target is trained separately. A fusion whose constructor has
+        `outputs` gets the number of targets, classes or people.
     """
     if settings.train.targets == "separate":
         return SeparateModel({name: build(one, *dims) for name, one in per_target(settings)})

@@ -73,7 +73,9 @@ class VerificationJob(ClassJob):
             )
         names = tuple(sorted({str(people[video]) for video in train}))
         if len(names) < 2:
-            raise TrainError(f"{settings.corpus}: train has {len(names)} people; at least 2 needed.")
+            raise TrainError(
+                f"{settings.corpus}: train has {len(names)} people; at least 2 needed."
+            )
         self.settings = settings.updated(classes=names)
         self.data = data
         self.train = gather(self.divided, "train", people, names)

@@ -32,7 +32,9 @@ FACE = "unzippedIntervalFaces/data/{name}/1.6/{video}/{number}"
 
 def trials(people: tuple[str, ...]) -> list[str]:
     """Return lines of trials between the people."""
-    clips = [f"{person}/{video}/{n:05d}.wav" for person in people for video in VIDEOS for n in (1, 2)]
+    clips = [
+        f"{person}/{video}/{n:05d}.wav" for person in people for video in VIDEOS for n in (1, 2)
+    ]
     pairs = [(a, b) for i, a in enumerate(clips) for b in clips[i + 1 :]]
     same = [f"1 {a} {b}" for a, b in pairs if a[:7] == b[:7]][:5]
     return [*same, *[f"0 {a} {b}" for a, b in pairs if a[:7] != b[:7]][:5]]

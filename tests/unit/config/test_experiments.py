@@ -96,7 +96,9 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
 
 
 def test_no_two_write_to_one_folder():
-    folders = [read_mapping(path).get("results") for path in [*FILES, ARRAYS, REAL, *PUBLISHED, *PEOPLE]]
+    folders = [
+        read_mapping(path).get("results") for path in [*FILES, ARRAYS, REAL, *PUBLISHED, *PEOPLE]
+    ]
     assert len(set(folders)) == len(folders)
 
 

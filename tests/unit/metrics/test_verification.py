@@ -1,5 +1,7 @@
 """EER, minDCF and AS-norm equal independent implementations, also with tied scores."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
@@ -35,7 +37,7 @@ def plain_points(scores: np.ndarray, same: np.ndarray) -> list[tuple[float, floa
 def plain_eer(scores: np.ndarray, same: np.ndarray) -> float:
     """Return the crossing of the line through the points with equal errors."""
     points = plain_points(scores, same)
-    for (m0, a0), (m1, a1) in zip(points, points[1:], strict=False):
+    for (m0, a0), (m1, a1) in pairwise(points):
         if m0 <= a0 and m1 >= a1:
             share = (a0 - m0) / ((m1 - m0) + (a0 - a1))
             return m0 + share * (m1 - m0)

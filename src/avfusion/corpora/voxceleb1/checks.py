@@ -113,5 +113,5 @@ def _odd(corpus: "VoxCeleb1Release", path: str) -> str:
         with wave.open(str(corpus.root / path)) as file:
             form = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
     except (wave.Error, EOFError) as error:
-        return f"{path}: {error or 'cut off'}"
+        return f"{path}: {str(error) or 'cut off'}"
     return "" if form == (RATE_HZ, 1, 16) else f"{path}: {form[0]} Hz, {form[1]} channels"

@@ -56,7 +56,8 @@ Unpack below corpora.voxceleb1.root, at any depth:
     vox1_dev_wav, vox1_test_wav    wav/id10001/<video id>/00001.wav; dev and test together
     unzippedIntervalFaces          data/<Name>/1.6/<video id>/<utterance>/*.jpg
     vox1_meta.csv                  ids, names and sets; tab-separated
-    veri_test2.txt                 trials of Vox1-O; E and H: list_test_all2.txt, list_test_hard2.txt
+    veri_test2.txt                 trials of Vox1-O; of E and H, list_test_all2.txt and
+                                   list_test_hard2.txt
 
 People of E and H are also in dev. A study trains on dev, so it scores only Vox1-O."""
 

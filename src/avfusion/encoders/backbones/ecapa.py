@@ -29,7 +29,9 @@ class EcapaTdnn(Backbone):
         channels, wide, attention = GROUPS * part, 3 * GROUPS * part, scaled(128, width)
         self.dim = scaled(192, width)
         self.layers = nn.ModuleList([_Tdnn(BANDS, channels, 5, 1)])
-        self.layers.extend(_SqueezedRes2Net(channels, attention, dilation) for dilation in (2, 3, 4))
+        self.layers.extend(
+            _SqueezedRes2Net(channels, attention, dilation) for dilation in (2, 3, 4)
+        )
         self.mfa = _Tdnn(3 * channels, wide, 1, 1)
         self.asp = _StatisticsPooling(wide, attention)
         self.asp_bn = _Norm(2 * wide)

@@ -7,6 +7,7 @@ Names    Those of insightface's `iresnet18`: `conv1`, `layer1.0.bn1`, `layer1.0.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -28,7 +29,7 @@ class IResNet18(Backbone):
         first, *_, last = channels = [scaled(c, width) for c in (64, 64, 128, 256, 512)]
         self.conv1 = nn.Conv2d(3, first, 3, 1, 1, bias=False)
         self.bn1, self.prelu = nn.BatchNorm2d(first), nn.PReLU(first)
-        for number, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False), 1):
+        for number, (inputs, outputs) in enumerate(pairwise(channels), 1):
             layer = nn.Sequential(_Unit(inputs, outputs, 2), _Unit(outputs, outputs, 1))
             self.add_module(f"layer{number}", layer)
         self.bn2 = nn.BatchNorm2d(last)

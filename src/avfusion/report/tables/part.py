@@ -101,7 +101,9 @@ class TableData:
     @classmethod
     def read(cls, study: Study, layout: Layout) -> "TableData":
         """Read the scores of every corpus of the study."""
-        listed = [c for c in study.corpora if study.task(c) != "verification" or not here(c, layout)]
+        listed = [
+            c for c in study.corpora if study.task(c) != "verification" or not here(c, layout)
+        ]
         scored = {c: len(read_scores(c, layout)) > 0 for c in listed}
         parts = [read_part(corpus, study, layout) for corpus, known in scored.items() if known]
         absent = absences([corpus for corpus, known in scored.items() if not known], study, layout)

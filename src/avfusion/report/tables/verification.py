@@ -70,9 +70,7 @@ def header(table: pd.DataFrame, study: Study) -> str:
     )
 
 
-def findings(
-    corpus: str, table: pd.DataFrame, against: pd.DataFrame, study: Study
-) -> list[str]:
+def findings(corpus: str, table: pd.DataFrame, against: pd.DataFrame, study: Study) -> list[str]:
     """Return sentences on the fusion with the lowest EER in test, cosines of complete videos."""
     partition = "test" if "test" in set(table["list"]) else str(table["list"].iloc[-1])
     rows = _place(table, partition)

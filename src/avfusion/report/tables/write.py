@@ -7,8 +7,8 @@ from avfusion.layout import Layout
 from avfusion.lineage.tables import write_origins
 from avfusion.report.tables.catalogue import TABLES, applies, function
 from avfusion.report.tables.part import TableData
-from avfusion.report.tables.verification import corpora as verified
 from avfusion.report.tables.summary import write_metrics
+from avfusion.report.tables.verification import corpora as verified
 
 
 def write_tables(study: Study, layout: Layout, only: Collection[str] | None = None) -> None:
