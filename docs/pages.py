@@ -426,6 +426,7 @@ def schemas_table() -> str:
         "gold.parquet": [schemas.GOLD, ("the targets",)],
         "labels.parquet": [schemas.LABELS],
         "votes.parquet": [schemas.VOTES],
+        "trials.parquet": [schemas.TRIALS],
         "truth.parquet": [schemas.TRUTH],
         "index.parquet of features": [schemas.INDEX],
     }

@@ -210,7 +210,7 @@ class FeatureSettings(Settings):
 
 
 class VerificationSettings(Settings):
-    """How people are told apart with `task: verification`."""
+    """How people are distinguished with `task: verification`."""
 
     embedding: Count = Field(128, description="Width of the embedding of a video (RJCA: 512).")
     bottleneck: Count = Field(

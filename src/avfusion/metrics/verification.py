@@ -188,7 +188,7 @@ def trial_weights(
 ) -> np.ndarray:
     """Draw how often each trial counts if people are drawn with replacement.
 
-    A person who is drawn k times counts k times in trials of that person alone, and k l times in
+    A person who is drawn k times counts k times in trials of only that person, and k l times in
     trials with a person who is drawn l times, so that both sides of a trial vary.
 
     Parameters
