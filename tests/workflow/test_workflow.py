@@ -76,17 +76,31 @@ def test_the_study_is_one_job_a_fusion_or_one_a_run(copy):
     assert jobs["train"] == fusions
     assert jobs["media"] == shards
     fits = len(encoders) * len(study["encoder_seeds"])
-    assert jobs["encode"] == shards * fits
-    assert jobs["fit_encoder"] == fits, "both encoders are fitted"
+    assert jobs["encode_fits"] == shards * len(encoders)
+    assert jobs["fit_encoders"] == len(encoders), "both encoders are fitted"
     assert {jobs[name] for name in ("make_corpus", "score", "tables", "figures", "page")} == {1}
     copy.edit("config/config.yaml", "\nseeds:", "\ntraining_jobs: run\nseeds:")
-    assert copy.jobs("all") == {**jobs, "train": fusions * len(study["seeds"])}
+    apart = copy.jobs("all")
+    assert apart["train"] == fusions * len(study["seeds"])
+    assert (apart["fit_encoder"], apart["encode"]) == (fits, shards * fits)
+    assert apart["feature_index"] == fits
+    assert apart.keys() & {"fit_encoders", "encode_fits", "feature_indexes_of_fits"} == set()
 
 
 @pytest.mark.parametrize("profile", ["slurm", "workflow/profiles/local", "workflow/profiles/ci"])
 def test_a_profile_is_understood(copy, profile):
     printed = copy.snakemake("--profile", profile, "-n", "corpus_all")
     assert "make_corpus" in printed
+
+
+def test_a_rule_made_of_another_gets_its_gpu(project):
+    profile = project / "workflow/profiles/slurm/config.v9+.yaml"
+    resources = yaml.safe_load(profile.read_text())["set-resources"]
+    text = "".join(path.read_text() for path in (project / "workflow/rules").glob("*.smk"))
+    made = dict(re.findall(r"^use rule (\w+) as (\w+)", text, flags=re.M))
+    assert {"train", "encode", "fit_encoder"} <= made.keys()
+    for rule, other in made.items():
+        assert resources.get(other) == resources.get(rule), f"Snakemake goes by name: {other}"
 
 
 def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
@@ -151,7 +165,7 @@ def test_folders_with_spaces_reach_every_command_whole(copy):
     copy.edit("config/config.yaml", "root: data/demo", "root: my (own) data/demo")
     printed = copy.snakemake("-n", "-p", "all")
     commands = [shlex.split(line) for line in re.findall(r"\bavf [a-z-]+ .* tee .*", printed)]
-    assert len(commands) > 20
+    assert len(commands) > 15
     for words in commands:
         assert words[-2] == "tee"
         assert words[-1].startswith("my results/logs/")

@@ -108,7 +108,7 @@ wildcard_constraints:
 SETTINGS = {
     "verify": study.corpus_settings,
     "media": study.media_settings,
-    "encode": lambda corpus, encoder: study.encoder_settings(encoder, corpus),
+    "encode": lambda corpus, encoder: study.encoders_settings(fits_of_job(encoder), corpus),
     "corrupt": study.signal_settings,
     "delay": study.delay_settings,
     "train": lambda corpus, fusion, *seeds: study.runs_settings(
@@ -273,8 +273,25 @@ def feature_indexes(corpus, fusion=None, seeds=()):
     return expand(pattern, corpus=corpus, encoder=names)
 
 
-# In the paths of a job that trains all seeds of a fusion, `seed{seed}` stands for each of them.
 TOGETHER = study.training_jobs == "fusion"
+# In the paths of a job for all fits of an encoder, `{encoder}` stands for each of them.
+FITS = {name: study.fit_names(name) for name in study.features.encoders}
+SEVERAL = [name for name, fits in FITS.items() if TOGETHER and len(fits) > 1]
+SUFFIXES = [fit.removeprefix(name) for name in SEVERAL[:1] for fit in FITS[name]]
+SINGLE = [name for name in ENCODERS if all(name not in FITS[several] for several in SEVERAL)]
+
+
+def of_fits(pattern):
+    """Return a path for each fit of a job; all fitted encoders have fits of the same numbers."""
+    return [pattern.replace("{encoder}", f"{{encoder}}{suffix}") for suffix in SUFFIXES]
+
+
+def fits_of_job(encoder):
+    """Return the names of the encoders that one job fits or applies."""
+    return FITS[encoder] if encoder in SEVERAL else [encoder]
+
+
+# In the paths of a job that trains all seeds of a fusion, `seed{seed}` stands for each of them.
 TRAINED = study.seeds if TOGETHER else ["{seed}"]
 NAMED = ("corpus", "fusion") if TOGETHER else ("corpus", "fusion", "seed")
 

@@ -1,33 +1,31 @@
-"""`avf encode`: compute the features of one encoder."""
+"""`avf encode`: compute the features of an encoder, or of several."""
 
 import argparse
 
 from avfusion.commands import options
 
-HELP = "Compute the features of one encoder."
+HELP = "Compute the features of an encoder."
 STAGE = 31
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("encoder")
+    sub.add_argument("encoder", nargs="+", help="one after the other, such as the fits of one")
     options.shard_option(sub)
     options.settings_option(sub)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the features of the videos of one shard."""
-    from avfusion.config.jobs import EncoderSettings
     from avfusion.encoders.stage import encode_shard
     from avfusion.io.shards import claimed
     from avfusion.training import device
 
-    settings = options.settings(
-        args, EncoderSettings, lambda study: study.encoder_settings(args.encoder, args.corpus)
-    )
-    options.log_outside(settings.outside)
+    encoders = options.encoders(args)
+    options.log_outside({use: code for each in encoders for use, code in each.outside.items()})
     layout, shard = options.layout(args), options.shard(args)
     device.take(shard[0])  # shards of one machine spread over its GPUs
-    with claimed(layout.features(args.corpus, args.encoder), shard):
-        encode_shard(args.corpus, shard, settings, layout)
+    for settings in encoders:
+        with claimed(layout.features(args.corpus, settings.encoder), shard):
+            encode_shard(args.corpus, shard, settings, layout)

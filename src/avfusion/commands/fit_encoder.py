@@ -1,4 +1,4 @@
-"""`avf fit-encoder`: fit an encoder on the training partition."""
+"""`avf fit-encoder`: fit an encoder on the training partition, once or several times."""
 
 import argparse
 
@@ -11,7 +11,7 @@ STAGE = 30
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     sub.add_argument("corpus")
-    sub.add_argument("encoder")
+    sub.add_argument("encoder", nargs="+", help="one after the other, such as the fits of one")
     options.settings_option(sub)
     sub.add_argument(
         "--processes",
@@ -23,29 +23,28 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit the encoder, in several processes if asked to; return the exit status."""
+    """Fit each encoder, in several processes if asked to; return the exit status."""
     import json
     import tempfile
     from pathlib import Path
 
-    from avfusion.config.jobs import EncoderSettings
+    from avfusion.config.jobs import EncodersSettings
     from avfusion.encoders.stage import fit
     from avfusion.training import distributed as ranks
 
-    settings = options.settings(
-        args, EncoderSettings, lambda study: study.encoder_settings(args.encoder, args.corpus)
-    )
+    encoders = options.encoders(args)
     layout, processes = options.layout(args), args.processes
     if processes is None:
-        processes = 1 if args.settings else options.study(args).processes(args.encoder)
+        processes = 1 if args.settings else options.study(args).processes(args.encoder[0])
     if not ranks.started():
-        options.log_outside(settings.outside)
+        options.log_outside({use: code for each in encoders for use, code in each.outside.items()})
     if processes > 1 and not ranks.started():
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "settings.json")
-            file.write_text(json.dumps(settings.document()))
-            words = ["fit-encoder", args.corpus, args.encoder, "--results", str(layout.results)]
+            file.write_text(json.dumps(EncodersSettings(encoders=encoders).document()))
+            words = ["fit-encoder", args.corpus, *args.encoder, "--results", str(layout.results)]
             return ranks.launch([*words, "--settings", str(file)], processes)
     with ranks.joined():
-        fit(args.corpus, settings, layout)
+        for settings in encoders:
+            fit(args.corpus, settings, layout)
     return 0

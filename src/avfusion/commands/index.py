@@ -1,4 +1,4 @@
-"""`avf index`: join the shards of a media or feature folder into one index."""
+"""`avf index`: join the shards of a media or feature folder into one index, in each folder."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ STAGE = 29
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    sub.add_argument("folder")
+    sub.add_argument("folder", nargs="+")
     sub.add_argument(
         "--shards",
         type=int,
@@ -18,7 +18,8 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write index.parquet."""
+    """Write the index.parquet of each folder."""
     from avfusion.io.shards import join
 
-    join(Path(args.folder), args.shards)
+    for folder in args.folder:
+        join(Path(folder), args.shards)

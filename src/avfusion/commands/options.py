@@ -3,7 +3,7 @@
 import argparse
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +12,7 @@ from avfusion.layout import Layout
 from avfusion.registry import near
 
 if TYPE_CHECKING:
-    from avfusion.config.jobs import CorpusSettings, RunSettings
+    from avfusion.config.jobs import CorpusSettings, EncoderSettings, RunSettings
     from avfusion.config.sections import Settings
     from avfusion.config.study import Study
 
@@ -123,20 +123,34 @@ def runs(args: argparse.Namespace) -> "list[RunSettings]":
         study, seeds = known(args), dict.fromkeys(args.seed or [0])
         return [study.run_settings(args.corpus, args.fusion, seed) for seed in seeds]
     jobs = read_runs(args.settings)
-    stated = [job.seed for job in jobs]
-    if args.seed and set(args.seed) != set(stated):
-        raise ConfigError(
-            f"--settings {args.settings}: settings of seed {_listed(stated)}, but the command "
-            f"names {_listed(args.seed)}. Name {_listed(stated)}, or run the command without "
-            f"--settings."
-        )
+    _refuse_others(args, "seed", args.seed, [job.seed for job in jobs])
     for job in jobs:
         refuse_other(argparse.Namespace(**{**vars(args), "seed": None}), job)
     return jobs
 
 
-def _listed(seeds: list[int]) -> str:
-    return " ".join(map(str, seeds))
+def encoders(args: argparse.Namespace) -> "list[EncoderSettings]":
+    """Return the settings of the encoders that the command names, as `settings`."""
+    from avfusion.config.job_files import read_encoders
+
+    if args.settings is None:
+        study, names = known(args), dict.fromkeys(args.encoder)
+        return [study.encoder_settings(name, args.corpus) for name in names]
+    jobs = read_encoders(args.settings)
+    _refuse_others(args, "encoder", args.encoder, [job.encoder for job in jobs])
+    return jobs
+
+
+def _refuse_others(
+    args: argparse.Namespace, word: str, given: Sequence[object], stated: Sequence[object]
+) -> None:
+    """Refuse settings of other seeds or encoders than the arguments name."""
+    if given and set(given) != set(stated):
+        named, held = (" ".join(map(repr, names)) for names in (given, stated))
+        raise ConfigError(
+            f"--settings {args.settings}: settings of {word} {held}, but the command names "
+            f"{named}. Name {held}, or run the command without --settings."
+        )
 
 
 def refuse_other(args: argparse.Namespace, job: "Settings") -> None:

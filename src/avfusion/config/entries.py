@@ -64,8 +64,9 @@ class Entries(Settings):
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
     training_jobs: Literal["fusion", "run"] = Field(
         "fusion",
-        description="`fusion`: one job trains all seeds of a fusion in one process; `run`: one job "
-        "per seed, which starts Python each time and can use more cores or GPUs at once.",
+        description="`fusion`: one job trains all seeds of a fusion in one process, or all fits of "
+        "an encoder; `run`: one job per seed and fit, which starts Python each time and can use "
+        "more cores or GPUs at once.",
     )
     grid: Grid = Field(
         {},

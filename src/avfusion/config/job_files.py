@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from avfusion.config.jobs import SCHEMA_VERSION, JobSettings, RunSettings, RunsSettings
+from avfusion.config.jobs import (
+    SCHEMA_VERSION,
+    EncoderSettings,
+    EncodersSettings,
+    JobSettings,
+    RunSettings,
+    RunsSettings,
+)
 from avfusion.config.sections import Settings
 from avfusion.errors import ConfigError
 
@@ -30,6 +37,14 @@ def read_runs(path: Path) -> list[RunSettings]:
     if isinstance(document, dict) and "runs" in document:
         return _valid(RunsSettings, document, path).runs
     return [_valid(RunSettings, document, path)]
+
+
+def read_encoders(path: Path) -> list[EncoderSettings]:
+    """Read the settings of one encoder, or of the fits of an encoder, as `read`."""
+    document = _document(path)
+    if isinstance(document, dict) and "encoders" in document:
+        return _valid(EncodersSettings, document, path).encoders
+    return [_valid(EncoderSettings, document, path)]
 
 
 def _document(path: Path) -> Any:

@@ -104,6 +104,12 @@ class EncoderSettings(JobSettings):
         return document | {"options": {name: x for name, x in options if name not in left_out}}
 
 
+class EncodersSettings(JobSettings):
+    """What one job depends on that fits or applies an encoder: its fits, one after the other."""
+
+    encoders: list[EncoderSettings] = Field(min_length=1)
+
+
 class CorruptSettings(JobSettings):
     """What one encoder's features of corrupted sound or pictures depend on."""
 

@@ -100,6 +100,13 @@ class Study(Entries):
         grid = self.grid_of(fusion)
         return jobs.GridSettings(corpus=corpus, fusion=fusion, grid=grid, seeds=self.grid_seeds)
 
+    def encoders_settings(
+        self, encoders: list[str], corpus: str | None = None
+    ) -> jobs.EncodersSettings:
+        """Return the settings of a job that fits or applies some encoders, one after the other."""
+        settings = [self.encoder_settings(name, corpus) for name in encoders]
+        return jobs.EncodersSettings(encoders=settings)
+
     def encoder_settings(self, encoder: str, corpus: str | None = None) -> jobs.EncoderSettings:
         """Return what fitting or applying one encoder depends on besides its input files.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from avfusion.cli import main
-from avfusion.config.jobs import EncoderSettings, JobSettings, MediaJobSettings
+from avfusion.config.jobs import EncoderSettings, EncodersSettings, JobSettings, MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
@@ -80,6 +80,41 @@ def test_a_shard_is_written_by_one_process_at_a_time(tmp_path, capsys):
         assert "shard-0-of-2: another process is writing it" in capsys.readouterr().err
         assert main([*words, "1/2"]) == 0
     assert main([*words, "0/2"]) == 0
+
+
+def test_fits_in_one_job_have_the_bytes_of_a_job_each(tmp_path):
+    fits = [
+        media.settings("mel_cnn", epochs=1, seed=seed).updated(encoder=name)
+        for name, seed in (("mel_cnn", 0), ("mel_cnn-fit1", 1))
+    ]
+    names = [fit.encoder for fit in fits]
+    for place, groups in (("together", [fits]), ("apart", [[fit] for fit in fits])):
+        layout = media.make_corpus(tmp_path / place, {"train": 2, "validation": 1}, seconds=3)
+        for group in groups:
+            file = settings_file(tmp_path, EncodersSettings(encoders=group))
+            rest = ["--results", str(layout.results), "--settings", file]
+            listed = [fit.encoder for fit in group]
+            assert main(["fit-encoder", "tiny", *listed, *rest]) == 0
+            assert main(["encode", "tiny", *listed, *rest]) == 0
+        folders = [str(layout.features("tiny", name)) for name in names]
+        assert main(["index", *folders, "--shards", "1"]) == 0
+    for part in ("features/tiny", "encoders/tiny"):
+        together, apart = (content(tmp_path / place / part) for place in ("together", "apart"))
+        assert together == apart
+        assert {name.split("/")[0] for name in apart} == set(names)
+    weights = [(tmp_path / f"apart/encoders/tiny/{n}/best.safetensors").read_bytes() for n in names]
+    assert weights[0] != weights[1]
+
+
+def test_encoders_of_a_file_are_those_that_the_command_names(tmp_path, capsys):
+    file = settings_file(tmp_path, EncodersSettings(encoders=[expression()]))
+    words = ["encode", "tiny", "face_expression", "mel_cnn", "--results", str(tmp_path)]
+    assert main([*words, "--settings", file]) == 1
+    said = capsys.readouterr().err
+    assert (
+        "settings of encoder 'face_expression', but the command names 'face_expression' 'mel_cnn'"
+        in said
+    )
 
 
 def expression() -> EncoderSettings:
