@@ -143,6 +143,7 @@ def estimates(corpus: str, statistics: StatisticsSettings, layout: Layout) -> pd
         for at, measure in enumerate(MEASURES):
             values = estimate(one.values[:, at], one.draws[:, at], one.people, statistics)
             del values["p"]
+            values |= {end: min(max(values[end], 0.0), 1.0) for end in ("low", "high")}
             place = {"corpus": corpus, "list": name, "condition": condition, "norm": norm}
             counts = {"seeds": len(one.values), "people": one.people, "trials": one.trials}
             rows.append(place | {"fusion": fusion, "measure": measure} | values | counts)
