@@ -56,6 +56,8 @@ RUNS_AGAIN = {
     "grid": "the added points; runs with another chosen point",
     "grid_seeds": "the added runs of each point; runs with another chosen point",
     "train": ALL_TRAINING,
+    "verification": ALL_TRAINING,
+    "verification.cohort": "scores",
     "protocols": "scoring",
     "headline": "tables, figures",
     "statistics": "tables, figures",
@@ -87,6 +89,7 @@ MEANINGS = {
     "windows": "Clips and windows.",
     "features": "Encoders of each modality.",
     "train": "How every fusion is trained.",
+    "verification": "How people are distinguished with `task: verification`.",
     "statistics": "How intervals and p values are computed.",
     "protocols": "Scoring rules: names of files in `config/protocols`.",
     "seeds": "One training run per fusion and seed; tables show mean and spread.",
@@ -230,6 +233,7 @@ def config_page() -> str:
         "features": ("FeatureSettings", "Keys of `features`"),
         "train": ("TrainSettings", "Keys of `train`"),
         "train.select": ("SelectSettings", "Keys of `train.select`"),
+        "verification": ("VerificationSettings", "Keys of `verification`"),
         "statistics": ("StatisticsSettings", "Keys of `statistics`"),
     }
     parts = [

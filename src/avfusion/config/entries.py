@@ -160,7 +160,7 @@ class Entries(Settings):
         task = self.task(corpus)
         if task == "ratings":
             return self
-        changes = {"protocols": [task], "headline": task, "robustness": {}}
+        changes: dict[str, Any] = {"protocols": [task], "headline": task, "robustness": {}}
         return self.model_copy(update=changes)
 
     def grid_of(self, fusion: str) -> Grid:

@@ -35,7 +35,7 @@ def error_rates(
         weights = np.ones(len(scores))
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if len(scores) else []
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: len(scores)])
     with np.errstate(invalid="ignore", divide="ignore"):
         misses = _below(weights[..., order] * same[order], last)
         misses = misses / misses[..., -1:]
