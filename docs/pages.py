@@ -467,6 +467,7 @@ def tables_table() -> str:
         "votes": "studies with human votes and the fusions `audio` and `video`",
         "grids": "studies with a grid",
         "robustness": "studies with `robustness`",
+        "verification": "studies with `task: verification`",
     }
     rows = [[", ".join(f"`{f}`" for f in s.files), s.title, when[s.when]] for s in TABLES]
     return table(["files in `results/tables`", "content", "present in"], rows)

@@ -69,7 +69,7 @@ def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[tuple[s
     dict
         (list, condition, norm, fusion) -> its errors; all of one list have the same draws.
     """
-    found = {}
+    found: dict[tuple[str, ...], Errors] = {}
     for (name, condition, fusion), rows in scored.groupby(["list", "condition", "fusion"]):
         people, codes = np.unique(
             rows[["first_person", "second_person"]].to_numpy(str), return_inverse=True
@@ -166,8 +166,9 @@ def differences(
             if fusion in singles or other is None or other.values.shape != one.values.shape:
                 continue
             for at, measure in enumerate(MEASURES):
-                pair = one.values - other.values, one.draws - other.draws
-                values = estimate(*(x[:, at] for x in pair), one.people, statistics)
+                gaps = (one.values - other.values)[:, at]
+                draws = (one.draws - other.draws)[:, at]
+                values = estimate(gaps, draws, one.people, statistics)
                 place = {"corpus": corpus, "list": name, "condition": condition, "norm": norm}
                 who = {"fusion": fusion, "other": single, "measure": measure}
                 rows.append(place | who | {"difference": values.pop("mean")} | values)

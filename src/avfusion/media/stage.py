@@ -118,8 +118,9 @@ def _row(
     if without_media(video):
         return dict.fromkeys(_INDEX) | feature_record(video, folder)
     if isinstance(getattr(video, "track", None), str):
-        meta, reason = track_record(root, video, folder, settings.media)
-        return _outcome(corpus, video, root, folder, meta, reason)
+        return _outcome(
+            corpus, video, root, folder, *track_record(root, video, folder, settings.media)
+        )
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
