@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0, le=1e9)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-Task = Literal["ratings", "classes"]
+Task = Literal["ratings", "classes", "verification"]
 Pooling = Literal["pooled", "per_video_mean", "recall"]
 TimeZero = Literal["picture", "container"]
 Options = Annotated[
@@ -66,7 +66,9 @@ class CorpusEntry(Settings):
     )
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
     task: Task = Field(
-        "ratings", description="Predict ratings over time, or one of the classes per video."
+        "ratings",
+        description="Predict ratings over time, one of the classes per video, or whether two "
+        "videos show the same person.",
     )
     group: Name | None = Field(
         None, description="Folds of one split; by default all entries of one class and task."
@@ -216,6 +218,25 @@ class FeatureSettings(Settings):
     def encoders(self) -> list[str]:
         """Every encoder in use: audio, video, text."""
         return [*self.audio, *self.video, *self.text]
+
+
+class VerificationSettings(Settings):
+    """How people are distinguished with `task: verification`."""
+
+    embedding: Count = Field(128, description="Width of the embedding of a video (RJCA: 512).")
+    bottleneck: Count = Field(
+        64, description="Hidden width of attentive statistics pooling (RJCA: 256)."
+    )
+    margin: Annotated[float, Field(ge=0, lt=1.5)] = Field(
+        0.2, description="Angle in radians that AAM-softmax adds to the own person (RJCA: 0.4)."
+    )
+    margin_epochs: Annotated[int, Field(ge=0)] = Field(
+        0, description="Epochs over which the margin rises from 0 to `margin`; 0: no rise."
+    )
+    scale: Positive = Field(30.0, description="Factor of the cosines in the softmax (RJCA: 64).")
+    cohort: Count = Field(
+        300, description="Most similar train people that AS-norm compares each side with."
+    )
 
 
 class StatisticsSettings(Settings):

@@ -18,7 +18,7 @@ from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
-from avfusion.schemas import LABELS, VOTES
+from avfusion.schemas import LABELS, TRIALS, VOTES
 
 if TYPE_CHECKING:
     from avfusion.corpora.obtain.source import Source
@@ -192,6 +192,22 @@ class Corpus(ABC):
             If the folder cannot be read as this corpus.
         """
         return pd.DataFrame({column: pd.Series(dtype=object) for column in VOTES})
+
+    def trials(self) -> pd.DataFrame:
+        """Return trials of verification; without rows if the corpus has none.
+
+        Returns
+        -------
+        DataFrame
+            One row per trial with the columns `schemas.TRIALS`. Both videos are of one partition,
+            validation or test.
+
+        Raises
+        ------
+        CorpusError
+            If the folder cannot be read as this corpus.
+        """
+        return pd.DataFrame({column: pd.Series(dtype=object) for column in TRIALS})
 
     def missing(self) -> list[str]:
         """Return paths of missing files that the manifest does not list, for absent.txt."""

@@ -73,6 +73,11 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
 
         score_classes(corpus, settings, layout)
         return
+    if settings.task == "verification":
+        from avfusion.evaluation.score_verification import score_verification
+
+        score_verification(corpus, settings, layout)
+        return
     rules = [protocols.load(name) for name in settings.protocols]
     data = read_corpus(corpus, settings, layout)
     tables = _Tables(data, rules, dict(data.missing))

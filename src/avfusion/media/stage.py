@@ -18,6 +18,7 @@ from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
 from avfusion.media.array_rows import FEATURES, ROWS, feature_record, row_record
+from avfusion.media.face_track import track_record
 from avfusion.media.feature_files import without_media
 from avfusion.media.isolate import Reader, read_apart
 from avfusion.media.person import Person, span_s
@@ -113,6 +114,10 @@ def _row(
         return dict.fromkeys(_INDEX) | row_record(root, video, folder)
     if without_media(video):
         return dict.fromkeys(_INDEX) | feature_record(video, folder)
+    if isinstance(getattr(video, "track", None), str):
+        return _outcome(
+            corpus, video, root, folder, *track_record(root, video, folder, settings.media)
+        )
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
@@ -125,6 +130,13 @@ def _row(
         path = root / video.path
         meta, reason = read_apart(path, folder, settings.media, key, person, reader)
         meta["seconds"] = time.monotonic() - began
+    return _outcome(corpus, video, root, folder, meta, reason)
+
+
+def _outcome(
+    corpus: str, video: Any, root: Path, folder: Path, meta: dict[str, Any], reason: str
+) -> dict[str, Any]:
+    """Return the row of a record; one that failed leaves no record."""
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
         remove_left(folder.parent, folder.name)  # of a process that was killed at its time limit

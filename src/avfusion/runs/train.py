@@ -13,7 +13,7 @@ from avfusion.io.stamped import digest, weights_digest, write_sealed, write_stam
 from avfusion.layout import Layout
 from avfusion.models.model import Model, SeparateModel, build
 from avfusion.provenance import code_state, machine_state
-from avfusion.runs import classes, marks, ratings, ridge, scaling
+from avfusion.runs import classes, marks, ratings, ridge, scaling, verification
 from avfusion.runs.divide import set_aside
 from avfusion.runs.files import ATTENTION, EPOCHS, FIT, GATES, SCALING, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
@@ -58,7 +58,8 @@ def train_run(settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.r
     scaling.measure(model, job)
     trained = TrainedSettings(**dict(settings), inputs=data.hashes() | job.hashes())
     folder = run_folder(settings, layout)
-    for name in (ratings.FILE, classes.FILE, "failed.json", GATES, ATTENTION, SCALING, FIT):
+    files = (ratings.FILE, classes.FILE, verification.FILE)
+    for name in (*files, "failed.json", GATES, ATTENTION, SCALING, FIT):
         (folder / name).unlink(missing_ok=True)  # perhaps of other settings
     record = _record(trained, job, model, chosen, layout)
     write_sealed(folder / "settings.json", record.document())
@@ -119,6 +120,10 @@ def write_traces(folder: Path, layout: Layout, read: ReadInputs = Inputs.read) -
     if settings.task == "classes":
         write_stamped(classes.predictions(trained, names), folder / classes.FILE, origin)
         return
+    if settings.task == "verification":
+        table = verification.predictions(trained, names, layout)
+        write_stamped(table, folder / verification.FILE, origin)
+        return
     table = pd.concat([trained.traces(name) for name in names], ignore_index=True)
     warn_outside("/".join(folder.parts[-3:]), table, settings.rating)
     write_stamped(table, folder / ratings.FILE, origin)
@@ -127,6 +132,8 @@ def write_traces(folder: Path, layout: Layout, read: ReadInputs = Inputs.read) -
 def _job(settings: RunSettings, layout: Layout, read: ReadInputs) -> Job:
     if settings.task == "classes":
         return classes.ClassJob(settings, layout, read)
+    if settings.task == "verification":
+        return verification.VerificationJob(settings, layout, read)
     return ratings.RatingJob(settings, layout, read)
 
 

@@ -121,6 +121,14 @@ def fit(
     return run.close(settings)
 
 
+def epoch_of(generator: torch.Generator, seed: int) -> int:
+    """Return the epoch, from 0, of the generator that `fit` calls `batches` with.
+
+    seed: that of the fit.
+    """
+    return generator.initial_seed() - seed * 1_000_003
+
+
 class _Run:
     """State of a fit that survives a kill: model, optimiser, best weights and history."""
 

@@ -16,6 +16,7 @@ from avfusion.report.page.figures import themes
 from avfusion.report.page.human_gain import human_gain
 from avfusion.report.page.origin import origin
 from avfusion.report.page.papers import papers
+from avfusion.report.page.verification import verified
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -47,6 +48,7 @@ def render(study: Study, layout: Layout) -> str:
         question=question(study),
         folds=classes.folds(study, layout),
         gains_of=human_gain(study, layout),
+        verified=verified(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
         fusions=described(study),
@@ -80,7 +82,10 @@ def question(study: Study) -> str:
     'Which audio-visual fusion predicts classes better?'
     """
     tasks = {study.task(corpus) for corpus in study.corpora}
+    if tasks == {"verification"}:
+        return "Which audio-visual fusion tells people apart better?"
     predicts = {"ratings": "valence and arousal", "classes": "classes"}
+    tasks.discard("verification")
     target = predicts[tasks.pop()] if len(tasks) == 1 else "ratings or classes"
     return f"Which audio-visual fusion predicts {target} better?"
 
