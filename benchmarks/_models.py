@@ -1,4 +1,6 @@
-"""Models for measurements: default options of a fusion, on features of one width."""
+"""Models for measurements, on features of one width."""
+
+from typing import Any
 
 from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
@@ -6,12 +8,16 @@ from avfusion.config.training import TrainSettings
 from avfusion.models.model import Model, build
 
 
-def model(fusion: str, width: int, clips: int, dropout: float) -> Model:
-    """Return a fusion with its head, for windows of `clips` clips and `width` features each."""
+def model(fusion: str, width: int, clips: int, dropout: float, **options: Any) -> Model:
+    """Return a fusion with its head, for windows of `clips` clips and `width` features each.
+
+    `options` of the fusion have their defaults where they are not given.
+    """
     settings = RunSettings(
         corpus="random",
         fusion=fusion,
         class_=fusion,
+        options=options,
         seed=0,
         features=FeatureSettings(),
         windows=WindowSettings(clips=clips),

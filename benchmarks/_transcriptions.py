@@ -1,8 +1,9 @@
 """Plain PyTorch transcriptions of JCA and the dense joint block, as a reference for speed.
 
 Each reads the weights of the package's module, so outputs and gradients can be compared entry by
-entry. The first processes one window at a time, as the published code of JCA does. The other two
-process the complete batch at once, as the published code of the dense block does.
+entry. JCA processes one window at a time, as its published code does. The dense block processes the
+complete batch at once, as the published code of the dense block does. `published_…` are complete
+fusions: with encoders or BLSTMs around the block, and DCA with its gates.
 """
 
 from collections.abc import Callable
@@ -49,6 +50,38 @@ def dense_by_batch(block: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
         u = torch.relu(torch.tanh(side.value(x) @ s))  # (B, T, d)
         attended.append(x + F.dropout(torch.relu(side.back(u)), **dropped))
     return torch.cat(attended, dim=-1)
+
+
+def published_jca(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """Compute JCA with encoders; audio, video (B, T, D) -> [Y_v ; Y_a] (B, T, 2k)."""
+    return jca_by_window(fuse, fuse.encode_audio(audio), fuse.encode_video(video))
+
+
+def published_dense(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """Compute blocks between BLSTMs; audio, video (B, T, D) -> (B, T, k)."""
+    _, after = _dense(fuse, audio, video)
+    return fuse.memory(torch.cat(after, dim=-1))
+
+
+def published_dca(fuse: nn.Module, audio: Tensor, video: Tensor) -> Tensor:
+    """Compute DCA around those blocks; audio, video (B, T, D) -> (B, T, k)."""
+    before, after = _dense(fuse.attention, audio, video)
+    chosen = []
+    for x, y, gate in zip(before, after, (fuse.gate_video, fuse.gate_audio), strict=True):
+        g = torch.softmax(gate.layer(y) / gate.temperature, dim=-1)  # (B, T, 2)
+        chosen.append(torch.relu(g[..., :1] * x + g[..., 1:] * y))
+    return fuse.attention.memory(torch.cat(chosen, dim=-1))
+
+
+def _dense(fuse: nn.Module, audio: Tensor, video: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Return video and audio (B, T, k) before and after the blocks."""
+    audio = fuse.audio_memory(F.normalize(audio, dim=-1))
+    video = fuse.video_memory(F.normalize(video, dim=-1))
+    before = after = [video, audio]
+    for block in fuse.blocks:
+        joined = dense_by_batch(block, after[1], after[0])
+        after = list(joined.split([video.shape[-1], audio.shape[-1]], dim=-1))
+    return before, after
 
 
 class Plain(nn.Module):

@@ -70,6 +70,7 @@ RUNS_AGAIN = {
     "corpora.shards": "joining of shards; finished videos are kept",
     "corpora.face": "everything from media on, on that corpus",
     "corpora.if_present": "nothing until the corpus is present",
+    "corpora.outside_links": "that corpus",
     "corpora.download": "nothing that is there already",
     "corpora.train": "training on that corpus",
     "corpora.options": "that corpus",

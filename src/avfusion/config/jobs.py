@@ -61,6 +61,7 @@ class CorpusSettings(JobSettings):
     root: Path
     options: Options = {}
     time_zero: TimeZero = "picture"
+    outside_links: bool = False
     features: dict[str, Options] = Field(
         {}, description="Encoder of files of features -> its modality and options."
     )

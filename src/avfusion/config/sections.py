@@ -12,9 +12,9 @@ from pydantic import (
 
 from avfusion.config.schedules import keys_as_text
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 Task = Literal["ratings", "classes", "verification"]
 Pooling = Literal["pooled", "per_video_mean", "recall"]
@@ -34,7 +34,11 @@ class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, written under their aliases."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True
+        frozen=True,
+        extra="forbid",
+        serialize_by_alias=True,
+        validate_by_name=True,
+        allow_inf_nan=False,
     )
 
 
@@ -69,7 +73,9 @@ class CorpusEntry(Settings):
     group: Name | None = Field(
         None, description="Folds of one split; by default all entries of one class and task."
     )
-    shards: Count = Field(2, description="Number of media and encoding jobs.")
+    shards: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        2, description="Number of media and encoding jobs."
+    )
     if_present: bool = Field(
         False, description="Leave the corpus out if `root` is empty; tables say not run."
     )
@@ -81,6 +87,9 @@ class CorpusEntry(Settings):
     face: Rule | None = Field(
         None, description="Which person is followed; by default `media.face`. A manifest says more."
     )
+    outside_links: bool = Field(
+        False, description="Follow links below `root` that lead out of it; else they are refused."
+    )
     options: Options = Field({}, description="Options of the corpus (see its file).")
 
 
@@ -90,7 +99,9 @@ class SignalSettings(Settings):
     time_zero: TimeZero = Field(
         "picture", description="Where ratings begin: at the first picture, or where the file does."
     )
-    face_px: Count = Field(112, description="Side of the aligned face (ArcFace's template).")
+    face_px: Annotated[int, Field(ge=1, le=1024)] = Field(
+        112, description="Side of the aligned face (ArcFace's template)."
+    )
     face_score: Share = Field(0.6, description="Least YuNet score that counts as a face.")
     face: Rule = Field(
         "largest",

@@ -26,6 +26,7 @@ class Study(Entries):
             root=Path(entry.root),
             options=entry.options,
             time_zero=self.media.time_zero,
+            outside_links=entry.outside_links,
             features=self.feature_files(),
         )
 

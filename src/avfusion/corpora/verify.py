@@ -18,6 +18,7 @@ from avfusion.corpora.trials import trial_checks
 from avfusion.corpora.wording import listed
 from avfusion.errors import CorpusError
 from avfusion.io.atomic import write_text
+from avfusion.io.cells import safe_csv, visible
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.schemas import GOLD, JUDGED, LABELS, TRIALS, TRUTH, VOTES
@@ -49,8 +50,8 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     corpus.cache = layout.verified(name)
     tables, checks = _examine(corpus, layout.fingerprints(name))
     write_text(layout.absent(name), _absent(corpus, tables))
-    write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in checks]).to_csv(index=False))
-    _log_checks(checks)
+    write_text(layout.checks(name), safe_csv(pd.DataFrame([asdict(c) for c in checks])))
+    _print_checks(checks)
     outputs = {
         "manifest": layout.manifest(name),
         "gold": layout.gold(name),
@@ -84,12 +85,12 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     return 0
 
 
-def _log_checks(checks: list[Check]) -> None:
+def _print_checks(checks: list[Check]) -> None:
+    """Print the checks; they are the result of the command, not its log."""
     for line in checks:
-        level = logging.INFO if line.verdict == "PASS" else logging.WARNING
         hint = f" {line.hint}" if line.hint else ""
         expected = f"(expected {line.expected}; {line.certainty})"
-        log.log(level, "%s  %s: %s %s%s", line.verdict, line.name, line.found, expected, hint)
+        print(visible(f"{line.verdict}  {line.name}: {line.found} {expected}{hint}"), flush=True)
 
 
 def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame], list[Check]]:
@@ -97,8 +98,11 @@ def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame
     if not corpus.root.is_dir():
         problem = f"no folder {corpus.root}"
         return {}, [check("folder", False, "the corpus folder", problem, corpus.obtain)]
-    corpus.tree = read_tree(corpus.root, corpus.cache / "digests.bin", corpus.fingerprint_files)
+    cache = corpus.cache / "digests.bin"
+    corpus.tree = read_tree(corpus.root, cache, corpus.fingerprint_files, corpus.outside_links)
     checks = [*tree_checks(corpus, corpus.tree.write(fingerprints))]
+    if corpus.tree.outside:  # nothing behind them is read, quoted or hashed
+        return {}, checks
     try:
         gold = corpus.gold()[[*GOLD, *corpus.targets]]
         tables = {

@@ -14,6 +14,9 @@ from avfusion.encoders.faces import AveragedFaces
 from avfusion.registry import encoders
 from avfusion.training import device
 
+SMALL = 16
+"""Faces at a time on a CPU: what a layer gives stays in its cache (benchmarks/batches.py)."""
+
 
 @encoders.add("face_expression")
 class FaceExpression(AveragedFaces):
@@ -34,5 +37,9 @@ class FaceExpression(AveragedFaces):
     def embed(self, faces: Tensor) -> Tensor:
         """Return the embeddings (B, D) of faces uint8 RGB (B, side, side, 3)."""
         faces = device.moved(faces, device.of(self.net))
+        most = SMALL if faces.device.type == "cpu" else len(faces)
+        return torch.cat([self._embed(part) for part in faces.split(most)])
+
+    def _embed(self, faces: Tensor) -> Tensor:
         embedding, posteriors = self.net(faces)  # (B, 256), (B, 7)
         return torch.cat([embedding, posteriors], -1) if self.posteriors else embedding

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import re
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import Rule, SignalSettings
 from avfusion.fingerprint import fingerprint
+from avfusion.io.halves import HALF, remove_left
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
@@ -21,7 +21,6 @@ from avfusion.media.array_rows import FEATURES, ROWS, feature_record, row_record
 from avfusion.media.face_track import track_record
 from avfusion.media.feature_files import without_media
 from avfusion.media.isolate import Reader, read_apart
-from avfusion.media.new_record import remove_halves
 from avfusion.media.person import Person, span_s
 from avfusion.media.reuse import share_record
 from avfusion.schemas import EXTRA
@@ -43,9 +42,6 @@ _INDEX = {
     "warnings": "string",
     "key": "string",
 }
-
-
-_HALF = re.compile(r"\.half\d+$")
 
 
 log = logging.getLogger(__name__)
@@ -75,6 +71,7 @@ def run_shard(
     videos = list(deal(manifest, shard).itertuples(index=False))
     folder = layout.media(corpus)
     if shard[0] == 0:
+        remove_left(folder)
         _remove_withdrawn(folder, set(manifest["video"]))
     rows: list[dict[str, Any]] = []
     with Reader() as reader:
@@ -126,7 +123,7 @@ def _row(
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
-        remove_halves(folder)
+        remove_left(folder.parent, folder.name)
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
@@ -142,7 +139,7 @@ def _outcome(
     """Return the row of a record; one that failed leaves no record."""
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
-        remove_halves(folder)  # of a process that was killed at its time limit
+        remove_left(folder.parent, folder.name)  # of a process that was killed at its time limit
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,
@@ -195,16 +192,10 @@ def _summary(row: dict[str, Any]) -> str:
 
 
 def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
-    """Remove what is left of videos that are no longer in the manifest, half-written or complete.
-
-    A half-written folder belongs to its video: another shard may be about to complete it.
-    """
+    """Remove the records of videos that are no longer in the manifest."""
     for record in folder.iterdir() if folder.is_dir() else []:
-        video = _HALF.sub("", record.name)
-        if not record.is_dir() or {record.name, video} & videos:
+        if record.name in videos or HALF.search(record.name):
             continue
-        if video != record.name:
-            remove_halves(record.with_name(video))
-        elif (record / "meta.json").is_file():
+        if record.is_dir() and (record / "meta.json").is_file():
             log.warning("%s is no longer in the manifest; removed", record)
             shutil.rmtree(record)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from avfusion.config.jobs import RunSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.config.training import TrainSettings
-from avfusion.fusion.base import PooledJoin
+from avfusion.fusion.base import HasLoss, PooledJoin
 from avfusion.models.heads import build_head
 from avfusion.models.speakers import Speakers
 from avfusion.models.standardise import Standardise
@@ -67,6 +67,15 @@ class Model(nn.Module):
             inputs = (*inputs, text, text_present)
         fused = self.fusion(*self.standardised(*inputs))
         return self.head(fused.features), fused.maps
+
+    def auxiliary_loss(self, *inputs: Tensor) -> Tensor | float:
+        """Return the fusion's own term of the training loss, a scalar; 0 if it has none.
+
+        inputs: the arguments of `forward`.
+        """
+        if not hasattr(self.fusion, "auxiliary_loss"):
+            return 0.0
+        return cast(HasLoss, self.fusion).auxiliary_loss(*self.standardised(*inputs))
 
     def standardised(
         self, audio: Tensor, video: Tensor, heard: Tensor, seen: Tensor, *text: Tensor

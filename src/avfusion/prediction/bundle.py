@@ -123,10 +123,16 @@ class Bundle:
         fusion = self.document.class_
         return [Served.open(self.path(each.weights), fusion) for each in self.document.members]
 
+    @property
+    def read(self) -> list[str]:
+        """Encoders that predictions depend on; a run may have others that its fusion ignores."""
+        listed = {name for names in self.document.features.values() for name in names}
+        return [name for name in self.document.encoders if name in listed]
+
     @cached_property
     def encoders(self) -> dict[str, Any]:
-        """Encoder -> the encoder, ready to encode."""
-        return {name: self._encoder(name) for name in self.document.encoders}
+        """Encoder -> the encoder, ready to encode; only those of `read`."""
+        return {name: self.encoder(name) for name in self.read}
 
     @cached_property
     def outlooks(self) -> dict[str, Outlook]:
@@ -145,7 +151,8 @@ class Bundle:
             return settings
         return settings.updated(options={**settings.options, "path": str(self.files[encoder])})
 
-    def _encoder(self, name: str) -> Any:
+    def encoder(self, name: str) -> Any:
+        """Build an encoder and load its weights."""
         entry, settings = self.document.encoders[name], self.settings_of(name)
         encoder = build(settings)
         if entry.weights is not None:

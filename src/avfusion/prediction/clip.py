@@ -28,7 +28,7 @@ from avfusion.media.transcript import Transcript
 from avfusion.prediction import doubts, signs
 from avfusion.prediction.bundle import Bundle
 from avfusion.prediction.container import is_sound
-from avfusion.prediction.members import combined, encoded
+from avfusion.prediction.members import combined, encoded, unread
 from avfusion.prediction.prediction import Prediction, Target
 from avfusion.prediction.request import Request
 from avfusion.prediction.steps import averaged
@@ -178,19 +178,20 @@ def _table(
     words = Transcript.none(record.duration_s)
     if transcript is not None:
         words = _words(path, bundle, request, record, transcript)
-    shared: dict[str, np.ndarray] = {}
+    shared = unread(bundle, len(ends_s))
     tables = []
     people = list(_people(record, ends_s, request, bundle))
-    steps = len(people) * len(bundle.document.encoders)
+    steps = len(people) * len(bundle.read)
     for number, person in enumerate(people):
         records: dict[str, Record] = {"audio": record, "video": person.record, "text": words}
         features = dict(shared)
-        for index, (name, entry) in enumerate(bundle.document.encoders.items()):
+        for index, name in enumerate(bundle.read):
             if report is not None:
-                report("encoding", (number * len(bundle.document.encoders) + index) / steps)
+                report("encoding", (number * len(bundle.read) + index) / steps)
+            modality = bundle.document.encoders[name].modality
             if name not in features:
-                features[name] = encoded(bundle, name, records[entry.modality], ends_s)
-            if entry.modality != "video":
+                features[name] = encoded(bundle, name, records[modality], ends_s)
+            if modality != "video":
                 shared[name] = features[name]
         table = signs.table(person.record, ends_s, bundle.document, person.track)
         predicted = combined(path.name, bundle, features)

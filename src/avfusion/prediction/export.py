@@ -116,7 +116,7 @@ def export(bundle: Bundle) -> Graphs:
     for name, entry in bundle.document.encoders.items():
         log.info("writing the graph of %s", name)
         try:
-            job = of_encoder(entry.settings.class_, bundle.encoders[name])
+            job = of_encoder(entry.settings.class_, bundle.encoder(name))
             encoders[name] = written(job, bundle.folder, f"encoders/{name}")
         except BundleError as error:
             left_out[name] = str(error)

@@ -214,6 +214,7 @@ def _document(
     ]
     card_of = json.loads(layout.card(first.corpus).read_text())
     evaluated = evaluate.evaluate(folders, records, study, layout)
+    read = _read(records)
     return Document(
         made_by=__version__,
         shareable=shareable,
@@ -226,12 +227,14 @@ def _document(
         windows=first.windows,
         media=study.media_settings(first.corpus).media,
         arithmetic=study.arithmetic,
-        features=_read(records),
+        features=read,
         encoders=entries,
         members=members,
         calibration=evaluated.calibration,
         scores=evaluated.scores,
-        needs_all=_needs_all(records[0], entries),
+        needs_all=_needs_all(
+            first, {name: entries[name] for names in read.values() for name in names}
+        ),
         outside=first.outside,
     )
 

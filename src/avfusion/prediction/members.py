@@ -42,6 +42,15 @@ def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np
     return rounded
 
 
+def unread(bundle: Bundle, rows: int) -> dict[str, np.ndarray]:
+    """Return absent features, NaN (R, D), of the encoders that the fusion does not read."""
+    ignored = [name for name in bundle.document.encoders if name not in bundle.read]
+    return {
+        name: np.full((rows, len(bundle.outlooks[name].mean)), np.nan, np.float16)
+        for name in ignored
+    }
+
+
 def member_rows(
     name: str, members: Sequence[Served], features: dict[str, np.ndarray]
 ) -> Iterator[tuple[Served, Windows]]:

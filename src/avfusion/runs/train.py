@@ -17,9 +17,11 @@ from avfusion.runs import classes, marks, ratings, ridge, scaling, verification
 from avfusion.runs.divide import set_aside
 from avfusion.runs.files import ATTENTION, EPOCHS, FIT, GATES, SCALING, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
+from avfusion.runs.inputs import Inputs
 from avfusion.runs.job import Job
 from avfusion.runs.predictor import Trained, warn_outside
 from avfusion.runs.separate import FitOne, fit_each, remove_targets
+from avfusion.runs.shared import ReadInputs
 from avfusion.schemas import PREDICTS
 from avfusion.training import device
 from avfusion.training.loop import FitResult, deterministic, fit
@@ -28,7 +30,7 @@ from avfusion.training.rule import FitRule
 log = logging.getLogger(__name__)
 
 
-def train_run(settings: RunSettings, layout: Layout) -> None:
+def train_run(settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.read) -> None:
     """Fit one run and write its folder.
 
     Gold is read only for the train and validation partitions; the predictions cover all
@@ -40,6 +42,8 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         Settings of the run (`Study.run_settings`).
     layout
         Paths of the study.
+    read
+        Reads the features, or shares them with other runs.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         If the fit cannot start: no rated windows, no features, or no ratings or classes.
     """
     settings, chosen = resolved(settings, layout)
-    job = _job(settings, layout)
+    job = _job(settings, layout, read)
     settings, data, rule = job.settings, job.data, job.settings.train
     with deterministic(settings.seed):
         model = build(settings, *data.dims())
@@ -71,7 +75,7 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         _fail(folder, error, job, record.run)
     else:
         marks.write(model, job, folder)
-        write_traces(folder, layout)
+        write_traces(folder, layout, read)
 
 
 def _fitter(trained: TrainedSettings) -> FitOne:
@@ -102,9 +106,9 @@ def _fitter(trained: TrainedSettings) -> FitOne:
     return fit_one
 
 
-def write_traces(folder: Path, layout: Layout) -> None:
+def write_traces(folder: Path, layout: Layout, read: ReadInputs = Inputs.read) -> None:
     """Write a run's predictions from its weights and the features; no gold is read."""
-    trained = Trained.open(folder, layout)
+    trained = Trained.open(folder, layout, read)
     settings = trained.settings
     partitions = trained.data.videos["partition"].unique()
     names = [name for name in partitions if settings.point is None or name in PREDICTS]
@@ -125,12 +129,12 @@ def write_traces(folder: Path, layout: Layout) -> None:
     write_stamped(table, folder / ratings.FILE, origin)
 
 
-def _job(settings: RunSettings, layout: Layout) -> Job:
+def _job(settings: RunSettings, layout: Layout, read: ReadInputs) -> Job:
     if settings.task == "classes":
-        return classes.ClassJob(settings, layout)
+        return classes.ClassJob(settings, layout, read)
     if settings.task == "verification":
-        return verification.VerificationJob(settings, layout)
-    return ratings.RatingJob(settings, layout)
+        return verification.VerificationJob(settings, layout, read)
+    return ratings.RatingJob(settings, layout, read)
 
 
 def _record(

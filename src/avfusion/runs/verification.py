@@ -33,6 +33,7 @@ from avfusion.runs.classes import CHUNK, ClassBatch, ClassJob, Utterances, gathe
 from avfusion.runs.divide import divided
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.predictor import Trained, reads
+from avfusion.runs.shared import ReadInputs
 from avfusion.training import device
 from avfusion.training.batches import Batches
 from avfusion.training.loop import deterministic, epoch_of
@@ -55,14 +56,16 @@ class VerificationJob(ClassJob):
 
     file = FILE
 
-    def __init__(self, settings: RunSettings, layout: Layout) -> None:
+    def __init__(
+        self, settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.read
+    ) -> None:
         if settings.train.select.on != "validation":
             raise TrainError(
                 "`train.select.on: train_subjects` is not offered with `task: verification`, which "
                 "chooses the epoch on people who are not trained on. Remove it."
             )
         people = people_of(settings.corpus, layout)
-        data = Inputs.read(settings, layout)
+        data = read(settings, layout)
         self.divided = divided(settings, data, layout)
         train = self.divided.videos_in("train")
         unnamed = [video for video in train if pd.isna(people[video])]
@@ -109,14 +112,15 @@ class VerificationJob(ClassJob):
         return Batches(plain.chosen, lambda chosen: (plain.load(chosen), margin))
 
     def loss(self, model: VerificationModel, batch: MarginBatch) -> Tensor:  # type: ignore[override]
-        """Return the AAM-softmax loss, the mean over the batch's videos."""
+        """Return the AAM-softmax loss, the mean over the batch's videos, and the fusion's term."""
         (inputs, label), margin = batch
         head = model.head
         assert isinstance(head, Speakers)
         with products(label.device, self.settings.train.precision):
             embeddings = model.embeddings(*inputs)
+            term = model.auxiliary_loss(*inputs[0])
         cosines = head.cosines(embeddings.float())
-        return margin_loss(cosines, label, float(margin), self.rule.scale)
+        return margin_loss(cosines, label, float(margin), self.rule.scale) + term
 
     def validate(self, model: VerificationModel) -> dict[str, float]:  # type: ignore[override]
         """Return 1 - EER of the validation trials as "score", and the EER."""

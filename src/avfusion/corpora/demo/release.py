@@ -177,7 +177,7 @@ class DemoRelease(Corpus):
         card = {**self.card(), "recipe_hash": digest}
         write_text(self.root / CARD, json.dumps(card, indent=2) + "\n")
         template = Path(__file__).parent / "assets" / "demo_readme.txt"
-        text = template.read_text().format(
+        text = template.read_text(encoding="utf-8").format(
             videos=self.count, name=self.name, shows=self.shows, **self.options
         )
         write_text(self.root / "README.md", text)

@@ -70,9 +70,10 @@ def reach_of(bundle: Bundle, update_s: float) -> Reach:
 
 
 def _contexts(bundle: Bundle) -> Iterator[Context]:
-    """Yield seconds before and after the end of a clip for each encoder."""
+    """Yield seconds before and after the end of a clip for each encoder that is read."""
     clip_s = bundle.document.windows.clip_s
-    for name, entry in bundle.document.encoders.items():
+    for name in bundle.read:
+        entry = bundle.document.encoders[name]
         context = contexts.context_of(entry.settings.class_, entry.settings.options, clip_s)
         if context is None:
             raise _refusal(bundle, [name])

@@ -1,5 +1,7 @@
 """The report as one HTML page: results/report.html works offline and loads no other file."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from avfusion.config.study import Study
@@ -38,7 +40,8 @@ def render(study: Study, layout: Layout) -> str:
     )
     light, dark = themes()
     corpora = data.corpora(study, layout)
-    return environment.get_template("page.html.jinja").render(
+    html = environment.get_template("page.html.jinja").render(
+        script_hash=_HASH,
         study=study,
         settings=settings_text(study),
         corpora=corpora,
@@ -57,6 +60,18 @@ def render(study: Study, layout: Layout) -> str:
         light=Markup(light),
         dark=Markup(dark),
     )
+    return html.replace(_HASH, script_hash(html))
+
+
+_HASH = "HASH-OF-THE-SCRIPT"
+"""Stands in the page's policy until the page and its script are complete."""
+
+
+def script_hash(html: str) -> str:
+    """Return the source expression that allows the script at the end of a page and no other."""
+    script = html.rpartition("<script>")[2].partition("</script>")[0]
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def question(study: Study) -> str:
