@@ -221,7 +221,7 @@ def without_modality(utterances: Utterances, removed: str) -> Utterances:
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """Return the rows (V, E) divided by their lengths; a row without a length is 0."""
-    return np.asarray(F.normalize(torch.from_numpy(rows), dim=1))
+    return np.asarray(F.normalize(torch.tensor(rows), dim=1))
 
 
 def predictions(trained: Trained, partitions: list[str], layout: Layout) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def test_scores_are_cosines_of_the_embeddings(met):
     expected = (rows.loc[mine["first"]].to_numpy() * rows.loc[mine["second"]].to_numpy()).sum(1)
     np.testing.assert_allclose(mine["cosine"], expected, atol=1e-5)
     people = table[table["kind"] == "person"][columns].to_numpy(float)
-    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    people = people / np.linalg.norm(people, axis=1, keepdims=True)
     names = sorted({*mine["first"], *mine["second"]})
     known = rows.loc[names].to_numpy() @ people.T
     at = {name: i for i, name in enumerate(names)}
