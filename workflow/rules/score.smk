@@ -16,12 +16,12 @@ rule score:
     output:
         scores="<results>/scores/{corpus}/scores.parquet",
         sums="<results>/scores/{corpus}/sums.parquet",
-    wildcard_constraints:
-        corpus="|".join([*RATINGS, *CLASSES]) or "(?!)",
     log:
         "<logs>/score/{corpus}.log",
     benchmark:
         "<benchmarks>/score-{corpus}.bench.tsv"
+    wildcard_constraints:
+        corpus="|".join([*RATINGS, *CLASSES]) or "(?!)",
     threads: 1
     resources:
         mem_mb=2000,
