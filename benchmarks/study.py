@@ -6,7 +6,10 @@
 With `--all`, every fusion of config/experiments/study.yaml with its variants and controls.
 
 Runs in a scratch copy of the tracked files, so existing results do not change. The time of the
-first run is given with the times of its stages.
+first run is given with the times of its stages. A study that has run is summarised instead:
+
+    make study
+    python benchmarks/study.py --all --finished . --out benchmarks/results/study_all.json
 """
 
 import argparse
@@ -32,7 +35,11 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--scratch", type=Path, help="kept afterwards; default: a temporary folder")
     parser.add_argument("--all", action="store_true", help="every fusion, not only demo's")
+    parser.add_argument("--finished", type=Path, metavar="FOLDER", help="a clone with its study")
     args = parser.parse_args()
+    if args.finished:
+        finish(summary(args.finished, args.all), args.out)
+        return
     command = [
         "--cores",
         str(args.cores),
@@ -53,11 +60,10 @@ def main() -> None:
             row("second run, wall", f"{second_s:.1f} s", "<= 20 s"),
             row("second run, jobs", str(jobs(second)), "0"),
             row("first run, jobs", str(jobs(first))),
-            *scores(folder),
-            *stages(folder),
+            *outcome(folder / "results" / ("study" if args.all else "")),
         ]
     result = {
-        "title": f"{'Every fusion' if args.all else 'The demo study'}, first and second run",
+        "title": f"{title(args.all)}, first and second run",
         "what": f"`snakemake {' '.join(command)}` in an empty copy, with corpus generation.",
         "rows": rows,
     }
@@ -93,9 +99,30 @@ def timed_run(folder: Path, command: list[str]) -> tuple[float, str]:
     return time.monotonic() - start, done.stdout
 
 
+def title(every: bool) -> str:
+    return "Every fusion" if every else "The demo study"
+
+
+def summary(folder: Path, every: bool) -> dict[str, object]:
+    """Return scores, declared comparisons, gates and times of a study that has run."""
+    rows = outcome(folder / "results" / ("study" if every else ""))
+    what = f"What `make {'study' if every else 'demo'}` found. Seconds are of processor time."
+    return {"title": title(every), "what": what, "rows": rows}
+
+
+def outcome(results: Path) -> list[dict[str, str]]:
+    """Return rows from the tables and the times of a finished study."""
+    tables = results / "tables"
+    rows = [*scores(tables), *declared(tables)]
+    if (tables / "gaps.csv").is_file():
+        rows += [*gaps(tables), *gates(tables)]
+    return [*rows, *stages(results)]
+
+
 def scored(folder: Path) -> float:
     """Return when the scores were written; corrupted input, tables and figures follow."""
-    return (folder / "results/scores/demo/scores.parquet").stat().st_mtime
+    (path,) = folder.glob("results/**/scores/demo/scores.parquet")
+    return path.stat().st_mtime
 
 
 def jobs(printed: str) -> int:
@@ -104,9 +131,9 @@ def jobs(printed: str) -> int:
     return int(found[0]) if found else 0
 
 
-def scores(folder: Path) -> list[dict[str, object]]:
+def scores(tables: Path) -> list[dict[str, str]]:
     """Return the test CCC of each fusion under the headline protocol, mean over seeds."""
-    table = pd.read_csv(folder / "results/tables/scores.csv")
+    table = pd.read_csv(tables / "scores.csv")
     if "partition" in table:
         table = table[table["partition"] == "test"]
     table = table[(table["protocol"] == "pooled") & (table["target"] == "mean")]
@@ -120,13 +147,61 @@ def scores(folder: Path) -> list[dict[str, object]]:
     return [*rows, row(label, f"{fused['mean'] - singles:.3f}", "> 0")]
 
 
-def stages(folder: Path) -> list[dict[str, object]]:
-    """Return seconds of each rule, summed over its jobs, from Snakemake's benchmark files."""
+def declared(tables: Path) -> list[dict[str, str]]:
+    """Return how many declared comparisons of fusions are significant, and each that is."""
+    table = pd.read_csv(tables / "comparisons.csv")
+    table = table[(table["target"] == "mean") & (table["protocol"] == "pooled")]
+    table = table[(table["partition"] == "test") & ~table["exploratory"]]
+    found = table[table["significant"]]
+    return [
+        row("declared comparisons, significant", f"{len(found)} of {len(table)}", ">= 1"),
+        *(
+            row(
+                f"{each.fusion} minus {each.other}, CCC",
+                f"{interval(each.difference, each.low, each.high)}, Holm's p {each.p_holm:.3f}",
+            )
+            for each in found.itertuples()
+        ),
+    ]
+
+
+def gaps(tables: Path) -> list[dict[str, str]]:
+    """Return the gap between oracle and stack, and the share of it that each gate closes."""
+    table = pd.read_csv(tables / "gaps.csv")
+    rows = []
+    for each in table.itertuples():
+        if not rows:
+            gap = interval(each.gap, each.gap_low, each.gap_high)
+            rows.append(row("oracle minus stack, CCC", gap, ">= 0.04"))
+        share = interval(each.share, each.low, each.high)
+        rows.append(row(f"share of it that the gate of {each.fusion} closes", share))
+    return rows
+
+
+def gates(tables: Path) -> list[dict[str, str]]:
+    """Return how many trainings of each gate answer spoilt spans as declared."""
+    table = pd.read_csv(tables / "gates.csv")
+    return [
+        row(
+            f"{each.gate} of {each.fusion} in spoilt {each.modality}, trainings as declared",
+            f"{each.as_declared} of {each.seeds}, AUROC "
+            f"{interval(each.auroc, each.low, each.high)}",
+        )
+        for each in table[table["declared"].notna()].itertuples()
+    ]
+
+
+def interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def stages(results: Path) -> list[dict[str, str]]:
+    """Return processor seconds of each rule, over its jobs, from Snakemake's benchmark files."""
     total: dict[str, float] = {}
-    for path in sorted(folder.glob("results/**/*.bench.tsv")):
+    for path in sorted(results.glob("**/*.bench.tsv")):
         rule = pd.read_csv(path, sep="\t")
         name = path.name.split(".")[0].split("-")[0]
-        total[name] = total.get(name, 0.0) + float(rule["s"].sum())
+        total[name] = total.get(name, 0.0) + float(rule["cpu_time"].sum())
     return [
         row(f"stage {name}, all jobs", f"{s:.1f} s")
         for name, s in sorted(total.items(), key=lambda item: -item[1])

@@ -56,6 +56,8 @@ RUNS_AGAIN = {
     "grid": "the added points; runs with another chosen point",
     "grid_seeds": "the added runs of each point; runs with another chosen point",
     "train": ALL_TRAINING,
+    "verification": ALL_TRAINING,
+    "verification.cohort": "scores",
     "protocols": "scoring",
     "headline": "tables, figures",
     "statistics": "tables, figures",
@@ -68,6 +70,7 @@ RUNS_AGAIN = {
     "corpora.shards": "joining of shards; finished videos are kept",
     "corpora.face": "everything from media on, on that corpus",
     "corpora.if_present": "nothing until the corpus is present",
+    "corpora.outside_links": "that corpus",
     "corpora.download": "nothing that is there already",
     "corpora.train": "training on that corpus",
     "corpora.options": "that corpus",
@@ -87,6 +90,7 @@ MEANINGS = {
     "windows": "Clips and windows.",
     "features": "Encoders of each modality.",
     "train": "How every fusion is trained.",
+    "verification": "How people are distinguished with `task: verification`.",
     "statistics": "How intervals and p values are computed.",
     "protocols": "Scoring rules: names of files in `config/protocols`.",
     "seeds": "One training run per fusion and seed; tables show mean and spread.",
@@ -230,6 +234,7 @@ def config_page() -> str:
         "features": ("FeatureSettings", "Keys of `features`"),
         "train": ("TrainSettings", "Keys of `train`"),
         "train.select": ("SelectSettings", "Keys of `train.select`"),
+        "verification": ("VerificationSettings", "Keys of `verification`"),
         "statistics": ("StatisticsSettings", "Keys of `statistics`"),
     }
     parts = [
@@ -426,6 +431,7 @@ def schemas_table() -> str:
         "gold.parquet": [schemas.GOLD, ("the targets",)],
         "labels.parquet": [schemas.LABELS],
         "votes.parquet": [schemas.VOTES],
+        "trials.parquet": [schemas.TRIALS],
         "truth.parquet": [schemas.TRUTH],
         "index.parquet of features": [schemas.INDEX],
     }
@@ -462,6 +468,7 @@ def tables_table() -> str:
         "votes": "studies with human votes and the fusions `audio` and `video`",
         "grids": "studies with a grid",
         "robustness": "studies with `robustness`",
+        "verification": "studies with `task: verification`",
     }
     rows = [[", ".join(f"`{f}`" for f in s.files), s.title, when[s.when]] for s in TABLES]
     return table(["files in `results/tables`", "content", "present in"], rows)

@@ -1,9 +1,11 @@
 """The command line `avf`: find the commands, parse arguments and print expected failures."""
 
 import argparse
+import io
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -14,6 +16,7 @@ from avfusion.commands import messages
 from avfusion.config import arithmetic
 from avfusion.errors import AvfError, of_place
 from avfusion.io.memory import keep_freed
+from avfusion.io.private import private
 from avfusion.io.version import __version__
 from avfusion.prediction import place
 
@@ -23,11 +26,27 @@ SHARED = ("messages", "options")
 USES_BUNDLE = ("bundle", "predict", "serve")
 """Commands that may read a bundle, whose arithmetic they then have."""
 
+PRIVATE = ("media", "index", "encode", "fit-encoder", "corrupt")
+"""Commands that write faces, sound or features of people."""
+
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status; print an expected failure and return 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without Unicode, a name without UTF-8
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `avf doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _main(argv: list[str] | None) -> int:
     args = _parser().parse_args(argv)
     if argv is None:  # a process of its own
         _hold(args)
@@ -36,10 +55,13 @@ def main(argv: list[str] | None = None) -> int:
     handler.setFormatter(messages.Formatter(args))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        return args.run(args) or 0
+        with private() if args.command in PRIVATE else nullcontext():
+            return args.run(args) or 0
     except AvfError as error:
         print(f"avf {args.command}: {messages.describe(error, args)}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if message := messages.describe(error, args):
             print(f"avf {args.command}: {message}", file=sys.stderr)

@@ -31,7 +31,7 @@ NEUTRAL = {
         *("corpora.crema_d.source", "corpora.ravdess.source"),
         *("config.schedules", "config.validate", "config.validate_features"),
         *("config.validate_options", "config.validate_select"),
-        *("config.validate_training", "config.validate_windows"),
+        *("config.validate_training", "config.validate_verification", "config.validate_windows"),
     )
 }
 """Modules of names, paths, messages and settings, which compute no result."""

@@ -26,6 +26,10 @@ class Layout:
         """Human votes per video and modality (empty for corpora without them)."""
         return self.results / "manifest" / corpus / "votes.parquet"
 
+    def trials(self, corpus: str) -> Path:
+        """One row per trial of verification: list, partition, first, second, same."""
+        return self.results / "manifest" / corpus / "trials.parquet"
+
     def truth(self, corpus: str) -> Path:
         """Planted spans: video, start_s, end_s, modality, kind (empty for real corpora)."""
         return self.results / "manifest" / corpus / "truth.parquet"

@@ -1,5 +1,6 @@
 """Provenance of a result: the git commit of this package, and the machine."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -25,7 +26,7 @@ def code_state() -> dict[str, Any]:
 
 
 def machine_state(gpu: str | None = None) -> dict[str, Any]:
-    """Return `host`, `slurm_job` (None outside SLURM), `gpu`, and the kind of machine.
+    """Return `host` (hashed), `slurm_job` (None outside SLURM), `gpu`, and the kind of machine.
 
     Parameters
     ----------
@@ -39,10 +40,19 @@ def machine_state(gpu: str | None = None) -> dict[str, Any]:
     """
     return {
         **_kind(),
-        "host": platform.node() or None,
+        "host": hidden_name(platform.node()),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "gpu": gpu,
     }
+
+
+def hidden_name(name: str) -> str | None:
+    """Return a hash that tells machines apart without naming them; None without a name.
+
+    >>> hidden_name("node17.lab.example.org")
+    'machine-5da9f5a5'
+    """
+    return f"machine-{hashlib.sha256(name.encode()).hexdigest()[:8]}" if name else None
 
 
 def _kind() -> dict[str, Any]:
@@ -60,7 +70,7 @@ def _kind() -> dict[str, Any]:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    for line in info.read_text().splitlines() if info.is_file() else []:
+    for line in info.read_text(encoding="utf-8").splitlines() if info.is_file() else []:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

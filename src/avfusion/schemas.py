@@ -6,13 +6,14 @@ MANIFEST = ("video", "path", "partition", "subject", "voice", "transcript")
 EXTRA = (
     *("side", "crops", "crops_sha256", "sound", "sound_sha256"),
     *("start_s", "end_s", "half", "row", "face", "features", "features_sha256"),
+    *("track", "track_sha256"),
 )
 """Optional columns of a manifest.
 
 They give the side of the face to follow, folders of existing crops, a separate sound recording,
 the span and half of the picture, the row of shared arrays if there are no media, which face is
 followed (`config.sections.Rule`), and files of features (JSON: column of the manifest -> path) with
-their digest.
+their digest, and a folder of face pictures that are spread over the sound.
 """
 
 
@@ -23,6 +24,11 @@ LABELS = ("video", "label")
 
 
 TRUTH = ("video", "start_s", "end_s", "modality", "kind")
+
+
+TRIALS = ("list", "partition", "first", "second", "same")
+"""Columns of trials: name of the list, partition of both videos, the videos, and whether they show
+one person."""
 
 
 VOTES = ("clip", "modality", "emotion", "responses", "right", "level")

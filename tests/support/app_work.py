@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from avfusion.errors import MediaError
+from avfusion.media.isolate import Reader
+from support import odd_work
 
 
 def working():
@@ -22,6 +25,9 @@ def working():
             raise ValueError("odd")
         if job == "child":
             return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
+        if job == "reader":
+            with Reader(preload=("support.odd_work",)) as reader:
+                return reader.attempt(odd_work.fill, (os.devnull,), 60), tempfile.gettempdir()
         if job == "long":
             time.sleep(600)
         return job, os.getpid()

@@ -102,7 +102,7 @@ def test_settings_of_another_job_than_the_command_names_are_refused(
 
 def test_the_seed_of_a_file_holds_if_the_command_names_none(tmp_path, monkeypatch):
     trained = []
-    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, layout: trained.append(run))
+    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, *_: trained.append(run))
     study = Study(
         corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {"grid": {"stages": [1, 2]}}}
     )
@@ -118,7 +118,7 @@ def test_the_seed_of_a_file_holds_if_the_command_names_none(tmp_path, monkeypatc
 
 def test_a_file_may_hold_the_runs_of_several_seeds(tmp_path, monkeypatch, capsys):
     trained = []
-    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, layout: trained.append(run))
+    monkeypatch.setattr("avfusion.runs.several.train_run", lambda run, *_: trained.append(run))
     study = Study(corpora={"demo": {"root": "data/demo"}}, fusions={"ca": {}})
     job = study.runs_settings("demo", "ca", [3, 4])
     file = tmp_path / "settings.json"

@@ -43,6 +43,7 @@ def layout_paths() -> dict[str, Path]:
         "manifest/{corpus}/labels.parquet": lay.labels(corpus),
         "manifest/{corpus}/truth.parquet": lay.truth(corpus),
         "manifest/{corpus}/votes.parquet": lay.votes(corpus),
+        "manifest/{corpus}/trials.parquet": lay.trials(corpus),
         "manifest/{corpus}/corpus.json": lay.card(corpus),
         "manifest/{corpus}/checks.csv": lay.checks(corpus),
         "media/{corpus}/index.parquet": lay.media(corpus) / "index.parquet",
@@ -57,11 +58,15 @@ def layout_paths() -> dict[str, Path]:
         "delays/{corpus}.csv": lay.delays(corpus),
         "runs/{corpus}/{fusion}/seed{seed}/traces.parquet": run / "traces.parquet",
         "runs/{corpus}/{fusion}/seed{seed}/classes.parquet": run / "classes.parquet",
+        "runs/{corpus}/{fusion}/seed{seed}/embeddings.parquet": run / "embeddings.parquet",
+        "grids/{corpus}/{fusion}/{point}/seed{seed}/embeddings.parquet": point
+        / "embeddings.parquet",
         "grids/{corpus}/{fusion}/{point}/seed{seed}/traces.parquet": point / "traces.parquet",
         "grids/{corpus}/{fusion}/{point}/seed{seed}/classes.parquet": point / "classes.parquet",
         "grids/{corpus}/{fusion}/chosen.json": lay.chosen(corpus, "jca"),
         "scores/{corpus}/scores.parquet": lay.scores(corpus) / "scores.parquet",
         "scores/{corpus}/sums.parquet": lay.scores(corpus) / "sums.parquet",
+        "scores/{corpus}/trials.parquet": lay.scores(corpus) / "trials.parquet",
         "robustness/{corpus}/sums.parquet": lay.robustness(corpus) / "sums.parquet",
         "robustness/{corpus}/part-{i}-of-{n}.json": lay.robustness(corpus) / "part-0-of-2.json",
         "robustness/{corpus}/features/{corruption}-{level}/{encoder}/index.parquet": lay.corrupted(

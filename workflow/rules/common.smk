@@ -71,7 +71,8 @@ ABSENT = not_here(study, lay)
 NEEDED = [name for name in ABSENT if not study.corpora[name].if_present]
 HERE = [name for name in study.corpora if name not in ABSENT]
 CLASSES = [name for name in HERE if study.task(name) == "classes"]
-RATINGS = [name for name in HERE if name not in CLASSES]
+VERIFIED = [name for name in HERE if study.task(name) == "verification"]
+RATINGS = [name for name in HERE if study.task(name) == "ratings"]
 
 if NEEDED:
     reasons = [f"{absence.title}: {absence.why}." for absence in absences(NEEDED, study, lay)]
@@ -319,9 +320,13 @@ def point_protocol(wildcards):
     return f"config/protocols/{name}.yaml" if name else []
 
 
+FILES = {"ratings": "traces", "classes": "classes", "verification": "embeddings"}
+"""Task -> file of a run's predictions, without its ending."""
+
+
 def predictions(corpus):
     """Return the predictions of every fusion and seed."""
-    name = "classes" if corpus in CLASSES else "traces"
+    name = FILES[study.task(corpus)]
     pattern = "<results>/runs/{corpus}/{fusion}/seed{seed}/{name}.parquet"
     return expand(pattern, corpus=corpus, fusion=study.fusions, seed=study.seeds, name=name)
 

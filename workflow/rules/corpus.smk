@@ -46,7 +46,7 @@ rule obtain:
 
 
 rule verify:
-    """Check the corpus against its documentation; write manifest, gold, labels, truth and votes."""
+    """Check the corpus against its documentation; write manifest, gold, labels and others."""
     input:
         tree=corpus_tree,
     output:
@@ -55,6 +55,7 @@ rule verify:
         labels="<results>/manifest/{corpus}/labels.parquet",
         truth="<results>/manifest/{corpus}/truth.parquet",
         votes="<results>/manifest/{corpus}/votes.parquet",
+        trials="<results>/manifest/{corpus}/trials.parquet",
         card="<results>/manifest/{corpus}/corpus.json",
         checks="<results>/manifest/{corpus}/checks.csv",
     log:

@@ -41,6 +41,18 @@ use rule grid_point as grid_point_classes with:
         corpus="|".join(CLASSES) or "(?!)",
 
 
+use rule grid_point as grid_point_verification with:
+    input:
+        features=train_features,
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        trials="<results>/manifest/{corpus}/trials.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
+    output:
+        embeddings="<results>/grids/{corpus}/{fusion}/{point}/seed{seed}/embeddings.parquet",
+    wildcard_constraints:
+        corpus="|".join(VERIFIED) or "(?!)",
+
+
 rule choose:
     """Choose the best point of a fusion's grid on validation."""
     input:

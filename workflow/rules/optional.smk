@@ -13,7 +13,7 @@ def grid_predictions(wildcards):
         fusion=wildcards.fusion,
         point=list(points(GRIDS.get(wildcards.fusion, {}))),
         seed=study.grid_seeds,
-        name="classes" if wildcards.corpus in CLASSES else "traces",
+        name=FILES[study.task(wildcards.corpus)],
     )
 
 

@@ -167,11 +167,11 @@ rule report_all:
 rule record_all:
     """Record the runs of every corpus in MLflow."""
     input:
-        expand("<results>/mlflow.{corpus}.json", corpus=HERE),
+        expand("<results>/mlflow.{corpus}.json", corpus=[*RATINGS, *CLASSES]),
 
 
 onsuccess:
-    for name in HERE:
+    for name in [*RATINGS, *CLASSES]:
         if not_recorded(name):
             logger.warning(
                 f"{name}: all results are there; showing them in MLflow is PENDING. Run "

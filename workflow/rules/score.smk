@@ -16,6 +16,8 @@ rule score:
     output:
         scores="<results>/scores/{corpus}/scores.parquet",
         sums="<results>/scores/{corpus}/sums.parquet",
+    wildcard_constraints:
+        corpus="|".join([*RATINGS, *CLASSES]) or "(?!)",
     log:
         "<logs>/score/{corpus}.log",
     benchmark:
@@ -31,6 +33,20 @@ rule score:
     shell:
         "avf score {wildcards.corpus} --results {params.results:q} "
         "--settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+use rule score as score_verification with:
+    input:
+        predictions=lambda wildcards: predictions(wildcards.corpus),
+        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        trials="<results>/manifest/{corpus}/trials.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
+    output:
+        scores="<results>/scores/{corpus}/scores.parquet",
+        trials="<results>/scores/{corpus}/trials.parquet",
+    wildcard_constraints:
+        corpus="|".join(VERIFIED) or "(?!)",
 
 
 rule score_all:

@@ -46,6 +46,19 @@ use rule train as train_classes with:
         corpus="|".join(CLASSES) or "(?!)",
 
 
+use rule train as train_verification with:
+    input:
+        features=train_features,
+        manifest="<results>/manifest/{corpus}/manifest.parquet",
+        trials="<results>/manifest/{corpus}/trials.parquet",
+        card="<results>/manifest/{corpus}/corpus.json",
+        chosen=chosen,
+    output:
+        embeddings=of_seeds("<results>/runs/{corpus}/{fusion}/seed{seed}/embeddings.parquet"),
+    wildcard_constraints:
+        corpus="|".join(VERIFIED) or "(?!)",
+
+
 rule train_all:
     """Train every fusion with every seed on every corpus."""
     input:

@@ -19,9 +19,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; return 1 if anything is missing."""
     from avfusion.commands.messages import with_study
     from avfusion.doctor.machine import examine
+    from avfusion.io.cells import visible
 
     verdicts = []
     for finding in examine(args.config, args.measure):
-        print(with_study(str(finding), args))
+        print(visible(with_study(str(finding), args)))
         verdicts.append(finding.verdict)
-    return int("MISSING" in verdicts)
+    return int("MISSING" in verdicts or "FAIL" in verdicts)

@@ -19,6 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the features of the videos of one shard."""
     from avfusion.encoders.stage import encode_shard
+    from avfusion.io.private import private_folder
     from avfusion.io.shards import claimed
     from avfusion.training import device
 
@@ -27,5 +28,7 @@ def run(args: argparse.Namespace) -> None:
     layout, shard = options.layout(args), options.shard(args)
     device.take(shard[0])  # shards of one machine spread over its GPUs
     for settings in encoders:
-        with claimed(layout.features(args.corpus, settings.encoder), shard):
+        folder = layout.features(args.corpus, settings.encoder)
+        private_folder(folder.parent)
+        with claimed(folder, shard):
             encode_shard(args.corpus, shard, settings, layout)

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     if processes > 1 and not ranks.started():
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "settings.json")
-            file.write_text(json.dumps(EncodersSettings(encoders=encoders).document()))
+            document = EncodersSettings(encoders=encoders).document()
+            file.write_text(json.dumps(document), encoding="utf-8")
             words = ["fit-encoder", args.corpus, *args.encoder, "--results", str(layout.results)]
             return ranks.launch([*words, "--settings", str(file)], processes)
     with ranks.joined():

@@ -18,6 +18,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the media of the videos of one shard."""
     from avfusion.config.jobs import MediaJobSettings
+    from avfusion.io.private import private_folder
     from avfusion.io.shards import claimed
     from avfusion.media.stage import run_shard
 
@@ -26,5 +27,6 @@ def run(args: argparse.Namespace) -> None:
         args, MediaJobSettings, lambda study: study.media_settings(args.corpus)
     )
     layout = options.layout(args)
+    private_folder(layout.media(args.corpus))
     with claimed(layout.media(args.corpus), shard):
         run_shard(args.corpus, shard, settings, layout)

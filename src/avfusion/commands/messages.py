@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from avfusion.errors import AvfError
+from avfusion.io.cells import visible
 
 DEFAULT = Path("config/config.yaml")
 
@@ -107,13 +108,13 @@ class Formatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of logging
         """Return a line with the study in its suggested commands."""
-        return with_study(super().formatMessage(record), self.args)
+        return visible(with_study(super().formatMessage(record), self.args))
 
 
 def describe(error: AvfError | OSError, args: argparse.Namespace) -> str:
     """Return the message of an expected failure; "" if the error is not one."""
     if isinstance(error, AvfError):
-        return with_study(str(error), args)
+        return visible(with_study(str(error), args))
     try:
         from avfusion.commands import options
 

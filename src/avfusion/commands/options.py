@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from avfusion.errors import ConfigError
+from avfusion.io.halves import remove_left
 from avfusion.layout import Layout
 from avfusion.registry import near
 
@@ -78,7 +79,17 @@ def weights(args: argparse.Namespace) -> list[tuple[str, Path]]:
 
 def layout(args: argparse.Namespace) -> Layout:
     """Return the paths below `--results`, or below the folder that the config names."""
-    return Layout(args.results or Path(study(args).results))
+    return swept(Layout(args.results or Path(study(args).results)))
+
+
+def swept(paths: Layout) -> Layout:
+    """Return the layout after removing what killed processes left in it, which may show faces."""
+    results = paths.results
+    for pattern in ("media/*", "features/*/*", "encoders/*/*"):
+        for folder in results.glob(pattern):
+            for name in remove_left(folder):
+                log.info("%s was left by a process that was killed; removed", folder / name)
+    return paths
 
 
 def study(args: argparse.Namespace) -> "Study":
@@ -185,13 +196,14 @@ def corpus_class(args: argparse.Namespace) -> str:
 
     if corpora.known(args.corpus):
         return args.corpus
+    kinds = corpora.names()
+    listed = f"Classes of corpora: {', '.join(kinds)}.{near(args.corpus, kinds)}"
+    if args.settings is None and not args.config.is_file():
+        raise ConfigError(f"no corpus {args.corpus!r}. {listed}")
     try:
         return corpus_settings(args).class_
     except ConfigError as error:
-        kinds = corpora.names()
-        raise ConfigError(
-            f"{error} Classes of corpora: {', '.join(kinds)}.{near(args.corpus, kinds)}"
-        ) from None
+        raise ConfigError(f"{error} {listed}") from None
 
 
 def corpus_settings(args: argparse.Namespace) -> "CorpusSettings":

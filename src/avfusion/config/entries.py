@@ -19,6 +19,7 @@ from avfusion.config.sections import (
     Settings,
     StatisticsSettings,
     Task,
+    VerificationSettings,
     WindowSettings,
 )
 from avfusion.config.training import SelectSettings, TrainSettings
@@ -76,6 +77,7 @@ class Entries(Settings):
         [0], description="Runs of each grid point."
     )
     train: TrainSettings = TrainSettings()
+    verification: VerificationSettings = VerificationSettings()
     protocols: Annotated[list[str], Field(min_length=1)] = ["pooled", "per_video", "smoothed"]
     headline: str = Field("pooled", description="The protocol of the first table and figure.")
     statistics: StatisticsSettings = StatisticsSettings()
@@ -150,14 +152,15 @@ class Entries(Settings):
         return self.encoders.get(fits.split(encoder)[0], {}).get("processes", 1)
 
     def task(self, corpus: str) -> Task:
-        """Return what is predicted on a corpus: `ratings` or `classes`."""
+        """Return what is predicted on a corpus: `ratings`, `classes` or `verification`."""
         return self.corpora[corpus].task
 
     def scoped(self, corpus: str) -> Self:
-        """Return the study as it concerns one corpus: classes have a protocol of their own."""
-        if self.task(corpus) == "ratings":
+        """Return the study as it concerns one corpus: other tasks have a protocol of their own."""
+        task = self.task(corpus)
+        if task == "ratings":
             return self
-        changes = {"protocols": ["classes"], "headline": "classes", "robustness": {}}
+        changes: dict[str, Any] = {"protocols": [task], "headline": task, "robustness": {}}
         return self.model_copy(update=changes)
 
     def grid_of(self, fusion: str) -> Grid:

@@ -22,6 +22,7 @@ from avfusion.config.sections import (
     StatisticsSettings,
     Task,
     TimeZero,
+    VerificationSettings,
     WindowSettings,
 )
 from avfusion.config.training import TrainSettings
@@ -60,6 +61,7 @@ class CorpusSettings(JobSettings):
     root: Path
     options: Options = {}
     time_zero: TimeZero = "picture"
+    outside_links: bool = False
     features: dict[str, Options] = Field(
         {}, description="Encoder of files of features -> its modality and options."
     )
@@ -148,6 +150,9 @@ class RunSettings(JobSettings):
         {}, description="Encoder -> what a row depends on, if `train.corrupt` removes input."
     )
     task: Task = "ratings"
+    verification: VerificationSettings | None = Field(
+        None, description="Only with `task: verification`."
+    )
     grid: Grid = {}
     point: str | None = Field(None, description="Grid point; its run sees no test video.")
     code: str = Field(description="Fingerprint of `roots` without `leaving`.")
@@ -166,8 +171,8 @@ class RunSettings(JobSettings):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the model predicts: the targets, or the classes."""
-        return self.classes if self.task == "classes" else self.targets
+        """What the model predicts: the targets, the classes, or the people of the train videos."""
+        return self.targets if self.task == "ratings" else self.classes
 
     @property
     def command(self) -> str:
@@ -235,6 +240,7 @@ class ScoreSettings(JobSettings):
     task: Task = "ratings"
     singles: dict[str, str] = Field({}, description="Modality -> the fusion that reads only it.")
     clip_s: float
+    cohort: int | None = Field(None, description="Of AS-norm; only with `task: verification`.")
 
 
 class RobustSettings(JobSettings):

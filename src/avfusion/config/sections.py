@@ -12,11 +12,11 @@ from pydantic import (
 
 from avfusion.config.schedules import keys_as_text
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-Task = Literal["ratings", "classes"]
+Task = Literal["ratings", "classes", "verification"]
 Pooling = Literal["pooled", "per_video_mean", "recall"]
 TimeZero = Literal["picture", "container"]
 Options = Annotated[
@@ -34,7 +34,11 @@ class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, written under their aliases."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True
+        frozen=True,
+        extra="forbid",
+        serialize_by_alias=True,
+        validate_by_name=True,
+        allow_inf_nan=False,
     )
 
 
@@ -62,12 +66,16 @@ class CorpusEntry(Settings):
     )
     root: str = Field(description="Folder of the corpus; never written to, unless avf made it.")
     task: Task = Field(
-        "ratings", description="Predict ratings over time, or one of the classes per video."
+        "ratings",
+        description="Predict ratings over time, one of the classes per video, or whether two "
+        "videos show the same person.",
     )
     group: Name | None = Field(
         None, description="Folds of one split; by default all entries of one class and task."
     )
-    shards: Count = Field(2, description="Number of media and encoding jobs.")
+    shards: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        2, description="Number of media and encoding jobs."
+    )
     if_present: bool = Field(
         False, description="Leave the corpus out if `root` is empty; tables say not run."
     )
@@ -79,6 +87,9 @@ class CorpusEntry(Settings):
     face: Rule | None = Field(
         None, description="Which person is followed; by default `media.face`. A manifest says more."
     )
+    outside_links: bool = Field(
+        False, description="Follow links below `root` that lead out of it; else they are refused."
+    )
     options: Options = Field({}, description="Options of the corpus (see its file).")
 
 
@@ -88,7 +99,9 @@ class SignalSettings(Settings):
     time_zero: TimeZero = Field(
         "picture", description="Where ratings begin: at the first picture, or where the file does."
     )
-    face_px: Count = Field(112, description="Side of the aligned face (ArcFace's template).")
+    face_px: Annotated[int, Field(ge=1, le=1024)] = Field(
+        112, description="Side of the aligned face (ArcFace's template)."
+    )
     face_score: Share = Field(0.6, description="Least YuNet score that counts as a face.")
     face: Rule = Field(
         "largest",
@@ -205,6 +218,25 @@ class FeatureSettings(Settings):
     def encoders(self) -> list[str]:
         """Every encoder in use: audio, video, text."""
         return [*self.audio, *self.video, *self.text]
+
+
+class VerificationSettings(Settings):
+    """How people are distinguished with `task: verification`."""
+
+    embedding: Count = Field(128, description="Width of the embedding of a video (RJCA: 512).")
+    bottleneck: Count = Field(
+        64, description="Hidden width of attentive statistics pooling (RJCA: 256)."
+    )
+    margin: Annotated[float, Field(ge=0, lt=1.5)] = Field(
+        0.2, description="Angle in radians that AAM-softmax adds to the own person (RJCA: 0.4)."
+    )
+    margin_epochs: Annotated[int, Field(ge=0)] = Field(
+        0, description="Epochs over which the margin rises from 0 to `margin`; 0: no rise."
+    )
+    scale: Positive = Field(30.0, description="Factor of the cosines in the softmax (RJCA: 64).")
+    cohort: Count = Field(
+        300, description="Most similar train people that AS-norm compares each side with."
+    )
 
 
 class StatisticsSettings(Settings):

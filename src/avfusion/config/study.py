@@ -26,6 +26,7 @@ class Study(Entries):
             root=Path(entry.root),
             options=entry.options,
             time_zero=self.media.time_zero,
+            outside_links=entry.outside_links,
             features=self.feature_files(),
         )
 
@@ -49,8 +50,11 @@ class Study(Entries):
         train = self.train_rule(fusion, corpus)
         augmented = train.corrupt or "train.corrupt" in self.grid_of(fusion)
         unused = set() if augmented else {"avfusion.runs.augment", "avfusion.features.corrupt"}
-        if self.task(corpus) == "ratings":
+        task = self.task(corpus)
+        if task == "ratings":
             unused.add("avfusion.runs.classes")
+        if task != "verification":
+            unused |= {"avfusion.runs.verification", "avfusion.models.speakers"}
         if not self.select_protocols(fusion, corpus):
             unused.add("avfusion.runs.by_protocol")
         if "separate" not in [train.targets, *self.grid_of(fusion).get("train.targets", [])]:
@@ -76,7 +80,8 @@ class Study(Entries):
             windows=self.windows,
             train=train,
             contexts=self.contexts_of({name for levels in corrupt for name in levels}),
-            task=self.task(corpus),
+            task=task,
+            verification=self.verification if task == "verification" else None,
             grid=self.grid_of(fusion),
             code=fingerprint(*roots, leaving=frozenset(unused)),
             roots=roots,
@@ -196,6 +201,7 @@ class Study(Entries):
             task=self.task(corpus),
             singles=modalities.singles(self.read_by()),
             clip_s=self.windows.clip_s,
+            cohort=self.verification.cohort if self.task(corpus) == "verification" else None,
         )
 
     def record_settings(self) -> jobs.RecordSettings:

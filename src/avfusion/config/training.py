@@ -54,7 +54,7 @@ class TrainSettings(Settings):
     unit_length: bool = Field(
         False, description="Divide each modality's row by its length, after `standardise`."
     )
-    epochs: Count = 40
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 40
     batch: Count = Field(32, description="Windows in a batch; the CCC loss pools over them.")
     order: Literal["shuffled", "consecutive"] = Field(
         "shuffled",

@@ -15,6 +15,7 @@ from avfusion.config.validate_features import features, trained_with
 from avfusion.config.validate_fits import fits
 from avfusion.config.validate_modalities import without_encoders
 from avfusion.config.validate_training import training
+from avfusion.config.validate_verification import verification
 from avfusion.config.validate_widths import fusion_widths
 from avfusion.config.validate_windows import windows
 from avfusion.registry import corpora, encoders, fusions, near
@@ -46,6 +47,7 @@ def faults(study: Study, protocols: Path) -> list[str]:
             _downloads(study),
             _on_classes(study),
             validate_select.on_classes(study),
+            verification(study),
             validate_select.select(study, protocols),
             _robustness(study),
             _protocols(study, protocols),
@@ -146,8 +148,8 @@ def _downloads(study: Study) -> Iterator[str]:
 
 
 def _on_classes(study: Study) -> Iterator[str]:
-    """Yield a message per corpus and setting that has no meaning where runs predict classes."""
-    names = [name for name, entry in study.corpora.items() if entry.task == "classes"]
+    """Yield a message per corpus and setting that has meaning only for ratings."""
+    names = [name for name, entry in study.corpora.items() if entry.task != "ratings"]
     default = TrainSettings().loss
     unfit = [
         (path, name)
@@ -160,7 +162,8 @@ def _on_classes(study: Study) -> Iterator[str]:
     if len(names) == len(study.corpora) and study.robustness:
         unfit += [("robustness", name) for name in names]
     for path, name in dict.fromkeys(unfit):
-        yield f"{path} is not offered with `task: classes` (corpora.{name}). Remove one of them."
+        task = study.task(name)
+        yield f"{path} is not offered with `task: {task}` (corpora.{name}). Remove one of them."
 
 
 def _processes(study: Study, encoder: str, kind: str) -> Iterator[str]:

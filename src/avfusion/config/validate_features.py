@@ -67,7 +67,7 @@ def _media(study: Study, listed: list[str]) -> Iterator[str]:
 def _unrated(study: Study) -> Iterator[str]:
     """Yield a message per corpus of arrays, which have no ratings, with the task `ratings`."""
     for name, media in _has_media(study).items():
-        if not media and study.corpora[name].task != "classes":
+        if not media and study.task(name) != "classes":
             yield f"corpora.{name} holds arrays with classes only. Add `task: classes` to it."
 
 

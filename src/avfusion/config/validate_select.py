@@ -38,7 +38,7 @@ def select(study: Study, folder: Path) -> Iterator[str]:
 def on_classes(study: Study) -> Iterator[str]:
     """Yield a message per training setting that is defined only for ratings."""
     unfit: list[tuple[str, str]] = []
-    for corpus in (name for name, entry in study.corpora.items() if entry.task == "classes"):
+    for corpus in (name for name, entry in study.corpora.items() if entry.task != "ratings"):
         for fusion in study.fusions:
             given = {key: trained_with(study, corpus, fusion, key) for key in ("targets", "head")}
             paths = [f"{path}: {value}" for path, value in given["targets"] if value == "separate"]
@@ -46,7 +46,8 @@ def on_classes(study: Study) -> Iterator[str]:
             paths += [path for path, name in _select_paths(study, corpus, fusion) if name]
             unfit += [(path, corpus) for path in paths]
     for path, corpus in dict.fromkeys(unfit):
-        yield f"{path} is not offered with `task: classes` (corpora.{corpus}). Remove one of them."
+        task = study.task(corpus)
+        yield f"{path} is not offered with `task: {task}` (corpora.{corpus}). Remove one of them."
 
 
 def _protocols(study: Study) -> list[tuple[str, str]]:

@@ -28,12 +28,12 @@ def windows(study: Study) -> Iterator[str]:
 def _on_classes(study: Study) -> Iterator[str]:
     """Yield a message per key that would leave out videos with a class, or count steps twice."""
     cuts = study.windows
-    names = [name for name, entry in study.corpora.items() if entry.task == "classes"]
+    names = [name for name, entry in study.corpora.items() if entry.task != "ratings"]
     unfit = {
         "windows.advance": cuts.advance is not None and cuts.advance < cuts.clips,
         "windows.last: dropped": cuts.last == "dropped",
     }
     for path, given in unfit.items():
         if given and names:
-            where = f"`task: classes` (corpora.{names[0]})"
+            where = f"`task: {study.task(names[0])}` (corpora.{names[0]})"
             yield f"{path} is not offered with {where}. Remove one of them."

@@ -18,7 +18,7 @@ from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.rating import DIMENSIONS
 from avfusion.registry import corpora
-from avfusion.schemas import LABELS, VOTES
+from avfusion.schemas import LABELS, TRIALS, VOTES
 
 if TYPE_CHECKING:
     from avfusion.corpora.obtain.source import Source
@@ -78,6 +78,8 @@ class Corpus(ABC):
         Files below `root` with their digests; set by `avf verify`.
     cache : Path
         Folder for results that are slow to compute; set by `avf verify`.
+    outside_links : bool
+        Whether links that lead out of `root` are followed.
     time_zero : str
         Where the times of videos begin, as `media.time_zero`: "picture" or "container".
     features : dict
@@ -106,6 +108,7 @@ class Corpus(ABC):
     spare_videos: ClassVar[bool] = False
     tree: Tree
     cache: Path
+    outside_links: bool = False
     time_zero: TimeZero = "picture"
     features: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (replaced, never changed in place)
 
@@ -189,6 +192,22 @@ class Corpus(ABC):
             If the folder cannot be read as this corpus.
         """
         return pd.DataFrame({column: pd.Series(dtype=object) for column in VOTES})
+
+    def trials(self) -> pd.DataFrame:
+        """Return trials of verification; without rows if the corpus has none.
+
+        Returns
+        -------
+        DataFrame
+            One row per trial with the columns `schemas.TRIALS`. Both videos are of one partition,
+            validation or test.
+
+        Raises
+        ------
+        CorpusError
+            If the folder cannot be read as this corpus.
+        """
+        return pd.DataFrame({column: pd.Series(dtype=object) for column in TRIALS})
 
     def missing(self) -> list[str]:
         """Return paths of missing files that the manifest does not list, for absent.txt."""
@@ -290,6 +309,7 @@ def build(name: str, settings: CorpusSettings) -> Corpus:
             f"Corpus {name!r}: {settings.class_} does not derive from avfusion.corpora.base.Corpus."
         )
     corpus = kind(root=settings.root, **settings.options)
+    corpus.outside_links = settings.outside_links
     corpus.time_zero, corpus.features = settings.time_zero, settings.features
     return corpus
 

@@ -40,6 +40,14 @@ def tree_checks(corpus: Corpus, digest: str) -> Iterator[Check]:
         "Correct the permission or the link, or copy the file again.",
         verdict="WARN",
     )
+    yield check(
+        "links",
+        not tree.outside,
+        "no link that leads out of the corpus",
+        listed(tree.outside) or "none",
+        "Copy the files into the corpus. If you made the links yourself, set `outside_links: true` "
+        "in its entry of the config.",
+    )
     summary = f"{digest[:16]} over {len(tree):,} files, {tree.bytes:,} bytes; {tree.hidden} hidden"
     expected = "the same in every laboratory that has the same files"
     yield check("fingerprint", True, expected, summary, "")

@@ -100,7 +100,7 @@ def _one_file(folder: Path, names: list[str]) -> bool:
     try:
         for name in names:
             path = folder / f"{name}.try"
-            with open(path, "x"):
+            with open(path, "x", encoding="utf-8"):
                 made.append(path)
     except FileExistsError:
         return True

@@ -14,12 +14,14 @@ from avfusion.corpora.base import Corpus, build
 from avfusion.corpora.check import Check, check
 from avfusion.corpora.checks import common_checks, tree_checks, with_digests
 from avfusion.corpora.tree.scan import read_tree
+from avfusion.corpora.trials import trial_checks
 from avfusion.corpora.wording import listed
 from avfusion.errors import CorpusError
 from avfusion.io.atomic import write_text
+from avfusion.io.cells import safe_csv, visible
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
-from avfusion.schemas import GOLD, JUDGED, LABELS, TRUTH, VOTES
+from avfusion.schemas import GOLD, JUDGED, LABELS, TRIALS, TRUTH, VOTES
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +50,15 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     corpus.cache = layout.verified(name)
     tables, checks = _examine(corpus, layout.fingerprints(name))
     write_text(layout.absent(name), _absent(corpus, tables))
-    write_text(layout.checks(name), pd.DataFrame([asdict(c) for c in checks]).to_csv(index=False))
-    _log_checks(checks)
+    write_text(layout.checks(name), safe_csv(pd.DataFrame([asdict(c) for c in checks])))
+    _print_checks(checks)
     outputs = {
         "manifest": layout.manifest(name),
         "gold": layout.gold(name),
         "labels": layout.labels(name),
         "truth": layout.truth(name),
         "votes": layout.votes(name),
+        "trials": layout.trials(name),
     }
     failed = [line.name for line in checks if line.verdict == "FAIL"]
     if failed:
@@ -82,12 +85,12 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     return 0
 
 
-def _log_checks(checks: list[Check]) -> None:
+def _print_checks(checks: list[Check]) -> None:
+    """Print the checks; they are the result of the command, not its log."""
     for line in checks:
-        level = logging.INFO if line.verdict == "PASS" else logging.WARNING
         hint = f" {line.hint}" if line.hint else ""
         expected = f"(expected {line.expected}; {line.certainty})"
-        log.log(level, "%s  %s: %s %s%s", line.verdict, line.name, line.found, expected, hint)
+        print(visible(f"{line.verdict}  {line.name}: {line.found} {expected}{hint}"), flush=True)
 
 
 def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame], list[Check]]:
@@ -95,8 +98,11 @@ def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame
     if not corpus.root.is_dir():
         problem = f"no folder {corpus.root}"
         return {}, [check("folder", False, "the corpus folder", problem, corpus.obtain)]
-    corpus.tree = read_tree(corpus.root, corpus.cache / "digests.bin", corpus.fingerprint_files)
+    cache = corpus.cache / "digests.bin"
+    corpus.tree = read_tree(corpus.root, cache, corpus.fingerprint_files, corpus.outside_links)
     checks = [*tree_checks(corpus, corpus.tree.write(fingerprints))]
+    if corpus.tree.outside:  # nothing behind them is read, quoted or hashed
+        return {}, checks
     try:
         gold = corpus.gold()[[*GOLD, *corpus.targets]]
         tables = {
@@ -105,10 +111,12 @@ def _examine(corpus: Corpus, fingerprints: Path) -> tuple[dict[str, pd.DataFrame
             "labels": corpus.labels()[list(LABELS)].sort_values("video", ignore_index=True),
             "truth": corpus.truth()[list(TRUTH)],
             "votes": corpus.votes()[list(VOTES)].sort_values(["clip", "modality"]),
+            "trials": corpus.trials()[list(TRIALS)],
         }
     except CorpusError as error:
         return {}, [*checks, check("tree", False, "a readable tree", error, corpus.obtain)]
     checks += [*common_checks(corpus, gold, tables), *_vote_checks(corpus, tables["votes"])]
+    checks += trial_checks(tables["trials"], tables["manifest"])
     return tables, [*checks, *corpus.checks()]
 
 
@@ -138,9 +146,10 @@ def _absent(corpus: Corpus, tables: dict[str, pd.DataFrame]) -> str:
 
 
 def _data_hash(tables: dict[str, pd.DataFrame], delay_s: dict[str, float]) -> str:
-    """Return a SHA-256 over the manifest, gold, labels (if any) and delays."""
+    """Return a SHA-256 over the manifest, gold, delays, and labels and trials (if any)."""
     digest = hashlib.sha256(json.dumps(delay_s, sort_keys=True).encode())
-    for name in ("manifest", "gold", *(["labels"] if len(tables["labels"]) else [])):
+    some = [name for name in ("labels", "trials") if len(tables[name])]
+    for name in ("manifest", "gold", *some):
         table = tables[name]
         digest.update(table.to_csv(index=False).encode())
     return digest.hexdigest()

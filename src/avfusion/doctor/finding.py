@@ -11,7 +11,8 @@ class Finding:
     Parameters
     ----------
     verdict
-        `OK`, `WARN` (works, but not as intended) or `MISSING` (a study cannot run).
+        `OK`, `WARN` (works, but not as intended), `MISSING` (a study cannot run) or `FAIL` (a
+        setting is wrong).
     what
         What was examined, in one word.
     text
@@ -20,7 +21,7 @@ class Finding:
         The command or change that fixes it; empty if nothing is wrong.
     """
 
-    verdict: Literal["OK", "WARN", "MISSING"]
+    verdict: Literal["OK", "WARN", "MISSING", "FAIL"]
     what: str
     text: str
     remedy: str = ""

@@ -95,7 +95,11 @@ def _locked() -> dict[str, str]:
     """Return package -> version, of the entries of the lock that this machine needs."""
     from packaging.requirements import Requirement
 
-    lines = [line.rstrip("\\ ") for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
+    lines = [
+        line.rstrip("\\ ")
+        for line in LOCK.read_text(encoding="utf-8").splitlines()
+        if line[:1].isalnum()
+    ]
     wanted = [Requirement(line) for line in lines]
     return {
         _plain(entry.name): str(entry.specifier).removeprefix("==")
@@ -117,7 +121,7 @@ def _command() -> Finding:
 def _weights() -> Iterator[Finding]:
     """Compare the weights that ship with avfusion with the SHA-256 in their README."""
     for folder in sorted(PACKAGE.glob("*/weights")):
-        stated = (folder / "README.md").read_text()
+        stated = (folder / "README.md").read_text(encoding="utf-8")
         for path in sorted([*folder.glob("*.onnx"), *folder.glob("*.safetensors")]):
             if hashlib.sha256(path.read_bytes()).hexdigest() in stated:
                 yield Finding("OK", "weights", f"{path.name} as shipped")
@@ -203,7 +207,7 @@ def _slurm() -> Iterator[Finding]:
         yield Finding("OK", "slurm", "not here; only `snakemake --profile slurm` needs it")
         return
     available = slurm.partitions(_output("sinfo", "-h", "-o", "%P %G"))
-    requested = slurm.requested(PROFILE.read_text() if PROFILE.is_file() else "{}")
+    requested = slurm.requested(PROFILE.read_text(encoding="utf-8") if PROFILE.is_file() else "{}")
     edit = f"edit {PROFILE.resolve().relative_to(Path.cwd())}"
     wrong = [Finding("WARN", "slurm", what, edit) for what in slurm.faults(requested, available)]
     listed = slurm.listed(available) or "unknown"

@@ -151,9 +151,11 @@ def _length_s(path: Path) -> float:
     """Return the length that the header of a file promises; 0 if there is none."""
     import av  # a check of the settings imports no decoder
 
+    from avfusion.media.bounds import opened
+
     av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             return (container.duration or 0) / av.time_base
     except (av.FFmpegError, OSError):
         return 0.0

@@ -106,7 +106,7 @@ def _measured(dumped: dict[str, Any], faces_hz: float) -> Cost:
 
         rate = clips_per_s_of_all(encode, ends_s)
     gpu = device.gpu() if device.of(getattr(encoder, "net", None)).type != "cpu" else None
-    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     return Cost(rate, int(peak[1]) / 1024 if peak else float("nan"), gpu or "one core")
 
 

@@ -37,6 +37,11 @@ def vggish(options: Options) -> int:
     return scaled(128, options["width"])
 
 
+def ecapa_tdnn(options: Options) -> int:
+    """Return 192."""
+    return scaled(192, options["width"])
+
+
 def vgg_face(options: Options) -> int:
     """Return 4096."""
     return scaled(4096, options["width"])

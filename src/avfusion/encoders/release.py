@@ -106,7 +106,7 @@ def _of_stage(recipe: Recipe, release: Release, done: int, stage: int, last: boo
 
 def _rows(path: Path, stage: int, done: int) -> list[dict[str, Any]]:
     """Return the lines of a stage's epochs.csv with epochs counted over all stages."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     return [{"epoch": done + n, "stage": stage, **_rest(line)} for n, line in enumerate(lines, 1)]
 

@@ -97,6 +97,10 @@ class Vectors:
                 yield row
 
 
+MOST_NUMBERS = 100_000
+"""Most numbers of a word; published vectors have 50 to 1,024."""
+
+
 def check(path: Path, vocabulary: Path | None, entry: str) -> tuple[Path, Path | None]:
     """Return both files, `~` expanded, after checking that they exist and are of a supported kind.
 
@@ -147,7 +151,10 @@ def _head(path: Path) -> tuple[int | None, int]:
     with path.open("rb") as file:
         fields = _fields(file.readline())
     if len(fields) == 2 and all(field.isdigit() for field in fields):
-        return int(fields[0]), int(fields[1])
+        announced, dim = int(fields[0]), int(fields[1])
+        if dim > MOST_NUMBERS or 2 * announced * max(1, dim) > path.stat().st_size:
+            raise _wrong(path, 1, f"announces {announced} words of {dim} numbers, more than fit in")
+        return announced, dim
     if len(fields) < 2:
         raise _wrong(path, 1, "holds no word followed by numbers")
     return None, len(fields) - 1

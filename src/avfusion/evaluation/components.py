@@ -23,8 +23,9 @@ mean the same in all fits, and if they do not.
 Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units; sums are (E, S, K, V, 6).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -141,6 +142,47 @@ def variance(first: Parts, second: Parts | None, people: np.ndarray, count: np.n
         freedom = np.maximum((people + trainings) ** 2 / spread, 1)
     freedom = np.where(spread == 0, np.maximum(count - 1, 1), freedom)
     return Variance(people, trainings, freedom, count)
+
+
+def variances(
+    fusions: Sequence[tuple[Parts, Parts | None]],
+    people: Sequence[np.ndarray],
+    count: Sequence[np.ndarray],
+) -> Iterator[Variance]:
+    """Yield the `variance` of many scores or differences; those of one shape are joined.
+
+    Parameters
+    ----------
+    fusions
+        Parts of the first fusion, and of the second or None, of each score or difference.
+    people, count
+        As in `variance`, (K + 1,) each.
+    """
+    for _, same in groupby(range(len(fusions)), key=lambda i: _shape(*fusions[i])):
+        group = list(same)
+        first = _joined([fusions[i][0] for i in group])
+        others = [other for i in group if (other := fusions[i][1]) is not None]
+        of_all = variance(
+            first,
+            _joined(others) if others else None,
+            np.concatenate([people[i] for i in group]),
+            np.concatenate([count[i] for i in group]),
+        )
+        cuts = np.cumsum([len(people[i]) for i in group])[:-1]
+        columns = (of_all.people, of_all.trainings, of_all.freedom, of_all.units)
+        for one in zip(*(np.split(column, cuts) for column in columns), strict=True):
+            yield Variance(*one)
+
+
+def _shape(first: Parts, second: Parts | None) -> tuple[tuple[int, ...], bool]:
+    """Return what must be equal for parts to be joined."""
+    return first.unit.shape[:2] + first.unit.shape[3:], second is None
+
+
+def _joined(parts: Sequence[Parts]) -> Parts:
+    """Join fusions along the axis of targets."""
+    return Parts(*(np.concatenate([getattr(p, name) for p in parts], axis=2)
+                   for name in ("score", "unit")))  # fmt: skip
 
 
 def mean_squares(tables: list[np.ndarray]) -> np.ndarray:

@@ -18,14 +18,15 @@ Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units, N draws; s
 (E, S, K, V, 6). Scores have K + 1 entries, those of the targets and their mean.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy.special import stdtr
 
-from avfusion.evaluation.components import Measure, Parts, Variance, parts, variance
+from avfusion.evaluation.components import Measure, Parts, Variance, parts, variances
+from avfusion.evaluation.deviates import ChiSquare, percentiles
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
@@ -84,6 +85,10 @@ class Estimate:
     def above(self, bound: float) -> np.ndarray:
         """Return the t probability that the quantity is above a bound, (K + 1,)."""
         return self._tail(self.value - bound)
+
+    def without_draws(self) -> "Estimate":
+        """Drop the draws: those of hundreds of pairs fill the memory."""
+        return replace(self, samples=self.samples[:, :0].copy())
 
     def _tail(self, distance: np.ndarray) -> np.ndarray:
         """Return the t distribution function of a distance in standard errors, (K + 1,)."""
@@ -200,35 +205,89 @@ def difference(first: Sample, second: Sample, alpha: float, seed: int) -> Estima
     return _estimate(first, second, alpha, seed)
 
 
+def differences(
+    pairs: Sequence[tuple[Sample, Sample]], alpha: float, seed: int
+) -> Iterator[Estimate]:
+    """Yield the `difference` of each of many pairs, equal to those of single calls.
+
+    One estimate is made at a time, because the draws of hundreds of pairs fill the memory.
+    """
+    return _estimates(pairs, alpha, seed)
+
+
+def scores(samples: Sequence[Sample], alpha: float, seed: int) -> Iterator[Estimate]:
+    """Yield the `score` of each of many samples, equal to those of single calls."""
+    return _estimates([(one, None) for one in samples], alpha, seed)
+
+
 def _estimate(first: Sample, second: Sample | None, alpha: float, seed: int) -> Estimate:
+    (one,) = _estimates([(first, second)], alpha, seed)
+    return one
+
+
+def _estimates(
+    each: Sequence[tuple[Sample, Sample | None]], alpha: float, seed: int
+) -> Iterator[Estimate]:
     """Widen the draws of units to people and trainings, and take percentiles."""
-    value, drawn = first.value, first.draws
-    if second is not None:
-        value, drawn = value - second.value, drawn - second.draws
-    deviation = drawn - value[:, None]  # (K + 1, N)
-    finite = np.isfinite(deviation)
+    people = [_people(*_deviation(*one), one[0].count) for one in each]
+    parts = [(first.parts, None if second is None else second.parts) for first, second in each]
+    spreads = variances(parts, people, [first.count for first, _ in each])
+    for one, spread in zip(each, spreads, strict=True):
+        yield _widened(*_deviation(*one), spread, alpha, seed)
+
+
+def _deviation(first: Sample, second: Sample | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a score or difference (K + 1,) and how much each draw deviates from it (K + 1, N)."""
+    if second is None:
+        return first.value, first.draws - first.value[:, None]
+    value = first.value - second.value
+    deviation = first.draws - second.draws
+    deviation -= value[:, None]
+    return value, deviation
+
+
+def _people(value: np.ndarray, deviation: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the variance over units of `value` with `count` units each, (K + 1,)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        expansion = first.count / (first.count - 1)
-        people = expansion * np.where(first.count > 1, _moment(deviation, finite), np.nan)
-        spread = variance(
-            first.parts, None if second is None else second.parts, people, first.count
-        )
-        rng = np.random.default_rng(seed)
-        normal = rng.normal(size=drawn.shape[-1])
-        added = np.sqrt(spread.trainings)[:, None] * normal
-        freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)[:, None]
-        scale = np.sqrt(freedom / rng.chisquare(freedom, size=drawn.shape))
-        samples = value[:, None] + scale * (np.sqrt(expansion)[:, None] * deviation + added)
+        return count / (count - 1) * np.where(count > 1, _moment(deviation), np.nan)
+
+
+def _widened(
+    value: np.ndarray, deviation: np.ndarray, spread: Variance, alpha: float, seed: int
+) -> Estimate:
+    """Add trainings and the uncertainty of their variance to the draws; overwrites `deviation`."""
+    finite, count = np.isfinite(deviation), spread.units
+    complete = bool(finite.all())
+    normal, chi_square = _shared(deviation.shape[-1], seed)
     ends = np.full((2, len(value)), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)
+        scale = chi_square.rows(freedom, len(normal))
+        np.sqrt(np.divide(freedom[:, None], scale, out=scale), out=scale)
+        samples = deviation
+        samples *= np.sqrt(count / (count - 1))[:, None]
+        samples += np.sqrt(spread.trainings)[:, None] * normal
+        samples *= scale
+        samples += value[:, None]
     for k, row in enumerate(samples):
-        if first.count[k] > 1 and finite[k].any():
-            ends[:, k] = np.quantile(row[finite[k]], [alpha / 2, 1 - alpha / 2])
+        if count[k] > 1 and finite[k].any():
+            ends[:, k] = percentiles(row if complete else row[finite[k]], alpha)
     return Estimate(value, ends[0], ends[1], samples, spread)
 
 
-def _moment(deviation: np.ndarray, finite: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _shared(count: int, seed: int) -> tuple[np.ndarray, ChiSquare]:
+    """Return the normal deviations (N,) of a seed, and the deviates that follow them."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=count), ChiSquare(dict(rng.bit_generator.state))
+
+
+def _moment(deviation: np.ndarray) -> np.ndarray:
     """Return the variance of the finite deviations of each row, (K + 1,)."""
-    count = finite.sum(axis=-1)
-    kept = np.where(finite, deviation, 0.0)
+    finite = np.isfinite(deviation)
+    if finite.all():
+        kept, count = deviation, np.full(len(deviation), deviation.shape[-1])
+    else:
+        kept, count = np.where(finite, deviation, 0.0), finite.sum(axis=-1)
     mean = kept.sum(axis=-1) / count
     return (kept**2).sum(axis=-1) / count - mean**2

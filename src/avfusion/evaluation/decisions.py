@@ -4,8 +4,8 @@ Three questions are asked of each comparison: does it differ from zero, does it 
 margin, is it smaller than published. Holm's correction covers each question within a family.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -107,48 +107,52 @@ def decide(
         One result per comparison, in the declared order; None if two fusions have no training in
         common. Such a comparison is not part of the correction.
     """
-    pairs = dict.fromkeys((one.first, one.second) for one in family.comparisons)
-    estimates = {pair: _difference(pair_of(*pair), how) for pair in pairs}
+    pairs = {(one.first, one.second): pair_of(one.first, one.second) for one in family.comparisons}
+    known = {names: pair for names, pair in pairs.items() if pair is not None}
+    each = crossed.differences(list(known.values()), how.alpha, how.seed)
+    estimates = {names: one.without_draws() for names, one in zip(known, each, strict=True)}
+    few = _few(known, estimates, how) if family.exploratory and known else {}
     results: dict[Comparison, Result | None] = {}
     for target in dict.fromkeys(one.target if apart else None for one in family.comparisons):
         together = [one for one in family.comparisons if target in (None, one.target)]
-        # Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
-        few = family.exploratory
-        draws = exchanged.LEAST if few else exchanged.draws_for(len(together), how.alpha)
+        draws = exchanged.draws_for(len(together), how.alpha)
         p, places = np.full((len(together), 3), np.nan), [targets.index(c.target) for c in together]
         for row, one, k in zip(p, together, places, strict=True):
-            estimate, samples = estimates[one.first, one.second], pair_of(one.first, one.second)
-            if estimate is not None and samples is not None:
-                row[:] = _p_values(one, estimate, samples, k, how, draws)
+            names = one.first, one.second
+            if names in known:
+                row[1:] = _p_margin(one, estimates[names], k, how)
+                row[0] = (
+                    few[names][k]
+                    if few
+                    else exchanged.p_of_target(*known[names], estimates[names], k, draws, how.seed)
+                )
         corrected = np.stack([holm(column) for column in p.T], axis=1)
         compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
         for one, k, raw, row in zip(together, places, p[:, 0], corrected, strict=True):
-            known = estimates[one.first, one.second]
-            result = _result(one, known, k, float(raw), row, how, compared) if known else None
-            results[one] = result
+            of = estimates.get((one.first, one.second))
+            results[one] = _result(one, of, k, float(raw), row, how, compared) if of else None
     return [results[one] for one in family.comparisons]
 
 
-def _difference(samples: tuple[Sample, Sample] | None, how: Decision) -> Estimate | None:
-    """Estimate a difference, and drop its draws: those of hundreds of pairs fill the memory."""
-    if samples is None:
-        return None
-    estimate = crossed.difference(*samples, how.alpha, how.seed)
-    return replace(estimate, samples=estimate.samples[:, :0].copy())
-
-
-def _p_values(
-    comparison: Comparison,
-    estimate: Estimate,
-    samples: tuple[Sample, Sample],
-    k: int,
+def _few(
+    pairs: Mapping[tuple[str, str], tuple[Sample, Sample]],
+    estimates: Mapping[tuple[str, str], Estimate],
     how: Decision,
-    draws: int,
-) -> tuple[float, float, float]:
-    """Return p of no difference, of one beyond the margin and of one as large as published."""
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return p of no difference of each pair, (K + 1,), from few draws.
+
+    Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
+    """
+    given = list(pairs.values()), list(estimates.values())
+    return dict(zip(pairs, exchanged.swap_tests(*given, exchanged.LEAST, how.seed), strict=True))
+
+
+def _p_margin(
+    comparison: Comparison, estimate: Estimate, k: int, how: Decision
+) -> tuple[float, float]:
+    """Return p of a difference beyond the margin, and of one as large as published."""
     published = np.nan if comparison.published is None else comparison.published
     return (
-        exchanged.p_of_target(*samples, estimate, k, draws, how.seed),
         readings.p_equivalent(estimate, how.margin, k),
         readings.p_smaller(estimate, published, k),
     )

@@ -18,13 +18,14 @@ Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL`
 (compare Knijnenburg et al., Bioinformatics 2009). So p has no smallest value that draws set.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.crossed import Estimate, Sample
+from avfusion.evaluation.deviates import ChiSquare
 
 LEAST, MOST = 10_000, 100_000
 """Fewest and most draws of a test; beyond the most, the tail of Student's t is used."""
@@ -34,6 +35,9 @@ TAIL = 20
 
 CHUNK = 10_000
 """Draws that are made at once."""
+
+TOGETHER = 16
+"""Pairs whose exchanges are computed at once: 4 MB with two targets and 10,000 draws."""
 
 
 def draws_for(family: int, alpha: float) -> int:
@@ -80,45 +84,127 @@ def swap_test(
         Two-sided p of each target and of the mean; NaN with fewer than two units. It is 1 if no
         unit differs.
     """
-    targets = range(len(estimate.value))
-    return np.array([p_of_target(first, second, estimate, k, draws, seed) for k in targets])
+    return swap_tests([(first, second)], [estimate], draws, seed)[0]
+
+
+def swap_tests(
+    pairs: Sequence[tuple[Sample, Sample]], estimates: Sequence[Estimate], draws: int, seed: int
+) -> np.ndarray:
+    """Return the p of `swap_test` of many pairs, (P, K + 1).
+
+    Up to `CHUNK` draws, all tests share their exchanges, so the exchanges of many are one matrix
+    product.
+    """
+    if draws > CHUNK:
+        each = zip(pairs, estimates, strict=True)
+        return np.array(
+            [[p_of_target(*pair, estimate, k, draws, seed) for k in range(len(estimate.value))]
+             for pair, estimate in each]
+        )  # fmt: skip
+    tables = []
+    for start in range(0, len(pairs), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        tables.append(_tested(pairs[some], estimates[some], draws, seed))
+    return np.concatenate(tables)
+
+
+def _tested(
+    pairs: Sequence[tuple[Sample, Sample]], estimates: Sequence[Estimate], draws: int, seed: int
+) -> np.ndarray:
+    """Return the p (P, K + 1) of pairs whose exchanges fit into the memory together."""
+    unit = np.stack([_contributions(*pair) for pair in pairs])  # (P, K + 1, U)
+    shape, rows = unit.shape[:-1], unit.reshape(-1, unit.shape[-1])
+    size = np.stack([_sizes(row) for row in rows])
+    signs, normal, deviates = _first(draws, unit.shape[-1], seed)
+    exchanged = (size @ signs.T).reshape(*shape, draws)
+    p = np.empty(shape)
+
+    def chi_square(freedom: float, count: int) -> np.ndarray:
+        return deviates.rows(np.array([freedom]), count)[0]
+
+    for i, k in np.ndindex(shape):
+        known = _without_draws(estimates[i], k, unit[i, k])
+        if known is None:
+            null = _null(estimates[i], k, exchanged[i, k], normal, chi_square)
+            known = _p(estimates[i], k, null)
+        p[i, k] = known
+    return p
+
+
+def _contributions(first: Sample, second: Sample) -> np.ndarray:
+    """Return how much each unit contributes to the differences of two fusions, (K + 1, U)."""
+    gap: np.ndarray = (first.parts.unit - second.parts.unit).mean(axis=(0, 1))
+    return gap
+
+
+def _sizes(unit: np.ndarray) -> np.ndarray:
+    """Return the sizes of contributions (U,), largest first, scaled to a sum of squares of 1.
+
+    p does not depend on the order of units, nor on the sign.
+    """
+    size = np.sort(np.abs(unit))[::-1]
+    scaled: np.ndarray = size / max(np.sqrt(size @ size), 1e-300)
+    return scaled
 
 
 def p_of_target(
     first: Sample, second: Sample, estimate: Estimate, k: int, draws: int, seed: int
 ) -> float:
     """Return the two-sided p of target k; see `swap_test`."""
-    unit = (first.parts.unit[..., k, :] - second.parts.unit[..., k, :]).mean(axis=(0, 1))  # (U,)
-    spread, value = estimate.variance, abs(float(estimate.value[k]))
-    total, freedom = float(spread.total[k]), float(spread.freedom[k])
+    unit = _contributions(first, second)[k]
+    if (known := _without_draws(estimate, k, unit)) is not None:
+        return known
+    size = _sizes(unit)
+    signs, normal, deviates = _first(min(CHUNK, draws), len(size), seed)
+    rng = deviates.generator()
+    null = [_null(estimate, k, signs @ size, normal, rng.chisquare)]
+    for start in range(CHUNK, draws, CHUNK):
+        signs, normal = _exchanges(rng, min(CHUNK, draws - start), len(size))
+        null.append(_null(estimate, k, signs @ size, normal, rng.chisquare))
+    return _p(estimate, k, np.concatenate(null))
+
+
+def _without_draws(estimate: Estimate, k: int, unit: np.ndarray) -> float | None:
+    """Return p where it needs no draws: an unknown variance, or none; else None."""
+    total = float(estimate.variance.total[k])
     if not np.isfinite(total) or not np.isfinite(unit).all():
         return float("nan")
     if total == 0:
-        return 1.0 if value == 0 else 0.0
-    size = np.sort(np.abs(unit))[::-1]  # p does not depend on the order of units, nor on the sign
-    size = size / max(np.sqrt(size @ size), 1e-300)
-    signs, normal, state = _first(min(CHUNK, draws), len(size), seed)
-    rng = np.random.default_rng(seed)
-    rng.bit_generator.state = state
-    null = np.empty(draws)
-    for start in range(0, draws, CHUNK):
-        count = min(CHUNK, draws - start)
-        if start:
-            signs, normal = _exchanges(rng, count, len(size))
-        exchanged = np.sqrt(spread.people[k]) * (signs @ size)
-        exchanged += np.sqrt(spread.trainings[k]) * normal
-        null[start : start + count] = exchanged * np.sqrt(freedom / rng.chisquare(freedom, count))
-    t = value / np.sqrt(total)
-    student = 2 * float(stdtr(freedom, -t))
-    return max(student, _share(np.abs(null) / np.sqrt(total), t, freedom))
+        return 1.0 if estimate.value[k] == 0 else 0.0
+    return None
+
+
+def _null(
+    estimate: Estimate,
+    k: int,
+    exchanged: np.ndarray,
+    normal: np.ndarray,
+    chi_square: Callable[[float, int], np.ndarray],
+) -> np.ndarray:
+    """Return |t| (N,) of exchanged contributions (N,) with the deviations of trainings added."""
+    spread, freedom = estimate.variance, float(estimate.variance.freedom[k])
+    null = np.sqrt(spread.people[k]) * exchanged
+    null += np.sqrt(spread.trainings[k]) * normal
+    scale = chi_square(freedom, len(null))
+    null *= np.sqrt(np.divide(freedom, scale, out=scale), out=scale)
+    np.abs(null, out=null)
+    null /= np.sqrt(float(spread.total[k]))
+    return null
+
+
+def _p(estimate: Estimate, k: int, null: np.ndarray) -> float:
+    """Return the larger p of the exchanges (N,) and of Student's t."""
+    freedom = float(estimate.variance.freedom[k])
+    t = abs(float(estimate.value[k])) / np.sqrt(float(estimate.variance.total[k]))
+    return max(2 * float(stdtr(freedom, -t)), _share(null, t, freedom))
 
 
 @lru_cache(maxsize=1)
-def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Return the first exchanges of a seed, which all tests share, and the generator's state."""
+def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, ChiSquare]:
+    """Return the first exchanges of a seed, which all tests share, and what follows them."""
     rng = np.random.default_rng(seed)
     signs, normal = _exchanges(rng, count, units)
-    return signs, normal, dict(rng.bit_generator.state)
+    return signs, normal, ChiSquare(dict(rng.bit_generator.state))
 
 
 def _exchanges(rng: np.random.Generator, count: int, units: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from avfusion.io.atomic import write_text
+from avfusion.io.cells import safe_csv
 
 PREDICT = "predict"
 """Stage of a video without a prediction, which is scored all the same."""
@@ -16,4 +17,4 @@ def write_missing(
     """Write missing.csv: video, partition, and the stage and reason of the loss."""
     rows = [(v, partition[v], *missing[v]) for v in sorted(missing)]
     table = pd.DataFrame(rows, columns=["video", "partition", "stage", "reason"])
-    write_text(folder / "missing.csv", table.to_csv(index=False))
+    write_text(folder / "missing.csv", safe_csv(table))

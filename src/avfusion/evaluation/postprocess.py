@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy.ndimage import median_filter
 
 from avfusion.metrics.sums import point, video_sums
-from avfusion.protocols.protocol import Pair, Protocol, aligned
+from avfusion.protocols.protocol import Protocol, aligned
+from avfusion.protocols.rated import Columns, Pair
 from avfusion.rating import Rating
 
 MEDIANS_S = (0.4, 0.6, 0.8, 1.2, 1.6, 2.4, 3.2, 4.8, 6.4, 9.6, 12.8, 16.0, 20.0)
@@ -51,8 +51,8 @@ class Chain:
 
 def of_run(
     protocol: Protocol,
-    traces: Mapping[str, pd.DataFrame],
-    gold: Mapping[str, pd.DataFrame],
+    traces: Mapping[str, Columns],
+    gold: Mapping[str, Columns],
     partition: Mapping[str, str],
     delay_s: dict[str, float],
     rating: Rating,
@@ -85,7 +85,7 @@ def of_run(
 
 def fit(
     protocol: Protocol,
-    train: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    train: Mapping[str, tuple[Columns, Columns]],
     partition: Mapping[str, str],
     delay_s: dict[str, float],
     rating: Rating,
@@ -157,9 +157,9 @@ def _best(chains: list[Chain], ccc: Callable[[Chain], float]) -> Chain:
     return chains[top] if scores[top] > scores[0] + BETTER else chains[0]
 
 
-def step(gold: pd.DataFrame) -> float:
+def step(gold: Columns) -> float:
     """Return the median interval between ratings in seconds."""
-    gaps = np.diff(gold["time_s"].to_numpy(float))
+    gaps = np.diff(np.asarray(gold["time_s"], float))
     return float(np.median(gaps)) if len(gaps) else 1.0
 
 

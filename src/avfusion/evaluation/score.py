@@ -9,8 +9,9 @@ data are refused.
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ from avfusion.metrics.sums import (
     video_sums,
 )
 from avfusion.protocols import protocol as protocols
-from avfusion.protocols.protocol import Post, Protocol
+from avfusion.protocols.protocol import Protocol
+from avfusion.protocols.rated import Columns, Post, RatedVideo
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,11 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
 
         score_classes(corpus, settings, layout)
         return
+    if settings.task == "verification":
+        from avfusion.evaluation.score_verification import score_verification
+
+        score_verification(corpus, settings, layout)
+        return
     rules = [protocols.load(name) for name in settings.protocols]
     data = read_corpus(corpus, settings, layout)
     tables = _Tables(data, rules, dict(data.missing))
@@ -87,7 +94,8 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
             tables.missing.setdefault(video, ("train", reason))
         tables.add(run, traces, note)
         if run[0] in modality and traces:
-            singles[run[1]][modality[run[0]]] = traces
+            tables_of = {v: pd.DataFrame(one) for v, one in traces.items()}
+            singles[run[1]][modality[run[0]]] = tables_of
         if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
             log.info("%s: scored %d of %d runs", corpus, done, len(runs))
             logged = time.monotonic()
@@ -107,10 +115,19 @@ class _Tables:
     rules: list[Protocol]
     missing: dict[str, tuple[str, str]]
     scores: list[dict[str, Any]] = field(default_factory=list)
-    sums: list[pd.DataFrame] = field(default_factory=list)
+    sums: list[tuple[dict[str, Any], list[str], np.ndarray]] = field(default_factory=list)
     fitted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def add(self, run: Run, traces: dict[str, pd.DataFrame], note: str) -> None:
+    @cached_property
+    def _rated(self) -> dict[str, dict[str, RatedVideo]]:
+        """Rule -> video -> its gold as the rule scores it, the same for all runs."""
+        given = self.data.delay_s, self.data.rating
+        return {
+            rule.name: {v: RatedVideo(rule, gold, *given) for v, gold in self.data.gold.items()}
+            for rule in self.rules
+        }
+
+    def add(self, run: Run, traces: Mapping[str, Columns], note: str) -> None:
         """Score one run, or one reference, under every protocol."""
         data = self.data
         for rule in self.rules:
@@ -120,14 +137,19 @@ class _Tables:
             if chains and traces:
                 document = {target: asdict(chain) for target, chain in chains.items()}
                 self.fitted.setdefault(rule.name, {})["{}/seed{}".format(*run)] = document
-            table = _sums(data, run, rule, traces, chains)
-            self.scores += _scores(data, run, rule, table, note)
-            self.sums.append(table)
+            rated = self._rated[rule.name]
+            for part, inside in data.videos_of(traces).items():
+                both = [rated[v] for v in inside], [traces[v] for v in inside]
+                sums = _sums(data.rating.names, rule, *both, chains)
+                key = {"corpus": data.name, "fusion": run[0], "seed": run[1], "partition": part,
+                       "protocol": rule.name}  # fmt: skip
+                self.sums.append((key, inside, sums))
+                self.scores += _scores(data, key, rule, sums, note)
 
     def write(self, folder: Path) -> None:
         """Write the files of `score_corpus`."""
         write_table(pd.DataFrame(self.scores), folder / "scores.parquet")
-        write_table(pd.concat(self.sums, ignore_index=True), folder / "sums.parquet")
+        write_table(_table(self.data.rating.names, self.sums), folder / "sums.parquet")
         write_missing(self.missing, self.data.partition, folder)
         fitted = {r.name: self.fitted.get(r.name, {}) for r in self.rules if r.postprocess}
         _write_protocols(self.rules, fitted, folder)
@@ -150,66 +172,64 @@ def _write_protocols(
 
 
 def _sums(
-    data: ScoredCorpus,
-    run: Run,
+    names: Sequence[str],
     rule: Protocol,
-    traces: dict[str, pd.DataFrame],
+    rated: Sequence[RatedVideo],
+    traces: Sequence[Columns],
     post: Post,
+) -> np.ndarray:
+    """Return the sums of the V videos of a partition and their absolute errors, (K, V, 7)."""
+    pairs = [one.pairs(trace, post) for one, trace in zip(rated, traces, strict=True)]
+    rows = [
+        [
+            [*(one.sums(p, name) if rule.rescale is None else video_sums(p, g)),
+             absolute_error(p, g)]
+            for one, (p, g) in zip(
+                rated, protocols.rescale(rule, [pair[name] for pair in pairs]), strict=True
+            )
+        ]
+        for name in names
+    ]  # fmt: skip
+    return np.array(rows, float).reshape(len(names), len(rated), len(SUMS) + 1)
+
+
+def _table(
+    targets: Sequence[str], every: Sequence[tuple[dict[str, Any], list[str], np.ndarray]]
 ) -> pd.DataFrame:
-    """Return the sums of each scored video and target under one protocol."""
-    videos = [v for v in data.partition if v in traces and v in data.gold]
-    pairs = {
-        v: protocols.apply(rule, traces[v], data.gold[v], data.delay_s, data.rating, post)
-        for v in videos
-    }
-    rows = []
-    for part in dict.fromkeys(data.partition.values()):
-        inside = [v for v in videos if data.partition[v] == part]
-        for target in data.rating.names:
-            scaled = protocols.rescale(rule, [pairs[v][target] for v in inside])
-            for video, pair in zip(inside, scaled, strict=True):
-                rows.append((data.name, *run, part, rule.name, target, video, *_sums_of(*pair)))
-    names = ["corpus", "fusion", "seed", "partition", "protocol", "target", "video", *SUMS, ERROR]
-    return pd.DataFrame(rows, columns=names).astype({"seed": int, "n": int})
-
-
-def _sums_of(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    return np.append(video_sums(prediction, gold), absolute_error(prediction, gold))
+    """Return a row per run, partition, target and video from keys, videos and sums (K, V, 7)."""
+    counts = [len(targets) * len(videos) for _, videos, _ in every]
+    columns = {name: np.repeat([key[name] for key, _, _ in every], counts) for name in every[0][0]}
+    columns["target"] = np.concatenate([np.repeat(targets, len(v)) for _, v, _ in every])
+    columns["video"] = np.array([v for _, videos, _ in every for v in videos * len(targets)], str)
+    sums = np.concatenate([one.reshape(-1, len(SUMS) + 1) for _, _, one in every])
+    columns |= dict(zip([*SUMS, ERROR], sums.T, strict=True))
+    return pd.DataFrame(columns).astype({"seed": int, "n": int})
 
 
 def _scores(
-    data: ScoredCorpus, run: Run, rule: Protocol, table: pd.DataFrame, note: str
+    data: ScoredCorpus, key: dict[str, Any], rule: Protocol, sums: np.ndarray, note: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row per partition and target; `mean` has the frames of the least rated target."""
-    for part in dict.fromkeys(data.partition.values()):
-        rows = table[table["partition"] == part]
-        each = [rows.loc[rows["target"] == t, [*SUMS, ERROR]] for t in data.rating.names]
-        sums = np.stack([one.to_numpy(float) for one in each])  # (K, V, 7)
-        frames = [int(n) for n in sums[..., 0].sum(axis=1)]
-        total = sum(p == part for p in data.partition.values())
-        values = np.full((3, len(each) + 1), np.nan)  # CCC, mean absolute, root mean square error
-        if sums.shape[1]:
-            values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
-            flat = constant_gold(sums, rule.pooling)
-            values[0, [*flat, flat.any()]] = np.nan
-        empty = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
-        reason = note or ("" if sums.shape[1] else empty)
-        names = (*data.rating.names, MEAN)
-        for target, (ccc, mae, rmse), n in zip(
-            names, values.T, [*frames, min(frames)], strict=True
-        ):
-            yield {
-                "corpus": data.name,
-                "fusion": run[0],
-                "seed": run[1],
-                "partition": part,
-                "protocol": rule.name,
-                "target": target,
-                "ccc": float(ccc),
-                "mae": float(mae),
-                "rmse": float(rmse),
-                "frames": n,
-                "videos": sums.shape[1],
-                "missing": total - sums.shape[1],
-                "note": reason,
-            }
+    """Yield a row per target from sums (K, V, 7); `mean` has the frames of the least rated."""
+    part, names = key["partition"], data.rating.names
+    frames = [int(n) for n in sums[..., 0].sum(axis=1)]
+    total = sum(p == part for p in data.partition.values())
+    values = np.full((3, len(names) + 1), np.nan)  # CCC, mean absolute, root mean square error
+    if sums.shape[1]:
+        values = np.stack([point(sums[None, ..., :6], rule.pooling)[0], *errors(sums)])
+        flat = constant_gold(sums, rule.pooling)
+        values[0, [*flat, flat.any()]] = np.nan
+    empty = "no video scored" if part in map(data.partition.get, data.gold) else "no gold"
+    reason = note or ("" if sums.shape[1] else empty)
+    rows = zip((*names, MEAN), values.T, [*frames, min(frames)], strict=True)
+    for target, (ccc, mae, rmse), n in rows:
+        yield {
+            **key,
+            "target": target,
+            "ccc": float(ccc),
+            "mae": float(mae),
+            "rmse": float(rmse),
+            "frames": n,
+            "videos": sums.shape[1],
+            "missing": total - sums.shape[1],
+            "note": reason,
+        }

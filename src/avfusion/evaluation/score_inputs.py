@@ -1,7 +1,7 @@
 """Read what scoring needs: the corpus with its gold, and the traces of each run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from avfusion.errors import CorpusError
 from avfusion.evaluation.unpredicted import filled, unpredicted
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
+from avfusion.protocols.rated import Columns
 from avfusion.rating import Rating
 from avfusion.runs.by_protocol import refuse_other_protocol
 from avfusion.runs.files import (
@@ -38,6 +39,14 @@ class ScoredCorpus:
     delay_s: dict[str, float]
     rating: Rating
     data_hash: str
+
+    def videos_of(self, traces: Mapping[str, Columns]) -> dict[str, list[str]]:
+        """Return the rated videos of some traces by partition."""
+        inside: dict[str, list[str]] = {part: [] for part in self.partition.values()}
+        for video, part in self.partition.items():
+            if video in traces and video in self.gold:
+                inside[part].append(video)
+        return inside
 
 
 def read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> ScoredCorpus:
@@ -72,7 +81,7 @@ def _failures(folder: Path) -> Iterator[tuple[str, str]]:
 
 def read_run(
     data: ScoredCorpus, run: Run, layout: Layout
-) -> tuple[dict[str, pd.DataFrame], str, dict[str, str]]:
+) -> tuple[dict[str, Columns], str, dict[str, str]]:
     """Return the run's trace of each video, or none and a note with the reason.
 
     The third part is the reason of each video that has no prediction.
@@ -88,21 +97,40 @@ def read_run(
     table = read_traces(folder, record)
     if reason := failure(folder):
         return {}, reason, {}
-    foreign = sorted(set(table["video"]) - data.partition.keys())
+    videos = set(table["video"])
+    foreign = sorted(videos - data.partition.keys())
     if foreign:
         raise CorpusError(
             f"{path}: {len(foreign)} videos are not in the manifest of {data.name}, such as "
             f"{foreign[0]!r}. The traces belong to other data; remove {folder} and run {again}."
         )
     absent = unpredicted(table, data.rating)
-    if len(absent) < table["video"].nunique():  # else the model is at fault
+    if len(absent) < len(videos):  # else the model is at fault
         table = filled(table, data.rating)
     values = table[["time_s", *data.rating.names]].to_numpy(float)
     wrong = int((~np.isfinite(values)).any(axis=1).sum())
     if wrong:
         note = f"{wrong:,} of {len(table):,} predictions are not finite. See {folder}/epochs.csv."
         return {}, note, {}
-    by_video = table.groupby("video", sort=True)
-    traces = {str(video): rows.sort_values("time_s") for video, rows in by_video}
+    traces = by_video(table, data.rating)
     reason = f"what {run[0]} reads is absent in the whole video; scored as the middle of the scale"
     return traces, "", dict.fromkeys(absent, reason)
+
+
+def by_video(table: pd.DataFrame, rating: Rating) -> dict[str, Columns]:
+    """Return the `time_s` and targets of each video as float64 arrays, by name and time.
+
+    >>> table = pd.DataFrame({"video": ["b", "a", "a"], "time_s": [1, 2, 1], "pain": [7, 8, 9]})
+    >>> {v: one["pain"].tolist() for v, one in by_video(table, Rating(("pain",), 0, 10)).items()}
+    {'a': [9.0, 8.0], 'b': [7.0]}
+    """
+    number, videos = pd.factorize(table["video"], sort=True)
+    order = np.lexsort((table["time_s"].to_numpy(float), number))
+    columns = ("time_s", *rating.names)
+    values = [table[name].to_numpy(float)[order] for name in columns]
+    cuts = np.searchsorted(number[order], np.arange(1, len(videos)))
+    parts = zip(*(np.split(x, cuts) for x in values), strict=True)
+    return {
+        str(video): dict(zip(columns, part, strict=True))
+        for video, part in zip(videos, parts, strict=True)
+    }

@@ -1,6 +1,7 @@
 """Read what the scoring of a corpus wrote: scores, rules, and the sums of all runs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,11 +174,46 @@ def _sums(
     """Return fusion -> seed -> sums of each target and video (K, V, 6)."""
     table: dict[str, dict[int, np.ndarray]] = {}
     for (fusion, seed), rows in runs.items():
-        by_target = rows.set_index(["target", "video"])[list(rule.sums)]
-        table.setdefault(fusion, {})[seed] = np.stack(
-            [by_target.loc[name].loc[videos].to_numpy(float) for name in names]
-        )
+        places = [(rows["target"], names), (rows["video"], videos)]
+        table.setdefault(fusion, {})[seed] = placed(rows[list(rule.sums)], places)
     return table
+
+
+def placed(rows: pd.DataFrame, places: Sequence[tuple[pd.Series, Sequence[Any]]]) -> np.ndarray:
+    """Return the rows of a table at their places in an array.
+
+    Parameters
+    ----------
+    rows
+        Numbers, (R, C).
+    places
+        Of each axis, the value in each row (R,), and the values along the axis. Rows with other
+        values are left out.
+
+    Returns
+    -------
+    ndarray
+        A row for each combination of values, (..., C).
+
+    Raises
+    ------
+    KeyError
+        If a combination has no row.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"video": ["b", "c", "a"], "n": [2, 3, 1]})
+    >>> placed(rows[["n"]], [(rows["video"], ["a", "b"])]).tolist()
+    [[1.0], [2.0]]
+    """
+    at = np.stack([pd.Index(axis).get_indexer(pd.Index(of)) for of, axis in places])
+    kept, shape = (at >= 0).all(axis=0), tuple(len(axis) for _, axis in places)
+    flat = np.ravel_multi_index(tuple(at[:, kept]), shape) if kept.any() else at[0, kept]
+    if len(np.unique(flat)) < np.prod(shape):
+        raise KeyError(f"{len(np.unique(flat))} of {np.prod(shape)} rows are in the table.")
+    table = np.empty((int(np.prod(shape)), rows.shape[1]))
+    table[flat] = rows.to_numpy(float)[kept]
+    return table.reshape(*shape, rows.shape[1])
 
 
 def _missing(folder: Path, partition: str) -> tuple[list[str], list[str]]:

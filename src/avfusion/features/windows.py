@@ -18,7 +18,7 @@ windows (RJCMA: 300 clips, 200 on, and a last block that is moved back).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -93,7 +93,11 @@ class Windows:
         return steps.any(1).nonzero()[:, 0]
 
     def batch(self, which: Tensor) -> Batch:
-        """Return the windows of index `which` (B,); gold is NaN where a step is not used."""
+        """Return the windows of index `which` (B,); gold is NaN where a step is not used.
+
+        They are on the device of the windows; `which` may be on another.
+        """
+        which = device.moved(which, self.rows.device)
         rows, inside = self.rows[which], self.inside[which]  # (B, L)
         audio, video = self.audio[rows].float(), self.video[rows].float()
         heard, seen = is_present(audio) & inside, is_present(video) & inside
@@ -102,6 +106,15 @@ class Windows:
             return Batch(audio, video, heard, seen, gold)
         text = self.text[rows].float()
         return Batch(audio, video, heard, seen, gold, text, is_present(text) & inside)
+
+    def on(self, where: torch.device) -> "Windows":
+        """Return the windows on a device, or unchanged if they do not fit (`device.fits`)."""
+        parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        held = {name: part for name, part in parts.items() if part is not None}
+        size = sum(part.nbytes for part in held.values())
+        if where == self.rows.device or not device.fits(size, where):
+            return self
+        return replace(self, **{name: part.to(where) for name, part in held.items()})
 
     def without(self, modalities: Sequence[str]) -> Tensor:
         """Return the rows (R,) of videos in which none of the modalities is ever present."""

@@ -52,9 +52,22 @@ class Fusion(nn.Module):
     `forward(audio, video, audio_present, video_present)` gets standardised features (B, T, Da) and
     (B, T, Dv), zero in absent rows, and boolean masks (B, T). If the fusion reads text, text
     (B, T, Dt) and its mask follow. It returns a `Fused`.
+
+    A fusion with a method `auxiliary_loss` adds a term to the loss of its runs (`HasLoss`).
     """
 
     out_dim: int
+
+
+class HasLoss(Protocol):
+    """Interface of a fusion that adds a term to the loss of a run."""
+
+    def auxiliary_loss(self, *inputs: Tensor) -> Tensor:
+        """Return the term, a scalar with gradient; inputs: the arguments of `forward`.
+
+        It is called once per batch of training and may draw from PyTorch's own generator.
+        """
+        ...
 
 
 class PooledJoin(Protocol):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from avfusion.errors import AvfError, DamagedError
 from avfusion.io.atomic import locked, replacing
@@ -40,7 +39,7 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
         return pd.read_parquet(path, page_checksum_verification=True, **options)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except Exception as error:  # also of metadata that is not pandas'
         raise DamagedError(
             f"{path}: damaged ({type(error).__name__}: {error}). Run `rm '{path}'`, then "
             f"`snakemake all`, which makes it again."

@@ -14,6 +14,7 @@ from avfusion.runs.files import predictions
 
 FILE = "provenance.json"
 REMEDY = "Run `avf report --only tables` (or `snakemake all`), which writes it with the tables."
+TRIALS = "trials.parquet"
 RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv", "fit.json", "scaling.csv")
 
 
@@ -99,7 +100,8 @@ def corpus_sources(corpus: str, study: Study, layout: Layout) -> list[Path]:
 def _sources(study: Study, layout: Layout) -> Iterator[Path]:
     for corpus in study.corpora:
         yield from filter(Path.is_file, corpus_sources(corpus, study, layout))
-        yield from filter(Path.is_file, [layout.votes(corpus)])  # read by human_gain
+        others = layout.votes(corpus), layout.trials(corpus), layout.scores(corpus) / TRIALS
+        yield from filter(Path.is_file, others)
         for fusion in study.fusions:
             for seed in study.seeds:
                 folder = layout.run(corpus, fusion, seed)

@@ -27,7 +27,17 @@ NOT_STATED = "not stated"
 NOT_USED = "not used"
 LEAVES = ("train.schedule", "train.corrupt", "grid", "robustness")
 """Settings that are one value, although they are mappings."""
-COVERED = ("class", "options", "corpus", "features", "windows", "train", "headline", "seeds")
+COVERED = (
+    "class",
+    "options",
+    "corpus",
+    "features",
+    "windows",
+    "train",
+    "headline",
+    "seeds",
+    "verification",
+)
 """Sections whose every key must have a row."""
 IF_GIVEN = ("grid", "robustness")
 """Sections that must have a row unless they are empty."""
@@ -95,8 +105,10 @@ def resolved(study: Study, corpus: str, fusion: str) -> dict[str, Any]:
     document["train"]["schedule"] = run.train.schedule.model_dump(mode="json", exclude_none=True)
     names = ("class", "features", "windows", "train", "grid")
     settings: dict[str, Any] = {name: document[name] for name in names}
+    settings["verification"] = document["verification"] or {}
     settings["options"] = _with_defaults(run.class_, run.options)
-    settings |= {"seeds": study.seeds, "headline": study.headline, "protocols": study.protocols}
+    rules = study.scoped(corpus)
+    settings |= {"seeds": study.seeds, "headline": rules.headline, "protocols": rules.protocols}
     settings |= {"robustness": study.robustness, "corpus": study.corpora[corpus].options}
     known = (name for name in run.features.encoders if encoders.known(study.encoder_class(name)))
     settings["encoders"] = {name: options_of(study, name) for name in known}

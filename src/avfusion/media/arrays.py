@@ -9,6 +9,7 @@ numbers.
 """
 
 import hashlib
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from avfusion.errors import CorpusError
+from avfusion.io.bounded import refuse_large
 
 SPLITS = ("train", "dev", "test")
 
@@ -47,8 +49,11 @@ PAD = 0
 """The padding of `nlp_trans`; word 1 stands for all words without a row."""
 
 
-class _Plain(pickle.Unpickler):
-    """Unpickler of containers, text and numbers, which need no class; it refuses all classes."""
+class _Plain(pickle._Unpickler):
+    """Unpickler of containers, text and numbers, which need no class; it refuses all classes.
+
+    It is the one written in Python: the one in C takes 4 GB for a memo number of 2^31.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"it refers to {module}.{name}")
@@ -63,8 +68,9 @@ def read_words(path: Path) -> dict[str, int]:
         If it is not a plain dictionary, for example a pickle that would run code.
     """
     try:
-        with path.open("rb") as file:
-            words = _Plain(file, encoding="latin-1").load()
+        refuse_large(path)
+        # From memory, so that a stated length takes no more than the file has.
+        words = _Plain(io.BytesIO(path.read_bytes()), encoding="latin-1").load()
     except Exception as error:  # a damaged pickle can raise anything
         raise CorpusError(
             f"{path}: not a plain dictionary ({error}). Request the file again; do not open it "

@@ -8,6 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 import av
 
+from avfusion.media.bounds import limit_pixels, opened
+
 _REORDERED = 32  # no codec holds back more frames
 
 
@@ -50,13 +52,15 @@ class Decoded(Generic[F]):
 
     def __iter__(self) -> Iterator[tuple[float | None, F]]:
         av.logging.set_level(av.logging.PANIC)
-        with av.open(str(self.path)) as container:
+        with opened(self.path) as container:
             name: Literal["video", "audio"] = "video" if self.kind is av.VideoFrame else "audio"
             stream: Any = container.streams.best(name)
             if self.track is not None:
                 stream = container.streams.get({name: self.track})[0]
             assert stream is not None, self.path
             codec: Any = stream.codec_context
+            if self.kind is av.VideoFrame:
+                limit_pixels(codec)
             codec.thread_type = "NONE"  # one core per video; shards run in parallel
             for packet in self._packets(container, stream):
                 try:

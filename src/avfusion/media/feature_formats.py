@@ -5,6 +5,7 @@ A pickle is refused, because reading it can run code.
 
 import functools
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.errors import CorpusError
+from avfusion.io.bounded import MOST_ARRAY_BYTES, refuse_large_parquet, refuse_large_zip
 
 ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".txt", ".parquet", ".h5", ".hdf5")
 TIMES = ("time_s", "times_s", "times", "time")
@@ -59,6 +61,9 @@ def read_table(path: Path, key: str = "", time: str = "") -> Table:
     return _read(path, key, time, state.st_mtime_ns, state.st_size)
 
 
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, zipfile.BadZipFile)
+
+
 @functools.lru_cache(maxsize=1)  # one table may hold the rows of all videos
 def _read(path: Path, key: str, time: str, *stamp: int) -> Table:
     ending = path.suffix.lower()
@@ -71,14 +76,17 @@ def _read(path: Path, key: str, time: str, *stamp: int) -> Table:
         raise CorpusError(f"{path}: unknown file type; expected {', '.join(ENDINGS)}.")
     try:
         if ending == ".npy":
-            return _arrays(path, {"": np.load(path, allow_pickle=False)}, key, time)
+            # A mapped array cannot be larger than its file, whatever its header says.
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            return _arrays(path, {"": array}, key, time)
         if ending == ".npz":
+            refuse_large_zip(path)
             with np.load(path, allow_pickle=False) as archive:
                 return _arrays(path, {name: archive[name] for name in archive.files}, key, time)
         if ending in (".h5", ".hdf5"):
             return _arrays(path, _datasets(path), key, time)
         return Table(_parquet(path) if ending == ".parquet" else _text(path))
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+    except (*_UNREADABLE, pd.errors.ParserError) as error:
         text = f"{type(error).__name__}: {str(error)[:120]}"
         raise CorpusError(f"{path}: cannot be read ({text}). Extract it again.") from None
 
@@ -99,6 +107,7 @@ def _text(path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
+    refuse_large_parquet(path, MOST_ARRAY_BYTES // 8, MOST_ARRAY_BYTES)
     frame = pd.read_parquet(path)
     return _named(path, frame.reset_index() if any(frame.index.names) else frame)
 
@@ -125,6 +134,8 @@ def _datasets(path: Path) -> dict[str, np.ndarray]:
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiu":
+            if node.size * node.dtype.itemsize > MOST_ARRAY_BYTES:
+                raise ValueError(f"{name} unpacks to {node.size * node.dtype.itemsize:,} bytes")
             arrays[name] = node[()]
 
     with h5py.File(path, "r") as file:

@@ -1,12 +1,14 @@
 """Read videos in a separate process, because a native reader can hang or crash on a file.
 
-One process reads many videos, so that short ones do not cost a start each. It is replaced after a
-crash, after the time limit, and when it has become large.
+The process has limits on time, on memory and on the size of a file that it writes. It reads many
+videos, so that short ones do not cost a start each. It is replaced after a crash, after the time
+limit, and when it has become large.
 """
 
 import contextlib
 import logging
 import multiprocessing
+import os
 import resource
 import signal
 import sys
@@ -19,6 +21,9 @@ from typing import Any, Self
 
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
+from avfusion.io.private import current_umask
+from avfusion.io.sockets import use_short_sockets
+from avfusion.media.limits import DEFAULT, Limits, apply
 from avfusion.media.person import Person
 
 _REPORT_EVERY_S = 0.5
@@ -28,6 +33,10 @@ _LOG_EVERY_S = 10.0
 _LARGE_MB = 800.0  # peak memory after which a process reads no further video
 
 
+HEAVY = ("avfusion.cli", "avfusion.media.read", "cv2", "torch")
+
+
+Work = Callable[..., dict[str, Any]]
 Report = Callable[[int, int], None]
 """Takes the number of frames that were read and the number that is expected."""
 
@@ -35,9 +44,18 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """A separate process that reads videos, one after the other; use it in a `with` block."""
+    """A separate process that reads videos, one after the other; use it in a `with` block.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limits
+        What it may use.
+    preload
+        Modules that its server imports once; a process then costs a fork, not an import of torch.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT, preload: tuple[str, ...] = HEAVY) -> None:
+        self._limits, self._preload = limits, preload
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -50,14 +68,26 @@ class Reader:
         self.close()
 
     def attempt(
-        self, job: tuple[Any, ...], limit_s: float, report: Report | None = None
+        self, work: Work, job: tuple[Any, ...], limit_s: float, report: Report | None = None
     ) -> dict[str, Any]:
-        """Run `_read` on a job; return its messages, or under `end` how the process died."""
+        """Do a job; return its messages, or under `end` how the process died.
+
+        Parameters
+        ----------
+        work
+            A function of a module: (pipe, *job) -> the last message.
+        job
+            Its further arguments.
+        limit_s
+            Seconds after which the process is killed.
+        report
+            As in `read_apart`.
+        """
         process, pipe = self._started()
         state: dict[str, Any] = {}
         try:
             with contextlib.suppress(BrokenPipeError):  # it died meanwhile; `_receive` says how
-                pipe.send(job)
+                pipe.send((work, job))
             state = _receive(pipe, process, limit_s, report or _logged())
         finally:
             if state.pop("large", True):
@@ -78,10 +108,12 @@ class Reader:
             return self._process, self._pipe
         self.close()
         context = multiprocessing.get_context("forkserver")
-        # The server imports these once; a process then costs a fork, not an import of torch.
-        context.set_forkserver_preload(["avfusion.cli", "avfusion.media.read", "cv2", "torch"])
+        context.set_forkserver_preload([*self._preload])
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs,), daemon=True)
+        process = context.Process(
+            target=_work, args=(theirs, self._limits, current_umask()), daemon=True
+        )
+        use_short_sockets()
         process.start()
         theirs.close()
         self._process, self._pipe = process, ours
@@ -136,7 +168,7 @@ def read_apart(
             return read_apart(path, folder, settings, key, person, one, report)
     for use_decord in (True, False):
         job = (str(path), folder, settings, key, use_decord, person)
-        state = reader.attempt(job, settings.time_limit_s, report)
+        state = reader.attempt(_read, job, settings.time_limit_s, report)
         if "meta" in state or "reason" in state:
             break
         state["reason"] = f"{path}: {state['end']}"
@@ -163,7 +195,7 @@ def _receive(
         state.update(message)
         if "refused" in state:
             raise ConfigError(state["refused"])
-        if "meta" in state or "reason" in state:
+        if "at" not in message:
             return state
         report(*message["at"])
     end = f"not read within {limit_s:g} s. Raise media.time_limit_s, or check the file."
@@ -191,19 +223,16 @@ def _death(code: int | None) -> str:
     return f"the reader ended without a result (exit code {code})."
 
 
-def _work(pipe: Connection) -> None:
-    """Read the videos whose jobs arrive, in the child process, and send each result."""
-    import cv2
-    import torch
-
-    cv2.setNumThreads(1)  # one core per video; shards run in parallel
-    torch.set_num_threads(1)
+def _work(pipe: Connection, limits: Limits, umask: int) -> None:
+    """Do the jobs that arrive, in the child process, and send each result."""
+    os.umask(umask)
+    apply(limits)
     while True:
         try:
-            job = pipe.recv()
+            work, job = pipe.recv()
         except EOFError:  # the stage has ended
             return
-        result = _read(pipe, *job)
+        result = work(pipe, *job)
         pipe.send({**result, "large": _peak_mb() > _LARGE_MB})
 
 
@@ -218,8 +247,13 @@ def _read(
 ) -> dict[str, Any]:
     """Read one video; return its meta, or why there is none."""
     try:
+        import cv2
+        import torch
+
         from avfusion.media.read import read_video
 
+        cv2.setNumThreads(1)  # one core per video; shards run in parallel
+        torch.set_num_threads(1)
         progress = _progress(pipe)
         return {"meta": read_video(Path(path), folder, settings, key, decord, progress, person)}
     except ConfigError as error:
@@ -228,6 +262,8 @@ def _read(
         return {"refused": f"This environment lacks a package ({error}). Run: make env"}
     except AvfError as error:
         return {"reason": str(error)}
+    except MemoryError:
+        return {"reason": out_of_memory(path)}
     except OSError as error:
         message = f"{path}: {type(error).__name__}: {error}."
         if of_place(error):
@@ -236,6 +272,14 @@ def _read(
         return {"reason": f"{message} Check the file."}
     except Exception as error:  # an unforeseen error in one video must not stop the others
         return {"reason": f"{path}: {type(error).__name__}: {error}. Check the file."}
+
+
+def out_of_memory(path: str | Path) -> str:
+    """Return why a file that needs too much memory was not read."""
+    return (
+        f"{path}: needs more than the {DEFAULT.memory_mb:,} MB of memory that reading a file may "
+        f"take. Check the file, or convert it to pictures of 1920 x 1080 pixels."
+    )
 
 
 def _peak_mb() -> float:

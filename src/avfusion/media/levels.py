@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from avfusion.media.bounds import opened
 from avfusion.media.channels import channel_names, weights
 from avfusion.media.decode import Decoded, demuxed
 
@@ -91,7 +92,7 @@ class Levels:
 
 def measure(path: Path, index: int) -> Levels:
     """Measure the sound track with that number, as far as it can be decoded."""
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         stream = container.streams.audio[index]
         floating = stream.codec_context.name.startswith("pcm_f")
         levels = Levels() if floating else _measured(_spread(container, stream))

@@ -6,13 +6,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from glob import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avfusion.io.halves import half_name
 from avfusion.media.audio import Piece
 from avfusion.media.store import MediaRecord
 from avfusion.media.voice import STEP_S
@@ -22,8 +22,7 @@ from avfusion.media.writer import FRAME_COLUMNS, RecordWriter
 @contextmanager
 def new_record(folder: Path) -> Iterator[RecordWriter]:
     """Yield a writer of a temporary folder, which is renamed to `folder` if the block succeeds."""
-    half = folder.with_name(f"{folder.name}.half{os.getpid()}")
-    shutil.rmtree(half, ignore_errors=True)
+    half = folder.with_name(half_name(folder.name))
     half.mkdir(parents=True)
     try:
         yield RecordWriter(half)
@@ -40,24 +39,6 @@ def take_name(half: Path, folder: Path) -> None:
     except OSError:
         if _key(folder) is None or _key(folder) != _key(half):
             raise
-
-
-def remove_halves(folder: Path) -> None:
-    """Remove incomplete folders of a record, except those of running processes."""
-    for half in folder.parent.glob(f"{escape(folder.name)}.half*"):
-        number = half.name.rpartition(".half")[2]
-        if not (number.isdigit() and _alive(int(number))):
-            shutil.rmtree(half, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _key(folder: Path) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 
 from avfusion.config.sections import TimeZero
 from avfusion.errors import MediaError
+from avfusion.media.bounds import opened, refuse_long, refuse_pixels, refuse_repeats
 from avfusion.media.kinds import refuse_other_formats, refuse_other_kinds
 from avfusion.media.pictures import NO_PICTURES, Pictures, choose_track, first_picture
 from avfusion.media.segments import Clock, Segment, join, may_restart
@@ -62,6 +63,8 @@ class Probe:
         Parts of the file between restarts of its timestamps; empty for another file's sound.
     sounds
         Its sound tracks; None if they are not known yet.
+    hidden
+        Number of frames that an edit list hides.
     """
 
     path: Path
@@ -78,6 +81,7 @@ class Probe:
     starts_s: float = 0.0
     segments: tuple[Segment, ...] = ()
     sounds: tuple[SoundStream, ...] | None = None
+    hidden: int = 0
 
     def clock(self, of_sound: bool = False) -> Callable[[float], float]:
         """Return a function from container time to this file's time, both in seconds.
@@ -159,7 +163,7 @@ def probe(path: Path, time_zero: TimeZero = "picture") -> Probe:
     refuse_other_kinds(path)
     av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             return _probe(path, container, time_zero)
     except av.FFmpegError as error:
         raise MediaError(
@@ -170,7 +174,7 @@ def probe(path: Path, time_zero: TimeZero = "picture") -> Probe:
 
 def picture_px(path: Path) -> tuple[int, int]:
     """Return the stored width and height of the pictures, before turning, of the track read."""
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         track, _ = choose_track(path, container)
         video = container.streams.video[track]
         return video.width, video.height
@@ -180,10 +184,12 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
     refuse_other_formats(path, container)
     track, tracks = choose_track(path, container)
     video = container.streams.video[track]
+    refuse_pixels(path, video.width, video.height)
     sounds = sound_streams(container)  # before the walk, which may add streams
     walk = Walk(container, video)
     if not walk.ticks:
         raise MediaError(f"{path}: a picture track without a frame. Copy or download it again.")
+    refuse_repeats(path, walk.size)
     pts, segments, length = join(*walk.arrays(), walk.restarts.confirmed(), walk.base)
     step_s = length * walk.base or 1 / float(video.average_rate or 25)
     start_s = walk.start_s(container)
@@ -191,6 +197,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
     by_container = time_zero == "container"
     times_s = (pts - pts[0]) * walk.base + (first_s - start_s if by_container else 0.0)
     origin_s = start_s if by_container else first_s
+    refuse_long(path, float(times_s[-1] + step_s))
     if walk.first is None:
         raise MediaError(f"{path}: no frame can be decoded. Copy or download it again.")
     pictures = first_picture(container, track, tracks, walk.first)
@@ -212,6 +219,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
         starts_s=first_s - start_s,
         segments=segments,
         sounds=sounds,
+        hidden=walk.hidden,
     )
 
 

@@ -7,7 +7,6 @@ one entry does not affect those of another.
 
 import contextlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import numpy as np
 
 from avfusion.errors import MediaError
 from avfusion.io.atomic import link_or_copy
+from avfusion.io.halves import half_name
 from avfusion.media.new_record import take_name
 from avfusion.media.store import MediaRecord
 from avfusion.media.waveform import StoredSound
@@ -30,11 +30,10 @@ GONE = (OSError, ValueError, TypeError, AttributeError, MediaError, zipfile.BadZ
 def share_record(folder: Path, key: str) -> dict[str, Any] | None:
     """Link another entry's record with this key to `folder`; return its meta, or None."""
     for stamp in entries_of_others(folder.parent, f"{escape(folder.name)}/meta.json"):
-        half = folder.with_name(f"{folder.name}.half{os.getpid()}")
+        half = folder.with_name(half_name(folder.name))
         with contextlib.suppress(*GONE):
             if json.loads(stamp.read_text()).get("key") != key:
                 continue
-            shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True)
             files = [file for file in stamp.parent.iterdir() if file != stamp]
             for file in [*files, stamp]:  # the stamp last, because it marks the record as complete

@@ -11,6 +11,7 @@ import numpy as np
 
 from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
+from avfusion.media.bounds import opened, refuse_long
 from avfusion.media.decode import Decoded, demuxed
 from avfusion.media.new_record import new_record
 from avfusion.media.probe import Probe
@@ -49,7 +50,7 @@ def span_s(
     if track is None or np.isnan(first_s):
         return np.nan, np.nan
     first_s = last_s = clock(first_s)
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         try:
             for packet in demuxed(container, container.streams.audio[track]):
                 if packet.pts is not None and packet.size:
@@ -74,6 +75,7 @@ def probe_sound(path: Path, cut_s: tuple[float, float] | None = None) -> Probe:
     first_s, last_s = span_s(path, track.index)
     if not last_s > first_s:
         raise MediaError(f"{path}: {track.why}. Use another file.")
+    refuse_long(path, last_s - first_s)
     file = Probe(path, np.empty(0), last_s - first_s, first_s, False, 0, ())
     if cut_s is None:
         return file

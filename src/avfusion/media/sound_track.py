@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from avfusion.errors import MediaError
+from avfusion.media.bounds import opened
 from avfusion.media.channels import rule, unnamed
 from avfusion.media.levels import Levels, measure
 
@@ -175,7 +176,7 @@ def sound_streams(container: av.container.InputContainer) -> tuple[SoundStream, 
 
 def _streams(path: Path) -> tuple[SoundStream, ...]:
     av.logging.set_level(av.logging.PANIC)
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         return sound_streams(container)
 
 

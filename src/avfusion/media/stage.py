@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import re
 import shutil
 import time
 from pathlib import Path
@@ -14,13 +13,14 @@ import pandas as pd
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import Rule, SignalSettings
 from avfusion.fingerprint import fingerprint
+from avfusion.io.halves import HALF, remove_left
 from avfusion.io.redact import below
 from avfusion.io.shards import deal, shard_path, write_table
 from avfusion.layout import Layout
 from avfusion.media.array_rows import FEATURES, ROWS, feature_record, row_record
+from avfusion.media.face_track import track_record
 from avfusion.media.feature_files import without_media
 from avfusion.media.isolate import Reader, read_apart
-from avfusion.media.new_record import remove_halves
 from avfusion.media.person import Person, span_s
 from avfusion.media.reuse import share_record
 from avfusion.schemas import EXTRA
@@ -42,9 +42,6 @@ _INDEX = {
     "warnings": "string",
     "key": "string",
 }
-
-
-_HALF = re.compile(r"\.half\d+$")
 
 
 log = logging.getLogger(__name__)
@@ -74,6 +71,7 @@ def run_shard(
     videos = list(deal(manifest, shard).itertuples(index=False))
     folder = layout.media(corpus)
     if shard[0] == 0:
+        remove_left(folder)
         _remove_withdrawn(folder, set(manifest["video"]))
     rows: list[dict[str, Any]] = []
     with Reader() as reader:
@@ -116,21 +114,32 @@ def _row(
         return dict.fromkeys(_INDEX) | row_record(root, video, folder)
     if without_media(video):
         return dict.fromkeys(_INDEX) | feature_record(video, folder)
+    if isinstance(getattr(video, "track", None), str):
+        return _outcome(
+            corpus, video, root, folder, *track_record(root, video, folder, settings.media)
+        )
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
-        remove_halves(folder)
+        remove_left(folder.parent, folder.name)
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
         path = root / video.path
         meta, reason = read_apart(path, folder, settings.media, key, person, reader)
         meta["seconds"] = time.monotonic() - began
+    return _outcome(corpus, video, root, folder, meta, reason)
+
+
+def _outcome(
+    corpus: str, video: Any, root: Path, folder: Path, meta: dict[str, Any], reason: str
+) -> dict[str, Any]:
+    """Return the row of a record; one that failed leaves no record."""
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
-        remove_halves(folder)  # of a process that was killed at its time limit
+        remove_left(folder.parent, folder.name)  # of a process that was killed at its time limit
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,
@@ -183,16 +192,10 @@ def _summary(row: dict[str, Any]) -> str:
 
 
 def _remove_withdrawn(folder: Path, videos: set[str]) -> None:
-    """Remove what is left of videos that are no longer in the manifest, half-written or complete.
-
-    A half-written folder belongs to its video: another shard may be about to complete it.
-    """
+    """Remove the records of videos that are no longer in the manifest."""
     for record in folder.iterdir() if folder.is_dir() else []:
-        video = _HALF.sub("", record.name)
-        if not record.is_dir() or {record.name, video} & videos:
+        if record.name in videos or HALF.search(record.name):
             continue
-        if video != record.name:
-            remove_halves(record.with_name(video))
-        elif (record / "meta.json").is_file():
+        if record.is_dir() and (record / "meta.json").is_file():
             log.warning("%s is no longer in the manifest; removed", record)
             shutil.rmtree(record)

@@ -4,13 +4,18 @@ Results are cached by the video's SHA-256 and the code, so that verifying a corp
 seconds.
 """
 
+import contextlib
 import logging
 import os
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +23,16 @@ from avfusion.config.sections import TimeZero
 from avfusion.errors import MediaError, NotVideoError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import replacing
+from avfusion.media.isolate import HEAVY, Reader, out_of_memory
 from avfusion.media.probe import probe
 from avfusion.media.sound_only import probe_sound, span_s
 from avfusion.media.sound_track import choose
 
 log = logging.getLogger(__name__)
 
+
+_LIMIT_S, _SLOWEST_BYTES_PER_S = 300.0, 1 << 20
+"""Time for the packets of a file: five minutes, and a second per MB for slow file servers."""
 
 _NONE, _NO_SOUND = np.empty(0), (np.nan, np.nan)
 
@@ -99,12 +108,49 @@ def timings(
     return results
 
 
-def _read_all(paths: dict[str, Path], time_zero: TimeZero) -> Iterable[tuple[str, Timing]]:
-    """Read in threads; the first frame and pieces of the sound are decoded."""
-    with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:
-        jobs = {pool.submit(read_timing, path, time_zero): name for name, path in paths.items()}
+def _read_all(paths: dict[str, Path], time_zero: TimeZero) -> Iterator[tuple[str, Timing]]:
+    """Read in processes of their own; the first frame and pieces of the sound are decoded."""
+    count = min(2 * len(os.sched_getaffinity(0)), len(paths))
+    if not count:
+        return
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(count) as pool:
+        free: SimpleQueue[Reader] = SimpleQueue()
+        for _ in range(count):
+            free.put(stack.enter_context(Reader(preload=_preload())))
+        jobs = {
+            pool.submit(_timed_apart, path, time_zero, free): name for name, path in paths.items()
+        }
         for job in as_completed(jobs):
             yield jobs[job], job.result()
+
+
+def _preload() -> tuple[str, ...]:
+    """Return what the server of the processes imports; torch takes seconds and is not needed."""
+    return HEAVY if "torch" in sys.modules else ("avfusion.media.timing",)
+
+
+def _timed_apart(path: Path, time_zero: TimeZero, free: "SimpleQueue[Reader]") -> Timing:
+    reader = free.get()
+    try:
+        size = path.stat().st_size if isfile(path) else 0
+        limit_s = _LIMIT_S + size / _SLOWEST_BYTES_PER_S
+        state = reader.attempt(_job, (path, time_zero), limit_s, report=lambda done, total: None)
+    finally:
+        free.put(reader)
+    if "timing" in state:
+        timing: Timing = state["timing"]
+        return timing
+    return Timing(_NONE, 0.0, _NO_SOUND, state.get("reason") or f"{path}: {state['end']}")
+
+
+def _job(pipe: Any, path: Path, time_zero: TimeZero) -> dict[str, Any]:
+    """Read a timing in the process of a `Reader`."""
+    try:
+        return {"timing": read_timing(path, time_zero)}
+    except MemoryError:
+        return {"reason": out_of_memory(path)}
+    except Exception as error:  # of a file that is no video and whose sound is strange
+        return {"reason": f"{path}: cannot be read ({type(error).__name__}: {error})."}
 
 
 def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:
@@ -117,6 +163,8 @@ def read_timing(path: Path, time_zero: TimeZero = "picture") -> Timing:
         return _sound_only(path, str(error))
     except MediaError as error:
         return Timing(_NONE, 0.0, _NO_SOUND, str(error))
+    except MemoryError:
+        raise
     except Exception as error:  # one strange file must not end the check of a corpus
         reason = f"{path}: cannot be read ({type(error).__name__}: {error}). Use another file."
         return Timing(_NONE, 0.0, _NO_SOUND, reason)

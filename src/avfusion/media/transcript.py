@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.errors import AvfError
+from avfusion.io.bounded import refuse_large
 from avfusion.media.transcript_formats import Word, read_alignment, read_dialog, spread
 from avfusion.schemas import SLACK_S
 
@@ -71,6 +72,7 @@ class Transcript:
         """
         again = "Correct the file, or leave its `transcript` in the manifest empty."
         try:
+            refuse_large(path)
             raw = path.read_bytes()
             if path.suffix in _FORMS:
                 return cls._of(_FORMS[path.suffix](raw, path.name, video), raw, duration_s)

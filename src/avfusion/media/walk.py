@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
+from avfusion.media.bounds import limit_pixels
 from avfusion.media.decode import demuxed, seconds
 from avfusion.media.segments import Restarts, may_restart
 
@@ -23,6 +24,8 @@ class Walk:
         Number of frames that an edit list hides.
     ends_s, first_s
         Last and first container time of any picture or sound.
+    size
+        Bytes of all packets.
     restarts
         Where the timestamps restart.
     first
@@ -35,14 +38,16 @@ class Walk:
         # packet with the frame before them or not.
         self.by_order = container.format.name == "avi"
         self.ticks, self.lengths = array("q"), array("q")
-        self.hidden, self.untimed = 0, 0
+        self.hidden, self.untimed, self.size = 0, 0, 0
         self.ends_s, self.first_s = -math.inf, math.inf
         self.restarts = Restarts(may_restart(container), self.base)
         self.first: av.VideoFrame | None = None
         video.codec_context.thread_type = "NONE"
+        limit_pixels(video.codec_context)
         try:
             for packet in demuxed(container):
                 if packet.size:
+                    self.size += packet.size
                     self._take(packet, video)
                     if self.first is None and packet.stream_index == video.index:
                         self._decode(video, packet)

@@ -61,7 +61,9 @@ def video_sums(prediction: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
 def absolute_error(prediction: np.ndarray, gold: np.ndarray) -> float:
     """Return the sum of one video's absolute errors over its rated pairs (N,)."""
-    return float(np.nansum(np.abs(prediction - gold)))
+    gaps = np.abs(prediction - gold)
+    total = gaps.sum()
+    return float(np.nansum(gaps) if np.isnan(total) else total)
 
 
 def errors(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +195,9 @@ def weighted_score(sums: np.ndarray, weight: np.ndarray, pooling: str) -> np.nda
         with np.errstate(invalid="ignore", divide="ignore"):
             return hit / n
     if pooling == "pooled":
-        return pooled_ccc(weight @ sums)
+        rows = np.moveaxis(np.asarray(sums, float), -1, 0)  # (6, ..., V)
+        drawn = rows.reshape(-1, rows.shape[-1]) @ weight.T  # one product; draws are contiguous
+        return pooled_ccc(np.moveaxis(drawn.reshape(*rows.shape[:-1], -1), 0, -1))
     per_video = pooled_ccc(sums)[..., None]  # (..., V, 1)
     finite = np.isfinite(per_video)
     with np.errstate(invalid="ignore"):

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from avfusion.config.jobs import RunSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.config.training import TrainSettings
-from avfusion.fusion.base import PooledJoin
+from avfusion.fusion.base import HasLoss, PooledJoin
 from avfusion.models.heads import build_head
+from avfusion.models.speakers import Speakers
 from avfusion.models.standardise import Standardise
 from avfusion.registry import fusions
 
@@ -66,6 +67,15 @@ class Model(nn.Module):
             inputs = (*inputs, text, text_present)
         fused = self.fusion(*self.standardised(*inputs))
         return self.head(fused.features), fused.maps
+
+    def auxiliary_loss(self, *inputs: Tensor) -> Tensor | float:
+        """Return the fusion's own term of the training loss, a scalar; 0 if it has none.
+
+        inputs: the arguments of `forward`.
+        """
+        if not hasattr(self.fusion, "auxiliary_loss"):
+            return 0.0
+        return cast(HasLoss, self.fusion).auxiliary_loss(*self.standardised(*inputs))
 
     def standardised(
         self, audio: Tensor, video: Tensor, heard: Tensor, seen: Tensor, *text: Tensor
@@ -154,6 +164,39 @@ class ClassModel(Model):
         return self.head(mean_of(features, some & used, owner))
 
 
+class VerificationModel(ClassModel):
+    """As `ClassModel`, but a video has an embedding."""
+
+    def embeddings(self, inputs: tuple[Tensor, ...], used: Tensor, owner: Tensor) -> Tensor:
+        """Return the embedding of each video.
+
+        Parameters
+        ----------
+        inputs, used, owner
+            As in `ClassModel.classify`.
+
+        Returns
+        -------
+        torch.Tensor
+            Embeddings (V, E). Of a model in closed form, the scores of the people of train (V, K).
+        """
+        if not isinstance(self.head, Speakers):
+            return self.classify(inputs, used, owner)
+        inputs = self.standardised(*inputs)
+        some = torch.stack([*inputs[2:4], *inputs[5:6]]).any(0) & used  # (B, T)
+        features = self.fusion(*inputs).features
+        of_step = owner[:, None].expand(some.shape)[some]  # (M,)
+        return self.head(features[some], of_step, int(owner.max()) + 1)
+
+
+MODELS: dict[str, type[Model]] = {
+    "ratings": Model,
+    "classes": ClassModel,
+    "verification": VerificationModel,
+}
+"""Task -> model."""
+
+
 def mean_of(x: Tensor, counts: Tensor, owner: Tensor) -> Tensor:
     """Return the mean of x (B, T, W) over each owner's steps that count (B, T): (V, W).
 
@@ -178,8 +221,9 @@ def build(settings: RunSettings, *dims: int) -> Model:
     Returns
     -------
     Model
-        A `ClassModel` if the task is classes, a `SeparateModel` if each target is trained
-        separately. A fusion whose constructor has `outputs` gets the number of targets or classes.
+        A `ClassModel` if the task is classes, a `VerificationModel` if it is verification, a
+        `SeparateModel` if each target is trained separately. A fusion whose constructor has
+        `outputs` gets the number of targets, classes or people.
     """
     if settings.train.targets == "separate":
         return SeparateModel({name: build(one, *dims) for name, one in per_target(settings)})
@@ -189,12 +233,16 @@ def build(settings: RunSettings, *dims: int) -> Model:
     if "outputs" in inspect.signature(fusion_class).parameters:
         derived["outputs"] = len(names)
     fusion = fusion_class(*dims, steps=settings.windows.clips, **derived, **settings.options)
+    sizes = settings.verification
     if getattr(fusion, "closed_form", False):
         head: nn.Module = nn.Linear(fusion.out_dim, len(names))
+    elif sizes is not None:
+        head = Speakers(
+            *(fusion.out_dim, len(names)), embedding=sizes.embedding, bottleneck=sizes.bottleneck
+        )
     else:
         head = build_head(train.head, fusion.out_dim, train.hidden, train.dropout, names)
-    model = ClassModel if settings.task == "classes" else Model
-    return model(fusion, head, *dims, rule=train)
+    return MODELS[settings.task](fusion, head, *dims, rule=train)
 
 
 def per_target(settings: RunSettings) -> Iterator[tuple[str, RunSettings]]:

@@ -40,7 +40,7 @@ def difference(bundle: Bundle) -> float:
     """
     check = bundle.document.check
     assert check is not None, "bundle.json has no check"
-    expected = pd.read_csv(io.StringIO(bundle.path(check.expected).read_text()))
+    expected = pd.read_csv(io.StringIO(bundle.path(check.expected).read_text(encoding="utf-8")))
     predicted = _rows(predict_clip(bundle.path(check.clip), bundle))
     if list(predicted.columns) != list(expected.columns) or len(predicted) != len(expected):
         return float("inf")

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 
 from avfusion.errors import MediaError, NotVideoError
+from avfusion.media.bounds import opened
 from avfusion.media.kinds import refuse_other_formats, refuse_other_kinds
 from avfusion.media.pictures import choose_track
 
@@ -23,7 +24,7 @@ def is_sound(path: Path) -> bool:
         raise MediaError(f"{path}: {what}. Check the name.")
     refuse_other_kinds(path)
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             refuse_other_formats(path, container)
             try:
                 choose_track(path, container)
@@ -50,7 +51,7 @@ def longer_than(path: Path, most_s: float) -> float | None:
         If the file cannot be opened.
     """
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             stated_s = (container.duration or 0) / av.time_base
             return stated_s if stated_s > most_s else _ends_after(container, most_s)
     except av.FFmpegError as error:

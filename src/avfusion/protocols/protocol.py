@@ -18,83 +18,24 @@ Rescaling comes last and uses all videos of a partition. Numbers of a rule (the 
 zeros) are on [-1, 1] and are mapped onto the corpus' scale, where 0 is its middle.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from avfusion.errors import ConfigError
 from avfusion.io.yaml import read_mapping
-from avfusion.metrics.sums import CLASS_SUMS, SUMS
-from avfusion.protocols.series import held, instants, shift, smooth
+from avfusion.protocols.rated import Columns, Pair, Post, RatedVideo
+from avfusion.protocols.rule import Protocol as Protocol
+from avfusion.protocols.rule import Smoothing as Smoothing
+from avfusion.protocols.series import shift
+from avfusion.protocols.series import smooth as smooth
 from avfusion.rating import Rating
 from avfusion.registry import near
-from avfusion.schemas import GOLD
-
-Pair = tuple[np.ndarray, np.ndarray]
-"""Predictions and gold of one video, (N,) each."""
-
-Post = Mapping[str, Callable[[np.ndarray, float], np.ndarray]]
-"""Target -> a function from predictions (N,) and their spacing in s to predictions (N,)."""
 
 VALENCE_AROUSAL = Rating()
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Smoothing(_Settings):
-    """A box filter over the frames of the gold; `zero` edges pull the ends towards 0."""
-
-    valence: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
-    arousal: Annotated[int, Field(ge=1)] = Field(description="Frames of the box.")
-    others: Annotated[int, Field(ge=1)] = Field(1, description="Frames for any other target.")
-    edges: Literal["zero", "nearest"] = "nearest"
-
-    def width(self, target: str) -> int:
-        """Return the frames of the box for a target; 1 leaves it unchanged."""
-        return {"valence": self.valence, "arousal": self.arousal}.get(target, self.others)
-
-
-class Protocol(_Settings):
-    """One scoring rule, read from `config/protocols/<name>.yaml`.
-
-    A score is a function of sums per video (`sums`). The mean score is the mean over targets.
-    """
-
-    name: str
-    description: str = Field(description="One sentence, shown above tables.")
-    pooling: Literal["pooled", "per_video_mean", "recall"] = "pooled"
-    unrated: Literal["drop", "zero", "hold"] = "drop"
-    hold_frames: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="With `unrated: hold`, frames that keep ratings; later ones are (0, 0)."
-    )
-    delay: Literal["corpus", "none"] = "corpus"
-    clip: tuple[float, float] | None = None
-    smoothing: Smoothing | None = None
-    rescale: Literal["gold_minmax_mean"] | None = None
-    postprocess: Literal["avec"] | None = None
-    step_s: Annotated[float, Field(gt=0)] | None = None
-    leaks: bool = Field(False, description="The rule uses the gold it is scored on.")
-
-    @property
-    def metric(self) -> str:
-        """Name of the score in tables."""
-        return "recall" if self.pooling == "recall" else "CCC"
-
-    @property
-    def sums(self) -> tuple[str, ...]:
-        """Columns of sums.parquet that determine the scores."""
-        return CLASS_SUMS if self.pooling == "recall" else SUMS
-
-    @property
-    def stamp(self) -> str:
-        """Name in tables; marks a rule that uses the gold that it is scored on."""
-        return f"{self.name} (LEAKS GOLD)" if self.leaks else self.name
 
 
 def unfit(rule: Protocol) -> str:
@@ -146,8 +87,8 @@ def load(name: str, folder: Path = Path("config/protocols")) -> Protocol:
 
 def apply(
     protocol: Protocol,
-    trace: pd.DataFrame,
-    gold: pd.DataFrame,
+    trace: Columns,
+    gold: Columns,
     delay_s: dict[str, float],
     rating: Rating = VALENCE_AROUSAL,
     post: Post | None = None,
@@ -184,39 +125,13 @@ def apply(
             f"Protocol {protocol.name!r} is fitted on training traces, which were not given. "
             f"Score it with `avf score CORPUS` or `avf robust CORPUS`, which fit it."
         )
-    pairs = {}
-    time_s = gold["time_s"].to_numpy(float)
-    kept = instants(time_s, protocol.step_s)
-    if protocol.hold_frames:
-        names = [name for name in gold.columns if name not in GOLD]  # also if one target is scored
-        gold = gold.assign(**dict(zip(names, held(gold[names], protocol.hold_frames), strict=True)))
-    for target, (p, g) in aligned(protocol, trace, gold, delay_s, rating).items():
-        if post:
-            p = post[target](p, float(np.median(np.diff(time_s))) if len(g) > 1 else 1.0)
-        used = kept & ~np.isnan(g) if protocol.unrated == "drop" else kept
-        p, g = _changed(protocol, target, (p, g), rating)
-        pairs[target] = p[used], g[used]
-    return pairs
-
-
-def _changed(protocol: Protocol, target: str, pair: Pair, rating: Rating) -> Pair:
-    """Return predictions and gold (N,) clipped, filled where unrated, and smoothed."""
-    (p, g), zero = pair, rating.outward(0.0)
-    rated = ~np.isnan(g)
-    if protocol.clip:
-        low, high = map(rating.outward, protocol.clip)
-        p = np.clip(p, low, high)
-    if protocol.unrated != "drop":
-        p, g = np.where(rated, p, zero), np.where(rated, g, zero)
-    if protocol.smoothing:
-        p = smooth(p, protocol.smoothing.width(target), protocol.smoothing.edges, zero)
-    return p, g
+    return RatedVideo(protocol, gold, delay_s, rating).pairs(trace, post)
 
 
 def aligned(
     protocol: Protocol,
-    trace: pd.DataFrame,
-    gold: pd.DataFrame,
+    trace: Columns,
+    gold: Columns,
     delay_s: dict[str, float],
     rating: Rating,
 ) -> dict[str, Pair]:
@@ -227,11 +142,10 @@ def aligned(
     dict of str to pair of ndarray
         Target -> predictions and gold, (N,) each; NaN = unrated.
     """
-    pairs = {}
+    pairs, at_s = {}, np.asarray(gold["time_s"], float)
     for name in rating.names:
         lag_s = delay_s.get(name, 0.0) if protocol.delay == "corpus" else 0.0
-        p = shift(trace, name, gold["time_s"].to_numpy(float), lag_s)
-        pairs[name] = p, gold[name].to_numpy(float)
+        pairs[name] = shift(trace, name, at_s, lag_s), np.asarray(gold[name], float)
     return pairs
 
 

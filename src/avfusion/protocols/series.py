@@ -1,5 +1,6 @@
 """Predictions and ratings as series in time: selected, shifted and smoothed."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -24,10 +25,12 @@ def instants(time_s: np.ndarray, step_s: float | None) -> np.ndarray:
     return kept
 
 
-def shift(trace: pd.DataFrame, target: str, at_s: np.ndarray, delay_s: float) -> np.ndarray:
+def shift(
+    trace: pd.DataFrame | Mapping[str, np.ndarray], target: str, at_s: np.ndarray, delay_s: float
+) -> np.ndarray:
     """Interpolate a trace at instants `at_s` (N,) of the gold, which lags by `delay_s`."""
-    time_s = trace["time_s"].to_numpy(float) + delay_s
-    return np.interp(at_s, time_s, trace[target].to_numpy(float))
+    time_s = np.asarray(trace["time_s"], float) + delay_s
+    return np.interp(at_s, time_s, np.asarray(trace[target], float))
 
 
 def held(gold: pd.DataFrame, frames: int) -> np.ndarray:

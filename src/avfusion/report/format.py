@@ -12,6 +12,7 @@ import pandas as pd
 from avfusion.evaluation import wording
 from avfusion.evaluation.wording import MOST_DIGITS
 from avfusion.io.atomic import write_text
+from avfusion.io.cells import safe_csv
 
 Cells = Sequence[Sequence[str]]
 NONE = "–"
@@ -180,7 +181,7 @@ def write_page(path: Path, title: str, blocks: list[str]) -> None:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV with six decimals."""
-    write_text(path, table.to_csv(index=False, float_format="%.6f"))
+    write_text(path, safe_csv(table, float_format="%.6f"))
 
 
 def write_json(path: Path, content: Any) -> None:

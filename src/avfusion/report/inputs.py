@@ -1,7 +1,7 @@
 """Input of the figures and the page: files of earlier stages; a missing file is an empty table."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,9 @@ class CorpusFiles:
     corpus: str
     study: Study
     layout: Layout
+    _read: dict[Path | str, pd.DataFrame] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the rows of results/tables/`name`.csv about this corpus."""
@@ -110,6 +113,18 @@ class CorpusFiles:
         return self._join("attention.parquet") if self.study.robustness else pd.DataFrame()
 
     def _join(self, name: str) -> pd.DataFrame:
+        """Return a file of all runs as one table; it is read once for all figures."""
+        if name not in self._read:
+            self._read[name] = self._joined(name)
+        return self._read[name]
+
+    def _once(self, path: Path) -> pd.DataFrame:
+        """Return a table of an earlier stage; it is read once for all figures."""
+        if path not in self._read:
+            self._read[path] = read(path)
+        return self._read[path]
+
+    def _joined(self, name: str) -> pd.DataFrame:
         tables = []
         for fusion, seed in self.runs():
             rows = read(self.layout.run(self.corpus, fusion, seed) / name)
@@ -119,7 +134,7 @@ class CorpusFiles:
 
     def seed_scores(self) -> pd.DataFrame:
         """Return the headline score of every scored run on the reported partition."""
-        rows = read(self.layout.scores(self.corpus) / "scores.parquet")
+        rows = self._once(self.layout.scores(self.corpus) / "scores.parquet")
         if not len(rows):
             return rows
         rows = rows.rename(columns={"recall": "ccc"})
@@ -128,7 +143,7 @@ class CorpusFiles:
 
     def sums(self) -> pd.DataFrame:
         """Return the sums of every video of the reported partition under the headline protocol."""
-        rows = read(self.layout.scores(self.corpus) / "sums.parquet")
+        rows = self._once(self.layout.scores(self.corpus) / "sums.parquet")
         if not len(rows):
             return rows
         keep = (rows["partition"] == self.partition) & (rows["protocol"] == self.study.headline)
@@ -136,7 +151,7 @@ class CorpusFiles:
 
     def gold(self) -> pd.DataFrame:
         """Return the gold standard of the corpus: video, time_s and its targets."""
-        return read(self.layout.gold(self.corpus))
+        return self._once(self.layout.gold(self.corpus))
 
     def truth(self) -> pd.DataFrame:
         """Return the planted spans: video, start_s, end_s, modality, kind."""

@@ -41,6 +41,7 @@ class CurveSamples:
         count = len(curves.videos)
         self._weight = inference.draw(count, statistics.draws, statistics.seed, curves.unit)
         self._kept: dict[tuple[str, Grid, str], tuple[Sample, Sample]] = {}
+        self._clean: dict[tuple[str, Grid], Sample] = {}
 
     def grid(self, fusions: Sequence[str]) -> Grid:
         """Return the trainings that all of some fusions have."""
@@ -51,14 +52,18 @@ class CurveSamples:
         """Return the samples of a fusion at each level of a corruption, clean input first."""
         curves = self.curves
         by_fit = [curves.stack(fusion, list(seeds), corruption) for seeds in grid]
-        sums = np.stack(by_fit, axis=1)  # (L, E, S, K, V, 6)
-        samples = [
-            crossed.sample(one, self._weight, curves.rule.pooling, curves.unit) for one in sums
-        ]
+        clean, *corrupted = np.stack(by_fit, axis=1)  # (L, E, S, K, V, 6)
+        if (fusion, grid) not in self._clean:  # every corruption starts with it
+            self._clean[fusion, grid] = self._sample(clean)
+        samples = [self._clean[fusion, grid], *map(self._sample, corrupted)]
         places = curves.places(corruption)
         lost, mean = (contrast(samples, of(places)) for of in (loss_shares, shares))
         self._kept[fusion, grid, corruption] = lost, mean
         return samples
+
+    def _sample(self, sums: np.ndarray) -> Sample:
+        """Return the sample of sums (E, S, K, V, 6)."""
+        return crossed.sample(sums, self._weight, self.curves.rule.pooling, self.curves.unit)
 
     def of(self, fusion: str, grid: Grid, corruption: str) -> tuple[Sample, Sample]:
         """Return the samples of the loss and of the area of a fusion under a corruption."""
@@ -93,11 +98,13 @@ def estimates(
     how = study.statistics.alpha, study.statistics.seed
     samples = samples or CurveSamples(curves, study.statistics)
     for name in curves.levels:
+        places, given = curves.places(name), curves.levels[name]
+        absent = [curves.absent[find(name)[0]][case] for case in curves.cases(name)]
         for fusion in curves.sums:
             grid = samples.grid([fusion])
             levels = samples.levels(fusion, grid, name)
-            each = [crossed.score(sample, *how) for sample in levels]
-            lost = crossed.score(samples.of(fusion, grid, name)[0], *how)
+            *each, lost = crossed.scores([*levels, samples.of(fusion, grid, name)[0]], *how)
+            spreads = [_spread(level) for level in levels]
             key = {"corpus": curves.corpus, "fusion": fusion, "corruption": name}
             size = {"seeds": sum(map(len, grid)), "videos": len(curves.videos),
                     "units": curves.units}  # fmt: skip
@@ -106,13 +113,11 @@ def estimates(
                 losses.append({**key, "target": target, "whole": start,
                                "mean": start - lost.value[t], "loss": lost.value[t],
                                "low": lost.low[t], "high": lost.high[t], **size})  # fmt: skip
-                for i, case in enumerate(curves.cases(name)):
-                    points.append({**key, "level": curves.levels[name][i],
-                                   "place": curves.places(name)[i], "target": target,
-                                   "mean": each[i].value[t], "sd": _spread(levels[i])[t],
-                                   "low": max(each[i].low[t], -1.0),
-                                   "high": min(each[i].high[t], 1.0), **size,
-                                   "absent": curves.absent[find(name)[0]][case]})  # fmt: skip
+                for i, one in enumerate(each):
+                    points.append({**key, "level": given[i], "place": places[i], "target": target,
+                                   "mean": one.value[t], "sd": spreads[i][t],
+                                   "low": max(one.low[t], -1.0), "high": min(one.high[t], 1.0),
+                                   **size, "absent": absent[i]})  # fmt: skip
     return pd.DataFrame(points), pd.DataFrame(losses)
 
 
@@ -138,17 +143,17 @@ def comparisons(curves: Curves, study: Study, samples: CurveSamples | None = Non
     alpha, seed = study.statistics.alpha, study.statistics.seed
     samples = samples or CurveSamples(curves, study.statistics)
     rows = []
-    for name in curves.levels:
-        for pair in itertools.combinations(curves.sums, 2) if curves.units > 1 else ():
-            grid = samples.grid(pair)
-            if not grid:
-                continue
-            (more, first), (less, other) = (samples.of(fusion, grid, name) for fusion in pair)
-            gap = crossed.difference(less, more, alpha, seed)
-            above = crossed.difference(first, other, alpha, seed)
-            p = exchanged.swap_test(less, more, gap, exchanged.LEAST, seed)
+    every = list(itertools.combinations(curves.sums, 2)) if curves.units > 1 else []
+    grids = {pair: grid for pair in every if (grid := samples.grid(pair))}
+    for name in curves.levels if grids else ():
+        both = [[samples.of(fusion, grid, name) for fusion in pair] for pair, grid in grids.items()]
+        less = [(other[0], first[0]) for first, other in both]
+        gaps = [one.without_draws() for one in crossed.differences(less, alpha, seed)]
+        above = crossed.differences([(first[1], other[1]) for first, other in both], alpha, seed)
+        p = exchanged.swap_tests(less, gaps, exchanged.LEAST, seed)
+        for pair, gap, area, of_pair in zip(grids, gaps, above, p, strict=True):
+            values = [gap.value, gap.low, gap.high, of_pair, area.value, area.low, area.high]
             for t, target in enumerate((*curves.names, MEAN)):
-                values = [gap.value, gap.low, gap.high, p, above.value, above.low, above.high]
                 row = [curves.corpus, name, target, *pair, *(float(x[t]) for x in values)]
                 rows.append(dict(zip(COLUMNS, row, strict=True)))
     table = pd.DataFrame(rows, columns=list(COLUMNS))

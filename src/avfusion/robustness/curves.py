@@ -15,7 +15,7 @@ from avfusion.config.corruptions import CLEAN, MODALITIES, Case, cases, find
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation import inference, units
-from avfusion.evaluation.scored import read_rating
+from avfusion.evaluation.scored import placed, read_rating
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS
 from avfusion.protocols import protocol
@@ -94,13 +94,14 @@ def read_curves(corpus: str, study: Study, layout: Layout) -> Curves | None:
         return None
     names = read_rating(corpus, layout).names
     videos = sorted(set.intersection(*(set(rows["video"]) for rows in by_run.values())))
+    number = {one: i for i, one in enumerate(wanted)}
     sums: dict[str, dict[int, dict[Case, np.ndarray]]] = {}
     for (fusion, seed), rows in by_run.items():
-        at = rows.set_index(["corruption", "level", "target", "video"])[list(SUMS)].sort_index()
-        sums.setdefault(fusion, {})[seed] = {
-            case: np.stack([at.loc[(*case, t)].loc[videos].to_numpy(float) for t in names])
-            for case in wanted
-        }
+        of_rows = zip(rows["corruption"], rows["level"], strict=True)
+        case = pd.Series([number.get(one, -1) for one in of_rows])
+        places = [(case, range(len(wanted))), (rows["target"], names), (rows["video"], videos)]
+        each = placed(rows[list(SUMS)], places)
+        sums.setdefault(fusion, {})[seed] = dict(zip(wanted, each, strict=True))
     robustness = study.robustness.items()
     levels = {name: np.array([find(name)[1].clean, *given]) for name, given in robustness}
     share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()

@@ -19,7 +19,7 @@ from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.robustness.predict import predict
-from avfusion.robustness.sums import case_sums
+from avfusion.robustness.sums import CaseSums
 from avfusion.runs.files import failure, predicts
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,9 @@ def robust_corpus(corpus: str, settings: RobustSettings, layout: Layout) -> None
     """
     partition = reported_in_corpus(corpus, layout)
     runs = predict_runs(corpus, (0, 1), settings, layout)
-    sums = [case_sums(corpus, run, partition, settings.headline, layout) for run in runs]
-    write_table(pd.concat(sums, ignore_index=True), layout.robustness(corpus) / "sums.parquet")
+    sums = CaseSums(corpus, partition, settings.headline, layout)
+    table = pd.concat([sums.of(run) for run in runs], ignore_index=True)
+    write_table(table, layout.robustness(corpus) / "sums.parquet")
 
 
 def predict_runs(

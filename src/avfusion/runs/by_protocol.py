@@ -1,6 +1,7 @@
 """Score the predictions of an epoch under a protocol, as `avf score` scores a finished run."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from avfusion.errors import ConfigError, CorpusError, TrainError
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import digest
 from avfusion.layout import Layout
-from avfusion.metrics.sums import point, video_sums
+from avfusion.metrics.sums import point
 from avfusion.protocols import protocol as protocols
 from avfusion.protocols.protocol import Protocol
+from avfusion.protocols.rated import RatedVideo
 from avfusion.rating import Rating, in_unit
 from avfusion.runs.inputs import Inputs
 
@@ -69,6 +71,12 @@ class ProtocolScore:
         times = {video: data.times(video) for video in videos}
         return cls(rule, times, gold, delay_s, settings.rating)
 
+    @cached_property
+    def _rated(self) -> dict[str, RatedVideo]:
+        """The gold of each video as the protocol scores it."""
+        given = self.delay_s, self.rating
+        return {video: RatedVideo(self.rule, gold, *given) for video, gold in self.gold.items()}
+
     def of(self, target: str) -> "ProtocolScore":
         """Return the score of one target; the videos stay the same."""
         return replace(self, rating=replace(self.rating, names=(target,)))
@@ -82,9 +90,9 @@ class ProtocolScore:
             if video not in self.gold:
                 continue
             rows = {name: x[end - len(time_s) : end] for name, x in columns.items()}
-            trace = pd.DataFrame({"time_s": time_s, **rows})
-            pairs = protocols.apply(self.rule, trace, self.gold[video], self.delay_s, self.rating)
-            sums.append([video_sums(*pairs[name]) for name in self.rating.names])
+            trace, rated = {"time_s": time_s, **rows}, self._rated[video]
+            names = self.rating.names
+            sums.append([rated.sums(rated.predicted(trace, name), name) for name in names])
         values = point(np.array(sums).swapaxes(0, 1)[None], self.rule.pooling)[0]
         by_target = zip(self.rating.names, values[:-1], strict=True)
         return {"score": float(values[-1])} | {f"ccc_{name}": float(x) for name, x in by_target}

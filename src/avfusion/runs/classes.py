@@ -20,6 +20,7 @@ from avfusion.models.model import ClassModel
 from avfusion.runs.divide import choosing, divided
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.predictor import Trained, reads
+from avfusion.runs.shared import ReadInputs
 from avfusion.training import device
 from avfusion.training.batches import Batches, divide
 from avfusion.training.loop import deterministic
@@ -68,7 +69,9 @@ class ClassJob:
 
     file = FILE
 
-    def __init__(self, settings: RunSettings, layout: Layout) -> None:
+    def __init__(
+        self, settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.read
+    ) -> None:
         card = json.loads(layout.card(settings.corpus).read_text())
         if not card.get("classes"):
             raise TrainError(
@@ -78,7 +81,7 @@ class ClassJob:
             raise TrainError("`train.corrupt` is not offered with `task: classes`; leave it out.")
         refuse_of_ratings(settings)
         self.settings = settings.updated(classes=card["classes"])
-        self.data = Inputs.read(self.settings, layout)
+        self.data = read(self.settings, layout)
         self.divided = divided(self.settings, self.data, layout)
         self.train = self._labelled("train", layout)
         self.validation = self._labelled(choosing(self.settings), layout)
@@ -97,11 +100,12 @@ class ClassJob:
         return Batches(divide(labelled, self.settings.train, generator, "videos"), load)
 
     def loss(self, model: ClassModel, batch: ClassBatch) -> Tensor:
-        """Return the cross-entropy, the mean over the batch's videos."""
+        """Return the cross-entropy, the mean over the batch's videos, and the fusion's own term."""
         inputs, label = batch
         with products(label.device, self.settings.train.precision):
             logits = model.classify(*inputs)
-        return F.cross_entropy(logits.float(), label)
+            term = model.auxiliary_loss(*inputs[0])
+        return F.cross_entropy(logits.float(), label) + term
 
     def validate(self, model: ClassModel) -> dict[str, float]:
         """Return UA of the labelled videos of validation as "score", with WA and macro F1.

@@ -24,9 +24,9 @@ T = TypeVar("T", bound=RunSettings)
 
 
 def predictions(folder: Path) -> Path:
-    """Return the file of a run's predictions: classes.parquet if it exists, else traces.parquet."""
-    classes = folder / "classes.parquet"
-    return classes if classes.is_file() else folder / "traces.parquet"
+    """Return the file of a run's predictions: that of its task, else traces.parquet."""
+    given = (folder / name for name in ("classes.parquet", "embeddings.parquet"))
+    return next((path for path in given if path.is_file()), folder / "traces.parquet")
 
 
 def train_command(folder: Path) -> str:

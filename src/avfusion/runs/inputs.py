@@ -13,7 +13,7 @@ from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.arrange import off_baseline, side_by_side
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import Windows, join, last_of, stride_of, targets
+from avfusion.features.windows import Last, Windows, join, last_of, stride_of, targets
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout
@@ -56,6 +56,7 @@ class Inputs:
     cuts: WindowSettings = field(default_factory=WindowSettings)
     rating: Rating = field(default_factory=Rating)
     _times_s: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _joined: dict[tuple[str, ...], Windows] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def read(cls, settings: RunSettings, layout: Layout) -> "Inputs":
@@ -109,8 +110,7 @@ class Inputs:
         have = set.intersection(*(set(store.videos) for store in stores.values()))
         kept = table["video"].isin(have)
         missing = table["video"][~kept].tolist()
-        if missing:
-            log.warning("%s: no features for %s; left out", corpus, ", ".join(missing))
+        warn(corpus, missing)
         return cls(corpus, features, baseline, table[kept], stores, missing)
 
     def windows(
@@ -128,28 +128,35 @@ class Inputs:
         TrainError
             If the partition has no video, or training has no complete, rated window.
         """
-        videos = self.videos_in(partition)
-        width = len(self.rating.names)
-        blank = (np.full((len(self.times(v)), width), np.nan, np.float32) for v in videos)
-        golds = (gold[v] for v in videos) if gold is not None else blank
-        text = [self.features.text] if self.features.text else []
-        parts = (
-            (
-                self.rows(v, self.features.audio),
-                self.rows(v, self.features.video),
-                g,
-                *(self.rows(v, names) for names in text),
+        videos, last = self.videos_in(partition), last_of(self.cuts, training)
+        windows = self._windows_of(videos, last)
+        if gold is not None:
+            rated = np.concatenate([gold[video] for video in videos])
+            windows = replace(windows, gold=torch.from_numpy(rated))
+        if last == "dropped" and not len(windows.rated()):
+            lengths = [len(self.times(video)) for video in videos]
+            at = int(np.argmax(lengths))
+            self._refuse_short(partition, videos[at], lengths[at])
+        return windows
+
+    def _windows_of(self, videos: list[str], last: Last) -> Windows:
+        """Return the windows of some videos, all unrated; their features are joined once."""
+        key = (last, *videos)
+        if key not in self._joined:
+            features, width, cuts = self.features, len(self.rating.names), self.cuts
+            text = [features.text] if features.text else []
+            parts = (
+                (
+                    *(self.rows(video, names) for names in (features.audio, features.video)),
+                    np.full((len(self.times(video)), width), np.nan, np.float32),
+                    *(self.rows(video, names) for names in text),
+                )
+                for video in videos
             )
-            for v, g in zip(videos, golds, strict=True)
-        )
-        lengths = torch.tensor([len(self.times(video)) for video in videos])
-        owner = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-        cuts, last = self.cuts, last_of(self.cuts, training)
-        joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
-        if last == "dropped" and not len(joined.rated()):
-            at = int(lengths.argmax())
-            self._refuse_short(partition, videos[at], int(lengths[at]))
-        return replace(joined, owner=owner)
+            joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
+            owner = torch.repeat_interleave(torch.tensor([len(self.times(v)) for v in videos]))
+            self._joined[key] = replace(joined, owner=owner)
+        return self._joined[key]
 
     def videos_in(self, partition: str) -> list[str]:
         """Return the videos of a partition, in order.
@@ -284,3 +291,9 @@ class Inputs:
             "widths": {name: store.dim for name, store in self.stores.items()},
             "partitions": listing_digest(split),
         }
+
+
+def warn(corpus: str, missing: list[str]) -> None:
+    """Log the videos that are left out, if there are any."""
+    if missing:
+        log.warning("%s: no features for %s; left out", corpus, ", ".join(missing))

@@ -1,4 +1,4 @@
-"""What `train_run` needs to know about a task: ratings over time, or one class per video."""
+"""What `train_run` needs to know about a task: ratings, classes or people."""
 
 from typing import Any, Protocol
 

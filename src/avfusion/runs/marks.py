@@ -1,8 +1,8 @@
 """Mark a run that did not train: fit.json in the folder of a run.
 
     epoch, epochs, score   of the weights that are kept, as in epochs.csv
-    train, validation      agreement of these weights: pooled CCC of each target, or UA of classes;
-                           "score" is the mean
+    train, validation      agreement of these weights: pooled CCC of each target, UA of classes, or
+                           1 - EER of verification; "score" is the mean
     ridge                  the same of ridge regression on the features that the run reads, and its
                            penalty (`avfusion.runs.ridge.yardstick`); null for a fusion in closed
                            form, which has its own `penalty`
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 EARLY = 0.05
 """Share of the epochs; a run that keeps one of the first did not train."""
+
+METRICS = {"ua": "UA", "eer": "1 - EER"}
+"""A number of the train partition -> the score that it comes with."""
 
 FEW = 10
 """In more epochs than this, the first epoch counts as early."""
@@ -94,7 +97,7 @@ def marks(content: dict[str, Any], each: dict[str, dict[str, Any]] | None = None
         name: ridge[name]["score"] - content[name]["score"] for name in ("train", "validation")
     }
     if lower["train"] > FAR and lower["validation"] > 0:
-        metric = "UA" if "ua" in content["train"] else "CCC"
+        metric = next((word for key, word in METRICS.items() if key in content["train"]), "CCC")
         ours, linear = content["train"]["score"], ridge["train"]["score"]
         reasons.append(f"train {metric} {ours:.2f}, ridge {linear:.2f}")
     return reasons

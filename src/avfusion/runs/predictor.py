@@ -17,6 +17,7 @@ from avfusion.models.model import Model, build
 from avfusion.rating import Rating, in_unit
 from avfusion.runs.files import WEIGHTS, checked, train_command
 from avfusion.runs.inputs import Inputs
+from avfusion.runs.shared import ReadInputs
 from avfusion.training import device
 from avfusion.training.checkpoint import load_weights
 from avfusion.training.loop import deterministic
@@ -46,12 +47,12 @@ class Trained:
     data: Inputs
 
     @classmethod
-    def open(cls, folder: Path, layout: Layout) -> "Trained":
+    def open(cls, folder: Path, layout: Layout, read: ReadInputs = Inputs.read) -> "Trained":
         """Open the run in `folder`; refuses one whose features have changed since training."""
         path, remedy = folder / WEIGHTS, f"Run `{train_command(folder)}`."
         weights, document = load_weights(path)
         settings = checked(TrainedSettings, document, path, remedy)
-        data = Inputs.read(settings, layout)
+        data = read(settings, layout)
         now = data.hashes()
         if now != {k: v for k, v in settings.inputs.items() if k not in ("gold", "select")}:
             raise TrainError(

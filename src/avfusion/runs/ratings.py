@@ -23,6 +23,8 @@ from avfusion.runs.by_protocol import ProtocolScore
 from avfusion.runs.divide import choosing, divided
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.predictor import reads
+from avfusion.runs.shared import ReadInputs
+from avfusion.training import device
 from avfusion.training.batches import Batches, divide
 from avfusion.training.precision import products
 
@@ -34,7 +36,9 @@ class RatingJob:
 
     file = FILE
 
-    def __init__(self, settings: RunSettings, layout: Layout) -> None:
+    def __init__(
+        self, settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.read
+    ) -> None:
         card = json.loads(layout.card(settings.corpus).read_text())
         rating = Rating.of(card)
         if not rating.names:
@@ -43,7 +47,7 @@ class RatingJob:
             )
         scale = rating.low, rating.high
         self.settings = settings.updated(targets=rating.names, value_range=scale)
-        self.data = Inputs.read(self.settings, layout)
+        self.data = read(self.settings, layout)
         self.divided = data = divided(self.settings, self.data, layout)
         chosen_on = choosing(self.settings)
         self.rows, self.validation = (
@@ -61,12 +65,19 @@ class RatingJob:
         self.spreads = spreads_of(data, self.corrupt)
         self.reaches = reaches_of(self.settings) if self.corrupt else {}
         self.loss_of = losses.get(self.settings.train.loss)
+        self.placed: Windows | None = None
 
     def batches(self, generator: torch.Generator) -> Batches[Batch]:
-        """Return the rated train windows of an epoch, corrupted if `train.corrupt` is set."""
+        """Return the rated train windows of an epoch, corrupted if `train.corrupt` is set.
+
+        Features stay on the device where they fit; corruption is drawn on the CPU.
+        """
+        if self.placed is None:
+            self.placed = self.rows if self.corrupt else self.rows.on(device.chosen())
+        placed = self.placed
 
         def load(which: Tensor) -> Batch:
-            batch = self.rows.batch(which)
+            batch = placed.batch(which)
             if self.corrupt:
                 given = self.corrupt, self.spreads, generator, self.reaches
                 return corrupted_batch(batch, *given)
@@ -75,10 +86,11 @@ class RatingJob:
         return Batches(divide(self.rows.rated(), self.settings.train, generator, "windows"), load)
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
-        """Return the loss of a batch; its products have `train.precision`."""
+        """Return the loss of a batch, with that of the fusion; products have `train.precision`."""
         with products(batch.gold.device, self.settings.train.precision):
             prediction, _ = model(*batch.inputs)
-        return self.loss_of(prediction.float(), batch.gold)
+            term = model.auxiliary_loss(*batch.inputs)
+        return self.loss_of(prediction.float(), batch.gold) + term
 
     def validate(self, model: Model) -> dict[str, float]:
         """Return the CCC of each target as `train.select` asks for it, and their mean as "score".
@@ -109,6 +121,7 @@ class RatingJob:
             replace(part, gold=part.gold[:, column : column + 1])
             for part in (self.rows, self.validation)
         )
+        job.placed = None
         job.gold = job.rows.gold, job.validation.gold
         job.rule = None if self.rule is None else self.rule.of(target)
         return job

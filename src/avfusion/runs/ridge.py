@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from avfusion.config.modalities import MODALITIES
 from avfusion.errors import DamagedError, RunError, TrainError
 from avfusion.fusion.ridge import RidgeRegression
-from avfusion.models.model import ClassModel, Model
-from avfusion.runs import classes, ratings
+from avfusion.models.model import MODELS, ClassModel, Model, VerificationModel
+from avfusion.runs import classes, ratings, verification
 from avfusion.runs.files import EPOCHS, STATE, WEIGHTS
 from avfusion.runs.job import Job
 from avfusion.runs.predictor import reads
@@ -137,9 +137,8 @@ def yardstick(model: Model, job: Job) -> dict[str, Any]:
     """
     settings, dims = job.settings, job.data.dims()
     fusion = RidgeRegression(*dims, steps=settings.windows.clips, modalities=reads(settings))
-    kind = ClassModel if settings.task == "classes" else Model
     head = nn.Linear(fusion.out_dim, len(settings.outputs))
-    probe = kind(fusion, head, *dims, rule=settings.train)
+    probe = MODELS[settings.task](fusion, head, *dims, rule=settings.train)
     for modality in (name for name in MODALITIES if hasattr(model, name)):
         setattr(probe, modality, copy.deepcopy(getattr(model, modality)).cpu())
     most = min(MOST, max(1, VALUES // fusion.out_dim))
@@ -160,9 +159,12 @@ def agreement(
     """Return the scores of a model on the rows it is fitted to, and on those that choose its epoch.
 
     They are the pooled CCC of each target, or UA, WA and F1 of classes; "score" is the CCCs' mean
-    or UA. No protocol applies.
+    or UA. Of verification, it is 1 - EER. No protocol applies.
     """
     model.eval()
+    if isinstance(job, verification.VerificationJob):
+        assert isinstance(model, VerificationModel)
+        return {name: job.scores(model, name) for name in partitions}
     if isinstance(job, classes.ClassJob):
         assert isinstance(model, ClassModel)
         names = job.settings.classes

@@ -1,6 +1,7 @@
 """Train several runs in one process, which starts and imports once for all of them.
 
-Each run keeps its own folder, lock, log and state, and has the bytes that it has alone.
+They share the features in memory. Each run keeps its own folder, lock, log and state, and has the
+bytes that it has alone.
 """
 
 import logging
@@ -13,6 +14,7 @@ from avfusion.errors import AvfError, TrainError, of_place
 from avfusion.io.atomic import locked
 from avfusion.layout import Layout
 from avfusion.runs.files import run_folder
+from avfusion.runs.shared import SharedInputs
 from avfusion.runs.train import train_run
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,12 @@ def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
         If some of several runs cannot be trained, after all others.
     """
     failed: dict[str, Exception] = {}
+    read = SharedInputs().read
     for settings in runs:
         name = f"{settings.corpus}/{settings.fusion}/seed{settings.seed}"
         try:
             with locked(run_folder(settings, layout)), _logged(settings, layout):
-                train_run(settings, layout)
+                train_run(settings, layout, read)
         except Exception as error:  # the others must not be lost for it
             if len(runs) == 1 or of_place(error):  # a full disk fails them all
                 raise

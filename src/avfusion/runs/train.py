@@ -13,13 +13,15 @@ from avfusion.io.stamped import digest, weights_digest, write_sealed, write_stam
 from avfusion.layout import Layout
 from avfusion.models.model import Model, SeparateModel, build
 from avfusion.provenance import code_state, machine_state
-from avfusion.runs import classes, marks, ratings, ridge, scaling
+from avfusion.runs import classes, marks, ratings, ridge, scaling, verification
 from avfusion.runs.divide import set_aside
 from avfusion.runs.files import ATTENTION, EPOCHS, FIT, GATES, SCALING, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
+from avfusion.runs.inputs import Inputs
 from avfusion.runs.job import Job
 from avfusion.runs.predictor import Trained, warn_outside
 from avfusion.runs.separate import FitOne, fit_each, remove_targets
+from avfusion.runs.shared import ReadInputs
 from avfusion.schemas import PREDICTS
 from avfusion.training import device
 from avfusion.training.loop import FitResult, deterministic, fit
@@ -28,7 +30,7 @@ from avfusion.training.rule import FitRule
 log = logging.getLogger(__name__)
 
 
-def train_run(settings: RunSettings, layout: Layout) -> None:
+def train_run(settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.read) -> None:
     """Fit one run and write its folder.
 
     Gold is read only for the train and validation partitions; the predictions cover all
@@ -40,6 +42,8 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         Settings of the run (`Study.run_settings`).
     layout
         Paths of the study.
+    read
+        Reads the features, or shares them with other runs.
 
     Raises
     ------
@@ -47,14 +51,15 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         If the fit cannot start: no rated windows, no features, or no ratings or classes.
     """
     settings, chosen = resolved(settings, layout)
-    job = _job(settings, layout)
+    job = _job(settings, layout, read)
     settings, data, rule = job.settings, job.data, job.settings.train
     with deterministic(settings.seed):
         model = build(settings, *data.dims())
     scaling.measure(model, job)
     trained = TrainedSettings(**dict(settings), inputs=data.hashes() | job.hashes())
     folder = run_folder(settings, layout)
-    for name in (ratings.FILE, classes.FILE, "failed.json", GATES, ATTENTION, SCALING, FIT):
+    files = (ratings.FILE, classes.FILE, verification.FILE)
+    for name in (*files, "failed.json", GATES, ATTENTION, SCALING, FIT):
         (folder / name).unlink(missing_ok=True)  # perhaps of other settings
     record = _record(trained, job, model, chosen, layout)
     write_sealed(folder / "settings.json", record.document())
@@ -70,7 +75,7 @@ def train_run(settings: RunSettings, layout: Layout) -> None:
         _fail(folder, error, job, record.run)
     else:
         marks.write(model, job, folder)
-        write_traces(folder, layout)
+        write_traces(folder, layout, read)
 
 
 def _fitter(trained: TrainedSettings) -> FitOne:
@@ -101,9 +106,9 @@ def _fitter(trained: TrainedSettings) -> FitOne:
     return fit_one
 
 
-def write_traces(folder: Path, layout: Layout) -> None:
+def write_traces(folder: Path, layout: Layout, read: ReadInputs = Inputs.read) -> None:
     """Write a run's predictions from its weights and the features; no gold is read."""
-    trained = Trained.open(folder, layout)
+    trained = Trained.open(folder, layout, read)
     settings = trained.settings
     partitions = trained.data.videos["partition"].unique()
     names = [name for name in partitions if settings.point is None or name in PREDICTS]
@@ -115,15 +120,21 @@ def write_traces(folder: Path, layout: Layout) -> None:
     if settings.task == "classes":
         write_stamped(classes.predictions(trained, names), folder / classes.FILE, origin)
         return
+    if settings.task == "verification":
+        table = verification.predictions(trained, names, layout)
+        write_stamped(table, folder / verification.FILE, origin)
+        return
     table = pd.concat([trained.traces(name) for name in names], ignore_index=True)
     warn_outside("/".join(folder.parts[-3:]), table, settings.rating)
     write_stamped(table, folder / ratings.FILE, origin)
 
 
-def _job(settings: RunSettings, layout: Layout) -> Job:
+def _job(settings: RunSettings, layout: Layout, read: ReadInputs) -> Job:
     if settings.task == "classes":
-        return classes.ClassJob(settings, layout)
-    return ratings.RatingJob(settings, layout)
+        return classes.ClassJob(settings, layout, read)
+    if settings.task == "verification":
+        return verification.VerificationJob(settings, layout, read)
+    return ratings.RatingJob(settings, layout, read)
 
 
 def _record(

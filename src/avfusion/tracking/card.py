@@ -137,5 +137,5 @@ def _listed(values: dict[str, Any]) -> str:
 
 def _title(kind: str) -> str:
     """Return the first paragraph of the fusion's file."""
-    words = ast.get_docstring(ast.parse(fusions.source(kind).read_text())) or kind
+    words = ast.get_docstring(ast.parse(fusions.source(kind).read_text(encoding="utf-8"))) or kind
     return words.split("\n\n")[0].replace("\n", " ").rstrip(".")

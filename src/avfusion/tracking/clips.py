@@ -58,8 +58,8 @@ def register_bundle(bundle: Bundle, layout: Layout, store: str | None = None) ->
         log.warning(
             "%s: not registered in %s (%s). The bundle is complete without it. When the store is "
             "back: avf bundle --check %s --register --results %s%s",
-            *(bundle.folder, shown, short(error), bundle.folder, layout.results),
-            f" --store {shown}" if store else "",
+            *(bundle.folder, shown, short(error, uri), bundle.folder, layout.results),
+            " --store URI" if store else "",
         )
         return None
 
@@ -109,7 +109,7 @@ def _register(bundle: Bundle, store: Store) -> str:
     about |= {"data_hash": document.corpus.data_hash, "shareable": document.shareable}
     version = next((v for v, tags in listed(store, name).items() if tags.get("key") == key), None)
     if version is None:
-        card = (bundle.folder / "card.md").read_text()
+        card = (bundle.folder / "card.md").read_text(encoding="utf-8")
         version = add(store, name, _record(bundle, store, key), partial(save, bundle), about, card)
     point(store, name, version)
     return f"models:/{name}/{version}"

@@ -3,14 +3,15 @@
 import fcntl
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from avfusion.config.load import study_id
+from avfusion.io.atomic import lock_file
 from avfusion.layout import Layout
+from avfusion.tracking.addresses import shown, without_secrets
 from avfusion.tracking.store import Store
 
 PATIENCE = {
@@ -25,7 +26,7 @@ PATIENCE = {
 
 
 def address(store: str | None, layout: Layout) -> tuple[str, str]:
-    """Return the URI of a store, and how it is shown, without a password.
+    """Return the URI of a store, and how it is shown: scheme, host and port.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def address(store: str | None, layout: Layout) -> tuple[str, str]:
     local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
     here = f"sqlite:///{layout.results / 'mlflow.db'}"
-    return uri, here if uri == local else _without_password(uri)
+    return uri, here if uri == local else shown(uri)
 
 
 @contextmanager
@@ -48,13 +49,9 @@ def opened(uri: str, corpus: str, layout: Layout) -> Iterator[Store]:
         yield Store(uri, corpus, study_id(layout), layout)
 
 
-def short(error: BaseException) -> str:
-    """Return the kind and the first line of an error of MLflow, without a password."""
-    return _without_password(f"{type(error).__name__}: {error}".splitlines()[0])[:240]
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
+def short(error: BaseException, uri: str) -> str:
+    """Return the kind and the first line of an error of MLflow, without secrets of the store."""
+    return without_secrets(f"{type(error).__name__}: {error}", uri).splitlines()[0][:240]
 
 
 def _check_sqlite(uri: str) -> None:
@@ -68,7 +65,7 @@ def _check_sqlite(uri: str) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with the process, so that one process at a time writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with lock_file(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

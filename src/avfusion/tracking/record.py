@@ -52,14 +52,14 @@ def record_corpus(
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning("%s: not recorded: %s", corpus, error)
     except Exception as error:  # MLflow raises many kinds, and the study is complete without it
-        reason = short(error)
+        reason = short(error, uri)
         result |= {"recorded": False, "reason": reason}
         _count(layout.results / f"mlflow.{corpus}.failures")
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
             "back: avf record %s --results %s%s",
             *(corpus, shown, reason, corpus, layout.results),
-            f" --store {shown}" if store else "",
+            " --store URI" if store else "",
         )
     write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")
     return 0
@@ -70,5 +70,5 @@ def _count(path: Path) -> None:
 
     The count has its own file, because Snakemake removes the other one before it tries.
     """
-    before = int(path.read_text()) if path.is_file() else 0
+    before = int(path.read_text(encoding="utf-8")) if path.is_file() else 0
     write_text(path, f"{before + 1}\n")

@@ -51,7 +51,7 @@ def record_study(store: Store, settings: RecordSettings | None, layout: Layout) 
     keys = [content_key(FORM, run.key().encode(), drawn).encode() for run in runs]
     key = content_key(FORM, *keys, *(page.read_bytes() for page in pages))
     study, changed = store.start("study", key, key, _study_tags(runs, layout))
-    card = json.loads(layout.card(store.corpus).read_text())
+    card = json.loads(layout.card(store.corpus).read_text(encoding="utf-8"))
     new, logged = 0, time.monotonic()
     for count, (run, run_key) in enumerate(zip(runs, keys, strict=True), start=1):
         new += _record(run, store, run_key.decode(), study, card, statistics)
@@ -101,7 +101,7 @@ def _card(run: Run, card: dict[str, Any], statistics: StatisticsSettings) -> str
 
 def _study_tags(runs: list[Run], layout: Layout) -> Tags:
     page = layout.tables / "scores.md"
-    note = page.read_text()[:NOTE] if page.is_file() else None
+    note = page.read_text(encoding="utf-8")[:NOTE] if page.is_file() else None
     hashes = sorted({run.settings.data_hash for run in runs})
     about = {"kind": "study", "data_hash": ", ".join(hashes), "mlflow.note.content": note}
     state = code_state()
@@ -119,7 +119,7 @@ def _adopt(store: Store, study: str, names: set[str]) -> None:
 def _table(corpus: str, layout: Layout) -> list[tuple[str, float, int]]:
     """Return the values of the tables over all seeds: `jca/ccc_mean`, `jca/ccc_low`, …"""
     path = layout.metrics
-    fusions = json.loads(path.read_text()).get(corpus, {}) if path.is_file() else {}
+    fusions = json.loads(path.read_text(encoding="utf-8")).get(corpus, {}) if path.is_file() else {}
     rows = [(f"{f}/ccc_{name}", v) for f, values in fusions.items() for name, v in values.items()]
     return [(name, float(value), 0) for name, value in rows if value is not None]
 

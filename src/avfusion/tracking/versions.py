@@ -58,10 +58,10 @@ def write_model(
 
 def _without_folders(path: Path, folders: list[Path]) -> None:
     """Remove folders of this machine from MLmodel; MLflow needs only names."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for folder in folders:
         text = text.replace(f"{folder}/", "")
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def content(code: ServedCode, served: str) -> list[bytes]:

@@ -58,7 +58,13 @@ def load_state(path: Path, settings_key: str) -> dict[str, Any]:
             f"{path}: written under other settings (key {head['key'][:12]}, expected "
             f"{settings_key[:12]}). Run `rm '{path}'` to start over, or restore those settings."
         )
-    return torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load has no error of its own, and advises to run the code
+        raise _damaged(path, f"not a state ({type(error).__name__})") from None
+    if not isinstance(state, dict):
+        raise _damaged(path, f"a {type(state).__name__} and not a state")
+    return state
 
 
 def state_key(path: Path) -> str:

@@ -18,6 +18,9 @@ from avfusion.errors import ConfigError
 log = logging.getLogger(__name__)
 
 VARIABLE = "AVF_DEVICE"
+FEATURES = 0.5
+"""Greatest share of a GPU's free memory that the features of a run may take."""
+
 KINDS = ("auto", "cpu", "cuda")
 
 
@@ -81,11 +84,20 @@ def of(model: Any) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
+def fits(size: int, where: torch.device) -> bool:
+    """Return whether features of so many bytes may stay on a device; on the CPU they already do."""
+    return where.type != "cuda" or size <= FEATURES * torch.cuda.mem_get_info(where)[0]
+
+
 def moved(batch: Any, device: torch.device) -> Any:
-    """Move a tensor or a (named) tuple of tensors to a device; None stays None."""
+    """Move a tensor or a (named) tuple of tensors to a device; None stays None.
+
+    What goes to a GPU is pinned first, so that the copy runs while the GPU is computing.
+    """
     if batch is None:
         return None
     if isinstance(batch, Tensor):
-        return batch.to(device)
+        pinned = device.type == "cuda" and batch.device.type == "cpu"
+        return (batch.pin_memory() if pinned else batch).to(device, non_blocking=pinned)
     parts = [moved(part, device) for part in batch]
     return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)

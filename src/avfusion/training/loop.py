@@ -121,6 +121,14 @@ def fit(
     return run.close(settings)
 
 
+def epoch_of(generator: torch.Generator, seed: int) -> int:
+    """Return the epoch, from 0, of the generator that `fit` calls `batches` with.
+
+    seed: that of the fit.
+    """
+    return generator.initial_seed() - seed * 1_000_003
+
+
 class _Run:
     """State of a fit that survives a kill: model, optimiser, best weights and history."""
 
@@ -186,17 +194,17 @@ class _Run:
         self._save()
         self.report("epoch %d: loss %.4f, score %.4f (best %.4f)", loss, score, self.best_score)
 
-    def report(self, text: str, *numbers: float) -> None:
+    def report(self, text: str, *numbers: float | Tensor) -> None:
         """Log at most one line every few seconds."""
         if time.monotonic() - self.logged_at >= LOG_EVERY_S:
             log.info("%s: " + text, self.name, self.epoch, *numbers)
             self.logged_at = time.monotonic()
 
-    def diverged(self, what: str, where: str) -> RunError:
-        """Return the error for a loss or weights that are not finite."""
+    def diverged(self, what: str, where: str, rate: float | None = None) -> RunError:
+        """Return the error for a loss or weights that are not finite; `rate`: that of the batch."""
         reason = f"diverged: {what} in epoch {self.epoch + 1}, {where}."
-        rate = f"{self.updates.rate:.4g}"
-        remedy = f"Lower `train.lr` (now {rate} in this epoch), or look for infinite features."
+        now = f"{self.updates.rate if rate is None else rate:.4g}"
+        remedy = f"Lower `train.lr` (now {now} in this epoch), or look for infinite features."
         if self.rule.precision == "float16":
             remedy += " Or set `train.precision` to bfloat16, which has the range of float32."
         return RunError(self.name, reason, remedy)
@@ -235,22 +243,37 @@ class _Run:
 
 
 def _epoch(run: _Run, batches: Epoch[Any], loss: Callable[[Any, Any], Tensor]) -> float:
-    """Train on the batches once and return their mean loss."""
-    total, count = 0.0, 0
+    """Train on the batches once and return their mean loss.
+
+    The losses are read after the last step, so that a GPU is never waited for between two steps.
+    """
+    losses: list[Tensor] = []
+    rates: list[float] = []
     for count, batch in enumerate(batches, start=1):
         value = loss(run.learner, device.moved(batch, device.chosen()))
-        if not value.isfinite():
-            raise run.diverged(f"loss is {value.item()}", f"batch {count}")
         run.updates.update(value)
+        losses.append(value.detach())
+        rates.append(run.updates.rate)
         if run.updates.overflowing:
+            _mean(run, losses, rates)
             raise run.diverged("gradients are beyond the range of float16", f"batch {count}")
-        total += value.item()
-        run.report(f"%d of {run.rule.epochs} epochs done, batch {count}, loss %.4f", value.item())
-    if not count:
+        run.report(f"%d of {run.rule.epochs} epochs done, batch {count}, loss %.4f", losses[-1])
+    if not losses:
         raise RunError(run.name, "no batches to train on.", "Are there rated train videos?")
+    mean = _mean(run, losses, rates)
     if not all(weight.isfinite().all() for weight in run.model.parameters()):
         raise run.diverged("weights are not finite", "at its end")
     if run.updates.skipped:
-        skipped = (run.name, run.epoch + 1, run.updates.skipped, count)
+        skipped = (run.name, run.epoch + 1, run.updates.skipped, len(losses))
         log.info("%s: epoch %d: %d of %d updates skipped, gradients beyond float16", *skipped)
-    return total / count
+    return mean
+
+
+def _mean(run: _Run, losses: list[Tensor], rates: list[float]) -> float:
+    """Return the mean loss; refuse an epoch with a loss that is not finite, and name the first."""
+    total = 0.0
+    for count, value in enumerate(torch.stack(losses).tolist(), start=1):
+        if not math.isfinite(value):
+            raise run.diverged(f"loss is {value}", f"batch {count}", rates[count - 1])
+        total += value
+    return total / len(losses)

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from avfusion.config.schedules import Constant, Schedule
 from avfusion.config.training import TrainSettings
+from avfusion.training import optimisers
 from avfusion.training.precision import Precision
 
 
@@ -73,10 +73,12 @@ class FitRule:
 
     def optimiser_of(self, weights: Iterable[Any]) -> Optimizer:
         """Return a new optimiser of weights, or of groups of weights."""
+        decay = self.weight_decay
         if self.optimiser == "adamw":
-            return torch.optim.AdamW(weights, lr=self.lr, weight_decay=self.weight_decay)
-        if self.optimiser == "adam":
-            return torch.optim.Adam(weights, lr=self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(
-            weights, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-        )
+            made: Optimizer = optimisers.AdamW(weights, lr=self.lr, weight_decay=decay)
+        elif self.optimiser == "adam":
+            made = optimisers.Adam(weights, lr=self.lr, weight_decay=decay)
+        else:
+            momentum = self.momentum
+            made = optimisers.SGD(weights, lr=self.lr, momentum=momentum, weight_decay=decay)
+        return made

@@ -21,8 +21,10 @@ FOLDER = ROOT / "config" / "experiments"
 ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
 PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))
 REAL = FOLDER / "real.yaml"  # `make real`, without the demo
-FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, *PUBLISHED})
-OF_NO_PAPER = {"robustness", "study", "ravdess", "crema_d", "incomplete"}
+PEOPLE = sorted({*FOLDER.glob("verification_*.yaml")} - {*PUBLISHED})
+"""Studies of `task: verification`, on other corpora than the demo."""
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, *PUBLISHED, *PEOPLE})
+OF_NO_PAPER = {"robustness", "study", "ravdess", "crema_d", "incomplete", "verification_demo"}
 """Studies that repeat no paper of the fusions, so that none has published settings."""
 IN_CI = ("study", "robustness", "tbiom2023_jca")
 
@@ -94,7 +96,9 @@ def test_every_fusion_of_it_can_be_built_and_no_two_are_one(path):
 
 
 def test_no_two_write_to_one_folder():
-    folders = [read_mapping(path).get("results") for path in [*FILES, ARRAYS, REAL, *PUBLISHED]]
+    folders = [
+        read_mapping(path).get("results") for path in [*FILES, ARRAYS, REAL, *PUBLISHED, *PEOPLE]
+    ]
     assert len(set(folders)) == len(folders)
 
 
@@ -127,7 +131,7 @@ def test_a_study_whose_encoders_are_fitted_states_whether_they_are_cross_fitted(
 
 
 def test_each_paper_has_a_fair_study_and_one_of_its_published_settings():
-    papers = {path.stem for path in [*FILES, ARRAYS]} - OF_NO_PAPER
+    papers = {path.stem for path in [*FILES, ARRAYS, *PEOPLE]} - OF_NO_PAPER
     assert {path.stem.removesuffix("_as_published") for path in PUBLISHED} == papers
     readme = (FOLDER / "README.md").read_text()
     for path in PUBLISHED:
@@ -253,3 +257,12 @@ def test_it_runs_on_the_open_corpora_without_an_edit(path, kind, task, tmp_path)
     assert list(study.corpora) == [kind]
     for fusion in study.fusions:
         assert study.run_settings(kind, fusion, 0).task == task
+
+
+@pytest.mark.parametrize("path", PEOPLE, ids=lambda path: path.stem)
+def test_a_study_of_verification_has_no_fault_and_keeps_what_tells_people_apart(path):
+    study = load(path)
+    assert {study.task(name) for name in study.corpora} == {"verification"}
+    assert {study.train_rule(name).baseline for name in study.fusions} == {"none"}
+    assert {"audio", "video", "concat"} <= set(study.fusions)
+    assert path.name in (FOLDER / "README.md").read_text()

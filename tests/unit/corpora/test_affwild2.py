@@ -1,12 +1,14 @@
 """Aff-Wild2's rows match their frames, faces and sound; malformed files are reported."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
@@ -222,3 +224,15 @@ def test_only_a_final_left_or_right_names_a_person(trial, raw, whose):
 def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, message):
     with pytest.raises(ConfigError, match=message):
         corpora.get("affwild2")(root=tmp_path, edition="abaw5", expect=expect)
+
+
+def test_a_part_with_other_counts_says_what_to_paste(study, tmp_path):
+    options = {**mini.OPTIONS, "faces": "official"}
+    counts = {**options["expect"], "valid_rows": {"train": 1, "validation": 1}}
+    code, checks = verify("affwild2", study.root, {**options, "expect": counts}, tmp_path)
+    hint = checks.loc["rated rows of train", "hint"]
+    pasted = yaml.safe_load(re.search(r"expect: {.*}", hint)[0])["expect"]
+    code_then, _ = verify(
+        "affwild2", study.root, {**options, "expect": {**counts, **pasted}}, tmp_path / "again"
+    )
+    assert (code, code_then) == (1, 0)

@@ -1,7 +1,5 @@
 """`avf verify` names what is wrong with a tree, and says nothing about a clean one."""
 
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -215,13 +213,12 @@ def test_a_failed_corpus_leaves_its_checks_and_no_tables(tree):
     assert not layout.card("small").exists()
 
 
-def test_a_corpus_that_is_not_there_says_how_to_get_it(tree, caplog):
+def test_a_corpus_that_is_not_there_says_how_to_get_it(tree, capsys):
     (tree / "videos").rename(tree.parent / "elsewhere")
     layout = Layout(tree.parent / "results")
-    with caplog.at_level(logging.WARNING):
-        settings = CorpusSettings(class_="small", root=tree.parent / "nowhere")
-        assert verify.verify("small", settings, layout) == 1
-    assert "fetch small" in caplog.text
+    settings = CorpusSettings(class_="small", root=tree.parent / "nowhere")
+    assert verify.verify("small", settings, layout) == 1
+    assert "fetch small" in capsys.readouterr().out
 
 
 def test_every_corpus_lists_its_options_without_being_imported():

@@ -195,7 +195,7 @@ def test_a_clone_in_a_folder_and_a_part_of_the_actors(release, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root/CREMA-D-master").symlink_to(release[0])
     corpus = CremaD(root=tmp_path / "root", actors=[1, 1002, 64])
-    corpus.tree, corpus.cache = read_tree(corpus.root, tmp_path / "digests"), tmp_path
+    corpus.tree, corpus.cache = read_tree(corpus.root, tmp_path / "d", outside=True), tmp_path
     table = corpus.videos()
     assert set(table["subject"]) == {"1001", "1002", "1064"}
     assert set(table["path"].str.rpartition("/")[0]) == {"CREMA-D-master/VideoFlash"}

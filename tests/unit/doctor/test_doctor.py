@@ -276,3 +276,15 @@ def test_a_training_setting_that_cannot_act_is_a_warning(place, train, warned):
     found = findings(place, "training")
     assert [finding.verdict for finding in found] == ["WARN"] * bool(warned)
     assert all(warned in finding.text for finding in found)
+
+
+def test_an_unknown_edition_fails_and_a_missing_licensed_corpus_is_a_warning(place):
+    path = place / "config/config.yaml"
+    raw = yaml.safe_load(path.read_text())
+    entry = {"root": "data/none", "if_present": True, "options": {"edition": "abaw9"}}
+    raw["corpora"] = {**raw["corpora"], "affwild2": entry}
+    path.write_text(yaml.safe_dump(raw))
+    found = {finding.verdict: finding for finding in findings(place, "corpus")}
+    assert "no edition 'abaw9'" in found["FAIL"].text
+    assert (found["WARN"].remedy, "left out" in found["WARN"].text) == ("avf obtain affwild2", True)
+    assert cli.main(["doctor"]) == 1

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from avfusion.encoders.backbones import i3d, ir50, tcn, two_stream, vgg
+from avfusion.encoders.backbones import ecapa, i3d, ir50, iresnet, tcn, two_stream, vgg
 from avfusion.encoders.backbones.base import Tuned
 
 MIXES = {  # Szegedy et al. 2015, Table 1: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection
@@ -130,6 +130,46 @@ def normal(path: str, channels: int) -> dict[str, tuple]:
     return {f"{path}.{part}": (channels,) for part in parts}
 
 
+def ecapa_shapes() -> dict[str, tuple]:
+    """Names and shapes of SpeechBrain's file, `blocks.` renamed to `layers.`."""
+
+    def layer(path: str, outputs: int, inputs: int, kernel: int = 1) -> dict[str, tuple]:
+        conv = {f"{path}.conv.conv.weight": (outputs, inputs, kernel)}
+        return conv | {f"{path}.conv.conv.bias": (outputs,)} | normal(f"{path}.norm.norm", outputs)
+
+    def plain(path: str, outputs: int, inputs: int) -> dict[str, tuple]:
+        return {f"{path}.weight": (outputs, inputs, 1), f"{path}.bias": (outputs,)}
+
+    shapes = layer("layers.0", 1024, 80, 5)
+    for block in ("layers.1", "layers.2", "layers.3"):
+        shapes |= layer(f"{block}.tdnn1", 1024, 1024) | layer(f"{block}.tdnn2", 1024, 1024)
+        for part in range(7):
+            shapes |= layer(f"{block}.res2net_block.blocks.{part}", 128, 128, 3)
+        shapes |= plain(f"{block}.se_block.conv1.conv", 128, 1024)
+        shapes |= plain(f"{block}.se_block.conv2.conv", 1024, 128)
+    shapes |= layer("mfa", 3072, 3072) | layer("asp.tdnn", 128, 9216)
+    shapes |= plain("asp.conv.conv", 3072, 128) | normal("asp_bn.norm", 6144)
+    return shapes | plain("fc.conv", 192, 6144)
+
+
+def iresnet_shapes() -> dict[str, tuple]:
+    """Names and shapes of insightface's `iresnet18`."""
+    shapes = {"conv1.weight": (64, 3, 3, 3), "prelu.weight": (64,), **normal("bn1", 64)}
+    before = 64
+    for number, after in enumerate((64, 128, 256, 512), start=1):
+        for unit, inputs in enumerate((before, after)):
+            path = f"layer{number}.{unit}"
+            shapes |= normal(f"{path}.bn1", inputs) | normal(f"{path}.bn2", after)
+            shapes |= normal(f"{path}.bn3", after) | {f"{path}.prelu.weight": (after,)}
+            shapes[f"{path}.conv1.weight"] = (after, inputs, 3, 3)
+            shapes[f"{path}.conv2.weight"] = (after, after, 3, 3)
+        shapes[f"layer{number}.0.downsample.0.weight"] = (after, before, 1, 1)
+        shapes |= normal(f"layer{number}.0.downsample.1", after)
+        before = after
+    shapes |= normal("bn2", 512) | normal("features", 512)
+    return shapes | {"fc.weight": (512, 512 * 7 * 7), "fc.bias": (512,)}
+
+
 def on_meta(made, **options) -> nn.Module:
     with torch.device("meta"):
         return made(**options).eval()
@@ -146,6 +186,8 @@ NETWORKS = {
     ),
     "vggish": (vgg.VGGish, {}, vggish_shapes(), 72_141_184),
     "vgg_face": (vgg.VggFace, {}, vgg_face_shapes(), 145_002_878 - 4096 * 2622 - 2622),
+    "ecapa": (ecapa.EcapaTdnn, {}, ecapa_shapes(), None),
+    "iresnet18": (iresnet.IResNet18, {}, iresnet_shapes(), None),
     "ir50_rjcma": (ir50.IR50, {"form": "rjcma"}, ir50_shapes(25), None),
     "ir50_arcface": (ir50.IR50, {"form": "arcface"}, ir50_shapes(49), None),
 }

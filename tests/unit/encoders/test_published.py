@@ -27,6 +27,8 @@ from support import synthetic_media as media
 WIDTH = 1 / 16
 NAMES = [name for name in encoders.names() if "width" in encoders.options(name)]
 EXTRA = {  # weights of the published files that are left out, or changed
+    "ecapa_tdnn": {},
+    "iresnet18": {},
     "vggish": {"pproc.pca_means": torch.ones(2, 1)},
     "cnn2d_spectrogram": {},
     "cnn2d_face": {"fc8.weight": torch.ones(3, 4), "fc8.bias": torch.ones(3)},
@@ -58,6 +60,8 @@ def write(name: str, path, seed: int = 1) -> dict[str, torch.Tensor]:
     state |= {k: torch.rand_like(x) + 0.5 for k, x in state.items() if k.endswith("running_var")}
     state |= {k: torch.randn_like(x) / 9 for k, x in state.items() if k.endswith("running_mean")}
     tensors = {PREFIX.get(name, "") + key: x for key, x in state.items()} | EXTRA[name]
+    if name == "ecapa_tdnn":  # the names of its file
+        tensors = {key.replace("layers.", "blocks."): x for key, x in tensors.items()}
     if name == "r2plus1d_two_stream":
         stem = tensors[f"{PREFIX[name]}stem.0.weight"]
         mask = torch.full_like(stem[:, :1], 9.0)
@@ -98,6 +102,8 @@ def study(name: str, **options) -> Study:
     ("name", "width"),
     [
         ("vggish", 128),
+        ("ecapa_tdnn", 192),
+        ("iresnet18", 512),
         ("cnn2d_spectrogram", 1024),
         ("cnn2d_face", 4096),
         ("inception_i3d", 1024),

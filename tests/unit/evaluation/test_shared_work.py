@@ -18,6 +18,7 @@ from avfusion.evaluation.significance import holm
 from avfusion.protocols.protocol import Protocol
 from avfusion.robustness import curve_estimates
 from avfusion.robustness.curves import Curves, loss_shares, shares
+from support import plain_statistics
 from support.plain_statistics import swap_p
 from support.scored_sums import scored_sums
 from support.simulated_corpora import Plan, simulate
@@ -62,6 +63,28 @@ def test_p_without_units_of_a_target_and_of_equal_fusions():
         assert exchanged.swap_test(*pair, estimate, 400, 0) == pytest.approx(plain, **CLOSE)
         assert np.isnan(plain[0])
     assert plain[1] == 1
+
+
+@pytest.mark.parametrize("trainings", [(3, 3), (1, 3), (1, 1)])
+def test_estimates_that_are_made_together_are_those_that_each_makes_alone(trainings):
+    """One target has no frames, two fusions are equal, and one table of trainings is smaller."""
+    sums = [one.copy() for one in drawn(trainings=trainings)]
+    sums[1][:, :, 0] = 0.0
+    some = samples(sums, SEVERAL.unit)
+    fewer = samples([one[:, :1] for one in sums], SEVERAL.unit)
+    pairs = [(some[0], some[2]), (some[2], some[0]), *combinations(fewer, 2), (some[0], some[0]),
+             *combinations(some, 2)]  # fmt: skip
+    each = [*zip(pairs, crossed.differences(pairs, 0.1, 3), strict=True)]
+    each += [
+        ((one, None), made) for one, made in zip(some, crossed.scores(some, 0.1, 3), strict=True)
+    ]
+    for pair, made in each:
+        plain = plain_statistics.estimate(*pair, 0.1, 3)
+        for name in ("value", "low", "high", "samples"):
+            assert getattr(made, name) == pytest.approx(getattr(plain, name), **CLOSE)
+        assert vars(made.variance) == {
+            name: pytest.approx(x, **CLOSE) for name, x in vars(plain.variance).items()
+        }
 
 
 def test_exchanges_of_other_seeds_units_and_draws_do_not_stay():

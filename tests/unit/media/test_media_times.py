@@ -270,12 +270,12 @@ def test_a_track_that_begins_inside_the_file_ends_nothing(tmp_path):
     assert len(timing.times_s) == 40
 
 
-def test_an_error_that_nobody_expects_is_a_reason_of_one_file(late, tmp_path, monkeypatch):
+def test_an_error_that_nobody_expects_is_a_reason_of_one_file(late, monkeypatch):
     def strange(path, time_zero):
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(timing_of, "probe", strange)
-    reason = timings([("late", late, "sha")], tmp_path)["late"].reason
+    reason = read_timing(late).reason
     assert str(late) in reason
     assert "ZeroDivisionError: by zero" in reason
 

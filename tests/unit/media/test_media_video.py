@@ -106,11 +106,11 @@ def test_times_are_kept_for_the_code_that_read_them_alone(tmp_path, monkeypatch)
     path, calls = tmp_path / "a.mkv", []
     odd_videos.write(path, odd_videos.pictures(5), [0, 40, 80, 120, 160], form="matroska")
 
-    def read(path, time_zero):
+    def read(path, time_zero, free):
         calls.append(path)
         return read_timing(path, time_zero)
 
-    monkeypatch.setattr(timing, "read_timing", read)
+    monkeypatch.setattr(timing, "_timed_apart", read)
     for code in ("one", "one", "two"):
         monkeypatch.setattr(timing, "fingerprint", lambda module, code=code: code)
         (found,) = timing.timings([("a", path, "0" * 64)], tmp_path / "times").values()

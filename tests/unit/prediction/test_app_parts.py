@@ -52,6 +52,16 @@ def test_a_job_that_takes_too_long_is_stopped(apart):
     assert apart.do("b", lambda *at: None)[0] == "b"
 
 
+def test_the_path_of_the_temporary_folder_may_be_long(tmp_path):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    process = Apart(working, temporary=folder)
+    try:
+        assert process.do("reader", lambda *at: None) == ({"meta": {}}, str(folder))
+    finally:
+        process.stop()
+
+
 def test_what_a_process_started_ends_with_it(apart):
     child = apart.do("child", lambda *at: None)
     os.kill(child, 0)

@@ -11,6 +11,7 @@ from avfusion.io import atomic
 from avfusion.layout import Layout
 from avfusion.runs import several
 from avfusion.runs.several import train_runs
+from avfusion.runs.shared import SharedInputs
 from support.synthetic_features import Plan, run_settings, write_inputs
 
 NAMES = [("concat", 0), ("concat", 1), ("lstm", 0), ("jca", 0), ("ridge", 0), ("concat", 2)]
@@ -39,9 +40,10 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture
 def layout(inputs, tmp_path):
-    """Results of their own with links to the same inputs."""
+    """Results of their own with links to the same inputs, but not to runs that are trained."""
     for path in inputs.results.iterdir():
-        (tmp_path / path.name).symlink_to(path)
+        if path.name not in ("runs", "logs"):
+            (tmp_path / path.name).symlink_to(path)
     return Layout(tmp_path)
 
 
@@ -114,7 +116,7 @@ def test_each_run_has_a_log_of_its_own(layout, caplog):
 
 
 def test_an_unforeseen_error_is_in_the_log_with_its_trace(layout, monkeypatch):
-    def fail(settings, layout):
+    def fail(settings, *_):
         raise ZeroDivisionError(settings.fusion)
 
     monkeypatch.setattr(several, "train_run", fail)
@@ -123,6 +125,22 @@ def test_an_unforeseen_error_is_in_the_log_with_its_trace(layout, monkeypatch):
     text = layout.train_log(PLAN.corpus, *NAMES[0]).read_text()
     assert "Traceback" in text
     assert "ZeroDivisionError: concat" in text
+
+
+def test_runs_of_one_process_share_their_features(layout):
+    """The tensors themselves; other settings of the features have others."""
+    read = SharedInputs().read
+    plain, other_seed, other_fusion = (run_settings(PLAN, f, s) for f, s in [*NAMES[:2], NAMES[3]])
+    first = read(plain, layout).windows("train")
+    gold = read(plain, layout).gold("train", layout, {})
+    for settings in (other_seed, other_fusion):
+        again = read(settings, layout).windows("train", gold)
+        assert again.audio.data_ptr() == first.audio.data_ptr()
+        assert not again.gold.isnan().all()
+    assert first.gold.isnan().all()
+    raw = run_settings(PLAN, "concat", baseline="none")
+    assert read(raw, layout).windows("train").audio.data_ptr() != first.audio.data_ptr()
+    assert read(plain, layout) is not read(raw, layout)
 
 
 def test_features_that_changed_between_two_runs_are_read_again(inputs, tmp_path):

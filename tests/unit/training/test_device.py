@@ -13,7 +13,7 @@ import torch
 from avfusion.config.modalities import with_text
 from avfusion.encoders import expression_net, face_cnn, mel_cnn
 from avfusion.errors import ConfigError
-from avfusion.features.windows import Batch
+from avfusion.features.windows import Batch, Windows, cut
 from avfusion.models.model import build
 from avfusion.registry import fusions
 from avfusion.training import device
@@ -79,6 +79,26 @@ def test_moving_keeps_a_batch_a_batch_and_on_the_cpu_the_very_tensors():
     here = device.moved(batch, torch.device("cpu"))
     assert all(a is b for a, b in zip(batch, here, strict=True))
     assert device.moved(batch[:4], META)[3].device == META
+
+
+def test_windows_that_are_on_a_device_give_batches_there():
+    rows, inside, used = (torch.from_numpy(part) for part in cut(9, 2, 2))
+    here = Windows(torch.rand(9, 3), torch.rand(9, 4), torch.rand(9, 2), rows, inside, used)
+    assert here.on(torch.device("cpu")) is here
+    there = here.on(META)
+    batch = there.batch(torch.tensor([2, 0]))
+    assert {part.device for part in batch if part is not None} == {META}
+    assert [part.shape for part in batch[:5]] == [
+        part.shape for part in here.batch(torch.tensor([2, 0]))[:5]
+    ]
+
+
+def test_features_stay_on_a_gpu_only_in_half_of_its_free_memory(monkeypatch):
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda where: (100, 200))
+    assert device.fits(50, gpu)
+    assert not device.fits(51, gpu)
+    assert device.fits(2**60, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("head", ["regressor", "ca", "jca"])

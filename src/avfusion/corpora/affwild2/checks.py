@@ -136,11 +136,20 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
             not off,
             "unpublished" if expected is None else f"{expected:,}",
             f"{count:,}",
-            f"{100 * off:.2f} % off. This is another edition or a part of one; set the counts of "
-            f"a part in options.expect (config/README.md). {editions.COMPARE}",
+            f"{100 * off:.2f} % off. This is another edition or a part of one. To accept what is "
+            f"here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=editions.certainty(edition, COMPUTED),
         )
+
+
+def _counted(corpus: "AffWild2Release") -> str:
+    """Return the option `expect` with the counts of the corpus as it is."""
+    parts = Counter(part for _, part in corpus.listed)
+    counts = [f"{part}: {parts[part]}" for part in ("train", "validation", "test")]
+    rows = ", ".join(f"{part}: {count}" for part, count in _valid(corpus).items())
+    counts += [f"raw: {len(corpus.parts.raw)}", f"valid_rows: {{{rows}}}"]
+    return f"expect: {{{', '.join(counts)}}}"
 
 
 def _valid(corpus: "AffWild2Release") -> dict[str, int]:

@@ -21,6 +21,7 @@ from avfusion.corpora.affwild2.tree import Parts, find_parts, raw_name, read_lis
 from avfusion.corpora.base import Corpus
 from avfusion.corpora.clocks import clocks
 from avfusion.errors import ConfigError
+from avfusion.io.bounded import content
 from avfusion.schemas import GOLD
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class AffWild2Release(Corpus):
     def rows(self) -> dict[str, Rows]:
         """Ratings of every annotated trial, one row per frame."""
         texts = {t: p for trials in self.parts.annotations.values() for t, p in trials.items()}
-        return {t: read_rows((self.root / p).read_bytes(), p) for t, p in sorted(texts.items())}
+        return {t: read_rows(content(self.root / p), p) for t, p in sorted(texts.items())}
 
     @cached_property
     def clocks(self) -> "dict[str, Timing]":

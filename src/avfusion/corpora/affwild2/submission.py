@@ -53,7 +53,7 @@ def write_submission(
     CorpusError
         If there is no template, or it has trials that are not in the test partition.
     """
-    stated = json.loads(card.read_text())
+    stated = json.loads(card.read_text(encoding="utf-8"))
     if template is None and stated["edition"] in _ZIPPED:
         return _zip(answers, folder / "predictions.zip")
     if template is None and not stated["template"]:

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ import pandas as pd
 from avfusion.corpora.base import Corpus, empty_truth
 from avfusion.corpora.demo.make import Recipe, files, make_video
 from avfusion.corpora.demo.raters import DELAYS_S
-from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, scene
+from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, Scene, scene
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
@@ -60,6 +60,8 @@ class DemoRelease(Corpus):
     access = ACCESS
     licensed = False
     synthetic = True
+    shows: ClassVar[str] = "Each video shows another person."
+    maker: ClassVar[Any] = staticmethod(make_video)  # as subclasses have it: (root, recipe)
 
     def __init__(
         self,
@@ -120,13 +122,17 @@ class DemoRelease(Corpus):
 
     def recipes(self) -> list[Recipe]:
         """Return what each video depends on, in order."""
-        source = source_digest()
+        source = source_digest(type(self).maker.__name__)
         recipes = []
         for index in range(self.count):
             text = json.dumps({"index": index, **self.options, "source": source}, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
             recipes.append(Recipe(index=index, **self.options, digest=digest))
         return recipes
+
+    def plan(self, recipe: Recipe) -> Scene:
+        """Return the plan of a video."""
+        return scene(recipe.index, recipe.seconds, recipe.seed)
 
     def _make_all(self, todo: list[Recipe]) -> None:
         """Make videos, each in a new process: the speech synthesiser is exact only when fresh.
@@ -137,7 +143,7 @@ class DemoRelease(Corpus):
         server = multiprocessing.get_context("forkserver")
         server.set_forkserver_preload([make_video.__module__, "av"])
         with ProcessPoolExecutor(self.workers, mp_context=server, max_tasks_per_child=1) as pool:
-            jobs = [pool.submit(make_video, self.root, recipe) for recipe in todo]
+            jobs = [pool.submit(type(self).maker, self.root, recipe) for recipe in todo]
             try:
                 for done, job in enumerate(as_completed(jobs), 1):
                     video = job.result()
@@ -156,7 +162,7 @@ class DemoRelease(Corpus):
                 stamp.unlink()
 
     def _write_tables(self, recipes: list[Recipe]) -> None:
-        plans = [scene(r.index, r.seconds, r.seed) for r in recipes]
+        plans = [self.plan(recipe) for recipe in recipes]
         paths = [files(p.video) for p in plans]
         rows = [
             (p.video, path["video"], p.partition, p.subject, p.speaker, path["transcript"])
@@ -171,16 +177,20 @@ class DemoRelease(Corpus):
         card = {**self.card(), "recipe_hash": digest}
         write_text(self.root / CARD, json.dumps(card, indent=2) + "\n")
         template = Path(__file__).parent / "assets" / "demo_readme.txt"
-        text = template.read_text().format(videos=self.count, **self.options)
+        text = template.read_text(encoding="utf-8").format(
+            videos=self.count, name=self.name, shows=self.shows, **self.options
+        )
         write_text(self.root / "README.md", text)
 
 
-def source_digest() -> str:
+def source_digest(maker: str) -> str:
     """Return a SHA-256 over the code that makes a video and over the assets.
+
+    maker: name of the function in `avfusion.corpora.demo.make`.
 
     When it changes, all videos are made again. Comments and docstrings do not count.
     """
-    digest = hashlib.sha256(fingerprint("avfusion.corpora.demo.make:make_video").encode())
+    digest = hashlib.sha256(fingerprint(f"avfusion.corpora.demo.make:{maker}").encode())
     for path in sorted((Path(__file__).parent / "assets").glob("*.[pj]*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

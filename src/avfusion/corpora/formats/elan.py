@@ -10,6 +10,7 @@ from xml.parsers import expat
 from avfusion.corpora.formats.ratings import Ratings, no_ratings
 from avfusion.corpora.formats.spans import Span, beyond, held, overlaps
 from avfusion.corpora.formats.table import BLANK, NUMBER, short
+from avfusion.errors import CorpusError
 from avfusion.registry import near
 
 
@@ -73,7 +74,10 @@ def read_eaf(raw: bytes, name: str, targets: tuple[str, ...], hz: float) -> Rati
     spans = {target: _spans(document, target, name, faults) for target in targets}
     if not any(spans.values()) and not faults:
         faults.append(f"{name}: no annotation")
-    table = held(spans, hz)
+    try:
+        table = held(spans, hz)
+    except CorpusError as error:
+        return no_ratings(f"{name}: {error}")
     values = table[list(targets)].to_numpy(float)
     return Ratings(table["time_s"].to_numpy(float), values, targets, faults=faults)
 

@@ -6,8 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from avfusion.errors import CorpusError
+
 LONGEST_S = 100_000.0
 """Longest recording (28 h). A span that ends later is in another unit and would fill the memory."""
+
+
+MOST_INSTANTS = 10_000_000
+"""Most instants of a recording: 28 hours at 100 Hz."""
 
 
 class Span(NamedTuple):
@@ -41,12 +47,22 @@ def held(spans: dict[str, list[Span]], hz: float) -> pd.DataFrame:
     DataFrame
         `time_s` in seconds and one column per target, NaN outside of all spans.
 
+    Raises
+    ------
+    CorpusError
+        If there are more than `MOST_INSTANTS`.
+
     Examples
     --------
     >>> held({"level": [Span(0, 2, 3), Span(2, 3, 6)]}, 1)["level"].tolist()
     [3.0, 3.0, nan, 6.0]
     """
     ends = [span.end_s for parts in spans.values() for span in parts]
+    if max(ends, default=0.0) * hz > MOST_INSTANTS:
+        raise CorpusError(
+            f"ratings to {max(ends):g} s at {hz:g} Hz are {max(ends) * hz:,.0f} instants; at most "
+            f"{MOST_INSTANTS:,} are read. Set a lower rate."
+        )
     middles = (np.arange(int(np.ceil(max(ends, default=0.0) * hz - 1e-9))) + 0.5) / hz
     jumps = {target: _jumps(parts) for target, parts in spans.items()}
     times = np.unique(np.round(np.concatenate([middles, *jumps.values()]), 6))

@@ -12,12 +12,14 @@ import pandas as pd
 
 from avfusion.corpora.formats.spelling import normal
 from avfusion.errors import CorpusError
+from avfusion.io.bounded import refuse_large, refuse_large_parquet
+from avfusion.io.cells import is_formula, visible
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
 LONGEST_NAME = 230
-"""Most bytes of a video's name. A file name has at most 255, and `.<video>.times.half<pid>.npy`,
-the longest one that a stage makes of it, has up to 24 more."""
+"""Most bytes of a video's name. A file name has at most 255, and the folder in which a record is
+written, `<video>.half<process>-<10 digits>`, has up to 23 more."""
 
 
 @dataclass
@@ -91,9 +93,14 @@ def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> She
 
 def _csv(path: Path, name: str) -> Sheet:
     try:
+        refuse_large(path)
         text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CorpusError(f"{name}: cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
         raise CorpusError(f"{name}: not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from None
+    except ValueError as error:
+        raise CorpusError(f"{name}: {error}.") from None
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -124,9 +131,11 @@ def _add(sheet: Sheet, where: str, cells: list[str]) -> None:
 
 def _parquet(path: Path, name: str) -> Sheet:
     try:
+        refuse_large_parquet(path)
         table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{name}: not a Parquet table ({str(error)[:80]}).") from None
+    except Exception as error:  # pandas reads metadata that anybody may have written
+        reason = f"{type(error).__name__}: {str(error)[:160]}"
+        raise CorpusError(f"{name}: not a Parquet table that can be read ({reason}).") from None
     if any(table.index.names):
         table = table.reset_index()
     text = table.astype(object).where(table.notna(), "").astype(str)
@@ -165,14 +174,16 @@ def name_fault(video: str) -> str:
     """
     if not video or video.startswith("."):
         return f"the name {short(video)} begins with a dot" if video else "the name is empty"
-    if re.search(r"[/\\\x00-\x1f]", video):
+    if is_formula(video):
+        return f"the name {short(video)} begins like a formula of a spreadsheet"
+    if re.search(r"[/\\]", video) or visible(video, keep="") != video:
         return f"the name {short(video)} holds /, \\ or a control character"
     if (size := len(video.encode("utf-8", "surrogatepass"))) > LONGEST_NAME:
         return (
             f"the name {short(video)} has {size} bytes in UTF-8; at most {LONGEST_NAME} fit into a "
             f"file name with avfusion's endings. Give a shorter name in the column `id`"
         )
-    if ending := re.search(r"(\.times|\.parquet|\.half\d*)$", video):
+    if ending := re.search(r"(\.times|\.parquet|\.half[-0-9a-f]*)$", video):
         return f"the name {short(video)} ends in {ending[0]}, which avfusion uses for its files"
     return ""
 

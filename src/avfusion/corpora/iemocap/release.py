@@ -19,6 +19,7 @@ from avfusion.corpora.expected import refuse_unknown
 from avfusion.corpora.iemocap.evaluation import Evaluation, Turn, read_turns
 from avfusion.corpora.iemocap.tree import Parts, find_parts
 from avfusion.errors import ConfigError, CorpusError
+from avfusion.io.bounded import content
 from avfusion.media.transcript_formats import Dialog, Word, read_alignment, read_dialog
 from avfusion.schemas import GOLD, LABELS
 
@@ -113,19 +114,19 @@ class IemocapRelease(Corpus):
     def evaluations(self) -> dict[str, Evaluation]:
         """Dialog -> contents of its evaluation file, in order of the paths."""
         paths = sorted((path, dialog) for dialog, path in self.parts.evaluations.items())
-        return {d: read_turns((self.root / p).read_bytes(), p, d) for p, d in paths}
+        return {d: read_turns(content(self.root / p), p, d) for p, d in paths}
 
     @cached_property
     def transcripts(self) -> dict[str, Dialog]:
         """Dialog -> contents of its transcript."""
         paths = sorted(self.parts.transcripts.items())
-        return {d: read_dialog((self.root / p).read_bytes(), p) for d, p in paths}
+        return {d: read_dialog(content(self.root / p), p) for d, p in paths}
 
     @cached_property
     def alignments(self) -> dict[str, tuple[list[Word], list[str]]]:
         """Turn -> its aligned words, and the faults of the file."""
         paths = sorted(self.parts.alignments.items())
-        return {turn: read_alignment((self.root / p).read_bytes(), p) for turn, p in paths}
+        return {turn: read_alignment(content(self.root / p), p) for turn, p in paths}
 
     @cached_property
     def turns(self) -> list[Turn]:

@@ -1,5 +1,7 @@
 """What a folder of your own recordings holds: a manifest or an audformat database, and lengths."""
 
+import math
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from avfusion.corpora.base import Corpus
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.formats.audformat import Database, read_database
-from avfusion.corpora.formats.table import Sheet
+from avfusion.corpora.formats.table import Sheet, path_fault
 from avfusion.corpora.own.features import FeatureRow
 from avfusion.corpora.own.manifest import read_manifest, row_id, spelt
 from avfusion.corpora.own.rules import RatingRules
@@ -27,6 +29,10 @@ Write manifest.csv into that folder, one row per video:
 
 Each ratings file has one line per instant: time_s (in seconds), valence, arousal.
 See docs/tutorials/own-clips.md."""
+
+
+NAMED = re.compile(r"[^\W\d_][\w .-]{0,63}\Z")
+"""Names of targets and classes: they become columns, metrics of MLflow and parts of file names."""
 
 
 class OwnFolder(Corpus):
@@ -63,16 +69,21 @@ class OwnFolder(Corpus):
         if not (self.targets or self.classes) or len(set(self.targets)) < len(self.targets):
             listed = list(self.targets)
             raise ConfigError(f"own: targets are {listed}; name each rated dimension once.")
-        if len(limits) != 2 or not limits[0] < limits[1]:
-            raise ConfigError(f"own: value_range is {list(value_range)}; give [lowest, highest].")
-        self.value_range = limits
-        strange = sorted(set(delay_s or {}) - set(self.targets))
-        if strange:
+        if strange := [name for name in (*self.targets, *self.classes) if not NAMED.match(name)]:
             raise ConfigError(
-                f"own: delay_s names {strange[0]!r}, which is not one of the targets."
+                f"own: {strange[0]!r} cannot be the name of a target or class. Use letters, "
+                f"digits, spaces, _ - and . only, at most 64, and begin with a letter."
             )
-        if not rating_hz > 0:
-            raise ConfigError(f"own: rating_hz is {rating_hz}; it must be above 0.")
+        if len(limits) != 2 or not -math.inf < limits[0] < limits[1] < math.inf:
+            raise ConfigError(f"own: value_range is {list(value_range)}; give [lowest, highest].")
+        if fault := path_fault(manifest):
+            raise ConfigError(f"own: manifest: {fault}.")
+        self.value_range = limits
+        others = sorted(set(delay_s or {}) - set(self.targets))
+        if others:
+            raise ConfigError(f"own: delay_s names {others[0]!r}, which is not one of the targets.")
+        if not 0 < rating_hz <= 1000:
+            raise ConfigError(f"own: rating_hz is {rating_hz}; it must be above 0, at most 1000.")
         self.delay_s, self.rating_hz, self.seed = dict(delay_s or {}), float(rating_hz), seed
         self.rules = RatingRules.of(ratings)
         self.manifest, self.audformat = manifest, audformat

@@ -14,6 +14,7 @@ from avfusion.corpora.formats.spans import LONGEST_S, Span, held
 from avfusion.corpora.formats.table import Sheet, read_sheet, short
 from avfusion.corpora.own.rules import RatingRules
 from avfusion.errors import CorpusError
+from avfusion.io.bounded import content
 
 if TYPE_CHECKING:
     from avfusion.media.timing import Timing
@@ -64,10 +65,10 @@ def read_ratings(
     if ending in TABLES:
         ratings = _table(path, name, targets, rules, clock)
     elif ending == ".eaf":
-        ratings = read_eaf(path.read_bytes(), name, targets, hz)
+        ratings = read_eaf(content(path), name, targets, hz)
         return _as_lines(ratings, hz) if rules.held else ratings
     elif ending == ".arff" and len(targets) == 1:
-        ratings = read_arff(path.read_bytes(), name)
+        ratings = read_arff(content(path), name)
         ratings.columns = targets
     elif ending == ".arff":
         columns = ", ".join(f"ratings_{target}" for target in targets)

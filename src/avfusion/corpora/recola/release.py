@@ -17,6 +17,7 @@ from avfusion.corpora.formats.ratings import Ratings, read_arff, read_bare, read
 from avfusion.corpora.goldstandard import GoldStandard, gold_standard
 from avfusion.corpora.recola.tree import DIMENSIONS, RELEASES, Parts, Release, detect, find_parts
 from avfusion.errors import ConfigError, CorpusError
+from avfusion.io.bounded import content
 
 STEP_S = 0.04
 
@@ -106,7 +107,7 @@ class RecolaRelease(Corpus):
     def raters(self) -> dict[tuple[str, str], Ratings]:
         """(recording, dimension) -> ratings, one column per rater."""
         return {
-            (name, dimension): read_raters((self.root / path).read_bytes(), path)
+            (name, dimension): read_raters(content(self.root / path), path)
             for dimension, table in self.parts.raters.items()
             for name, path in table.items()
         }
@@ -117,7 +118,7 @@ class RecolaRelease(Corpus):
         tables = {}
         for dimension, table in self.parts.gold.items():
             for name, path in table.items():
-                raw = (self.root / path).read_bytes()
+                raw = content(self.root / path)
                 bare = path.lower().endswith(".csv")
                 tables[name, dimension] = (
                     read_bare(raw, path, STEP_S) if bare else read_arff(raw, path)

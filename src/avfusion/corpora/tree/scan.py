@@ -24,17 +24,21 @@ from avfusion.corpora.tree.digest import (
     keys,
     workers,
 )
+from avfusion.corpora.tree.links import Identity, Links
 from avfusion.corpora.tree.tree import Folder, Tree
 
 log = logging.getLogger(__name__)
 
-Identity = tuple[int, int]
-"""Device and inode, which identify a folder whatever its name."""
 Batch = tuple[Folder, np.ndarray, list[str]]
 """A folder, the rows of some of its files, and their paths."""
 
 
-def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda folder: True) -> Tree:
+def read_tree(
+    root: Path,
+    cache: Path,
+    wanted: Callable[[str], bool] = lambda folder: True,
+    outside: bool = False,
+) -> Tree:
     """List and hash all files below a folder.
 
     Parameters
@@ -45,13 +49,15 @@ def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda fo
         File that keeps digests between runs.
     wanted
         Whether files of a folder (relative path) are hashed, or only listed.
+    outside
+        Whether links that lead out of `root` are followed; else `outside` of the tree lists them.
 
     Returns
     -------
     Tree
         Folders by path, ascending. Unreadable files are listed in `unread`.
     """
-    tree = _list_all(root)
+    tree = _list_all(root, outside)
     hashed = [folder for folder in tree.folders.values() if wanted(folder.path)]
     digests = DigestCache(cache)
     try:
@@ -61,11 +67,12 @@ def read_tree(root: Path, cache: Path, wanted: Callable[[str], bool] = lambda fo
     return tree
 
 
-def _list_all(root: Path) -> Tree:
+def _list_all(root: Path, outside: bool) -> Tree:
     """List all folders, several at a time: file servers answer slowly but in parallel."""
     tree, logged_s = Tree(root, {}), time.monotonic()
+    links = Links(Path(os.path.realpath(root)), outside, tree.outside)
     with ThreadPoolExecutor(workers()) as pool:
-        open_jobs = {pool.submit(_list, root, "", frozenset())}
+        open_jobs = {pool.submit(_list, root, "", frozenset(), links)}
         while open_jobs:
             done, open_jobs = wait(open_jobs, return_when=FIRST_COMPLETED)
             for job in done:
@@ -74,7 +81,7 @@ def _list_all(root: Path) -> Tree:
                 tree.hidden += hidden
                 if folder is not None:
                     tree.folders[folder.path] = folder
-                open_jobs |= {pool.submit(_list, root, path, within) for path in below}
+                open_jobs |= {pool.submit(_list, root, path, within, links) for path in below}
             if time.monotonic() - logged_s > LOG_EVERY_S:
                 logged_s = time.monotonic()
                 log.info(f"listing files: {len(tree):,} in {len(tree.folders):,} folders")
@@ -83,12 +90,11 @@ def _list_all(root: Path) -> Tree:
 
 
 def _list(
-    root: Path, path: str, above: frozenset[Identity]
+    root: Path, path: str, above: frozenset[Identity], links: Links
 ) -> tuple[Folder | None, list[str], frozenset[Identity], dict[str, str], int]:
     """List one folder; `above` are the folders that it is in.
 
-    Links to a folder above are not followed, as they would never end. Two links to the same folder
-    count as two folders.
+    Links to a folder of the corpus are not followed, because it is listed under its own name.
 
     Returns the folder's files, its subfolders, the folders that those are in, unreadable entries
     with the reason, and the number of hidden entries.
@@ -114,6 +120,8 @@ def _list(
             continue
         try:
             state = entry.stat()
+            if entry.is_symlink() and not links.followed(entry, entry_path):
+                continue
             if entry.is_dir():
                 below += [entry_path] if (state.st_dev, state.st_ino) not in within else []
             elif entry.is_file():

@@ -1,6 +1,7 @@
 """Every file below a folder with its size and SHA-256, compact enough for millions of files."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -78,12 +79,15 @@ class Tree:
         Relative path -> reason, of files and folders that could not be read.
     hidden
         Number of files whose names begin with a dot.
+    outside
+        Links that lead out of the root, relative path -> where to; they are not followed.
     """
 
     root: Path
     folders: dict[str, Folder]
     unread: dict[str, str] = field(default_factory=dict)
     hidden: int = 0
+    outside: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(folder.sizes) for folder in self.folders.values())
@@ -95,6 +99,14 @@ class Tree:
 
     def find(self, path: str) -> tuple[int, str | None] | None:
         """Return size and SHA-256 of a file; None if it is missing, a null digest if unreadable."""
+        listed = self._find(path)
+        if listed is not None or ".." in PurePosixPath(path).parts:
+            return listed
+        real = os.path.realpath(self.root / path)
+        below = os.path.relpath(real, os.path.realpath(self.root))  # through a link of the corpus
+        return None if below in (path, ".") or below.startswith("..") else self._find(below)
+
+    def _find(self, path: str) -> tuple[int, str | None] | None:
         place = PurePosixPath(path)
         folder = self.folders.get("" if str(place.parent) == "." else str(place.parent))
         row = None if folder is None else folder.at.get(place.name)

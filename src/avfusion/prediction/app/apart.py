@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.errors import AvfError, MediaError
+from avfusion.io.sockets import use_short_sockets
 
 log = logging.getLogger(__name__)
-
-_LONGEST = 70
-"""Bytes of a folder in which sockets can be made: their paths have 107 at most, 104 on macOS."""
 
 Report = Callable[[str, float], None]
 Work = Callable[[Any, Report], Any]
@@ -114,8 +112,8 @@ def _run(
 ) -> None:
     """Do the jobs that arrive, in the child process."""
     os.setsid()
-    if len(os.fsencode(temporary)) <= _LONGEST:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    use_short_sockets()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     problem = ""

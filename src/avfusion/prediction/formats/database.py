@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from avfusion.encoders.extras import needed
+from avfusion.io.halves import half_name
 from avfusion.prediction.formats.describe import description, interval_meaning
 from avfusion.prediction.formats.names import as_text
 from avfusion.prediction.formats.steps import label, tracks
@@ -28,8 +29,7 @@ def write_audformat(prediction: Prediction, path: Path, embed: bool) -> None:
     """
     del embed
     audformat = needed("audformat", "the format audformat")
-    half = path.with_name(f".{path.name}.half{os.getpid()}")
-    shutil.rmtree(half, ignore_errors=True)
+    half = path.with_name(half_name(f".{path.name}"))
     try:
         _database(audformat, prediction).save(str(half), storage_format="parquet")
         shutil.rmtree(path, ignore_errors=True)

@@ -7,6 +7,7 @@ import av
 
 from avfusion.config.sections import TimeZero
 from avfusion.errors import MediaError, NotVideoError
+from avfusion.media.bounds import opened
 from avfusion.media.decode import seconds
 from avfusion.media.pictures import choose_track
 
@@ -37,7 +38,7 @@ def media_of(path: Path, time_zero: TimeZero = "picture") -> Media:
     """
     av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             stream, pictures = _followed(path, container)
             start_s = (container.start_time or 0) / av.time_base
             shift_s = 0.0

@@ -4,7 +4,6 @@ Hues are close to Okabe and Ito (2008) and Tol (2021), with a contrast of at lea
 Markers and dashes distinguish fusions in grey print and for colour-blind readers.
 """
 
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avfusion.config.baseline import REFERENCES
+from avfusion.io.atomic import replacing
 from avfusion.prediction.formats import look as clips
 from avfusion.prediction.formats.look import INK, PAPER, RULE, SOFT, WASH
 
@@ -129,10 +129,9 @@ def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "png")) ->
     _settle(figure)
     nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     for kind in kinds:
-        half = stem.with_name(f".{stem.name}.half.{kind}")
-        figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72,
-                       metadata=nothing[kind])  # fmt: skip
-        os.replace(half, stem.with_name(f"{stem.name}.{kind}"))
+        with replacing(stem.with_name(f"{stem.name}.{kind}")) as half:
+            figure.savefig(half, format=kind, dpi=200 if kind == "png" else 72,
+                           metadata=nothing[kind])  # fmt: skip
 
 
 def _settle(figure: "Figure") -> None:
@@ -144,7 +143,7 @@ def _settle(figure: "Figure") -> None:
     if engine is not None:
         engine.execute(figure)
         engine.execute(figure)  # labels of the second pass depend on the positions
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # with a placeholder, `savefig` would draw twice
     for axis in figure.axes:
         left, bottom, width, height = (round(v, 6) for v in axis.get_position().bounds)
         axis.set_position((left, bottom, width, height))

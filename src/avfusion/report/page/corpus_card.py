@@ -19,7 +19,12 @@ def card(files: CorpusFiles) -> dict[str, Any]:
     left_out = ("name", *(OVER_TIME if not document.get("targets", True) else ()))
     facts = {_label(k): _fact(v) for k, v in document.items() if k not in left_out}
     try:
-        text = ast.get_docstring(ast.parse(corpus_files.source(files.kind).read_text())) or ""
+        text = (
+            ast.get_docstring(
+                ast.parse(corpus_files.source(files.kind).read_text(encoding="utf-8"))
+            )
+            or ""
+        )
     except AvfError:
         text = ""
     try:

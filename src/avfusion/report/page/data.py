@@ -28,7 +28,7 @@ def corpora(study: Study, layout: Layout) -> list[dict[str, Any]]:
     return [
         _corpus(CorpusFiles(name, study.scoped(name), layout), summary.get(name, {}))
         for name in study.corpora
-        if name not in gone
+        if name not in gone and study.task(name) != "verification"
     ]
 
 

@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from html import escape
+from xml.parsers import expat
 
 from markupsafe import Markup
 
+from avfusion.errors import DamagedError
 from avfusion.layout import Layout
 from avfusion.report.figures import catalogue
 from avfusion.report.figures.style import DARK
@@ -55,6 +57,7 @@ def inline(svg: str, stem: str, alt: str) -> Markup:
     The prologue is removed, ids get the prefix `stem`, colours become those of the theme, and `alt`
     describes the drawing.
     """
+    refuse_active(svg, stem)
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', body)
@@ -67,6 +70,52 @@ def inline(svg: str, stem: str, alt: str) -> Markup:
     inside = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", inside)
     opening = f'<svg {box.group(0) if box else ""} role="img" aria-label="{escape(alt)}">'
     return Markup(opening + inside)
+
+
+_ELEMENTS = frozenset((
+    "svg", "metadata", "rdf", "work", "type", "creator", "agent", "title", "format", "date",
+    "style", "defs", "clippath", "rect", "g", "path", "use", "text", "tspan", "symbol", "line",
+    "polyline", "polygon", "circle", "ellipse", "lineargradient", "radialgradient", "stop",
+    "image", "pattern", "mask",
+))  # fmt: skip
+"""Elements that a drawing of Matplotlib has."""
+
+
+def refuse_active(svg: str, stem: str) -> None:
+    """Refuse a drawing with scripts, styles from elsewhere or addresses, which a plot has not.
+
+    Raises
+    ------
+    DamagedError
+        If anything in the file is not part of a drawing.
+    """
+    faults: list[str] = []
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2].lower()
+        if name not in _ELEMENTS:
+            faults.append(f"<{tag}>")
+        for key, value in attributes.items():
+            target = key.lower().rpartition(":")[2] == "href"
+            if key.lower().startswith("on") or (
+                target and not value.startswith(("#", "data:image/png;base64,"))
+            ):
+                faults.append(key)
+            if re.search(r"url\((?!#)|javascript:|@import|expression\(", value, re.IGNORECASE):
+                faults.append(key)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EntityDeclHandler = lambda *_: faults.append("an entity")
+    try:
+        parser.Parse(svg, True)
+    except expat.ExpatError as error:
+        faults.append(str(error))
+    if faults:
+        raise DamagedError(
+            f"figures/{stem}.svg: not a drawing of this study: it holds {faults[0]}. Remove it and "
+            f"run: avf report"
+        )
 
 
 def variable(colour: str) -> str:

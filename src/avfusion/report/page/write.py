@@ -1,5 +1,7 @@
 """The report as one HTML page: results/report.html works offline and loads no other file."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from avfusion.config.study import Study
@@ -14,6 +16,7 @@ from avfusion.report.page.figures import themes
 from avfusion.report.page.human_gain import human_gain
 from avfusion.report.page.origin import origin
 from avfusion.report.page.papers import papers
+from avfusion.report.page.verification import verified
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -37,13 +40,15 @@ def render(study: Study, layout: Layout) -> str:
     )
     light, dark = themes()
     corpora = data.corpora(study, layout)
-    return environment.get_template("page.html.jinja").render(
+    html = environment.get_template("page.html.jinja").render(
+        script_hash=_HASH,
         study=study,
         settings=settings_text(study),
         corpora=corpora,
         question=question(study),
         folds=classes.folds(study, layout),
         gains_of=human_gain(study, layout),
+        verified=verified(study, layout),
         absent=left_out(study, layout),
         papers=papers(study, layout),
         fusions=described(study),
@@ -55,6 +60,18 @@ def render(study: Study, layout: Layout) -> str:
         light=Markup(light),
         dark=Markup(dark),
     )
+    return html.replace(_HASH, script_hash(html))
+
+
+_HASH = "HASH-OF-THE-SCRIPT"
+"""Stands in the page's policy until the page and its script are complete."""
+
+
+def script_hash(html: str) -> str:
+    """Return the source expression that allows the script at the end of a page and no other."""
+    script = html.rpartition("<script>")[2].partition("</script>")[0]
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def question(study: Study) -> str:
@@ -65,7 +82,10 @@ def question(study: Study) -> str:
     'Which audio-visual fusion predicts classes better?'
     """
     tasks = {study.task(corpus) for corpus in study.corpora}
+    if tasks == {"verification"}:
+        return "Which audio-visual fusion tells people apart better?"
     predicts = {"ratings": "valence and arousal", "classes": "classes"}
+    tasks.discard("verification")
     target = predicts[tasks.pop()] if len(tasks) == 1 else "ratings or classes"
     return f"Which audio-visual fusion predicts {target} better?"
 

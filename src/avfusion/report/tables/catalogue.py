@@ -12,7 +12,7 @@ from typing import Any, Literal
 from avfusion.config.study import Study
 
 PACKAGE = "avfusion.report.tables"
-Condition = Literal["always", "classes", "folds", "grids", "robustness", "votes"]
+Condition = Literal["always", "classes", "folds", "grids", "robustness", "verification", "votes"]
 CSV: tuple[str, ...] = ("csv",)
 TEXT: tuple[str, ...] = ("csv", "md")
 ALL: tuple[str, ...] = ("csv", "md", "tex")
@@ -59,6 +59,19 @@ TABLES = (
     TableSpec("comparisons", "Comparisons", "comparisons:write_comparisons"),
     TableSpec("protocols", "Protocols", "protocols:write_protocols", TEXT),
     TableSpec("classes", "Classes", "classes:write_classes", when="classes"),
+    TableSpec(
+        "verification",
+        "Person verification",
+        "verification:write_verification",
+        when="verification",
+    ),
+    TableSpec(
+        "verification_pairs",
+        "Differences in verification",
+        "verification:write_verification",
+        CSV,
+        when="verification",
+    ),
     TableSpec("folds", "Folds", "folds:write_folds", when="folds"),
     TableSpec(
         "human_gain",
@@ -85,8 +98,8 @@ TABLES = (
 
 def applies(spec: TableSpec, study: Study, here: Iterable[str]) -> bool:
     """Return whether a study has a table; `here` are its corpora with scores."""
-    if spec.when == "classes":
-        return any(study.task(corpus) == "classes" for corpus in here)
+    if spec.when in ("classes", "verification"):
+        return any(study.task(corpus) == spec.when for corpus in here)
     if spec.when == "grids":
         return any(study.grid_of(fusion) for fusion in study.fusions)
     if spec.when == "robustness":

@@ -46,7 +46,7 @@ def write_claims(data: TableData) -> None:
     for gone in data.absent:
         tables |= {name: not_run(name, study, known, gone.why) for name in gone.names}
         shown += [f"## {gone.title}", f"All {len(known.claims)} claims not run: {gone.why}."]
-    format.write_csv(layout.tables / "claims.csv", pd.concat(tables.values(), ignore_index=True))
+    format.write_csv(layout.tables / "claims.csv", format.join(list(tables.values())))
     format.write_page(layout.tables / "claims.md", "Claims of the papers", shown)
     format.write_text(layout.tables / "claims.tex", "\n".join(typeset))
 

@@ -16,6 +16,7 @@ from avfusion.metrics.sums import MEAN
 from avfusion.protocols.protocol import Protocol
 from avfusion.report import recordings, scaling, sentences
 from avfusion.report.absent import absences
+from avfusion.report.absent import scored as here
 from avfusion.report.compared import against
 from avfusion.report.format import decimals
 from avfusion.report.marks import Marks
@@ -100,7 +101,10 @@ class TableData:
     @classmethod
     def read(cls, study: Study, layout: Layout) -> "TableData":
         """Read the scores of every corpus of the study."""
-        scored = {c: len(read_scores(c, layout)) > 0 for c in study.corpora}
+        listed = [
+            c for c in study.corpora if study.task(c) != "verification" or not here(c, layout)
+        ]
+        scored = {c: len(read_scores(c, layout)) > 0 for c in listed}
         parts = [read_part(corpus, study, layout) for corpus, known in scored.items() if known]
         absent = absences([corpus for corpus, known in scored.items() if not known], study, layout)
         return cls(study, layout, parts, absent)

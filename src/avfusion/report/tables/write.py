@@ -8,6 +8,7 @@ from avfusion.lineage.tables import write_origins
 from avfusion.report.tables.catalogue import TABLES, applies, function
 from avfusion.report.tables.part import TableData
 from avfusion.report.tables.summary import write_metrics
+from avfusion.report.tables.verification import corpora as verified
 
 
 def write_tables(study: Study, layout: Layout, only: Collection[str] | None = None) -> None:
@@ -26,7 +27,7 @@ def write_tables(study: Study, layout: Layout, only: Collection[str] | None = No
         Stems of the tables to write; None writes everything.
     """
     data = TableData.read(study, layout)
-    here = [part.scored.corpus for part in data.parts]
+    here = [part.scored.corpus for part in data.parts] + verified(study, layout)
     specs = [spec for spec in TABLES if only is None or spec.stem in only]
     kept = [spec for spec in specs if applies(spec, study, here)]
     for spec in specs:

@@ -1,0 +1,1 @@
+"""VoxCeleb1: interviews of celebrities, for person verification."""

@@ -1,0 +1,209 @@
+"""Test that the command line answers odd places, names and settings in one line."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avfusion import cli
+from avfusion.config.load import checked
+from avfusion.corpora.formats.table import name_fault
+from avfusion.corpora.own.corpus import Own
+from avfusion.corpora.tree.scan import read_tree
+from avfusion.errors import ConfigError, DamagedError
+from avfusion.io.yaml import read_mapping
+from avfusion.report.page.figures import refuse_active
+
+
+def avf(project, *words, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "avfusion.cli", *words],
+        cwd=project,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(project):
+    with avf(project, "schema") as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
+    assert command.returncode == 0
+
+
+def test_a_locale_without_unicode_is_no_fault(project, tmp_path):
+    (tmp_path / "b\u00fc.yaml").write_text("a: [")
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    with avf(
+        project, "doctor", "--config", str(tmp_path / "b\u00fc.yaml"), **ascii_only
+    ) as command:
+        printed = b"".join(command.communicate())
+    assert b"not YAML" in printed
+    assert b"Traceback" not in printed
+
+
+def test_obtain_lists_every_corpus(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["obtain", "nosuch"]) == 1
+    errors = capsys.readouterr().err
+    for name in ("affwild2", "recola", "ravdess", "own", "demo"):
+        assert name in errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"media": {"face_px": 1_000_000}}, "face_px"),
+        ({"train": {"epochs": 10**20}}, "epochs"),
+        ({"train": {"limit": float("inf")}}, "limit"),
+        ({"windows": {"clip_s": float("nan")}}, "clip_s"),
+        ({"statistics": {"draws": 10**12}}, "draws"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(project, monkeypatch, changes, name):
+    monkeypatch.chdir(project)
+    raw = read_mapping(project / "config" / "config.yaml")
+    for section, values in changes.items():
+        raw[section] = {**raw.get(section, {}), **values}
+    study, messages = checked(raw)
+    assert study is None
+    assert name in messages[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"value_range": [-np.inf, np.inf]},
+        {"manifest": "/etc/passwd"},
+        {"manifest": "../other.csv"},
+        {"targets": ["=cmd()"]},
+        {"targets": ["a$b"]},
+        {"classes": ["calm\x1b[2J"]},
+        {"rating_hz": 1e9},
+    ],
+)
+def test_options_of_your_own_recordings_stay_inside(tmp_path, options):
+    with pytest.raises(ConfigError, match=r"^own: "):
+        Own(root=tmp_path, **options)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@a", "a\rb", "a\x1b[2Jb", "a\u202eb", "a\x9bb"])
+def test_names_that_tables_or_terminals_would_obey_are_refused(name):
+    assert name_fault(name)
+
+
+@pytest.mark.parametrize("name", ["-3g5yACwYnA", "M\u00fcller 1", "a=b", "s_01.take-2"])
+def test_usual_names_are_kept(name):
+    assert name_fault(name) == ""
+
+
+def test_links_that_lead_out_are_refused_and_named(tmp_path):
+    root, secret = tmp_path / "corpus", tmp_path / "secret"
+    for folder in (root, secret):
+        folder.mkdir()
+    (secret / "a.txt").write_text("secret")
+    (root / "ratings.csv").symlink_to(secret / "a.txt")
+    (root / "folder").symlink_to(secret)
+    tree = read_tree(root, tmp_path / "digests")
+    assert set(tree.outside) == {"ratings.csv", "folder"}
+    assert len(tree) == 0
+    tree = read_tree(root, tmp_path / "digests", outside=True)
+    assert not tree.outside
+    assert tree.find("folder/a.txt") == tree.find("ratings.csv")
+
+
+def test_a_web_of_links_ends(tmp_path):
+    root = tmp_path / "corpus"
+    folders = [root / str(level) for level in range(12)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(folder.name)
+    for one, other in itertools.pairwise(folders):
+        for number in range(20):
+            (one / f"link{number}").symlink_to(other)
+    tree = read_tree(root, tmp_path / "digests")
+    assert len(tree) == len(folders)
+    assert tree.find("0/link1/link2/a.txt") == tree.find("2/a.txt")
+
+
+def test_a_web_of_links_outside_ends(tmp_path):
+    root, outside = tmp_path / "corpus", tmp_path / "outside"
+    folders = [outside / str(level) for level in range(8)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(folder.name)
+    for one, other in itertools.pairwise(folders):
+        for number in range(20):
+            (one / f"link{number}").symlink_to(other)
+    root.mkdir()
+    (root / "in").symlink_to(outside)
+    assert len(read_tree(root, tmp_path / "digests", outside=True)) < 200
+
+
+DRAWING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
+)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<script>alert(1)</script>",
+        '<g onload="alert(1)"/>',
+        '<foreignObject><b xmlns="http://www.w3.org/1999/xhtml"/></foreignObject>',
+        '<a xlink:href="https://example.org"><text>x</text></a>',
+        '<use xlink:href="https://example.org/a.svg#b"/>',
+        '<rect style="fill: url(https://example.org/a)"/>',
+        "<g>",
+    ],
+)
+def test_a_drawing_that_acts_is_refused(inside):
+    with pytest.raises(DamagedError, match="not a drawing of this study"):
+        refuse_active(DRAWING.format(inside), "a")
+
+
+def test_a_drawing_of_matplotlib_is_accepted():
+    from io import StringIO
+
+    from matplotlib.figure import Figure
+
+    figure, out = Figure(), StringIO()
+    figure.subplots().plot([0, 1], [1, 0], marker="o", label="a")
+    figure.legend()
+    figure.savefig(out, format="svg")
+    refuse_active(out.getvalue(), "a")
+
+
+def test_the_media_stage_before_verification_names_the_command(
+    project, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(project)
+    assert cli.main(["media", "demo", "--results", str(tmp_path)]) == 1
+    assert "avf verify demo" in capsys.readouterr().err
+
+
+def test_the_stages_remove_faces_of_killed_ones(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(project)
+    left = tmp_path / "media" / "demo" / "withdrawn.half999999999"
+    left.mkdir(parents=True)
+    (left / "faces.zip").write_bytes(b"faces")
+    cli.main(["report", "--only", "tables", "--results", str(tmp_path)])
+    assert not left.exists()
+
+
+def test_checks_are_the_output_of_verify(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    root = tmp_path / "corpus"
+    root.mkdir()
+    (root / "out").symlink_to("/etc")
+    (tmp_path / "c.yaml").write_text(f"corpora: {{mine: {{is: own, root: {root}}}}}\n")
+    words = ["--config", str(tmp_path / "c.yaml"), "--results", str(tmp_path / "results")]
+    assert cli.main(["verify", "mine", *words]) == 1
+    assert "FAIL  links: out" in capsys.readouterr().out
+    checks = pd.read_csv(tmp_path / "results" / "manifest" / "mine" / "checks.csv")
+    assert checks.loc[checks["name"] == "links", "verdict"].tolist() == ["FAIL"]
