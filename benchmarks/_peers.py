@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,5 +66,6 @@ def _output(command: list[str], folder: Path) -> str:
         raise AbsentError(f"not finished after {MOST_S} s") from None
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise AbsentError((lines or [f"exit code {done.returncode}"])[-1][:160])
+        last = (lines or [f"exit code {done.returncode}"])[-1]
+        raise AbsentError(re.sub(r" ?\(/[^)]*\)", "", last)[:160])  # no path of this machine
     return done.stdout
