@@ -46,6 +46,7 @@ def write_eaf(prediction: Prediction, path: Path, embed: bool) -> None:
             times_s = span.start_s + media.shift_s, span.end_s + media.shift_s
             _annotate(document, tier, *times_s, as_text("; ".join(span.reasons)))
     with replacing(path) as half:
+        half.unlink()  # pympi keeps a copy of a file that exists
         document.to_file(str(half))
 
 
