@@ -20,7 +20,7 @@ rule fit_encoder:
     threads: lambda wildcards: study.processes(wildcards.encoder)
     resources:
         mem_mb=lambda wildcards, attempt, threads: 3000 * attempt * threads,
-        runtime=lambda wildcards, attempt: 240 * len(fits_of_job(wildcards.encoder)) * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         results=results_folder,
         fits=lambda wildcards: fits_of_job(wildcards.encoder),
@@ -55,7 +55,7 @@ rule encode:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * len(fits_of_job(wildcards.encoder)) * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         results=results_folder,
         fits=lambda wildcards: fits_of_job(wildcards.encoder),
