@@ -73,7 +73,7 @@ class TrainSettings(Settings):
         "others.",
     )
     momentum: Share = Field(0.0, description="Of `sgd`.")
-    lr: Positive = 1e-3
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
     schedule: Schedule = Field(Constant(), description="The learning rate over the epochs.")
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     clip_norm: Positive | None = Field(

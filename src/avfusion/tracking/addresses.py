@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from avfusion.io.redact import without_paths
@@ -24,7 +25,9 @@ def shown(uri: str) -> str:
     except ValueError:  # such as a password with brackets
         return f"{uri.partition(':')[0]}://…"
     if not host and parts.scheme in ("", "file", "sqlite"):
-        return without_paths(uri.partition("?")[0].partition("#")[0])
+        if not parts.scheme:
+            return without_paths(parts.path)
+        return f"{parts.scheme}:///…/{PurePosixPath(parts.path).name}"
     return f"{parts.scheme}://{host or '…'}" + (f":{port}" if port else "")
 
 

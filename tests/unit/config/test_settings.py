@@ -341,7 +341,8 @@ def test_the_code_of_a_run_follows_from_its_roots_and_holds_what_a_gate_wraps():
     settings = study.run_settings("demo", "dca", 0)
     leaving = frozenset(settings.leaving)
     assert settings.code == fingerprint(*settings.roots, leaving=leaving)
-    assert leaving == {f"avfusion.runs.{name}" for name in ("by_protocol", "classes", "separate")}
+    others = ("by_protocol", "classes", "separate", "verification")
+    assert leaving == {"avfusion.models.speakers", *(f"avfusion.runs.{name}" for name in others)}
     definitions = used(*settings.roots, leaving=leaving)
     for name in ABLE:
         assert used(fusions.code(name)) <= definitions
