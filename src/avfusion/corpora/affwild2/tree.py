@@ -154,7 +154,7 @@ def _annotations(tree: Tree, place: str) -> dict[str, dict[str, str]]:
 
 def _text(tree: Tree, option: str, *words: str) -> str | None:
     """Return the only .txt file whose name contains all words, or None."""
-    files = []
+    files: list[str] = []
     for folder in tree.folders.values():
         if _is_faces(PurePosixPath(folder.path).parent.name):
             continue
