@@ -2,9 +2,9 @@
 
     python benchmarks/peers.py --out benchmarks/results/peers.json [--envs FOLDER] [--rounds N]
 
-Published training loops are plain PyTorch and run in this process. MMSA, mediapipe, py-feat and
-openSMILE are installed into environments of their own below FOLDER, which needs a package index and
-some GB. The row of a peer that does not run here says why. About 5 minutes without installation.
+Published training loops are plain PyTorch and run in this process. MMSA, mediapipe and openSMILE
+are installed into environments of their own below FOLDER, which needs a package index and some GB.
+The row of a peer that does not run here says why. About 5 minutes without installation.
 """
 
 import argparse
@@ -147,7 +147,6 @@ def faces(scratch: Path, place: Place, rounds: int) -> Iterator[Row]:
     peers = {
         # Later versions bring no detector along.
         "mediapipe, short range": ("faces_mediapipe", "mediapipe<0.10.22"),
-        "py-feat": ("faces_feat", "py-feat"),
     }
     for name, (script, package) in peers.items():
         row = peer(work, name, mine, partial(place.run, script, package, *given))

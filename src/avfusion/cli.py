@@ -29,6 +29,9 @@ USES_BUNDLE = ("bundle", "predict", "serve")
 PRIVATE = ("media", "index", "encode", "fit-encoder", "corrupt")
 """Commands that write faces, sound or features of people."""
 
+BY_STEPS = ("train", "fit-encoder", "encode", "corrupt", "robust")
+"""Commands that allocate the same large tensors in every step, and then end."""
+
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
 
@@ -50,7 +53,8 @@ def _main(argv: list[str] | None) -> int:
     args = _parser().parse_args(argv)
     if argv is None:  # a process of its own
         _hold(args)
-        keep_freed()
+        if args.command in BY_STEPS:
+            keep_freed()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(messages.Formatter(args))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

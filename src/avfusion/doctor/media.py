@@ -11,7 +11,7 @@ import pandas as pd
 from avfusion.config.availability import holds_files
 from avfusion.config.study import Study
 from avfusion.doctor.finding import Finding
-from avfusion.errors import ConfigError
+from avfusion.errors import ConfigError, MediaError
 from avfusion.io.endings import SOUNDS, VIDEOS, ending
 from avfusion.layout import Layout
 from avfusion.media.feature_files import without_media
@@ -157,7 +157,7 @@ def _length_s(path: Path) -> float:
     try:
         with opened(path) as container:
             return (container.duration or 0) / av.time_base
-    except (av.FFmpegError, OSError):
+    except (av.FFmpegError, MediaError, OSError):
         return 0.0
 
 

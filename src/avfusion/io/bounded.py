@@ -64,7 +64,7 @@ def refuse_large_parquet(
 def refuse_large_zip(path: Path, most: int = MOST_ARRAY_BYTES) -> None:
     """Raise ValueError if the members of an archive unpack to more than `most` bytes.
 
-    A member can be at most 1,032 times its compressed size, so a smaller file cannot deceive.
+    The sizes are those that the archive states; zipfile reads no more of a member than that.
     """
     with zipfile.ZipFile(path) as archive:
         size = sum(info.file_size for info in archive.infolist())

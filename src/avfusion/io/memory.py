@@ -15,7 +15,7 @@ def keep_freed() -> bool:
     """Let glibc keep memory that is freed, up to 1 GB; return whether it does.
 
     By default it returns large blocks to the system. A step of training frees and allocates some
-    hundred MB, and the system clears each page again when it is used. Peak memory stays the same.
+    hundred MB, and the system clears each page again when it is used.
     Other C libraries are left as they are, and so are settings of the user in the environment.
     """
     stated = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)

@@ -1,5 +1,6 @@
 """Open media files from anywhere: no network, and bounds on what a small file may claim."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ MOST_PIXELS = 1 << 26
 MOST_REPEATS = 4
 """How often the packets of a file may hold its bytes: an edit list can repeat them."""
 
+LISTS = frozenset(
+    {
+        *("avisynth", "concat", "dash", "hls", "imf", "lavfi", "mlv", "rtp", "rtsp", "sap", "sdp"),
+        *("vapoursynth", "vobsub", "webm_dash_manifest"),
+    }
+)
+"""FFmpeg's formats that name other files or addresses, or take a part of them from other files."""
+
 
 def opened(path: Path) -> "av.container.InputContainer":
     """Open a file, and nothing that it names: no other file and no address.
@@ -30,10 +39,26 @@ def opened(path: Path) -> "av.container.InputContainer":
     ------
     av.FFmpegError
         If it is no media file.
+    MediaError
+        If it is a list of other files.
     """
-    # Without `file:`, a name such as `concat:a|b` would be an address of FFmpeg's.
-    only = {"protocol_whitelist": "file"}
-    return av.open(f"file:{path}", options=only, metadata_errors="replace")
+    # Formats are refused before FFmpeg reads their header, because that opens what they list.
+    # The pattern is that of pictures: a file named `%d.jpg` would be every `1.jpg`, `2.jpg`.
+    only = {"protocol_whitelist": "file", "format_whitelist": _allowed(), "pattern_type": "none"}
+    try:
+        # Without `file:`, a name such as `concat:a|b` would be an address of FFmpeg's.
+        return av.open(f"file:{path}", options=only, metadata_errors="replace")
+    except av.ArgumentError:  # also of damaged files; the log is off, so it does not say which
+        raise MediaError(
+            f"{path}: cannot be opened. It is a list of other files, which are not read, or it is "
+            f"damaged. Name the video itself, or copy or download it again."
+        ) from None
+
+
+@cache
+def _allowed() -> str:
+    names = {name for names in av.formats_available for name in names.split(",")}
+    return ",".join(sorted(names - LISTS))
 
 
 def limit_pixels(codec: Any) -> None:

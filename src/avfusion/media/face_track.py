@@ -9,15 +9,19 @@ takes, differs between machines.
 import hashlib
 import math
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from avfusion.config.sections import SignalSettings
-from avfusion.errors import MediaError
+from avfusion.config.sections import MediaSettings, SignalSettings
+from avfusion.errors import MediaError, of_place
 from avfusion.fingerprint import fingerprint
+from avfusion.io.bounded import MOST_BYTES
+from avfusion.media.bounds import MOST_PIXELS
+from avfusion.media.isolate import Reader, out_of_memory
 from avfusion.media.new_record import new_record
 from avfusion.media.people_tables import NO_FACE
 from avfusion.media.sound import write_sound
@@ -100,7 +104,7 @@ def read_track(
 
 
 def track_record(
-    root: Path, video: Any, folder: Path, settings: SignalSettings
+    root: Path, video: Any, folder: Path, settings: MediaSettings, reader: Reader
 ) -> tuple[dict[str, Any], str]:
     """Return the meta of a manifest row's record, made again only if needed, and why it failed."""
     signal = settings.model_dump_json(include=set(SignalSettings.model_fields))
@@ -110,19 +114,52 @@ def track_record(
         meta = MediaRecord.open(folder).meta
         if meta.get("key") == key:
             return meta, ""
+    path = root / video.path
+    job = (path, root / video.track, folder, settings, key)
+    state = reader.attempt(_job, job, settings.time_limit_s)
+    if "meta" in state:
+        return state["meta"], ""
+    return {}, state.get("reason") or f"{path}: {state['end']}"
+
+
+def _job(pipe: Any, path: Path, *rest: Any) -> dict[str, Any]:
+    """Read a record in the process of a `Reader`."""
     try:
-        return read_track(root / video.path, root / video.track, folder, settings, key), ""
+        return {"meta": read_track(path, *rest)}
     except MediaError as error:
-        return {}, str(error)
+        return {"reason": str(error)}
+    except MemoryError:
+        return {"reason": out_of_memory(path)}
+    except Exception as error:  # one strange recording must not end the shard
+        fault = f"{path}: {type(error).__name__}: {error}."
+        if of_place(error):
+            return {"refused": f"{fault} Free disk space, or make the folder writable."}
+        return {"reason": f"{fault} Check the file and its pictures."}
 
 
 def _face(path: Path, side: int) -> bytes | None:
-    """Return a picture as JPEG, `side` square; None if it cannot be read."""
-    raw = path.read_bytes()
-    image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
+    """Return a picture as JPEG, `side` square; None if it cannot be read or is too large."""
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+        small = 0 < _pixels(raw) <= MOST_PIXELS
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if small else None
+    except (OSError, cv2.error):  # a folder, no permission; a damaged picture
+        return None
     if image is None:
         return None
     if image.shape[:2] == (side, side) and raw[:2] == b"\xff\xd8":
         return raw
     image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def _pixels(raw: bytes) -> int:
+    """Return the pixels that the header of a PNG or JPEG states; 0 if it is neither."""
+    if raw[:8] == b"\x89PNG\r\n\x1a\n" and len(raw) >= 24:
+        return math.prod(struct.unpack(">II", raw[16:24]))
+    at = 2
+    while raw[:2] == b"\xff\xd8" and len(raw) >= at + 9 and raw[at] == 0xFF:
+        if 0xC0 <= raw[at + 1] <= 0xCF and raw[at + 1] not in (0xC4, 0xC8, 0xCC):  # start of frame
+            return math.prod(struct.unpack(">HH", raw[at + 5 : at + 9]))
+        at += 1 if raw[at + 1] == 0xFF else 2 + int.from_bytes(raw[at + 2 : at + 4])
+    return 0

@@ -6,8 +6,10 @@ A pickle is refused, because reading it can run code.
 import functools
 import io
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +86,7 @@ def _read(path: Path, key: str, time: str, *stamp: int) -> Table:
             with np.load(path, allow_pickle=False) as archive:
                 return _arrays(path, {name: archive[name] for name in archive.files}, key, time)
         if ending in (".h5", ".hdf5"):
-            return _arrays(path, _datasets(path), key, time)
+            return _hdf5(path, key, time)
         return Table(_parquet(path) if ending == ".parquet" else _text(path))
     except (*_UNREADABLE, pd.errors.ParserError) as error:
         text = f"{type(error).__name__}: {str(error)[:120]}"
@@ -121,8 +123,8 @@ def _named(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _datasets(path: Path) -> dict[str, np.ndarray]:
-    """Return the datasets of an HDF5 file by their paths in it."""
+def _hdf5(path: Path, key: str, time: str) -> Table:
+    """Read the dataset that is meant and its times; a few bytes can state many large ones."""
     try:
         import h5py
     except ImportError:
@@ -130,21 +132,19 @@ def _datasets(path: Path) -> dict[str, np.ndarray]:
             f"{path}: HDF5 is read by h5py, which is not installed. Run: make extras. Or save "
             f"the features as .npz or .parquet."
         ) from None
-    arrays: dict[str, np.ndarray] = {}
+    nodes: dict[str, Any] = {}
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiu":
-            if node.size * node.dtype.itemsize > MOST_ARRAY_BYTES:
-                raise ValueError(f"{name} unpacks to {node.size * node.dtype.itemsize:,} bytes")
-            arrays[name] = node[()]
+            nodes[name] = node
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
-    return arrays
+        return _arrays(path, nodes, key, time)
 
 
-def _arrays(path: Path, arrays: dict[str, np.ndarray], key: str, time: str) -> Table:
-    """Return the array that is meant, with its times, if any, as a column."""
+def _arrays(path: Path, arrays: Mapping[str, Any], key: str, time: str) -> Table:
+    """Return the array that is meant, with its times, if any, as a column; read no other."""
     named = time if time in arrays else next((name for name in TIMES if name in arrays), "")
     times_s = arrays.get(named) if named else None
     left = {name: array for name, array in arrays.items() if not named or name != named}
@@ -161,6 +161,10 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], key: str, time: str) -> T
             f"{path}: {array.dtype} of shape {array.shape}; expected numbers of shape (rows, "
             f"features), or (features,) for one vector."
         )
+    size = array.nbytes + (times_s.nbytes if times_s is not None else 0)
+    if size > MOST_ARRAY_BYTES:
+        raise ValueError(f"it unpacks to {size:,} bytes; at most {MOST_ARRAY_BYTES:,} are read")
+    array, times_s = array[()], times_s if times_s is None else times_s[()]
     steps = times_s is not None and array.ndim == 1 and array.shape == times_s.shape
     frame = pd.DataFrame(array[:, None] if steps else np.atleast_2d(array))
     frame.columns = frame.columns.astype(str)

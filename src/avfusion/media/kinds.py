@@ -19,8 +19,6 @@ _MAGIC = {
     b"SQLite format": "a SQLite database",
 }
 _HEAD = 4096
-# Lists of other files: reading one would open files, or addresses, that no corpus names.
-_LISTS = {"hls", "dash", "concat", "sdp", "rtsp", "webm_dash_manifest", "imf"}
 _STILLS = {"image2", "image2pipe", "ico", "psd_pipe"}
 
 
@@ -66,13 +64,11 @@ def refuse_other_formats(path: Path, container: av.container.InputContainer) -> 
     Raises
     ------
     NotVideoError
-        If it is a still picture or a list of other files.
+        If it is a still picture.
     """
     name = container.format.name
     if name in _STILLS or name.endswith("_pipe"):
         raise _refusal(path, f"a still picture ({name.removesuffix('_pipe')})")
-    if _LISTS & set(name.split(",")):
-        raise _refusal(path, f"a list of other files ({name})")
 
 
 def _refusal(path: Path, kind: str) -> NotVideoError:

@@ -115,9 +115,8 @@ def _row(
     if without_media(video):
         return dict.fromkeys(_INDEX) | feature_record(video, folder)
     if isinstance(getattr(video, "track", None), str):
-        return _outcome(
-            corpus, video, root, folder, *track_record(root, video, folder, settings.media)
-        )
+        outcome = track_record(root, video, folder, settings.media, reader)
+        return _outcome(corpus, video, root, folder, *outcome)
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)

@@ -15,6 +15,7 @@ from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.corpora.crema_d.corpus import CremaD
 from avfusion.corpora.crema_d.release import UNUSABLE
+from avfusion.corpora.crema_d.tree import find_parts
 from avfusion.corpora.crema_d.votes import clip_of, human_recognition, read_votes
 from avfusion.corpora.tree.scan import read_tree
 from avfusion.errors import ConfigError
@@ -249,3 +250,16 @@ def test_any_near_miss_of_a_row_is_read_or_reported(table_file, text, at):
     for row in votes.table.itertuples():
         assert 0 <= row.right <= row.responses
         assert not np.isinf(row.level)
+
+
+def test_a_second_name_of_a_folder_is_no_second_copy(release, tmp_path):
+    root = tmp_path / "root"
+    (root / "real").mkdir(parents=True)
+    for folder, ending in (("VideoFlash", "flv"), ("AudioWAV", "wav")):
+        (root / "real" / folder).mkdir()
+        (root / "real" / folder / f"1001_DFA_ANG_XX.{ending}").touch()
+    (root / "latest").symlink_to(root / "real", target_is_directory=True)
+    parts = find_parts(read_tree(root, tmp_path / "d"))
+    assert parts.twice == []
+    assert list(parts.films.values()) == ["real/VideoFlash/1001_DFA_ANG_XX.flv"]
+    assert list(parts.wavs.values()) == ["real/AudioWAV/1001_DFA_ANG_XX.wav"]

@@ -10,7 +10,8 @@ from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.corpora.formats.ratings import read_arff, read_bare, read_raters
 from avfusion.corpora.recola.corpus import Recola
-from avfusion.corpora.recola.tree import Parts
+from avfusion.corpora.recola.tree import RELEASES, Parts, detect, find_parts
+from avfusion.corpora.tree.scan import read_tree
 from avfusion.corpora.tree.tree import Tree
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
@@ -107,3 +108,14 @@ def test_any_near_miss_is_read_or_told(text):
     table = read_raters("\n".join(lines).encode(), "f.csv")
     rows = sum(bool(line.strip()) for line in lines[1:])
     assert len(table.time_s) + len([f for f in table.faults if ": no row" not in f]) == rows
+
+
+def test_folders_behind_links_of_the_corpus_are_found(tmp_path):
+    real = tmp_path / "download_v1" / "ratings_individual" / "arousal"
+    real.mkdir(parents=True)
+    (real / "train_1.csv").write_text("time;FM1\n0;0\n")
+    (tmp_path / "ratings_individual").symlink_to(real.parent, target_is_directory=True)
+    release_of = detect(files := read_tree(tmp_path, tmp_path / "digests.bin"))
+    assert release_of == "avec2016"
+    raters = find_parts(files, RELEASES[release_of]).raters["arousal"]
+    assert raters == {"train_1": "ratings_individual/arousal/train_1.csv"}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from avfusion.corpora.check import RECOLLECTION, Check, check
-from avfusion.corpora.tree import digest, scan
+from avfusion.corpora.tree import digest, links, scan
 from avfusion.corpora.tree.compare import compare
 from avfusion.errors import CorpusError
 
@@ -181,3 +181,57 @@ def test_a_link_back_up_adds_no_file(root):
     (root / "a" / "up").symlink_to(root, target_is_directory=True)
     (root / "a" / "self").symlink_to(root / "a", target_is_directory=True)
     assert len(read(root)) == before
+
+
+def test_a_link_to_a_folder_of_the_corpus_is_another_name_of_it(root, tmp_path):
+    before = read(root)
+    (root / "again").symlink_to(root / "a", target_is_directory=True)
+    tree = read(root, wanted=lambda folder: folder.startswith("again"))
+    for name in ("1.txt", "b c/ö.txt"):
+        assert tree.find(f"again/{name}") == before.find(f"a/{name}")
+        assert f"again/{name}" in [path for f in tree.folders.values() for path in f.paths]
+    assert tree.folders["again/b c"].digest() == before.folders["a/b c"].digest()
+    assert (len(tree), tree.bytes, tree.unread) == (len(before), before.bytes, {})
+    assert read(root).write(tmp_path / "f") == before.write(tmp_path / "g")
+
+
+def test_links_behind_links_end_and_lose_nothing(root):
+    (root / "a" / "other").symlink_to(root / "empty", target_is_directory=True)
+    (root / "empty" / "back").symlink_to(root / "a", target_is_directory=True)
+    folders = read(root).folders
+    assert sorted(folders) == [
+        "", "a", "a/b c", "a/other", "empty", "empty/back", "empty/back/b c",
+    ]  # fmt: skip
+    assert folders["a/other"].names == ["x"]
+
+
+def test_a_link_to_a_hidden_folder_of_the_corpus_is_read(root):
+    (root / "videos").symlink_to(root / ".hidden", target_is_directory=True)
+    tree = read(root)
+    assert tree.find("videos/5.txt") == (4, hashlib.sha256(b"junk").hexdigest())
+    assert "videos/5.txt" in tree.folders["videos"].paths
+
+
+def test_many_links_to_one_folder_outside_are_all_read(root, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "7.txt").write_text("seven")
+    for number in range(12):
+        (root / f"s{number}").mkdir()
+        (root / f"s{number}" / "face").symlink_to(tmp_path / "there", target_is_directory=True)
+    tree = read(root, outside=True)
+    assert all(tree.find(f"s{number}/face/7.txt") for number in range(12))
+
+
+def test_folders_that_link_to_each_other_are_refused_by_name(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(links, "MOST_LINKS", 100)
+    for outside in (tmp_path / "there", root / "there"):
+        for number in range(8):
+            (outside / str(number)).mkdir(parents=True)
+        for number in range(7):
+            for name in ("l", "r"):
+                (outside / str(number) / name).symlink_to(outside / str(number + 1))
+    with pytest.raises(CorpusError, match=r"there.*more than 100 links"):
+        read(root)
+    (root / "out").symlink_to(tmp_path / "there", target_is_directory=True)
+    with pytest.raises(CorpusError, match="more than 100 links"):
+        read(root, outside=True)

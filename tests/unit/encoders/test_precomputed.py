@@ -6,6 +6,7 @@ be the clip's middle, within half a step of the file.
 
 import json
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from avfusion.corpora.own.split import cut
 from avfusion.encoders import precomputed
 from avfusion.encoders.precomputed import Precomputed
 from avfusion.errors import AvfError, CorpusError
+from avfusion.media import feature_formats
 from avfusion.media.clips import clip_ends
 from avfusion.media.feature_files import Source, recordings_s
 from avfusion.media.feature_forms import PRESETS
@@ -501,3 +503,22 @@ def test_every_preset_can_be_named():
     assert set(PRESETS) == {"openface", "pyfeat", "opensmile", "mertools", "audformat"}
     for preset in PRESETS:
         assert Precomputed("mine", "audio", preset=preset).form.preset == preset
+
+
+def test_an_hdf5_file_cannot_state_more_than_is_read(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("a", "b", "c"):
+            file.create_dataset(name, (1000, 1000), "f8", chunks=(1000, 1000))
+        file["time_s"], file["small"] = np.arange(3.0), np.ones((3, 2))
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(feature_formats, "MOST_ARRAY_BYTES", 8_000_000)
+    tracemalloc.start()
+    with pytest.raises(CorpusError, match="4 arrays: a, b, c, small"):
+        feature_formats.read_table(path)
+    assert len(feature_formats.read_table(path, "small").frame) == 3
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+    with pytest.raises(CorpusError, match="unpacks to 8,000,024 bytes"):
+        feature_formats.read_table(path, "a")

@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from types import SimpleNamespace
 
 import pytest
+
+from avfusion import cli
 
 FAULTS = """
 import resource, sys
@@ -51,3 +55,14 @@ def test_blocks_that_are_used_again_need_no_new_pages():
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_settings_of_the_user_are_left_as_they_are():
     assert ran("keep", MALLOC_ARENA_MAX="2")[0] == "False"
+
+
+@pytest.mark.parametrize(("command", "kept"), [("train", 1), ("serve", 0), ("report", 0)])
+def test_commands_that_wait_or_read_return_their_memory(monkeypatch, command, kept):
+    calls = []
+    args = Namespace(command=command, run=lambda args: 0)
+    monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda argv: args))
+    monkeypatch.setattr(cli, "_hold", lambda args: None)
+    monkeypatch.setattr(cli, "keep_freed", lambda: calls.append(command))
+    assert cli.main() == 0
+    assert len(calls) == kept

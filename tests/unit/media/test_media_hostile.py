@@ -77,14 +77,34 @@ def test_a_name_is_never_an_address(tmp_path, monkeypatch):
     assert len(probe(name.relative_to(tmp_path)).times_s) == 3
 
 
-def test_a_container_cannot_name_other_files(tmp_path):
-    odd_videos.write(tmp_path / "secret.mp4", odd_videos.pictures(3))
-    path = tmp_path / "list.mp4"
-    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n")
-    with pytest.raises(MediaError):
-        probe(path)
-    with bounds.opened(tmp_path / "secret.mp4") as container:
-        assert container.options["protocol_whitelist"] == "file"
+# The zero byte hides from `kinds` that the file is a text.
+LISTS = {
+    "list.mp4": b"ffconcat version 1.0\nfile other.ts\n#\0",
+    "list.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n#\0",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_container_cannot_name_other_files(tmp_path, name):
+    other = odd_videos.write(tmp_path / "other.ts", odd_videos.pictures(3))
+    path = tmp_path / name
+    path.write_bytes(LISTS[name])
+    with av.open(str(path)) as container:
+        assert container.streams.video, "FFmpeg itself no longer opens it"
+    for read in (bounds.opened, probe, probe_sound):
+        with pytest.raises(MediaError, match="a list of other files"):
+            read(path)
+    assert len(probe(other).times_s) == 3
+
+
+def test_a_name_is_no_pattern_of_names(tmp_path):
+    frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")
+    frame.to_image().save(tmp_path / "1.jpg")
+    (tmp_path / "%d.jpg").write_bytes(b"\0")
+    with av.open(str(tmp_path / "%d.jpg")) as container:
+        assert len(list(container.decode())) == 1, "FFmpeg itself no longer reads 1.jpg"
+    with pytest.raises(av.FFmpegError), bounds.opened(tmp_path / "%d.jpg") as container:
+        list(container.decode())
 
 
 def test_one_strange_file_fails_alone(tmp_path, monkeypatch):

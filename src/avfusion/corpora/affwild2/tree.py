@@ -111,7 +111,7 @@ def _raw(tree: Tree) -> dict[str, list[str]]:
             continue  # millions of images and no video
         for path in folder.paths:
             place = PurePosixPath(path)
-            if place.suffix.lower() in VIDEOS:
+            if place.suffix.lower() in VIDEOS and _is_new(folder, place.stem in files):
                 files[place.stem].append(path)
     order = {ending: rank for rank, ending in enumerate(VIDEOS)}
     return {
@@ -122,12 +122,11 @@ def _raw(tree: Tree) -> dict[str, list[str]]:
 
 def _annotation_folder(tree: Tree, edition: Edition | None) -> str:
     """Return the folder that contains the train and the validation folder."""
-    folders = [
-        str(PurePosixPath(name).parent)
-        for name in tree.folders
-        if _plain(PurePosixPath(name).name) in _TRAIN
-        and _plain(PurePosixPath(name).parent.name) in _TRACK
-    ]
+    folders: list[str] = []
+    for name, folder in tree.folders.items():
+        place = PurePosixPath(name)
+        if _plain(place.name) in _TRAIN and _plain(place.parent.name) in _TRACK:
+            folders += [str(place.parent)] if _is_new(folder, bool(folders)) else []
     if len(folders) > 1 and edition:
         folders = [p for p in folders if any(w in p.lower() for w in edition.words)] or folders
     if len(folders) == 1:
@@ -155,12 +154,13 @@ def _annotations(tree: Tree, place: str) -> dict[str, dict[str, str]]:
 
 def _text(tree: Tree, option: str, *words: str) -> str | None:
     """Return the only .txt file whose name contains all words, or None."""
-    files = []
+    files: list[str] = []
     for folder in tree.folders.values():
         if _is_faces(PurePosixPath(folder.path).parent.name):
             continue
         texts = [p for p in folder.paths if p.endswith(".txt")]
-        files += [p for p in texts if all(w in _plain(PurePosixPath(p).name) for w in words)]
+        texts = [p for p in texts if all(w in _plain(PurePosixPath(p).name) for w in words)]
+        files += texts if _is_new(folder, bool(files)) else []
     if len(files) > 1:
         raise CorpusError(
             f"{tree.root}: found {len(files)} candidates for the {option}: {', '.join(files)}. "
@@ -173,9 +173,15 @@ def _faces(tree: Tree) -> dict[str, list[Folder]]:
     folders = defaultdict(list)
     for folder in tree.folders.values():
         where = PurePosixPath(folder.path)
-        if _plain(where.parent.name).startswith("croppedaligned") and len(folder.sizes):
+        faces = _plain(where.parent.name).startswith("croppedaligned") and len(folder.sizes)
+        if faces and _is_new(folder, where.name in folders):
             folders[where.name].append(folder)
     return dict(folders)
+
+
+def _is_new(folder: Folder, known: bool) -> bool:
+    """Return whether files of a folder are no other name, through a link, of what is known."""
+    return folder.source is None or not known
 
 
 def _is_faces(name: str) -> bool:

@@ -39,19 +39,19 @@ def find_parts(tree: Tree) -> Parts:
             elif file in _TABLES:
                 parts.tables.setdefault(file, path)
             elif suffix and file.lower().endswith(suffix):
-                _put(parts, table, path, file[: -len(suffix)])
+                _put(parts, table, path, file[: -len(suffix)], link=folder.source is not None)
         if name == "VideoFlash" and not parts.base:
             parts.base = f"{head}/" if head else ""
     return parts
 
 
-def _put(parts: Parts, table: dict[str, str], path: str, stem: str) -> None:
+def _put(parts: Parts, table: dict[str, str], path: str, stem: str, *, link: bool) -> None:
     """Add a film or wav to its table, or to `strange` or `twice`."""
     clip = clip_of(stem)
     if clip is None or clip.actor not in ACTORS:
         parts.strange.append(path)
     elif stem == _stem(table.get(clip.name, "")):
-        parts.twice.append(path)
+        parts.twice += [] if link else [path]
     elif stem == clip.name or clip.name not in table:  # `_X` only in place of `_XX`
         table[clip.name] = path
 

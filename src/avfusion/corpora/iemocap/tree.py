@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 
 from avfusion.corpora.iemocap.evaluation import DIALOG
 from avfusion.corpora.tree.tree import Tree
@@ -41,22 +42,30 @@ def find_parts(tree: Tree) -> Parts:
         place = _PLACE.fullmatch(path)
         if place is None:
             continue
+        put = partial(_put, parts, link=folder.source is not None)
         session, kind, below = place.groups()
         head, _, dialog = below.partition("/")
         if kind == "dialog" and below in _DIALOGS:
             part, ending = _DIALOGS[below]
             for file in folder.paths:
                 stem = file.rpartition("/")[2]
-                _put(parts, part, file, (stem, ending), session)
+                put(part, file, (stem, ending), session)
         elif kind == "sentences" and head in _TURNS and dialog:
             part, ending = _TURNS[head]
             for file in folder.paths:
-                _put(parts, part, file, (file.rpartition("/")[2], ending), session, dialog)
+                put(part, file, (file.rpartition("/")[2], ending), session, dialog)
     return parts
 
 
 def _put(
-    parts: Parts, part: str, path: str, named: tuple[str, str], session: str, dialog: str = ""
+    parts: Parts,
+    part: str,
+    path: str,
+    named: tuple[str, str],
+    session: str,
+    dialog: str = "",
+    *,
+    link: bool,
 ) -> None:
     """Add a file to a part, or to `strange` or `twice`; ignore files with another ending."""
     name, ending = named
@@ -68,6 +77,6 @@ def _put(
         parts.strange.append(path)
         return
     table = getattr(parts, part)
-    if stem in table:
+    if stem in table and not link:
         parts.twice.append(path)
     table.setdefault(stem, path)

@@ -117,11 +117,11 @@ def find_parts(tree: Tree) -> Parts:
             if ending(path) == ".part":
                 parts.unfinished.append(path)
             elif ending(path) in VIDEOS | SOUNDS:
-                _put(parts, path, actor)
+                _put(parts, path, actor, link=folder.source is not None)
     return parts
 
 
-def _put(parts: Parts, path: str, actor: int) -> None:
+def _put(parts: Parts, path: str, actor: int, *, link: bool) -> None:
     """Add a file to a part, or to `strange` or `twice`."""
     clip, fault = read_name(PurePosixPath(path).stem)
     if clip is not None:
@@ -130,7 +130,7 @@ def _put(parts: Parts, path: str, actor: int) -> None:
         parts.strange.append(f"{path}: {fault}")
         return
     table = {BOTH: parts.clips, PICTURES: parts.twins, SOUND: parts.sounds}[clip.modality]
-    if clip.name in table:
+    if clip.name in table and not link:
         parts.twice.append(path)
     table.setdefault(clip.name, path)
 

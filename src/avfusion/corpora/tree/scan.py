@@ -24,7 +24,7 @@ from avfusion.corpora.tree.digest import (
     keys,
     workers,
 )
-from avfusion.corpora.tree.links import Identity, Links
+from avfusion.corpora.tree.links import Identity, Links, is_text
 from avfusion.corpora.tree.tree import Folder, Tree
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,17 @@ def read_tree(
     Returns
     -------
     Tree
-        Folders by path, ascending. Unreadable files are listed in `unread`.
+        Folders by path, ascending; then those behind links of the corpus to its own folders.
+        Unreadable files are listed in `unread`.
+
+    Raises
+    ------
+    CorpusError
+        If there are more links to folders than `MOST_LINKS`.
     """
     tree = _list_all(root, outside)
-    hashed = [folder for folder in tree.folders.values() if wanted(folder.path)]
+    names = {folder.source or path for path, folder in tree.folders.items() if wanted(path)}
+    hashed = [folder for folder in tree.real if folder.path in names]
     digests = DigestCache(cache)
     try:
         _hash(tree, hashed, digests)
@@ -85,7 +92,9 @@ def _list_all(root: Path, outside: bool) -> Tree:
             if time.monotonic() - logged_s > LOG_EVERY_S:
                 logged_s = time.monotonic()
                 log.info(f"listing files: {len(tree):,} in {len(tree.folders):,} folders")
-    tree.folders = dict(sorted(tree.folders.items()))
+    aliases, lost = links.aliases(tree.folders)
+    tree.folders = dict(sorted(tree.folders.items())) | aliases
+    tree.unread |= lost
     return tree
 
 
@@ -93,8 +102,6 @@ def _list(
     root: Path, path: str, above: frozenset[Identity], links: Links
 ) -> tuple[Folder | None, list[str], frozenset[Identity], dict[str, str], int]:
     """List one folder; `above` are the folders that it is in.
-
-    Links to a folder of the corpus are not followed, because it is listed under its own name.
 
     Returns the folder's files, its subfolders, the folders that those are in, unreadable entries
     with the reason, and the number of hidden entries.
@@ -115,7 +122,7 @@ def _list(
         if entry.name.startswith("."):
             hidden += 1
             continue
-        if not _is_text(entry.name):
+        if not is_text(entry.name):
             unread[os.fsencode(entry_path).decode("utf-8", "replace")] = "its name is not UTF-8"
             continue
         try:
@@ -133,15 +140,6 @@ def _list(
     numbers = np.array(sizes, np.int64), np.array(changed, np.int64)
     listed = Folder(path, pa.array(names, pa.string()), *numbers, *empty)
     return listed, below, within, unread, hidden
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name is UTF-8; others cannot be written into a table."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _hash(tree: Tree, folders: list[Folder], cache: DigestCache) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -35,6 +35,9 @@ class Folder:
         SHA-256, uint8 (n, 32); zeros where a file was not read.
     read
         Whether each file was read, bool (n,).
+    source
+        Path under which these files are counted and fingerprinted, if `path` leads to them through
+        a link; else None.
     """
 
     path: str
@@ -43,6 +46,11 @@ class Folder:
     changed_ns: np.ndarray
     digests: np.ndarray
     read: np.ndarray
+    source: str | None = None
+
+    def under(self, path: str) -> "Folder":
+        """Return this folder under the path of a link; digests of one are those of both."""
+        return replace(self, path=path, source=self.path)
 
     @property
     def names(self) -> list[str]:
@@ -74,7 +82,7 @@ class Tree:
     root
         The root.
     folders
-        Relative path -> folder.
+        Relative path -> folder; those behind links to folders of the corpus come last.
     unread
         Relative path -> reason, of files and folders that could not be read.
     hidden
@@ -89,13 +97,18 @@ class Tree:
     hidden: int = 0
     outside: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def real(self) -> list[Folder]:
+        """The folders without those that are others under the path of a link."""
+        return [folder for folder in self.folders.values() if folder.source is None]
+
     def __len__(self) -> int:
-        return sum(len(folder.sizes) for folder in self.folders.values())
+        return sum(len(folder.sizes) for folder in self.real)
 
     @property
     def bytes(self) -> int:
         """Total size of all files in bytes."""
-        return sum(int(folder.sizes.sum()) for folder in self.folders.values())
+        return sum(int(folder.sizes.sum()) for folder in self.real)
 
     def find(self, path: str) -> tuple[int, str | None] | None:
         """Return size and SHA-256 of a file; None if it is missing, a null digest if unreadable."""
@@ -115,16 +128,12 @@ class Tree:
         digest = folder.digests[row].tobytes().hex() if folder.read[row] else None
         return int(folder.sizes[row]), digest
 
-    def below(self, path: str) -> list[Folder]:
-        """Return a folder and all folders below it."""
-        return [f for name, f in self.folders.items() if f"{name}/".startswith(f"{path}/")]
-
     def write(self, path: Path) -> str:
         """Write fingerprints.parquet (path, bytes, sha256); return one SHA-256 of the tree."""
         digest = hashlib.sha256()
         with replacing(path) as half, pq.ParquetWriter(half, _SCHEMA) as out:
             pending: list[pa.Table] = []
-            for folder in self.folders.values():
+            for folder in self.real:
                 table = _rows(folder)
                 for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
                     digest.update("{}\t{}\t{}\n".format(*row).encode())

@@ -50,7 +50,7 @@ def media_of(path: Path, time_zero: TimeZero = "picture") -> Media:
             ):
                 shift_s = seconds(stream.start_time, stream.time_base) - start_s
             return Media(True, pictures, max(0.0, shift_s))
-    except (av.FFmpegError, OSError, ValueError):
+    except (av.FFmpegError, MediaError, OSError, ValueError):
         return Media()
 
 
