@@ -1,6 +1,8 @@
 """Runs that one process trains in turn are those that are trained alone, bit by bit."""
 
+import gc
 import logging
+import weakref
 
 import numpy as np
 import pytest
@@ -94,6 +96,23 @@ def test_a_run_that_cannot_be_trained_takes_no_other_along(layout, alone, caplog
         caught.value
     )
     assert contents(layout) == alone
+
+
+def test_a_failed_run_leaves_no_data_in_memory(layout, monkeypatch):
+    """The frames of its error hold the features that it read."""
+    held = []
+
+    def fail(settings, *_):
+        gc.collect()
+        assert not any(rows() is not None for rows in held)
+        rows = np.zeros(100)
+        held.append(weakref.ref(rows))
+        raise TrainError(settings.fusion)
+
+    monkeypatch.setattr(several, "train_run", fail)
+    with pytest.raises(TrainError, match="3 of 3 runs failed.*concat/seed0: concat"):
+        train_runs(runs(NAMES[:3]), layout)
+    assert len(held) == 3
 
 
 def test_the_failure_of_a_single_run_is_its_own_error(layout):
