@@ -232,7 +232,7 @@ def predictions(trained: Trained, partitions: list[str], layout: Layout) -> pd.D
     tables = []
     with deterministic(settings.seed):
         for partition in partitions:
-            videos = gather(trained.data, partition, {}, ())
+            videos = gather(trained.data, partition, {}, (), keep=False)
             if partition == "train":
                 found = embeddings(model, videos, read)
                 people = people_of(settings.corpus, layout)
