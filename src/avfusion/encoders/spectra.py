@@ -73,7 +73,7 @@ def speaker(waveforms: Tensor) -> Tensor:
 @cache
 def speaker_bands() -> np.ndarray:
     """Return the weights of 201 bins in 80 bands, float64 (201, 80)."""
-    mels = np.linspace(0, _mel(SPEAKER_HZ / 2), 80 + 2)
+    mels = np.linspace(0, 2595 * np.log10(1 + SPEAKER_HZ / 2 / 700), 80 + 2)
     edges = 700 * (10 ** (mels / 2595) - 1)
     bins = np.linspace(0, SPEAKER_HZ / 2, 201)[:, None]
     slope = (bins - edges[1:-1]) / np.diff(edges)[:-1]

@@ -20,13 +20,12 @@ Shapes: E encoder fits, S fusion seeds, K targets, V videos, U units, N draws; s
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.components import Measure, Parts, Variance, parts, variances
-from avfusion.evaluation.deviates import ChiSquare, percentiles
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
@@ -258,12 +257,13 @@ def _widened(
     """Add trainings and the uncertainty of their variance to the draws; overwrites `deviation`."""
     finite, count = np.isfinite(deviation), spread.units
     complete = bool(finite.all())
-    normal, chi_square = _shared(deviation.shape[-1], seed)
+    rng = np.random.default_rng(seed)  # the same draws for all estimates
+    normal = rng.normal(size=deviation.shape[-1])
     ends = np.full((2, len(value)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)
-        scale = chi_square.rows(freedom, len(normal))
-        np.sqrt(np.divide(freedom[:, None], scale, out=scale), out=scale)
+        freedom = np.where(np.isfinite(spread.freedom), spread.freedom, 1)[:, None]
+        scale = rng.chisquare(freedom, deviation.shape)
+        np.sqrt(np.divide(freedom, scale, out=scale), out=scale)
         samples = deviation
         samples *= np.sqrt(count / (count - 1))[:, None]
         samples += np.sqrt(spread.trainings)[:, None] * normal
@@ -271,15 +271,9 @@ def _widened(
         samples += value[:, None]
     for k, row in enumerate(samples):
         if count[k] > 1 and finite[k].any():
-            ends[:, k] = percentiles(row if complete else row[finite[k]], alpha)
+            kept = row if complete else row[finite[k]]
+            ends[:, k] = np.quantile(kept, [alpha / 2, 1 - alpha / 2])
     return Estimate(value, ends[0], ends[1], samples, spread)
-
-
-@lru_cache(maxsize=4)
-def _shared(count: int, seed: int) -> tuple[np.ndarray, ChiSquare]:
-    """Return the normal deviations (N,) of a seed, and the deviates that follow them."""
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=count), ChiSquare(dict(rng.bit_generator.state))
 
 
 def _moment(deviation: np.ndarray) -> np.ndarray:

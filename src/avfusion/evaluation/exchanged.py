@@ -18,14 +18,14 @@ Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL`
 (compare Knijnenburg et al., Bioinformatics 2009). So p has no smallest value that draws set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
 
 from avfusion.evaluation.crossed import Estimate, Sample
-from avfusion.evaluation.deviates import ChiSquare
 
 LEAST, MOST = 10_000, 100_000
 """Fewest and most draws of a test; beyond the most, the tail of Student's t is used."""
@@ -115,17 +115,13 @@ def _tested(
     unit = np.stack([_contributions(*pair) for pair in pairs])  # (P, K + 1, U)
     shape, rows = unit.shape[:-1], unit.reshape(-1, unit.shape[-1])
     size = np.stack([_sizes(row) for row in rows])
-    signs, normal, deviates = _first(draws, unit.shape[-1], seed)
+    signs, normal, state = _first(draws, unit.shape[-1], seed)
     exchanged = (size @ signs.T).reshape(*shape, draws)
     p = np.empty(shape)
-
-    def chi_square(freedom: float, count: int) -> np.ndarray:
-        return deviates.rows(np.array([freedom]), count)[0]
-
     for i, k in np.ndindex(shape):
         known = _without_draws(estimates[i], k, unit[i, k])
         if known is None:
-            null = _null(estimates[i], k, exchanged[i, k], normal, chi_square)
+            null = _null(estimates[i], k, exchanged[i, k], normal, _following(state))
             known = _p(estimates[i], k, null)
         p[i, k] = known
     return p
@@ -155,12 +151,12 @@ def p_of_target(
     if (known := _without_draws(estimate, k, unit)) is not None:
         return known
     size = _sizes(unit)
-    signs, normal, deviates = _first(min(CHUNK, draws), len(size), seed)
-    rng = deviates.generator()
-    null = [_null(estimate, k, signs @ size, normal, rng.chisquare)]
+    signs, normal, state = _first(min(CHUNK, draws), len(size), seed)
+    rng = _following(state)
+    null = [_null(estimate, k, signs @ size, normal, rng)]
     for start in range(CHUNK, draws, CHUNK):
         signs, normal = _exchanges(rng, min(CHUNK, draws - start), len(size))
-        null.append(_null(estimate, k, signs @ size, normal, rng.chisquare))
+        null.append(_null(estimate, k, signs @ size, normal, rng))
     return _p(estimate, k, np.concatenate(null))
 
 
@@ -179,13 +175,13 @@ def _null(
     k: int,
     exchanged: np.ndarray,
     normal: np.ndarray,
-    chi_square: Callable[[float, int], np.ndarray],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return |t| (N,) of exchanged contributions (N,) with the deviations of trainings added."""
     spread, freedom = estimate.variance, float(estimate.variance.freedom[k])
     null = np.sqrt(spread.people[k]) * exchanged
     null += np.sqrt(spread.trainings[k]) * normal
-    scale = chi_square(freedom, len(null))
+    scale = rng.chisquare(freedom, len(null))
     null *= np.sqrt(np.divide(freedom, scale, out=scale), out=scale)
     np.abs(null, out=null)
     null /= np.sqrt(float(spread.total[k]))
@@ -200,11 +196,18 @@ def _p(estimate: Estimate, k: int, null: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=1)
-def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, ChiSquare]:
-    """Return the first exchanges of a seed, which all tests share, and what follows them."""
+def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, Mapping[str, Any]]:
+    """Return the first exchanges of a seed, which all tests share, and the state after them."""
     rng = np.random.default_rng(seed)
     signs, normal = _exchanges(rng, count, units)
-    return signs, normal, ChiSquare(dict(rng.bit_generator.state))
+    return signs, normal, rng.bit_generator.state
+
+
+def _following(state: Mapping[str, Any]) -> np.random.Generator:
+    """Return a generator in a state."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    return rng
 
 
 def _exchanges(rng: np.random.Generator, count: int, units: int) -> tuple[np.ndarray, np.ndarray]:

@@ -22,8 +22,10 @@ Masks    A clip with neither modality has no L, and a row of zeros.
 Departs  The paper learns without labels; we add the loss of a task, and a head that reads Y. Z_m is
          the mean of q_m and not a sample, so Y is deterministic. The paper's networks for images
          and sentences are one hidden layer here, on each clip's features. k = 64 and K = 10 are
-         published. The published code weighs log Q by 10 and has as many u_n as a batch has
-         examples; here the weight is 1, and N = 16.
+         published. The published code weighs log Q by 10, adds L_a and L_v without 1/2, and has as
+         many u_n as a batch has examples, which start from given tensors; here the weight is 1, the
+         two are averaged, N = 16, and u_n start from N(0, 1). As in the code, KL(q_m, q_o) is the
+         closed form and not a sample.
 """
 
 import math

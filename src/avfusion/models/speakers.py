@@ -14,8 +14,6 @@ Masks    Steps with neither modality are left out. A video without any step has 
 Departs  A video is all of its windows, not eight segments, and its embedding is that of all steps.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -93,7 +91,7 @@ class Speakers(nn.Module):
         return F.normalize(embeddings) @ F.normalize(self.directions).T
 
 
-def margin_loss(cosines: Tensor, label: Tensor, margin: float, scale: float) -> Tensor:
+def margin_loss(cosines: Tensor, label: Tensor, margin: Tensor, scale: float) -> Tensor:
     """Return the AAM-softmax loss, the mean over the batch.
 
     Parameters
@@ -103,17 +101,17 @@ def margin_loss(cosines: Tensor, label: Tensor, margin: float, scale: float) -> 
     label
         The person of each video (V,).
     margin
-        Angle in radians that is added to that of the own person. Where the sum would pass pi, the
-        cosine is lowered by margin sin(margin) instead, so that the loss never falls with the
-        angle.
+        Angle in radians that is added to that of the own person, a scalar. Where the sum would pass
+        pi, the cosine is lowered by margin sin(margin) instead, so that the loss never falls with
+        the angle. No value of it is read, because that would wait for a GPU.
     scale
         Factor of the cosines.
     """
     own = cosines.gather(1, label[:, None])  # (V, 1)
     sine = (1 - own.square()).clamp(min=1e-9).sqrt()
-    shifted = own * math.cos(margin) - sine * math.sin(margin)
-    behind = own <= -math.cos(margin)
-    shifted = torch.where(behind, own - margin * math.sin(margin), shifted)
+    shifted = own * margin.cos() - sine * margin.sin()
+    behind = own <= -margin.cos()
+    shifted = torch.where(behind, own - margin * margin.sin(), shifted)
     return F.cross_entropy(scale * cosines.scatter(1, label[:, None], shifted), label)
 
 

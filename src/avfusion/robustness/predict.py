@@ -6,7 +6,7 @@ decides whether predictions on disk are kept. No gold is read.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,7 @@ def corrupt_windows(
         used = {name: stores[name] for name in _encoders(trained, case)}
         cuts, contexts = trained.settings.windows, settings.stated(case[0])
         stores = stores | corrupted(used, *case, cuts, spreads, settings.draw, contexts)
-    return replace(trained.data, stores=stores).windows(partition)
+    return trained.data.of_stores(stores).windows(partition)
 
 
 def _signals(

@@ -148,12 +148,19 @@ def refuse_of_ratings(settings: RunSettings) -> None:
 
 
 def gather(
-    data: Inputs, partition: str, labels: dict[str, str], classes: Sequence[str]
+    data: Inputs,
+    partition: str,
+    labels: dict[str, str],
+    classes: Sequence[str],
+    keep: bool = True,
 ) -> Utterances:
-    """Return a partition's videos with their windows; a video without a label has -1."""
+    """Return a partition's videos with their windows; a video without a label has -1.
+
+    `keep` as in `Inputs.windows`.
+    """
     table = data.videos
     names = table["video"][table["partition"] == partition].tolist()
-    windows = data.windows(partition)
+    windows = data.windows(partition, keep=keep)
     ends = torch.tensor([len(data.times(name)) for name in names]).cumsum(0)
     owner = torch.searchsorted(ends, windows.rows[:, 0].contiguous(), right=True)  # (N,)
     counts = torch.bincount(owner, minlength=len(names)).tolist()
@@ -192,7 +199,7 @@ def predictions(trained: Trained, partitions: list[str]) -> pd.DataFrame:
     parts = []
     with deterministic(trained.settings.seed):
         for partition in partitions:
-            utterances = gather(trained.data, partition, {}, names)
+            utterances = gather(trained.data, partition, {}, names, keep=False)
             table = pd.DataFrame(probabilities(model, utterances).numpy(), columns=names)
             table.loc[utterances.without(reads(trained.settings)).numpy()] = np.nan
             table.insert(0, "video", utterances.names)

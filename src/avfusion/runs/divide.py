@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from dataclasses import replace
 
 import pandas as pd
 
@@ -61,7 +60,7 @@ def divided(settings: RunSettings, data: Inputs, layout: Layout) -> Inputs:
             f"{(table['partition'] == 'train').sum()} train videos with features to train on. "
             f"Shorten `train.exclude`, or lower `train.select.share`. {_again(settings)}"
         )
-    return replace(data, videos=table.assign(partition=partition))
+    return data.divided(partition)
 
 
 def choosing(settings: RunSettings) -> str:

@@ -56,7 +56,7 @@ class Inputs:
     cuts: WindowSettings = field(default_factory=WindowSettings)
     rating: Rating = field(default_factory=Rating)
     _times_s: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
-    _joined: dict[tuple[str, ...], Windows] = field(default_factory=dict, init=False, repr=False)
+    _joined: dict[tuple[str, ...], Windows] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, settings: RunSettings, layout: Layout) -> "Inputs":
@@ -118,10 +118,20 @@ class Inputs:
         partition: str,
         gold: dict[str, np.ndarray] | None = None,
         training: bool = False,
+        keep: bool = True,
     ) -> Windows:
         """Return all windows of a partition; without gold, every row counts as unrated.
 
-        Windows for `training` may leave out rows (`windows.last: dropped`); others cover all.
+        Parameters
+        ----------
+        partition
+            Name of the partition.
+        gold
+            Video -> ratings (R, K).
+        training
+            Windows for training may leave out rows (`windows.last: dropped`); others cover all.
+        keep
+            Keep the features in memory for further calls.
 
         Raises
         ------
@@ -129,7 +139,7 @@ class Inputs:
             If the partition has no video, or training has no complete, rated window.
         """
         videos, last = self.videos_in(partition), last_of(self.cuts, training)
-        windows = self._windows_of(videos, last)
+        windows = self._windows_of(videos, last, keep)
         if gold is not None:
             rated = np.concatenate([gold[video] for video in videos])
             windows = replace(windows, gold=torch.from_numpy(rated))
@@ -139,24 +149,35 @@ class Inputs:
             self._refuse_short(partition, videos[at], lengths[at])
         return windows
 
-    def _windows_of(self, videos: list[str], last: Last) -> Windows:
-        """Return the windows of some videos, all unrated; their features are joined once."""
+    def divided(self, partitions: pd.Series) -> "Inputs":
+        """Return the same features with other partitions; both share the windows that they keep."""
+        return replace(self, videos=self.videos.assign(partition=partitions))
+
+    def of_stores(self, stores: dict[str, FeatureStore]) -> "Inputs":
+        """Return the same videos with other features."""
+        return replace(self, stores=stores, _joined={})
+
+    def _windows_of(self, videos: list[str], last: Last, keep: bool) -> Windows:
+        """Return the windows of some videos, all unrated."""
         key = (last, *videos)
-        if key not in self._joined:
-            features, width, cuts = self.features, len(self.rating.names), self.cuts
-            text = [features.text] if features.text else []
-            parts = (
-                (
-                    *(self.rows(video, names) for names in (features.audio, features.video)),
-                    np.full((len(self.times(video)), width), np.nan, np.float32),
-                    *(self.rows(video, names) for names in text),
-                )
-                for video in videos
+        if key in self._joined:
+            return self._joined[key]
+        features, width, cuts = self.features, len(self.rating.names), self.cuts
+        text = [features.text] if features.text else []
+        parts = (
+            (
+                *(self.rows(video, names) for names in (features.audio, features.video)),
+                np.full((len(self.times(video)), width), np.nan, np.float32),
+                *(self.rows(video, names) for names in text),
             )
-            joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
-            owner = torch.repeat_interleave(torch.tensor([len(self.times(v)) for v in videos]))
-            self._joined[key] = replace(joined, owner=owner)
-        return self._joined[key]
+            for video in videos
+        )
+        joined = join(parts, cuts.clips, stride_of(cuts), cuts.advance, last)
+        owner = torch.repeat_interleave(torch.tensor([len(self.times(v)) for v in videos]))
+        windows = replace(joined, owner=owner)
+        if keep:
+            self._joined[key] = windows
+        return windows
 
     def videos_in(self, partition: str) -> list[str]:
         """Return the videos of a partition, in order.

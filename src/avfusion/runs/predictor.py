@@ -75,7 +75,7 @@ class Trained:
         """Return a partition's rows of traces.parquet: identity, targets and `outside`."""
         rows = self.rows(partition)
         rows.insert(1, "partition", partition)
-        rows = rows.assign(**self.predict(self.data.windows(partition)))
+        rows = rows.assign(**self.predict(self.data.windows(partition, keep=False)))
         return rows.assign(outside=outside(rows, self.settings.rating))
 
     def predict(self, windows: Windows) -> dict[str, np.ndarray]:

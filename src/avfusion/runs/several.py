@@ -30,7 +30,7 @@ def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
     TrainError
         If some of several runs cannot be trained, after all others.
     """
-    failed: dict[str, Exception] = {}
+    failed: dict[str, str] = {}  # no exceptions: their tracebacks would hold the data of the runs
     read = SharedInputs().read
     for settings in runs:
         name = f"{settings.corpus}/{settings.fusion}/seed{settings.seed}"
@@ -40,8 +40,9 @@ def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
         except Exception as error:  # the others must not be lost for it
             if len(runs) == 1 or of_place(error):  # a full disk fails them all
                 raise
-            log.error("%s: %s", name, error, exc_info=not isinstance(error, AvfError | OSError))
-            failed[name] = error
+            failed[name] = str(error)
+            known = isinstance(error, AvfError | OSError)
+            log.error("%s: %s", name, failed[name], exc_info=not known)
     if failed:
         first, reason = next(iter(failed.items()))
         raise TrainError(

@@ -14,8 +14,12 @@ ReadInputs = Callable[[RunSettings, Layout], Inputs]
 class SharedInputs:
     """The features of the last run; a next run that reads the same ones gets the same tensors.
 
-    Only one set of features is kept, so that runs on other features do not add up in memory. No
-    run changes what it reads. Use one object per job: files are not looked at again.
+    Only one set of features is kept, so that runs on other features, or with another division of
+    the train partition, do not add up in memory. What stays in memory are the windows that runs are
+    trained on and choose their epoch on. Those of videos that a run only predicts, such as the test
+    partition, are joined by each run and freed.
+
+    No run changes what it reads. Use one object per job: files are not looked at again.
     """
 
     def __init__(self) -> None:
@@ -26,7 +30,11 @@ class SharedInputs:
         """As `Inputs.read`."""
         key = (
             *(settings.corpus, settings.point, settings.train.baseline, settings.rating, layout),
-            *(part.model_dump_json() for part in (settings.features, settings.windows)),
+            *(
+                part.model_dump_json()
+                for part in (settings.features, settings.windows, settings.train.select)
+            ),
+            *settings.train.exclude,
         )
         if self._inputs is not None and key == self._key:
             warn(settings.corpus, self._inputs.missing)  # in the log of each run

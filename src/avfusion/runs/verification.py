@@ -120,7 +120,7 @@ class VerificationJob(ClassJob):
             embeddings = model.embeddings(*inputs)
             term = model.auxiliary_loss(*inputs[0])
         cosines = head.cosines(embeddings.float())
-        return margin_loss(cosines, label, float(margin), self.rule.scale) + term
+        return margin_loss(cosines, label, margin, self.rule.scale) + term
 
     def validate(self, model: VerificationModel) -> dict[str, float]:  # type: ignore[override]
         """Return 1 - EER of the validation trials as "score", and the EER."""
@@ -232,7 +232,7 @@ def predictions(trained: Trained, partitions: list[str], layout: Layout) -> pd.D
     tables = []
     with deterministic(settings.seed):
         for partition in partitions:
-            videos = gather(trained.data, partition, {}, ())
+            videos = gather(trained.data, partition, {}, (), keep=False)
             if partition == "train":
                 found = embeddings(model, videos, read)
                 people = people_of(settings.corpus, layout)

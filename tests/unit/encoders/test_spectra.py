@@ -104,6 +104,29 @@ def test_spectrograms_of_ca():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_log_mel_bands_of_the_speaker_network():
+    """Each frame and band in turn, by the definition of SpeechBrain's filter bank."""
+    given = waves(16_240, 16_000)[:2] * [[1.0], [1e-3]]
+    given[1, 4_000:9_000] *= 1e-6  # more than 80 dB below the maximum
+    mels = np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 82)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    bins_hz = np.arange(201) * 40.0
+    bands = np.empty((201, 80))
+    for band in range(80):
+        width = edges[band + 1] - edges[band]
+        bands[:, band] = np.maximum(0, 1 - np.abs(bins_hz - edges[band + 1]) / width)
+    window = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(400) / 400)
+    for row, found in zip(given, spectra.speaker(torch.from_numpy(given)), strict=True):
+        padded = np.concatenate([np.zeros(200), row, np.zeros(200)])
+        level = np.empty((102, 80))
+        for frame in range(102):
+            part = padded[160 * frame : 160 * frame + 400] * window
+            power_at = np.abs(np.fft.rfft(part)) ** 2
+            level[frame] = 10 * np.log10(np.maximum(power_at @ bands, 1e-10))
+        level = np.maximum(level, level.max() - 80)
+        np.testing.assert_allclose(found, level - level.mean(0), rtol=1e-6, atol=1e-5)
+
+
 def test_silence_has_finite_spectrograms():
     for made, samples in ((spectra.ca, 10_240), (spectra.two_stream, 45_599)):
         assert made(torch.zeros(1, samples)).isfinite().all()

@@ -47,7 +47,7 @@ def test_every_fusion_gives_one_embedding_per_video(name):
     if closed:
         return
     cosines = net.head.cosines(found)
-    margin_loss(cosines, torch.tensor([0, 1, 2]), 0.2, 10.0).backward()
+    margin_loss(cosines, torch.tensor([0, 1, 2]), torch.tensor(0.2), 10.0).backward()
     given = [w.grad for w in net.parameters() if w.grad is not None]
     assert all(grad.isfinite().all() for grad in given)
     assert net.head.directions.grad.abs().sum() > 0
@@ -89,7 +89,16 @@ def test_the_margin_is_added_to_the_angle_of_the_own_person():
     label = torch.tensor([0, 1])
     logits = 8 * np.cos(angles + np.array([[0.25, 0], [0, 0.25]]))
     expected = np.log(np.exp(logits).sum(1)) - logits[[0, 1], [0, 1]]
-    assert float(margin_loss(cosines, label, 0.25, 8.0)) == pytest.approx(expected.mean(), abs=1e-9)
+    margin = torch.tensor(0.25, dtype=torch.float64)
+    found = float(margin_loss(cosines, label, margin, 8.0))
+    assert found == pytest.approx(expected.mean(), abs=1e-9)
+
+
+def test_the_loss_reads_no_number_from_the_device():
+    """A tensor of `meta` has a shape only; reading its number is an error."""
+    cosines, margin = torch.empty(4, 3, device="meta"), torch.empty((), device="meta")
+    label = torch.empty(4, dtype=torch.long, device="meta")
+    assert margin_loss(cosines, label, margin, 8.0).shape == ()
 
 
 def test_the_loss_never_falls_with_the_angle():
@@ -101,7 +110,7 @@ def test_the_loss_never_falls_with_the_angle():
                 torch.stack([a.cos(), torch.zeros_like(a)])[None], torch.tensor([0]), m, 5.0
             )
         )
-        for m in (0.4,)
+        for m in (torch.tensor(0.4),)
         for a in angles
     ]
     assert (np.diff(losses) > -1e-9).all()

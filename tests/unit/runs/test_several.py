@@ -1,6 +1,8 @@
 """Runs that one process trains in turn are those that are trained alone, bit by bit."""
 
+import gc
 import logging
+import weakref
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from avfusion.features.store import write_features
 from avfusion.io import atomic
 from avfusion.layout import Layout
 from avfusion.runs import several
+from avfusion.runs.divide import divided
+from avfusion.runs.inputs import Inputs
 from avfusion.runs.several import train_runs
 from avfusion.runs.shared import SharedInputs
+from avfusion.runs.train import train_run
 from support.synthetic_features import Plan, run_settings, write_inputs
 
 NAMES = [("concat", 0), ("concat", 1), ("lstm", 0), ("jca", 0), ("ridge", 0), ("concat", 2)]
@@ -96,6 +101,23 @@ def test_a_run_that_cannot_be_trained_takes_no_other_along(layout, alone, caplog
     assert contents(layout) == alone
 
 
+def test_a_failed_run_leaves_no_data_in_memory(layout, monkeypatch):
+    """The frames of its error hold the features that it read."""
+    held = []
+
+    def fail(settings, *_):
+        gc.collect()
+        assert not any(rows() is not None for rows in held)
+        rows = np.zeros(100)
+        held.append(weakref.ref(rows))
+        raise TrainError(settings.fusion)
+
+    monkeypatch.setattr(several, "train_run", fail)
+    with pytest.raises(TrainError, match=r"3 of 3 runs failed.*concat/seed0: concat"):
+        train_runs(runs(NAMES[:3]), layout)
+    assert len(held) == 3
+
+
 def test_the_failure_of_a_single_run_is_its_own_error(layout):
     gone = run_settings(PLAN, "concat", 0).updated(corpus="gone")
     with pytest.raises(FileNotFoundError) as caught:
@@ -141,6 +163,40 @@ def test_runs_of_one_process_share_their_features(layout):
     raw = run_settings(PLAN, "concat", baseline="none")
     assert read(raw, layout).windows("train").audio.data_ptr() != first.audio.data_ptr()
     assert read(plain, layout) is not read(raw, layout)
+
+
+def test_runs_that_leave_out_videos_share_the_windows_that_they_are_trained_on(layout):
+    read = SharedInputs().read
+    less = [run_settings(PLAN, "concat", seed, exclude=["train_01"]) for seed in (0, 1)]
+    parts = [divided(one, read(one, layout), layout).windows("train") for one in less]
+    assert parts[0].audio.data_ptr() == parts[1].audio.data_ptr()
+    plain = run_settings(PLAN, "concat")
+    every = read(plain, layout).windows("train")
+    assert len(every.audio) > len(parts[0].audio)
+    assert read(plain, layout) is not read(less[0], layout)
+
+
+@pytest.mark.parametrize("exclude", [[], ["train_01"]])
+def test_windows_that_are_only_predicted_do_not_stay_in_memory(layout, monkeypatch, exclude):
+    rows, real = [], Inputs.windows
+
+    def watched(data, partition, *args, **options):
+        windows = real(data, partition, *args, **options)
+        rows.append((partition, len(data.videos_in(partition)), weakref.ref(windows.audio)))
+        return windows
+
+    monkeypatch.setattr(Inputs, "windows", watched)
+    read = SharedInputs().read
+    settings = run_settings(PLAN, "concat", epochs=3, lr=0.003, exclude=exclude)
+    train_run(settings, layout, read)
+    gc.collect()
+    alive = {(name, count) for name, count, audio in rows if audio() is not None}
+    videos = read(settings, layout).videos["partition"].value_counts()
+    assert {name for name, *_ in rows} == set(videos.index) == {"train", "validation", "test"}
+    assert alive == {
+        ("train", videos["train"] - len(exclude)),
+        ("validation", videos["validation"]),
+    }
 
 
 def test_features_that_changed_between_two_runs_are_read_again(inputs, tmp_path):
