@@ -70,8 +70,8 @@ def run_shard(
     manifest = pd.read_parquet(layout.manifest(corpus))
     videos = list(deal(manifest, shard).itertuples(index=False))
     folder = layout.media(corpus)
+    remove_left(folder)
     if shard[0] == 0:
-        remove_left(folder)
         _remove_withdrawn(folder, set(manifest["video"]))
     rows: list[dict[str, Any]] = []
     with Reader() as reader:
@@ -116,14 +116,17 @@ def _row(
         return dict.fromkeys(_INDEX) | feature_record(video, folder)
     if isinstance(getattr(video, "track", None), str):
         return _outcome(
-            corpus, video, root, folder, *track_record(root, video, folder, settings.media)
+            corpus,
+            video,
+            root,
+            folder,
+            *track_record(root, video, folder, settings.media, reader),
         )
     person, identity = person_of(root, video)
     key = video_key(video.sha256, settings.media, *identity)
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
-        remove_left(folder.parent, folder.name)
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
@@ -139,7 +142,7 @@ def _outcome(
     """Return the row of a record; one that failed leaves no record."""
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
-        remove_left(folder.parent, folder.name)  # of a process that was killed at its time limit
+        remove_left(folder.parent)  # of a process that was killed at its time limit
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,
