@@ -26,8 +26,11 @@ SHARED = ("messages", "options")
 USES_BUNDLE = ("bundle", "predict", "serve")
 """Commands that may read a bundle, whose arithmetic they then have."""
 
-PRIVATE = ("media", "index", "encode", "fit-encoder", "corrupt")
+PRIVATE = ("media", "index", "encode", "corrupt")
 """Commands that write faces, sound or features of people."""
+
+READER_LEFT = 141
+"""Exit status if nobody reads the output any more: the work may be undone."""
 
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
@@ -40,10 +43,22 @@ def main(argv: list[str] | None = None) -> int:
     try:
         status = _main(argv)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as in `avf doctor | head`
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_LEFT
     return status
+
+
+def _reader_left() -> bool:
+    """Return whether nobody reads what is printed any more, as in `avf doctor | head`."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _main(argv: list[str] | None) -> int:
@@ -60,8 +75,6 @@ def _main(argv: list[str] | None) -> int:
     except AvfError as error:
         print(f"avf {args.command}: {messages.describe(error, args)}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        raise
     except OSError as error:
         if message := messages.describe(error, args):
             print(f"avf {args.command}: {message}", file=sys.stderr)
