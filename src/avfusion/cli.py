@@ -4,8 +4,9 @@ import argparse
 import io
 import logging
 import os
+import select
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -53,12 +54,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _reader_left() -> bool:
     """Return whether nobody reads what is printed any more, as in `avf doctor | head`."""
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    pipes = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of a test, which has no descriptor
+            pipes.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in pipes.poll(0))
 
 
 def _main(argv: list[str] | None) -> int:

@@ -3,6 +3,7 @@
 import errno
 import io
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_the_tables_of_verify_are_written_before_its_checks_are_printed(
     monkeypatch.chdir(project)
     root, results = tmp_path / "corpus", tmp_path / "results"
     own.build(root)
-    (tmp_path / "c.yaml").write_text(f"corpora: {{mine: {{is: own, root: {root}}}}}\n")
+    (tmp_path / "c.yaml").write_text(f"corpora: {{mine: {{is: own, root: {root}, **OPT}}}}}\n")
 
     class Closed(io.StringIO):
         def write(self, text):

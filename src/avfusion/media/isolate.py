@@ -28,13 +28,9 @@ from avfusion.media.person import Person
 
 _REPORT_EVERY_S = 0.5
 _LOG_EVERY_S = 10.0
-
-
 _LARGE_MB = 800.0  # peak memory after which a process reads no further video
 
-
 HEAVY = ("avfusion.cli", "avfusion.media.read", "cv2", "torch")
-
 
 Work = Callable[..., dict[str, Any]]
 Report = Callable[[int, int], None]
