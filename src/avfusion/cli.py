@@ -4,8 +4,9 @@ import argparse
 import io
 import logging
 import os
+import select
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -26,11 +27,14 @@ SHARED = ("messages", "options")
 USES_BUNDLE = ("bundle", "predict", "serve")
 """Commands that may read a bundle, whose arithmetic they then have."""
 
-PRIVATE = ("media", "index", "encode", "fit-encoder", "corrupt")
+PRIVATE = ("media", "index", "encode", "corrupt")
 """Commands that write faces, sound or features of people."""
 
 BY_STEPS = ("train", "fit-encoder", "encode", "corrupt", "robust")
 """Commands that allocate the same large tensors in every step, and then end."""
+
+READER_LEFT = 141
+"""Exit status if nobody reads the output any more: the work may be undone."""
 
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
@@ -43,10 +47,21 @@ def main(argv: list[str] | None = None) -> int:
     try:
         status = _main(argv)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as in `avf doctor | head`
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_LEFT
     return status
+
+
+def _reader_left() -> bool:
+    """Return whether nobody reads what is printed any more, as in `avf doctor | head`."""
+    pipes = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of a test, which has no descriptor
+            pipes.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in pipes.poll(0))
 
 
 def _main(argv: list[str] | None) -> int:
@@ -64,8 +79,6 @@ def _main(argv: list[str] | None) -> int:
     except AvfError as error:
         print(f"avf {args.command}: {messages.describe(error, args)}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        raise
     except OSError as error:
         if message := messages.describe(error, args):
             print(f"avf {args.command}: {message}", file=sys.stderr)

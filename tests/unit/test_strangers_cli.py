@@ -1,6 +1,9 @@
 """Test that the command line answers odd places, names and settings in one line."""
 
+import errno
+import io
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +13,7 @@ import pandas as pd
 import pytest
 
 from avfusion import cli
+from avfusion.commands.messages import say
 from avfusion.config.load import checked
 from avfusion.corpora.formats.table import name_fault
 from avfusion.corpora.own.corpus import Own
@@ -17,6 +21,8 @@ from avfusion.corpora.tree.scan import read_tree
 from avfusion.errors import ConfigError, DamagedError
 from avfusion.io.yaml import read_mapping
 from avfusion.report.page.figures import refuse_active
+from support.halves import left_half
+from support.miniatures import own
 
 
 def avf(project, *words, **environment):
@@ -33,7 +39,57 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(project):
     with avf(project, "schema") as command:
         command.stdout.close()
         assert command.stderr.read() == b""
-    assert command.returncode == 0
+    assert command.returncode == cli.READER_LEFT
+
+
+def test_a_broken_pipe_that_is_not_the_output_is_an_error(monkeypatch):
+    def fail(args):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("avfusion.commands.schema.run", fail)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["schema"])
+
+
+def test_the_tables_of_verify_are_written_before_its_checks_are_printed(
+    project, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(project)
+    root, results = tmp_path / "corpus", tmp_path / "results"
+    own.build(root)
+    (tmp_path / "c.yaml").write_text(f"corpora: {{mine: {{is: own, root: {root}, **OPT}}}}}\n")
+
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    with monkeypatch.context() as place:
+        place.setattr(sys, "stdout", Closed())
+        with pytest.raises(BrokenPipeError):
+            cli.main(
+                ["verify", "mine", "--config", str(tmp_path / "c.yaml"), "--results", str(results)]
+            )
+    assert (results / "manifest" / "mine" / "corpus.json").is_file()
+
+
+def test_results_that_may_not_be_read_name_the_umask(monkeypatch, capsys):
+    def fail(args):
+        raise PermissionError(errno.EACCES, "Permission denied", "results/media/a/index.parquet")
+
+    monkeypatch.setattr("avfusion.commands.schema.run", fail)
+    assert cli.main(["schema"]) == 1
+    printed = capsys.readouterr().err
+    assert "results/media/a/index.parquet" in printed
+    assert "AVF_UMASK=027" in printed
+
+
+def test_names_that_a_command_prints_cannot_move_the_cursor(capsys):
+    say("a\x1b[2Jb")
+    say("c\rd", error=True)
+    assert capsys.readouterr() == ("a\\x1b[2Jb\n", "c\\rd\n")
 
 
 def test_a_locale_without_unicode_is_no_fault(project, tmp_path):
@@ -92,12 +148,16 @@ def test_options_of_your_own_recordings_stay_inside(tmp_path, options):
         Own(root=tmp_path, **options)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "@a", "a\rb", "a\x1b[2Jb", "a\u202eb", "a\x9bb"])
+@pytest.mark.parametrize("name", ["=1+1", "a\rb", "a\x1b[2Jb", "a\u202eb", "a\x9bb"])
 def test_names_that_tables_or_terminals_would_obey_are_refused(name):
     assert name_fault(name)
 
 
-@pytest.mark.parametrize("name", ["-3g5yACwYnA", "M\u00fcller 1", "a=b", "s_01.take-2"])
+@pytest.mark.parametrize(
+    "name",
+    ["-3g5yACwYnA", "-3g5yACwYnA (1)", "@ann_take1", "+1 session", "clip.half-face", 
+     "M\u00fcller 1", "a=b", "s_01.take-2"],
+)  # fmt: skip
 def test_usual_names_are_kept(name):
     assert name_fault(name) == ""
 
@@ -189,10 +249,12 @@ def test_the_media_stage_before_verification_names_the_command(
 
 def test_the_stages_remove_faces_of_killed_ones(project, tmp_path, monkeypatch):
     monkeypatch.chdir(project)
-    left = tmp_path / "media" / "demo" / "withdrawn.half999999999"
+    left = tmp_path / "media" / "demo" / left_half("withdrawn")
     left.mkdir(parents=True)
     (left / "faces.zip").write_bytes(b"faces")
     cli.main(["report", "--only", "tables", "--results", str(tmp_path)])
+    assert left.exists()  # this command writes no faces
+    cli.main(["verify", "demo", "--results", str(tmp_path)])
     assert not left.exists()
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from avfusion.commands.messages import say
+
 HELP = "Check the arrays of IEMOCAP that AMH and SelfCrossAttn share."
 STAGE = 12
 
@@ -24,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     if args.tree and not messages:
         messages += against(release, _codes(args.tree))
     for message in messages:
-        print(f"FAIL  {message}")
+        say(f"FAIL  {message}")
     compared = " and agree with the raw release" if args.tree else ""
-    print(f"{len(messages)} faults" if messages else f"PASS  the arrays are complete{compared}")
+    say(f"{len(messages)} faults" if messages else f"PASS  the arrays are complete{compared}")
     return int(bool(messages))
 
 

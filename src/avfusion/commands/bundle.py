@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avfusion.commands import options
+from avfusion.commands.messages import say
 
 if TYPE_CHECKING:
     from avfusion.prediction.bundle import Bundle
@@ -79,10 +80,10 @@ def run(args: argparse.Namespace) -> int:
     runs = args.runs or [best(args.best, study, layout)]
     out = args.out or layout.bundle(args.best or corpus_of(runs[0]))
     bundle = make(runs, out, study, layout, args.shareable, args.onnx)
-    print(f"{bundle.folder}: {bundle.name}; read {bundle.folder / 'card.md'}")
-    print(f"avf predict CLIP --model {bundle.folder}")
+    say(f"{bundle.folder}: {bundle.name}; read {bundle.folder / 'card.md'}")
+    say(f"avf predict CLIP --model {bundle.folder}")
     if graphs := bundle.document.onnx:
-        print(f"{bundle.folder / 'onnx'}: {len(graphs.files)} ONNX graphs")
+        say(f"{bundle.folder / 'onnx'}: {len(graphs.files)} ONNX graphs")
     _register(args, bundle)
     return 0
 
@@ -99,8 +100,8 @@ def _check(args: argparse.Namespace) -> int:
     gap, most = difference(bundle), bundle.document.check.tolerance
     good = gap <= most
     word = "as expected" if good else "NOT as expected"
-    print(f"{args.check}: {bundle.name}: {word}; greatest difference {gap:.1e} of the scale, ")
-    print(f"at most {most:g} is allowed. {'' if good else 'Do not use it on this machine.'}")
+    say(f"{args.check}: {bundle.name}: {word}; greatest difference {gap:.1e} of the scale, ")
+    say(f"at most {most:g} is allowed. {'' if good else 'Do not use it on this machine.'}")
     if good:
         _register(args, bundle)
     return 0 if good else 1
@@ -112,4 +113,4 @@ def _register(args: argparse.Namespace, bundle: "Bundle") -> None:
 
         version = register_bundle(bundle, options.layout(args), args.store)
         if version:
-            print(f"{version}: registered in MLflow")
+            say(f"{version}: registered in MLflow")

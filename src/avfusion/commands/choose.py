@@ -3,6 +3,7 @@
 import argparse
 
 from avfusion.commands import options
+from avfusion.commands.messages import say
 
 HELP = "Choose the best point of a fusion's grid on the validation partition."
 STAGE = 39
@@ -26,4 +27,4 @@ def run(args: argparse.Namespace) -> None:
     result = choose(settings, options.layout(args))
     score = result["score"]
     text = "no score: all failed" if score is None else f"validation {score:.4f}"
-    print(f"{args.fusion}: {result['chosen']} of {len(result['points'])} points, {text}")
+    say(f"{args.fusion}: {result['chosen']} of {len(result['points'])} points, {text}")

@@ -23,6 +23,8 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.config.jobs import CorruptSettings
     from avfusion.encoders.corrupt import corrupt_features
     from avfusion.evaluation.partitions import reported_in_corpus
+    from avfusion.io.halves import remove_left
+    from avfusion.io.private import private_folder
 
     settings = options.settings(
         args, CorruptSettings, lambda study: study.signal_settings(args.encoder)
@@ -31,4 +33,7 @@ def run(args: argparse.Namespace) -> None:
     layout = options.layout(args)
     partition = reported_in_corpus(args.corpus, layout)
     case = args.corruption, args.level
+    folder = layout.corrupted(args.corpus, *case, settings.encoder.encoder)
+    private_folder(folder.parent.parent)
+    remove_left(folder)
     corrupt_features(args.corpus, case, partition, settings, layout)

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from avfusion.commands import options
+from avfusion.commands.messages import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     for target, rows in table.groupby("target", sort=False):
         _print_target(str(target), rows, stated.get(target, 0.0), delays_s[-1])
     line = ", ".join(f"{target}: {delay_s:g}" for target, delay_s in best(table).items())
-    print(f"{layout.delays(args.corpus)}: all delays\ndelay_s: {{{line}}}")
+    say(f"{layout.delays(args.corpus)}: all delays\ndelay_s: {{{line}}}")
 
 
 def _settings(args: argparse.Namespace) -> "DelaySettings":
@@ -68,9 +69,9 @@ def _print_target(target: str, rows: "pd.DataFrame", stated_s: float, longest_s:
     """Print the best delay of one target, next to the one that corpus.json states."""
     top = rows[rows["best"]].iloc[0]
     near = rows.iloc[(rows["delay_s"] - stated_s).abs().argmin()]
-    print(
+    say(
         f"{target}: best at {top['delay_s']:g} s, CCC {top['ccc']:.3f}; "
         f"at {near['delay_s']:g} s (corpus.json) {near['ccc']:.3f}"
     )
     if top["delay_s"] == longest_s:
-        print(f"{target}: this is the longest delay searched; try a greater --longest")
+        say(f"{target}: this is the longest delay searched; try a greater --longest")

@@ -3,6 +3,7 @@
 import argparse
 
 from avfusion.commands import options
+from avfusion.commands.messages import say
 
 HELP = "Compare results with config/demo_digests.json, stage by stage; or write that file."
 STAGE = 64
@@ -24,9 +25,9 @@ def run(args: argparse.Namespace) -> None:
     study, layout = options.study(args), options.layout(args)
     if args.write:
         written = digests.write_digests(study, layout)
-        print(f"{digests.FILE}: {len(written['stages'])} stages")
+        say(f"{digests.FILE}: {len(written['stages'])} stages")
         return
     equal, sentence = departures.compared(digests.read_digests(), study, layout)
     for stage, same in equal.items():
-        print(f"{'equal' if same else 'differs':<9}{stage}")
-    print(sentence)
+        say(f"{'equal' if same else 'differs':<9}{stage}")
+    say(sentence)

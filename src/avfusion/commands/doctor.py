@@ -17,12 +17,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; return 1 if anything is missing."""
-    from avfusion.commands.messages import with_study
+    from avfusion.commands.messages import say, with_study
     from avfusion.doctor.machine import examine
-    from avfusion.io.cells import visible
 
     verdicts = []
     for finding in examine(args.config, args.measure):
-        print(visible(with_study(str(finding), args)))
+        say(with_study(str(finding), args))
         verdicts.append(finding.verdict)
     return int("MISSING" in verdicts or "FAIL" in verdicts)

@@ -19,6 +19,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the features of the videos of one shard."""
     from avfusion.encoders.stage import encode_shard
+    from avfusion.io.halves import remove_left
     from avfusion.io.private import private_folder
     from avfusion.io.shards import claimed
     from avfusion.training import device
@@ -30,5 +31,6 @@ def run(args: argparse.Namespace) -> None:
     for settings in encoders:
         folder = layout.features(args.corpus, settings.encoder)
         private_folder(folder.parent)
+        remove_left(folder)
         with claimed(folder, shard):
             encode_shard(args.corpus, shard, settings, layout)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from avfusion.commands.messages import say
 from avfusion.commands.options import layout
 
 HELP = "Write a verified corpus' files, partitions and ratings as an audformat database."
@@ -22,4 +23,4 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.corpora.formats.audformat_export import write_database
 
     for path in write_database(args.corpus, layout(args), args.audformat):
-        print(path)
+        say(path)

@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     from avfusion.config.jobs import EncodersSettings
     from avfusion.encoders.stage import fit
+    from avfusion.io.halves import remove_left
     from avfusion.training import distributed as ranks
 
     encoders = options.encoders(args)
@@ -47,5 +48,7 @@ def run(args: argparse.Namespace) -> int:
             return ranks.launch([*words, "--settings", str(file)], processes)
     with ranks.joined():
         for settings in encoders:
+            if not ranks.started():
+                remove_left(layout.encoder(args.corpus, settings.encoder))
             fit(args.corpus, settings, layout)
     return 0

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> None:
         args, MediaJobSettings, lambda study: study.media_settings(args.corpus)
     )
     layout = options.layout(args)
-    private_folder(layout.media(args.corpus))
-    with claimed(layout.media(args.corpus), shard):
+    folder = layout.media(args.corpus)
+    private_folder(folder)
+    with claimed(folder, shard):
         run_shard(args.corpus, shard, settings, layout)

@@ -4,6 +4,7 @@ import argparse
 import logging
 import re
 import shlex
+import sys
 from pathlib import Path
 
 from avfusion.errors import AvfError
@@ -99,6 +100,11 @@ def absent(error: OSError, results: Path) -> str:
     return f"File not found: {path}. An earlier stage writes it. Run: {command}"
 
 
+def say(text: object, error: bool = False) -> None:
+    """Print the result of a command, or an error, without what a terminal would obey."""
+    print(visible(str(text)), file=sys.stderr if error else sys.stdout, flush=True)
+
+
 class Formatter(logging.Formatter):
     """Format log lines as `with_study` formats messages."""
 
@@ -115,6 +121,12 @@ def describe(error: AvfError | OSError, args: argparse.Namespace) -> str:
     """Return the message of an expected failure; "" if the error is not one."""
     if isinstance(error, AvfError):
         return visible(with_study(str(error), args))
+    if isinstance(error, PermissionError):
+        return visible(
+            f"{error}. Faces, sound and features are for the user who made them, unless AVF_UMASK "
+            f"is set. To open them to a group, that user runs, for example, `AVF_UMASK=027 "
+            f"snakemake all`. To write elsewhere, set another folder with --results."
+        )
     try:
         from avfusion.commands import options
 

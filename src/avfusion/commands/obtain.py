@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avfusion.commands.messages import DEFAULT
+from avfusion.commands.messages import DEFAULT, say
 from avfusion.commands.options import corpus_class, corpus_settings, settings_option, study
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> None:
     kind = corpora.get(name)
     listed = args.settings is not None or _listed(args)
     config = "" if not listed or args.config == DEFAULT else f" --config {args.config}"
-    print(f"{args.corpus}\n\nLicence: {kind.licence}\n\n{kind.access or kind.obtain}", flush=True)
+    say(f"{args.corpus}\n\nLicence: {kind.licence}\n\n{kind.access or kind.obtain}")
     then = f"\nThen: avf verify {args.corpus}{config if listed else _UNLISTED}"
     if not corpora.defines(name, "source"):
         if kind.licensed:
-            print("\nNo file of it can be downloaded by a program.")
-        print(then)
+            say("\nNo file of it can be downloaded by a program.")
+        say(then)
         return
     part = _part(args.part, name, kind.part_options)
     corpus = _corpus(args, name, listed, part)
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
             "nothing was downloaded. If you accept the licence, run: "
             f"avf obtain {args.corpus} --accept-licence{again}{config}"
         )
-    print(f"\n{_download(args, corpus)}\n{_entry(args, part)}{then}")
+    say(f"\n{_download(args, corpus)}\n{_entry(args, part)}{then}")
 
 
 _UNLISTED = (

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from avfusion.errors import ConfigError
-from avfusion.io.halves import remove_left
 from avfusion.layout import Layout
 from avfusion.registry import near
 
@@ -79,17 +78,7 @@ def weights(args: argparse.Namespace) -> list[tuple[str, Path]]:
 
 def layout(args: argparse.Namespace) -> Layout:
     """Return the paths below `--results`, or below the folder that the config names."""
-    return swept(Layout(args.results or Path(study(args).results)))
-
-
-def swept(paths: Layout) -> Layout:
-    """Return the layout after removing what killed processes left in it, which may show faces."""
-    results = paths.results
-    for pattern in ("media/*", "features/*/*", "encoders/*/*"):
-        for folder in results.glob(pattern):
-            for name in remove_left(folder):
-                log.info("%s was left by a process that was killed; removed", folder / name)
-    return paths
+    return Layout(args.results or Path(study(args).results))
 
 
 def study(args: argparse.Namespace) -> "Study":

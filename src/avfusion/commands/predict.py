@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from avfusion.commands import options
+from avfusion.commands.messages import say
 
 HELP = "Predict valence and arousal over time for clips of your own."
 STAGE = 71
@@ -102,19 +103,17 @@ def run(args: argparse.Namespace) -> int:
             failed.append(outcome)
         else:
             names = ", ".join(str(path) for path in outcome.files)
-            print(f"{outcome.clip.path}: {'kept' if outcome.kept else 'wrote'} {names}")
+            say(f"{outcome.clip.path}: {'kept' if outcome.kept else 'wrote'} {names}")
     for outcome in failed:
-        print(f"failed: {outcome.reason}", file=sys.stderr)
+        say(f"failed: {outcome.reason}", error=True)
     if len(clips) > 1 or failed:
         good = len(clips) - len(failed)
-        print(f"{good} of {len(clips)} clips predicted, {len(failed)} failed", file=sys.stderr)
+        say(f"{good} of {len(clips)} clips predicted, {len(failed)} failed", error=True)
     return 1 if failed else 0
 
 
 def _live(args: argparse.Namespace) -> int:
     """Predict one clip while it is recorded."""
-    from functools import partial
-
     from avfusion.errors import ConfigError
     from avfusion.prediction.live.run import Live, live, saying_once, signals
     from avfusion.prediction.place import default_model
@@ -140,6 +139,6 @@ def _live(args: argparse.Namespace) -> int:
         **{name: value for name, value in seconds.items() if value is not None},
     )
     with saying_once(), signals() as stop:
-        table = live(order, partial(print, flush=True), stop)
-    print(f"wrote {table}, {table.with_suffix('.json')}")
+        table = live(order, say, stop)
+    say(f"wrote {table}, {table.with_suffix('.json')}")
     return 0

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from avfusion.commands.messages import say
 from avfusion.commands.options import layout, run_folder
 
 HELP = "Train a run again from the settings in its folder and compare both; 0 if equal."
@@ -20,5 +21,5 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.runs.repeat import repeat
 
     verdict = repeat(run_folder(args), layout(args), args.keep)
-    print("\n".join(verdict.lines))
+    say("\n".join(verdict.lines))
     return int(not verdict.good)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from avfusion.commands.messages import say
 from avfusion.commands.options import corpus_settings, layout, settings_option
 
 HELP = "Write a run's test predictions in the format of the corpus' challenge."
@@ -23,4 +24,4 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.evaluation.submit import submit
 
     run_name = args.fusion, args.seed
-    print(submit(args.corpus, corpus_settings(args), run_name, args.template, layout(args)))
+    say(submit(args.corpus, corpus_settings(args), run_name, args.template, layout(args)))

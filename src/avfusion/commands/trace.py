@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avfusion.commands.messages import say
+
 if TYPE_CHECKING:
     from avfusion.lineage.trace import Trace, TracedRun
 
@@ -26,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.lineage.trace import trace
 
     result = trace(args.table, args.row, args.column)
-    print(json.dumps(result, indent=2) if args.json else "\n".join(_lines(result)))
+    say(json.dumps(result, indent=2) if args.json else "\n".join(_lines(result)))
     states = [result["table"]["state"], *result["files"].values()]
     states += [state for run in result["runs"] for state in run["files"].values()]
     return int(any(state.startswith(("STALE", "gone")) for state in states))

@@ -51,7 +51,6 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     tables, checks = _examine(corpus, layout.fingerprints(name))
     write_text(layout.absent(name), _absent(corpus, tables))
     write_text(layout.checks(name), safe_csv(pd.DataFrame([asdict(c) for c in checks])))
-    _print_checks(checks)
     outputs = {
         "manifest": layout.manifest(name),
         "gold": layout.gold(name),
@@ -64,6 +63,7 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     if failed:
         for path in (*outputs.values(), layout.card(name)):
             path.unlink(missing_ok=True)
+        _print_checks(checks)
         failures = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
         log.error("%s: %s", name, failures)
         return 1
@@ -72,6 +72,7 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     card = corpus.card()
     card["data_hash"] = _data_hash(tables, card["delay_s"])
     write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
+    _print_checks(checks)  # after the tables, as nobody may read the output to its end
     if speakers := card.get("speakers_shared"):
         log.warning(
             "%s: utterances were split at random and all %d speakers are in every partition. "

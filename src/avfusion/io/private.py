@@ -1,8 +1,9 @@
 """Permissions of what shows people: faces, sound and features are for their owner only."""
 
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from avfusion.errors import ConfigError
@@ -37,10 +38,23 @@ def current_umask() -> int:
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder with the permissions of `private`, or give them to one of this user's."""
+    """Make a folder with the permissions of `private`, or give them to one of this user's.
+
+    Whoever the umask leaves nothing gets nothing. The others keep what they have, which may be more
+    than the umask leaves, and so do setgid and sticky bits.
+    """
     path.mkdir(parents=True, exist_ok=True)
-    if path.stat().st_uid == os.getuid():
-        path.chmod(0o777 & ~_chosen())
+    state, mask = path.stat(), _chosen()
+    if state.st_uid != os.getuid():
+        return
+    mode = stat.S_IMODE(state.st_mode)
+    wanted = mode | 0o777 & ~mask
+    for everyone in (0o070, 0o007):
+        if mask & everyone == everyone:
+            wanted &= ~everyone
+    if wanted != mode:
+        with suppress(OSError):  # a file system without permissions, such as vfat
+            path.chmod(wanted)
 
 
 def _chosen() -> int:

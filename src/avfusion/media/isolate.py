@@ -28,13 +28,9 @@ from avfusion.media.person import Person
 
 _REPORT_EVERY_S = 0.5
 _LOG_EVERY_S = 10.0
-
-
 _LARGE_MB = 800.0  # peak memory after which a process reads no further video
 
-
 HEAVY = ("avfusion.cli", "avfusion.media.read", "cv2", "torch")
-
 
 Work = Callable[..., dict[str, Any]]
 Report = Callable[[int, int], None]
@@ -246,16 +242,24 @@ def _read(
     person: Person,
 ) -> dict[str, Any]:
     """Read one video; return its meta, or why there is none."""
+
+    def read() -> dict[str, Any]:
+        from avfusion.media.read import read_video
+
+        return read_video(Path(path), folder, settings, key, decord, _progress(pipe), person)
+
+    return told(path, read)
+
+
+def told(path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the meta of a record that `read` writes, or why there is none, as messages."""
     try:
         import cv2
         import torch
 
-        from avfusion.media.read import read_video
-
         cv2.setNumThreads(1)  # one core per video; shards run in parallel
         torch.set_num_threads(1)
-        progress = _progress(pipe)
-        return {"meta": read_video(Path(path), folder, settings, key, decord, progress, person)}
+        return {"meta": read()}
     except ConfigError as error:
         return {"refused": str(error)}
     except ImportError as error:

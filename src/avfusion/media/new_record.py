@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avfusion.errors import ConfigError
 from avfusion.io.halves import half_name
 from avfusion.media.audio import Piece
 from avfusion.media.store import MediaRecord
@@ -21,12 +22,25 @@ from avfusion.media.writer import FRAME_COLUMNS, RecordWriter
 
 @contextmanager
 def new_record(folder: Path) -> Iterator[RecordWriter]:
-    """Yield a writer of a temporary folder, which is renamed to `folder` if the block succeeds."""
+    """Yield a writer of a temporary folder, which is renamed to `folder` if the block succeeds.
+
+    Raises
+    ------
+    ConfigError
+        If somebody else removed the temporary folder meanwhile.
+    """
     half = folder.with_name(half_name(folder.name))
     half.mkdir(parents=True)
     try:
         yield RecordWriter(half)
         take_name(half, folder)
+    except OSError as error:
+        if half.is_dir():
+            raise
+        raise ConfigError(
+            f"{half}: removed by another process while it was written, so {folder.name} was not "
+            f"stored. The recording is not at fault; run the same command again."
+        ) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

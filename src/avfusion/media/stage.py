@@ -70,8 +70,8 @@ def run_shard(
     manifest = pd.read_parquet(layout.manifest(corpus))
     videos = list(deal(manifest, shard).itertuples(index=False))
     folder = layout.media(corpus)
+    remove_left(folder)
     if shard[0] == 0:
-        remove_left(folder)
         _remove_withdrawn(folder, set(manifest["video"]))
     rows: list[dict[str, Any]] = []
     with Reader() as reader:
@@ -122,7 +122,6 @@ def _row(
     meta = _finished(folder, key)
     reason = ""
     if meta is None:
-        remove_left(folder.parent, folder.name)
         meta = share_record(folder, key)
     if meta is None:
         began = time.monotonic()
@@ -138,7 +137,7 @@ def _outcome(
     """Return the row of a record; one that failed leaves no record."""
     if reason:
         shutil.rmtree(folder, ignore_errors=True)  # an older record must not be taken for this one
-        remove_left(folder.parent, folder.name)  # of a process that was killed at its time limit
+        remove_left(folder.parent)  # of a process that was killed at its time limit
         reason = f"{below(root, reason)} Then run `avf verify {corpus}` and `avf media {corpus}`."
     return {
         **meta,

@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from avfusion.io.redact import without_paths
 
 _ADDRESS = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
-_SECRETS = ("PASSWORD", "TOKEN", "SECRET", "USERNAME", "ACCESS_KEY", "API_KEY")
+_SECRETS = re.compile(
+    r"(^|_)(PASSWORD|TOKEN|SECRET(_ACCESS_KEY)?|ACCESS_KEY(_ID)?|API_KEY)$|^MLFLOW_TRACKING_USERNAME$"
+)
+"""Names of environment variables with a secret."""
+
+_SHORTEST = 8
+"""A shorter value is more often a usual word of a message than a secret."""
 
 
 def shown(uri: str) -> str:
@@ -37,6 +43,6 @@ def without_secrets(text: str, uri: str = "") -> str:
         text = text.replace(uri, shown(uri))
     text = _ADDRESS.sub(lambda match: shown(match[0]), text)
     for name, value in os.environ.items():
-        if len(value) > 2 and any(secret in name.upper() for secret in _SECRETS):
+        if len(value) >= _SHORTEST and _SECRETS.search(name.upper()):
             text = text.replace(value, "…")
     return text

@@ -1,8 +1,10 @@
 """Test files and folders that strangers or killed processes left: nothing is followed or filled."""
 
+import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from avfusion.corpora.formats.table import name_fault
 from avfusion.errors import AvfError, ConfigError, CorpusError, DamagedError
 from avfusion.io import halves
 from avfusion.io.atomic import link_or_copy, locked, replacing, write_text
@@ -21,6 +24,8 @@ from avfusion.io.cells import safe_csv, visible
 from avfusion.io.private import private, private_folder
 from avfusion.io.shards import read_table
 from avfusion.io.yaml import read_mapping
+from avfusion.media.new_record import new_record
+from support.halves import left_half
 
 
 def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
@@ -78,17 +83,59 @@ def test_a_copy_replaces_a_link_and_leaves_its_target(tmp_path):
 
 def test_what_dead_writers_left_is_removed_and_what_live_ones_write_stays(tmp_path):
     mine = tmp_path / halves.half_name("video")
-    dead = "video.half999999999-" + mine.name.rpartition("-")[2]
-    elsewhere = f"video.half{os.getpid()}-" + "x123".replace("x", "0") + "abcdef"
+    dead, table = left_half("video"), left_half(".table", ".csv")
+    elsewhere = f"video.half999999999-{'0' * 16}abcdef"
     for folder in (mine, tmp_path / dead, tmp_path / elsewhere):
         folder.mkdir()
         (folder / "faces.zip").write_bytes(b"faces")
-    (tmp_path / ".table.half999999999.csv").write_text("old")
+    (tmp_path / table).write_text("old")
     (tmp_path / "halftime.csv").write_text("no half")
-    assert set(halves.remove_left(tmp_path)) == {dead, ".table.half999999999.csv"}
+    assert set(halves.remove_left(tmp_path)) == {dead, table}
     os.utime(tmp_path / elsewhere, (0, 0))
+    assert halves.remove_left(tmp_path) == []  # a file in it is new
+    os.utime(tmp_path / elsewhere / "faces.zip", (0, 0))
     assert halves.remove_left(tmp_path) == [elsewhere]
     assert {path.name for path in tmp_path.iterdir()} == {mine.name, "halftime.csv"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces of Linux")
+def test_a_process_of_another_container_is_not_taken_for_a_dead_one(tmp_path):
+    mine = tmp_path / halves.half_name("video")
+    mine.mkdir()
+    code = "import sys; from avfusion.io.halves import remove_left; print(remove_left(sys.argv[1]))"
+    apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespaces here")
+    done = subprocess.run([*apart, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert mine.is_dir()
+
+
+@pytest.mark.parametrize("name", ["interview.half2.cam1", "clip.half999999999", "a.half-face"])
+def test_records_with_ordinary_names_are_kept(tmp_path, name):
+    assert name_fault(name) == ""
+    (tmp_path / name).mkdir()
+    assert halves.remove_left(tmp_path) == []
+    assert name_fault(halves.half_name("a"))
+
+
+def test_what_cannot_be_removed_is_no_fault_and_not_listed(tmp_path, monkeypatch):
+    (tmp_path / left_half("a")).touch()
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(halves.Path, "unlink", refuse)
+    assert halves.remove_left(tmp_path) == []
+
+
+def test_a_record_whose_folder_was_removed_is_no_fault_of_the_recording(tmp_path):
+    with (
+        pytest.raises(ConfigError, match="The recording is not at fault"),
+        new_record(tmp_path / "a") as writer,
+    ):
+        shutil.rmtree(writer.folder)
 
 
 def test_the_longest_names_can_be_written(tmp_path):
@@ -101,10 +148,11 @@ def test_the_longest_names_can_be_written(tmp_path):
 def test_a_link_named_like_a_half_is_removed_without_its_target(tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "file").touch()
-    (tmp_path / "a.half999999999").symlink_to(tmp_path / "kept")
+    link = tmp_path / left_half("a")
+    link.symlink_to(tmp_path / "kept")
     halves.remove_left(tmp_path)
     assert (tmp_path / "kept" / "file").exists()
-    assert not (tmp_path / "a.half999999999").is_symlink()
+    assert not link.is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -195,6 +243,35 @@ def test_what_shows_people_is_for_its_owner_or_as_chosen(tmp_path, monkeypatch, 
     assert (tmp_path / "deep").stat().st_mode & 0o777 == folder
     assert (tmp_path / "media").stat().st_mode & 0o777 == folder
     assert (tmp_path / "table").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("mask", "before", "after"),
+    [
+        ("", 0o2755, 0o2700),
+        ("027", 0o2775, 0o2770),
+        ("027", 0o755, 0o750),
+        ("027", 0o700, 0o750),
+        ("007", 0o3755, 0o3770),
+        ("022", 0o777, 0o777),
+    ],
+)
+def test_a_folder_keeps_its_group_and_what_its_owner_opened(
+    tmp_path, monkeypatch, mask, before, after
+):
+    monkeypatch.setenv("AVF_UMASK", mask)
+    tmp_path.chmod(before)
+    private_folder(tmp_path)
+    assert tmp_path.stat().st_mode & 0o7777 == after
+
+
+def test_a_file_system_without_permissions_is_no_fault(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("pathlib.Path.chmod", refuse)
+    private_folder(tmp_path / "media")
+    assert (tmp_path / "media").is_dir()
 
 
 def test_a_umask_that_is_none_is_refused(monkeypatch):
@@ -294,8 +371,20 @@ def test_no_form_of_a_secret_in_an_address_is_written(uri):
 def test_a_secret_of_the_environment_is_not_quoted(monkeypatch):
     from avfusion.tracking.addresses import without_secrets
 
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hush-2")
-    assert without_secrets("bearer hush-2 refused") == "bearer … refused"
+    for name in ("MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_USERNAME"):
+        with monkeypatch.context() as place:
+            place.setenv(name, "hush-234")
+            assert without_secrets("bearer hush-234 refused") == "bearer … refused"
+
+
+def test_what_is_no_secret_stays_in_a_message(monkeypatch):
+    from avfusion.tracking.addresses import without_secrets
+
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "verbosely")
+    monkeypatch.setenv("USERNAME", "maximilian")
+    monkeypatch.setenv("DB_PASSWORD", "test")
+    text = "test of maximilian: verbosely false"
+    assert without_secrets(text) == text
 
 
 def test_a_foreign_state_is_damaged_and_no_traceback(tmp_path):

@@ -13,10 +13,12 @@ import pytest
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError
+from avfusion.io.halves import half_name
 from avfusion.io.shards import join
 from avfusion.layout import Layout
 from avfusion.media.stage import run_shard, video_key
 from support import odd_videos
+from support.halves import left_half
 
 SETTINGS = MediaSettings()
 
@@ -113,7 +115,7 @@ def test_a_failed_video_keeps_no_older_record(corpus):
 
 
 def test_what_a_killed_job_left_half_done_is_swept_away(corpus):
-    stale = corpus.layout.media("c") / "good.mp4.half123"
+    stale = corpus.layout.media("c") / left_half("good.mp4")
     stale.mkdir(parents=True)
     corpus(["good.mp4"])
     assert not stale.exists()
@@ -135,8 +137,10 @@ def test_the_key_follows_content_and_settings_but_not_the_time_limit():
 
 def test_a_withdrawn_video_leaves_no_half_written_face_but_other_shards_go_on(corpus):
     corpus(["good.mp4"])
-    stale = corpus.layout.media("c") / "withdrawn.mp4.half999999999"
-    running = corpus.layout.media("c") / f"good.mp4.half{os.getppid()}"
+    stale = corpus.layout.media("c") / left_half("withdrawn.mp4")
+    running = corpus.layout.media("c") / half_name("good.mp4").replace(
+        str(os.getpid()), str(os.getppid())
+    )
     for folder in (stale, running):
         folder.mkdir()
         (folder / "meta.json").write_text("{}")

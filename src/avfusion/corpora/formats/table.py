@@ -13,13 +13,13 @@ import pandas as pd
 from avfusion.corpora.formats.spelling import normal
 from avfusion.errors import CorpusError
 from avfusion.io.bounded import refuse_large, refuse_large_parquet
-from avfusion.io.cells import is_formula, visible
+from avfusion.io.cells import visible
+from avfusion.io.halves import HALF
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
 LONGEST_NAME = 230
-"""Most bytes of a video's name. A file name has at most 255, and the folder in which a record is
-written, `<video>.half<process>-<10 digits>`, has up to 23 more."""
+"""Most bytes of a video's name. A file name has at most 255, and files of a video have endings."""
 
 
 @dataclass
@@ -174,8 +174,8 @@ def name_fault(video: str) -> str:
     """
     if not video or video.startswith("."):
         return f"the name {short(video)} begins with a dot" if video else "the name is empty"
-    if is_formula(video):
-        return f"the name {short(video)} begins like a formula of a spreadsheet"
+    if video.startswith("="):
+        return f"the name {short(video)} begins with =, like a formula of a spreadsheet"
     if re.search(r"[/\\]", video) or visible(video, keep="") != video:
         return f"the name {short(video)} holds /, \\ or a control character"
     if (size := len(video.encode("utf-8", "surrogatepass"))) > LONGEST_NAME:
@@ -183,7 +183,7 @@ def name_fault(video: str) -> str:
             f"the name {short(video)} has {size} bytes in UTF-8; at most {LONGEST_NAME} fit into a "
             f"file name with avfusion's endings. Give a shorter name in the column `id`"
         )
-    if ending := re.search(r"(\.times|\.parquet|\.half[-0-9a-f]*)$", video):
+    if ending := re.search(r"(\.times|\.parquet)$", video) or HALF.search(video):
         return f"the name {short(video)} ends in {ending[0]}, which avfusion uses for its files"
     return ""
 
