@@ -131,9 +131,9 @@ class SeparateModel(Model):
 class ClassModel(Model):
     """As `Model`, but the head gets one row per video: the mean over its present steps.
 
-    A video is one window or several. A step is present if one of the modalities that the fusion reads
-    is. If a fusion `joins_pooled`, each modality is averaged over its
-    own present steps before the modalities are joined, as in SelfCrossAttn (arXiv:2202.09263).
+    A video is one window or several. A step is present if one of the modalities that the fusion
+    reads is. If a fusion `joins_pooled`, each modality is averaged over its own present steps
+    before the modalities are joined, as in SelfCrossAttn (arXiv:2202.09263).
     """
 
     def classify(self, inputs: tuple[Tensor, ...], used: Tensor, owner: Tensor) -> Tensor:
