@@ -55,6 +55,7 @@ def test_scores_are_cosines_of_the_embeddings(met):
     rows = clean.set_index("name")[columns].astype(float)
     rows = rows.div(np.sqrt((rows**2).sum(axis=1)), axis=0).fillna(0)
     trials = pd.read_parquet(met.scores("met") / "trials.parquet")
+    assert set(trials["partition"]) == {"validation", "test"}
     mine = trials.query("fusion == 'video' and seed == 1 and condition == 'clean'")
     mine = mine[mine["list"] == "test"]
     expected = (rows.loc[mine["first"]].to_numpy() * rows.loc[mine["second"]].to_numpy()).sum(1)
@@ -90,8 +91,10 @@ def test_removing_a_modality_harms_only_what_reads_it(met):
 
 
 def test_a_video_without_the_modality_is_listed(met):
+    """And no other, though conditions remove modalities from all."""
     missing = pd.read_csv(met.scores("met") / "missing.csv")
-    assert "p49_3" in set(missing["video"])
+    assert set(missing["video"]) == {"p49_3"}
+    assert "p49_3 (test): predict: what video reads" in met.page.read_text()
 
 
 def test_tables_and_page_have_intervals_and_differences(met):
