@@ -27,8 +27,8 @@ from avfusion.metrics.verification import (
 
 MEASURES = ("eer", *COSTS)
 
-PART = 4_000_000
-"""Weights of trials that are in memory at once."""
+PART = 400_000
+"""Weights of trials that are in memory at once; more do not fit into the caches of a core."""
 
 MOST = 40_000_000
 """Most weights of trials that are drawn for one run; a longer list has fewer draws."""

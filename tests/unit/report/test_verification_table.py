@@ -157,5 +157,7 @@ def test_a_failed_run_is_named_and_its_fusion_has_a_row():
     assert "/home/me" not in rows.loc["video", "note"]
     _, lines = tables.cells(table[table["list"] == "Vox1-O"])
     assert [line[:2] for line in lines] == [["concat", "1"], ["audio", "2"], ["video", "0"]]
+    whole = tables.with_notes(estimates("met", found, DRAWS), runs[runs["note"] == ""])
+    assert set(whole["note"]) == {""}
     none = tables.with_notes(pd.DataFrame(), runs[runs["note"] != ""])
     assert set(none["fusion"]) == {"video", "concat"}

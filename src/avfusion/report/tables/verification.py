@@ -68,11 +68,10 @@ def with_notes(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     features. `note` has the reasons of runs without scores. runs: scores.parquet of the corpus.
     """
     noted = runs[runs["note"] != ""].drop_duplicates(["fusion", "seed"])
-    why = (
-        (noted["seed"].map("seed {}: ".format) + noted["note"].map(without_paths))
-        .groupby(noted["fusion"])
-        .agg("; ".join)
-    )
+    reasons: dict[str, list[str]] = {}
+    for row in noted.itertuples():
+        reasons.setdefault(row.fusion, []).append(f"seed {row.seed}: {without_paths(row.note)}")
+    why = {fusion: "; ".join(lines) for fusion, lines in reasons.items()}
     if len(table):
         lacking = runs.groupby([*PLACE, "fusion"])["missing"].max().rename("missing")
         table = table.join(lacking, on=[*PLACE, "fusion"])
@@ -82,12 +81,12 @@ def with_notes(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         dict(zip(PLACE, place, strict=True))
         | {"corpus": runs["corpus"].iloc[0], "fusion": fusion, "measure": measure, "seeds": 0}
         for place in places.itertuples(index=False)
-        for fusion in why.index
+        for fusion in why
         if (*place, fusion) not in known
         for measure in MEASURES
     ]
     table = format.join([table, pd.DataFrame(empty)]).reindex(columns=COLUMNS)
-    return table.assign(note=table["fusion"].map(why).fillna(""))
+    return table.assign(note=[why.get(fusion, "") for fusion in table["fusion"]])
 
 
 def remarks(corpus: str, study: Study, layout: Layout) -> dict[str, list[str]]:
