@@ -46,7 +46,7 @@ def write_people(layout: Layout, corpus: str = "met", people: dict | None = None
     rows = [(f"p{i:02d}_{k}", part[i], f"p{i:02d}") for i in range(count) for k in range(TAKES)]
     table = pd.DataFrame(rows, columns=["video", "partition", "subject"])
     write_table(table, layout.manifest(corpus))
-    trials = pd.concat([drawn(table, name, 6, 0) for name in ("validation", "test")])
+    trials = pd.concat([drawn(table, name, 0, 6) for name in ("validation", "test")])
     write_table(trials, layout.trials(corpus))
     write_table(pd.DataFrame(columns=list(VOTES), dtype=object), layout.votes(corpus))
     for modality in ("ear", "eye"):

@@ -234,7 +234,7 @@ class VerificationSettings(Settings):
         0, description="Epochs over which the margin rises from 0 to `margin`; 0: no rise."
     )
     scale: Positive = Field(30.0, description="Factor of the cosines in the softmax (RJCA: 64).")
-    cohort: Count = Field(
+    cohort: Annotated[int, Field(ge=2, le=1_000_000)] = Field(
         300, description="Most similar train people that AS-norm compares each side with."
     )
 

@@ -1,7 +1,7 @@
 """Read what scoring needs: the corpus with its gold, and the traces of each run."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,23 @@ def read_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> ScoredC
         if rows[list(rating.names)].notna().to_numpy().any():
             rated[str(video)] = rows.sort_values("time_s")
     missing = {video: ("gold", "no rated frame") for video in partition if video not in rated}
-    encoders = settings.features.encoders
-    stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
-    for stage, folder in {**stages, "media": layout.media(corpus)}.items():
-        missing |= {v: (stage, why) for v, why in _failures(folder) if v in partition}
+    missing |= lost_before(corpus, settings.features.encoders, partition, layout)
     delay_s, data_hash = card["delay_s"], card["data_hash"]
     return ScoredCorpus(corpus, partition, rated, missing, delay_s, rating, data_hash)
+
+
+def lost_before(
+    corpus: str, encoders: Sequence[str], videos: Collection[str], layout: Layout
+) -> dict[str, tuple[str, str]]:
+    """Return video -> stage and reason of the videos that could not be read or encoded."""
+    stages = {f"encode {name}": layout.features(corpus, name) for name in encoders}
+    stages["media"] = layout.media(corpus)
+    return {
+        video: (stage, why)
+        for stage, folder in stages.items()
+        for video, why in _failures(folder)
+        if video in videos
+    }
 
 
 def _failures(folder: Path) -> Iterator[tuple[str, str]]:

@@ -4,25 +4,27 @@ Writes to the folder of scores:
 
     scores.parquet   a row per run, list, condition and norm: EER, minimal detection costs, counts
     trials.parquet   a row per run, list, condition and trial: both people and both scores
-    missing.csv      videos of trials without an embedding; such a trial has the cosine 0
+    missing.csv      videos of trials without an embedding, whose cosines are 0, and videos that an
+                     earlier stage could not process, whose trials are left out
 
 The first video of a trial is clean, as at enrolment; a condition removes a modality from the
 second. The cohort of AS-norm are the people of the train partition.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config.jobs import ScoreSettings
 from avfusion.evaluation.missing import PREDICT, write_missing
+from avfusion.evaluation.score_inputs import lost_before
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
-from avfusion.metrics.verification import PRIORS, as_norm, eer, eer_at_closest, min_dcf
+from avfusion.metrics.verification import PRIORS, as_norm, cosines, eer, eer_at_closest, min_dcf
 from avfusion.runs.files import (
     failure,
     read_settings,
@@ -36,6 +38,7 @@ AVERAGE = "average"
 """Row of the mean cosine of the single modalities of the same seed."""
 
 NORMS = ("cosine", "as_norm")
+NO_NORM = "no AS-norm: the scores of a video against the people of train do not vary"
 COSTS = tuple(f"min_dcf_{prior:g}" for prior in PRIORS)
 TABLE = "trials.parquet"
 RUN = ["corpus", "fusion", "seed"]
@@ -49,14 +52,16 @@ def score_verification(corpus: str, settings: ScoreSettings, layout: Layout) -> 
     person = dict(zip(manifest["video"], manifest["subject"], strict=True))
     trials = read_trials(corpus, layout)
     tables, notes = [], []
-    missing: dict[str, tuple[str, str]] = {}
+    partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
+    missing = lost_before(corpus, settings.features.encoders, partition, layout)
     for seed in settings.seeds:
         singles = []
         for fusion in settings.fusions:
             key = dict(zip(RUN, (corpus, fusion, seed), strict=True))
-            table, note = _run(key, trials, card["data_hash"], settings.cohort or 0, layout)
-            notes.append(key | {"note": note})
-            for video in table.loc[~table["known"], "lost"] if len(table) else ():
+            run = _run(key, trials, card["data_hash"], settings.cohort or 0, layout)
+            table = run.trials
+            notes.append(key | {"note": run.note})
+            for video in run.absent:
                 why = f"what {fusion} reads is absent in the whole video; its cosines count as 0"
                 missing.setdefault(video, (PREDICT, why))
             tables.append(table)
@@ -69,27 +74,38 @@ def score_verification(corpus: str, settings: ScoreSettings, layout: Layout) -> 
     if len(scored):
         scored["first_person"] = scored["first"].map(person)
         scored["second_person"] = scored["second"].map(person)
-        scored = scored.drop(columns=["known", "lost"])
+        scored = scored.drop(columns="known")
     folder = layout.scores(corpus)
     write_table(scored, folder / TABLE)
     write_table(pd.DataFrame(_scores(scored, notes, trials)), folder / "scores.parquet")
-    partition = dict(zip(manifest["video"], manifest["partition"], strict=True))
     write_missing(missing, partition, folder)
     write_text(folder / "protocols.json", json.dumps(_protocol(settings), indent=2) + "\n")
 
 
+class _Run(NamedTuple):
+    """Scores of the trials of one run, or none and a note with the reason.
+
+    absent: videos of trials in which what the fusion reads is absent as recorded.
+    """
+
+    trials: pd.DataFrame
+    note: str = ""
+    absent: Sequence[str] = ()
+
+
 def _run(
     key: dict[str, Any], trials: pd.DataFrame, data_hash: str, cohort: int, layout: Layout
-) -> tuple[pd.DataFrame, str]:
-    """Return the trials of one run with their scores, or none and a note with the reason."""
+) -> _Run:
+    """Return the trials of one run with their scores."""
     folder = layout.run(key["corpus"], key["fusion"], key["seed"])
     if not (folder / FILE).is_file():
-        return pd.DataFrame(), f"not run: no {FILE} in {folder}. Run `{train_command(folder)}`."
+        why = f"not run: no {FILE} in {folder}. Run `{train_command(folder)}`."
+        return _Run(pd.DataFrame(), why)
     record = read_settings(folder)
     refuse_other_inputs(record, data_hash, folder, layout)
     table = read_traces(folder, record)
     if reason := failure(folder):
-        return pd.DataFrame(), reason
+        return _Run(pd.DataFrame(), reason)
     columns = [name for name in table if name.startswith("e") and name[1:].isdigit()]
     people = unit(table.loc[table["kind"] == "person", columns].to_numpy(np.float32))
     videos = table[table["kind"] == "video"]
@@ -104,7 +120,12 @@ def _run(
         )
         for condition in CONDITIONS
     ]
-    return pd.concat(parts, ignore_index=True), ""
+    table = pd.concat(parts, ignore_index=True)
+    clean = table.loc[table["condition"] == "clean", "as_norm"]
+    note = "" if not cohort or clean.notna().all() else NO_NORM
+    absent = [v for v in sorted({*trials["first"][known], *trials["second"][known]})
+              if not np.isfinite(of["clean"][v]).all()]  # fmt: skip
+    return _Run(table, note, absent)
 
 
 def _scored(
@@ -121,7 +142,7 @@ def _scored(
     rows = np.where(present[:, None], unit(np.nan_to_num(rows)), 0)
     at_first = trials["first"].map({v: i for i, v in enumerate(first)}).to_numpy()
     at_second = trials["second"].map({v: i for i, v in enumerate(second, len(first))}).to_numpy()
-    cosine = (rows[at_first] * rows[at_second]).sum(axis=1).astype(float)
+    cosine = cosines(rows, at_first, at_second).astype(float)
     normalised = np.full(len(cosine), np.nan)
     known = present[at_first] & present[at_second]
     if cohort and len(people) > 1 and known.any():
@@ -130,8 +151,7 @@ def _scored(
         sides = at_first[which], at_second[which]
         normalised[which] = as_norm(cosine[which], *sides, against, cohort)
         normalised[~known] = normalised[which].mean()
-    lost = np.where(present[at_first], trials["second"], trials["first"])
-    return trials.assign(cosine=cosine, as_norm=normalised, known=known, lost=lost)
+    return trials.assign(cosine=cosine, as_norm=normalised, known=known)
 
 
 def _average(singles: list[pd.DataFrame]) -> pd.DataFrame:

@@ -13,25 +13,32 @@ import numpy as np
 import pandas as pd
 
 from avfusion.config.sections import StatisticsSettings
-from avfusion.evaluation.score_verification import COSTS, NORMS, TABLE
+from avfusion.evaluation.score_verification import COSTS, NORMS
 from avfusion.evaluation.significance import holm, significant
-from avfusion.io.shards import read_table
-from avfusion.layout import Layout
 from avfusion.metrics.verification import (
     PRIORS,
     drawn_people,
     eer_of,
     error_rates,
     min_dcf_of,
+    rates_of_order,
     weights_of,
 )
 
 MEASURES = ("eer", *COSTS)
 
-PART = 4_000_000
-"""Weights of trials that are in memory at once."""
+PART = 400_000
+"""Weights of trials that are in memory at once; more do not fit into the caches of a core."""
 
-KEY = ["list", "condition", "norm"]
+MOST = 40_000_000
+"""Most weights of trials that are drawn for one run; a longer list has fewer draws."""
+
+LEAST = 1_000
+"""Draws of a list of any length, if `statistics.draws` is not less."""
+
+PLACE = ["partition", "list", "condition", "norm"]
+Key = tuple[str, ...]
+"""Partition, list, condition, norm and fusion."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +50,38 @@ class Errors:
     values
         Of each seed (S, M), for the M `MEASURES`.
     draws
-        Means over seeds for each draw of people (N, M).
-    people, trials
-        Numbers of people and of trials.
+        Of each seed and draw of people (S, N, M).
+    seeds
+        The seeds (S,).
+    people
+        Names of the people.
+    trials
+        Number of trials of a seed.
     """
 
     values: np.ndarray
     draws: np.ndarray
-    people: int
+    seeds: tuple[int, ...]
+    people: tuple[str, ...]
     trials: int
 
+    def of(self, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of some seeds (s, M), and the means over them of each draw (N, M)."""
+        at = [self.seeds.index(seed) for seed in seeds]
+        return self.values[at], self.draws[at].mean(axis=0)
 
-def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[tuple[str, ...], Errors]:
-    """Return the errors of every list, condition, norm and fusion.
+
+def draws_of(trials: int, statistics: StatisticsSettings) -> int:
+    """Return the number of draws of people for a list of this many trials.
+
+    >>> draws_of(100, StatisticsSettings()), draws_of(40_000, StatisticsSettings())
+    (10000, 1000)
+    """
+    return min(statistics.draws, max(LEAST, MOST // max(trials, 1)))
+
+
+def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[Key, Errors]:
+    """Return the errors of every partition, list, condition, norm and fusion.
 
     Parameters
     ----------
@@ -67,26 +93,32 @@ def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[tuple[s
     Returns
     -------
     dict
-        (list, condition, norm, fusion) -> its errors; all of one list have the same draws.
+        `Key` -> its errors; all that are of the same people and trials have the same draws.
     """
-    found: dict[tuple[str, ...], Errors] = {}
-    for (name, condition, fusion), rows in scored.groupby(["list", "condition", "fusion"]):
+    found: dict[Key, Errors] = {}
+    groups = scored.groupby(["partition", "list", "condition", "fusion"]) if len(scored) else ()
+    for (partition, name, condition, fusion), rows in groups:
         people, codes = np.unique(
             rows[["first_person", "second_person"]].to_numpy(str), return_inverse=True
         )
         first, second = codes.reshape(-1, 2).T
-        seeds = [np.flatnonzero(rows["seed"] == seed) for seed in sorted(set(rows["seed"]))]
-        counts = drawn_people(len(people), statistics.draws, statistics.seed)
+        seeds = sorted(set(rows["seed"]))
+        parts = [np.flatnonzero(rows["seed"] == seed) for seed in seeds]
+        draws = draws_of(len(parts[0]), statistics)
+        counts = drawn_people(len(people), draws, statistics.seed)
         same = rows["same"].to_numpy(bool)
         for norm in NORMS:
             scores = rows[norm].to_numpy(float)
             if not np.isfinite(scores).all():
                 continue
-            of_seed = [(scores[at], same[at], first[at], second[at]) for at in seeds]
-            values = np.stack([_measured(*error_rates(*one[:2])) for one in of_seed])
-            draws = np.mean([_drawn(*one, counts) for one in of_seed], axis=0)
-            key = (str(name), str(condition), norm, str(fusion))
-            found[key] = Errors(values, draws, len(people), len(seeds[0]))
+            of_seed = [(scores[at], same[at], first[at], second[at]) for at in parts]
+            found[str(partition), str(name), str(condition), norm, str(fusion)] = Errors(
+                values=np.stack([_measured(*error_rates(*one[:2])) for one in of_seed]),
+                draws=np.stack([_drawn(*one, counts) for one in of_seed]),
+                seeds=tuple(int(seed) for seed in seeds),
+                people=tuple(people.tolist()),
+                trials=len(parts[0]),
+            )
     return found
 
 
@@ -100,9 +132,11 @@ def _drawn(
     scores: np.ndarray, same: np.ndarray, first: np.ndarray, second: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     """Return the measures of each draw of people (N, M), a part of the draws at a time."""
+    order = np.argsort(scores, kind="stable")
+    scores, same, first, second = (x[order] for x in (scores, same, first, second))
     parts = np.array_split(counts, max(1, counts.shape[0] * len(scores) // PART))
     weights = (weights_of(part, first, second) for part in parts)
-    return np.concatenate([_measured(*error_rates(scores, same, one)) for one in weights])
+    return np.concatenate([_measured(*rates_of_order(scores, same, one)) for one in weights])
 
 
 def estimate(
@@ -135,50 +169,75 @@ def estimate(
     return {"mean": mean, "low": float(low), "high": float(high), "sd": spread, "p": float(p)}
 
 
-def estimates(corpus: str, statistics: StatisticsSettings, layout: Layout) -> pd.DataFrame:
-    """Return errors with intervals: a row per list, condition, norm, fusion and measure."""
-    found = errors(read_table(layout.scores(corpus) / TABLE), statistics)
+def estimates(
+    corpus: str, found: dict[Key, Errors], statistics: StatisticsSettings
+) -> pd.DataFrame:
+    """Return errors with intervals: a row per partition, list, condition, norm, fusion, measure."""
     rows: list[dict[str, Any]] = []
-    for (name, condition, norm, fusion), one in found.items():
+    for (*place, fusion), one in found.items():
+        everything, means = one.of(list(one.seeds))
         for at, measure in enumerate(MEASURES):
-            values = estimate(one.values[:, at], one.draws[:, at], one.people, statistics)
+            values = estimate(everything[:, at], means[:, at], len(one.people), statistics)
             del values["p"]
             values |= {end: min(max(values[end], 0.0), 1.0) for end in ("low", "high")}
-            place = {"corpus": corpus, "list": name, "condition": condition, "norm": norm}
-            counts = {"seeds": len(one.values), "people": one.people, "trials": one.trials}
-            rows.append(place | {"fusion": fusion, "measure": measure} | values | counts)
+            which = {"corpus": corpus} | dict(zip(PLACE, place, strict=True))
+            counts = {"seeds": len(one.seeds), "people": len(one.people), "trials": one.trials}
+            counts["draws"] = one.draws.shape[1]
+            rows.append(which | {"fusion": fusion, "measure": measure} | values | counts)
     return pd.DataFrame(rows)
 
 
 def differences(
-    corpus: str, singles: list[str], statistics: StatisticsSettings, layout: Layout
+    corpus: str, singles: list[str], found: dict[Key, Errors], statistics: StatisticsSettings
 ) -> pd.DataFrame:
     """Return each fusion's errors minus those of each single modality, paired by draw and seed.
 
-    p values are corrected by Holm within a list, condition, norm and measure. A difference counts
-    as significant if the corrected p is at most `alpha` and its interval excludes 0.
+    Only seeds that both have count. Two fusions are not compared without a common seed, or if their
+    trials are of other people or of another number; `note` has the reason, and the row no number.
+    p values are corrected by Holm within a partition, list, condition, norm and measure. A
+    difference counts as significant if the corrected p is at most `alpha` and its interval
+    excludes 0.
     """
-    found = errors(read_table(layout.scores(corpus) / TABLE), statistics)
     rows: list[dict[str, Any]] = []
-    for (name, condition, norm, fusion), one in found.items():
+    for (*place, fusion), one in found.items():
         for single in singles:
-            other = found.get((name, condition, norm, single))
-            if fusion in singles or other is None or other.values.shape != one.values.shape:
+            other = found.get((*place, single))
+            if fusion in singles or other is None:
                 continue
+            which = {"corpus": corpus} | dict(zip(PLACE, place, strict=True))
+            which |= {"fusion": fusion, "other": single}
+            common = [seed for seed in one.seeds if seed in other.seeds]
+            note = unpaired(one, other)
             for at, measure in enumerate(MEASURES):
-                gaps = (one.values - other.values)[:, at]
-                draws = (one.draws - other.draws)[:, at]
-                values = estimate(gaps, draws, one.people, statistics)
-                place = {"corpus": corpus, "list": name, "condition": condition, "norm": norm}
-                who = {"fusion": fusion, "other": single, "measure": measure}
-                rows.append(place | who | {"difference": values.pop("mean")} | values)
-    table = pd.DataFrame(rows)
+                row = which | {"measure": measure, "difference": np.nan, "low": np.nan}
+                row |= {"high": np.nan, "sd": np.nan, "p": np.nan}
+                if not note:
+                    (ours, our_draws), (theirs, their_draws) = one.of(common), other.of(common)
+                    gaps, draws = ours - theirs, our_draws - their_draws
+                    people = len(one.people)
+                    values = estimate(gaps[:, at], draws[:, at], people, statistics)
+                    row |= {"difference": values.pop("mean")} | values
+                rows.append(row | {"seeds": 0 if note else len(common), "note": note})
+    return _corrected(pd.DataFrame(rows), statistics.alpha)
+
+
+def unpaired(one: Errors, other: Errors) -> str:
+    """Return why two fusions cannot be compared by draw and seed; "" if they can."""
+    if not set(one.seeds) & set(other.seeds):
+        return "not compared: no common seed"
+    if one.people != other.people or one.trials != other.trials:
+        return f"not compared: other trials, {one.trials:,} and {other.trials:,}"
+    return ""
+
+
+def _corrected(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Add the columns `p_holm` and `significant` to the differences."""
     if not len(table):
         return table
-    family = table.groupby([*KEY, "measure"], sort=False)["p"]
+    family = table.groupby([*PLACE, "measure"], sort=False)["p"]
     table["p_holm"] = family.transform(lambda p: holm(p.to_numpy()))
     ends = zip(table["low"], table["high"], table["p_holm"], strict=True)
-    table["significant"] = [significant(*end, statistics.alpha) for end in ends]
+    table["significant"] = [significant(*end, alpha) for end in ends]
     return table
 
 

@@ -10,6 +10,20 @@ PRIORS = (0.05, 0.01)
 """Probabilities of a trial of one person for which `min_dcf` is reported."""
 
 
+PART = 100_000
+"""Pairs whose rows are in memory at once."""
+
+
+def cosines(rows: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the inner products (N,) of pairs of rows (M, E) of length 1, a part at a time.
+
+    first, second: indices of the rows of each pair (N,).
+    """
+    cuts = range(PART, len(first), PART)
+    pairs = zip(np.split(first, cuts), np.split(second, cuts), strict=True)
+    return np.concatenate([np.einsum("ij,ij->i", rows[a], rows[b]) for a, b in pairs])
+
+
 def error_rates(
     scores: np.ndarray, same: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -34,12 +48,18 @@ def error_rates(
     if weights is None:
         weights = np.ones(len(scores))
     order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: len(scores)])
+    return rates_of_order(scores[order], same[order], weights[..., order])
+
+
+def rates_of_order(
+    scores: np.ndarray, same: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `error_rates` of trials that are in the order of their scores, the lowest first."""
+    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)[: len(scores)])
     with np.errstate(invalid="ignore", divide="ignore"):
-        misses = _below(weights[..., order] * same[order], last)
+        misses = _below(weights * same, last)
         misses = misses / misses[..., -1:]
-        refused = _below(weights[..., order] * ~same[order], last)
+        refused = _below(weights * ~same, last)
         alarms = (refused[..., -1:] - refused) / refused[..., -1:]
     return misses, alarms
 
@@ -162,7 +182,7 @@ def as_norm(
     Returns
     -------
     ndarray
-        Normalised scores (N,).
+        Normalised scores (N,); NaN where the highest scores of a side do not vary, as with `top` 1.
 
     References
     ----------
@@ -178,27 +198,30 @@ def as_norm(
     count = min(top, cohort.shape[1])
     highest = np.partition(cohort, -count, axis=1)[:, -count:] if count else cohort
     mean, deviation = highest.mean(axis=1), highest.std(axis=1)
+    deviation = np.where(deviation > 0, deviation, np.nan)
     sides = [(scores - mean[side]) / deviation[side] for side in (first, second)]
     normalised: np.ndarray = (sides[0] + sides[1]) / 2
     return normalised
 
 
-def trial_weights(
-    first: np.ndarray, second: np.ndarray, people: int, draws: int, seed: int
-) -> np.ndarray:
-    """Draw how often each trial counts if people are drawn with replacement.
+def drawn_people(people: int, draws: int, seed: int) -> np.ndarray:
+    """Return how often each person is drawn with replacement (draws, people)."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(people, np.full(people, 1 / people), size=draws).astype(float)
+
+
+def weights_of(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return how often each trial counts if people are drawn with replacement.
 
     A person who is drawn k times counts k times in trials of only that person, and k l times in
     trials with a person who is drawn l times, so that both sides of a trial vary.
 
     Parameters
     ----------
+    counts
+        How often each person is drawn (draws, people).
     first, second
-        Person of each side of the trials (N,), 0 to `people` - 1.
-    people
-        Number of people.
-    draws, seed
-        Number of draws, and the seed of them.
+        Person of each side of the trials (N,), 0 to people - 1.
 
     Returns
     -------
@@ -210,18 +233,6 @@ def trial_weights(
     Snijders, Borgatti, "Non-parametric standard errors and tests for network statistics",
     Connections 1999 (the vertex bootstrap).
     """
-    counts = drawn_people(people, draws, seed)
-    return weights_of(counts, first, second)
-
-
-def drawn_people(people: int, draws: int, seed: int) -> np.ndarray:
-    """Return how often each person is drawn (draws, people)."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(people, np.full(people, 1 / people), size=draws).astype(float)
-
-
-def weights_of(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the weights of trials (draws, N) from the draws of people (draws, people)."""
     weights: np.ndarray = np.where(
         first == second, counts[:, first], counts[:, first] * counts[:, second]
     )

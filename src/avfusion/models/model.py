@@ -1,12 +1,13 @@
 """Model of one run: standardise each modality, fuse, then regress or classify."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from avfusion.config import modalities
 from avfusion.config.jobs import RunSettings
 from avfusion.config.modalities import MODALITIES
 from avfusion.config.training import TrainSettings
@@ -24,6 +25,8 @@ class Model(nn.Module):
     video: Standardise
     text: Standardise
     """Only if the fusion reads text."""
+    read: tuple[str, ...]
+    """Modalities that predictions depend on; those that a model is not given do not count."""
 
     def __init__(
         self,
@@ -31,8 +34,10 @@ class Model(nn.Module):
         head: nn.Module,
         *dims: int,
         rule: TrainSettings | None = None,
+        read: Sequence[str] = MODALITIES,
     ) -> None:
         super().__init__()
+        self.read = tuple(read)
         for modality, width in zip(MODALITIES, dims, strict=False):
             self.add_module(modality, Standardise(width, rule))
         self.fusion = fusion
@@ -126,8 +131,9 @@ class SeparateModel(Model):
 class ClassModel(Model):
     """As `Model`, but the head gets one row per video: the mean over its present steps.
 
-    A video is one window or several. If a fusion `joins_pooled`, each modality is averaged over its
-    own present steps before the modalities are joined, as in SelfCrossAttn (arXiv:2202.09263).
+    A video is one window or several. A step is present if one of the modalities that the fusion
+    reads is. If a fusion `joins_pooled`, each modality is averaged over its own present steps
+    before the modalities are joined, as in SelfCrossAttn (arXiv:2202.09263).
     """
 
     def classify(self, inputs: tuple[Tensor, ...], used: Tensor, owner: Tensor) -> Tensor:
@@ -148,10 +154,9 @@ class ClassModel(Model):
             Logits (V, K).
         """
         inputs = self.standardised(*inputs)
-        heard, seen, *other = *inputs[2:4], *inputs[5:6]
         if getattr(self.fusion, "joins_pooled", False):
             fusion = cast(PooledJoin, self.fusion)
-            present = dict(zip(MODALITIES, (heard, seen, *other), strict=False))
+            present = by_modality(inputs)
             rows = dict(zip(MODALITIES, (*inputs[:2], *inputs[4:5]), strict=False))
             _, attended, _ = fusion.attend_all(rows, present)
             pooled = {
@@ -159,9 +164,13 @@ class ClassModel(Model):
                 for key, y in attended.items()
             }
             return self.head(fusion.joined(pooled))
-        some = torch.stack([heard, seen, *other]).any(0)
         features = self.fusion(*inputs).features
-        return self.head(mean_of(features, some & used, owner))
+        return self.head(mean_of(features, self.present(inputs) & used, owner))
+
+    def present(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the steps (B, T) at which one of the modalities of `read` is present."""
+        known = by_modality(inputs)
+        return torch.stack([known[name] for name in self.read if name in known]).any(0)
 
 
 class VerificationModel(ClassModel):
@@ -183,7 +192,7 @@ class VerificationModel(ClassModel):
         if not isinstance(self.head, Speakers):
             return self.classify(inputs, used, owner)
         inputs = self.standardised(*inputs)
-        some = torch.stack([*inputs[2:4], *inputs[5:6]]).any(0) & used  # (B, T)
+        some = self.present(inputs) & used  # (B, T)
         features = self.fusion(*inputs).features
         of_step = owner[:, None].expand(some.shape)[some]  # (M,)
         return self.head(features[some], of_step, int(owner.max()) + 1)
@@ -195,6 +204,11 @@ MODELS: dict[str, type[Model]] = {
     "verification": VerificationModel,
 }
 """Task -> model."""
+
+
+def by_modality(inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """Return modality -> its present steps (B, T); inputs: the arguments of `Model.forward`."""
+    return dict(zip(MODALITIES, (*inputs[2:4], *inputs[5:6]), strict=False))
 
 
 def mean_of(x: Tensor, counts: Tensor, owner: Tensor) -> Tensor:
@@ -242,7 +256,8 @@ def build(settings: RunSettings, *dims: int) -> Model:
         )
     else:
         head = build_head(train.head, fusion.out_dim, train.hidden, train.dropout, names)
-    return MODELS[settings.task](fusion, head, *dims, rule=train)
+    read = modalities.read(settings.class_, settings.options)
+    return MODELS[settings.task](fusion, head, *dims, rule=train, read=read)
 
 
 def per_target(settings: RunSettings) -> Iterator[tuple[str, RunSettings]]:

@@ -10,7 +10,8 @@ Source   Okabe et al., "Attentive statistics pooling for deep speaker embedding"
     e   = W_e [m ; d] + b_e                                 (E,)
     L   = -log softmax(s cos(theta_k + [k = y] margin))_y           theta_k: angle of e and row k
 
-Masks    Steps with neither modality are left out. A video without any step has the embedding b_e.
+Masks    A step counts if one of the modalities that the fusion reads is present. The embedding of a
+         video without such a step does not depend on the video, and scoring replaces it.
 Departs  A video is all of its windows, not eight segments, and its embedding is that of all steps.
 """
 

@@ -136,9 +136,10 @@ def yardstick(model: Model, job: Job) -> dict[str, Any]:
         `penalty`, and the scores of `train` and `validation`; empty if no penalty has a score.
     """
     settings, dims = job.settings, job.data.dims()
-    fusion = RidgeRegression(*dims, steps=settings.windows.clips, modalities=reads(settings))
+    read = reads(settings)
+    fusion = RidgeRegression(*dims, steps=settings.windows.clips, modalities=read)
     head = nn.Linear(fusion.out_dim, len(settings.outputs))
-    probe = MODELS[settings.task](fusion, head, *dims, rule=settings.train)
+    probe = MODELS[settings.task](fusion, head, *dims, rule=settings.train, read=read)
     for modality in (name for name in MODALITIES if hasattr(model, name)):
         setattr(probe, modality, copy.deepcopy(getattr(model, modality)).cpu())
     most = min(MOST, max(1, VALUES // fusion.out_dim))

@@ -26,7 +26,7 @@ from avfusion.features.windows import Windows
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
-from avfusion.metrics.verification import eer
+from avfusion.metrics.verification import cosines, eer
 from avfusion.models.model import VerificationModel
 from avfusion.models.speakers import Speakers, margin_at, margin_loss
 from avfusion.runs.classes import CHUNK, ClassBatch, ClassJob, Utterances, gather
@@ -44,7 +44,7 @@ FILE = "embeddings.parquet"
 CONDITIONS = {"clean": "", "no_audio": "audio", "no_video": "video"}
 """Condition of an embedding -> modality that is removed."""
 
-MOST = 2_000
+MOST = 1_000
 """Most train videos whose pairs make the train score."""
 
 MarginBatch = tuple[ClassBatch, Tensor]
@@ -86,7 +86,7 @@ class VerificationJob(ClassJob):
         self.rows: Windows = self.train.windows
         trials = read_trials(settings.corpus, layout)
         self.pairs = {
-            "train": _pairs(self.train.label.numpy()),
+            "train": pairs_of(self.train.label.numpy()),
             "validation": _rows_of(trials[trials["partition"] == "validation"], self.validation),
         }
         if not len(self.pairs["validation"]):
@@ -133,8 +133,8 @@ class VerificationJob(ClassJob):
         used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
         found = unit(embeddings(model, utterances, reads(self.settings), torch.from_numpy(used)))
         first, second = places[: len(first)], places[len(first) :]
-        cosines = np.nan_to_num((found[first] * found[second]).sum(1))
-        error = float(eer(cosines, same.astype(bool)))
+        scores = np.nan_to_num(cosines(found, first, second))
+        error = float(eer(scores, same.astype(bool)))
         return {"score": 1 - error, "eer": error}
 
     def hashes(self) -> dict[str, object]:
@@ -166,12 +166,16 @@ def read_trials(corpus: str, layout: Layout) -> pd.DataFrame:
     return table
 
 
-def _pairs(label: np.ndarray) -> np.ndarray:
-    """Return all pairs of the first videos: first, second and whether they are of one person.
+def pairs_of(label: np.ndarray) -> np.ndarray:
+    """Return pairs of videos (M, 3): first, second and whether they are of one person.
 
-    Videos are taken person by person, up to `MOST`.
+    They are all pairs of all videos. Of more than `MOST`, two videos of each person are taken
+    first, then two others of each.
+
+    label: index of the person of each video (V,).
     """
-    order = np.argsort(label, kind="stable")[:MOST]
+    rank = pd.Series(label).groupby(label).cumcount().to_numpy()
+    order = np.lexsort((rank, label, rank // 2 if len(label) > MOST else 0 * rank))[:MOST]
     first, second = np.triu_indices(len(order), 1)
     first, second = order[first], order[second]
     return np.stack([first, second, label[first] == label[second]], axis=1)

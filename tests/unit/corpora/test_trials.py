@@ -6,7 +6,7 @@ import pytest
 
 from avfusion.corpora.demo.scene import scene
 from avfusion.corpora.demo.takes import TAKES, take
-from avfusion.corpora.trials import drawn, trial_checks
+from avfusion.corpora.trials import MOST_SAME, drawn, trial_checks
 
 
 def people(count: int = 6, takes: int = 3) -> pd.DataFrame:
@@ -16,13 +16,31 @@ def people(count: int = 6, takes: int = 3) -> pd.DataFrame:
 
 
 def test_all_pairs_of_one_person_and_some_of_two():
-    trials = drawn(people(), "test", 2, seed=0)
+    trials = drawn(people(), "test", 0, 2)
     assert trials["same"].sum() == 4 * 3
     assert (~trials["same"]).sum() == 24
-    assert trials.equals(drawn(people().sample(frac=1, random_state=1), "test", 2, seed=0))
-    assert not trials.equals(drawn(people(), "test", 2, seed=1))
+    assert trials.equals(drawn(people().sample(frac=1, random_state=1), "test", 0, 2))
+    assert not trials.equals(drawn(people(), "test", 1, 2))
     assert not trials.duplicated(["first", "second"]).any()
     assert all(one.verdict == "PASS" for one in trial_checks(trials, people()))
+
+
+def test_people_with_many_videos_have_few_trials_each():
+    """As in VoxCeleb1: 61 people with 123 videos have 450,000 pairs of one person."""
+    rows = [(f"p{i:02d}_{k}", f"p{i:02d}") for i in range(61) for k in range(3 if i == 5 else 123)]
+    table = pd.DataFrame(rows, columns=["video", "subject"]).assign(partition="validation")
+    trials = drawn(table, "validation", 0)
+    assert trials["same"].sum() == MOST_SAME
+    assert (~trials["same"]).sum() == 10 * MOST_SAME
+    assert not trials.duplicated(["first", "second"]).any()
+    assert (trials["first"] < trials["second"]).all()
+    person = trials["first"].str[:3]
+    assert (trials["same"] == (person == trials["second"].str[:3])).all()
+    counts = person[trials["same"]].value_counts()
+    assert counts.pop("p05") == 3
+    assert counts.between(83, 84).all()
+    assert len(counts) == 60
+    assert trials.equals(drawn(table, "validation", 0))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +53,7 @@ def test_all_pairs_of_one_person_and_some_of_two():
     ],
 )
 def test_a_wrong_list_fails_its_check(change, name):
-    trials = change(drawn(people(), "test", 2, seed=0))
+    trials = change(drawn(people(), "test", 0, 2))
     failed = {one.name for one in trial_checks(trials, people()) if one.verdict == "FAIL"}
     assert name in failed
 

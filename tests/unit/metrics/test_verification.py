@@ -8,11 +8,11 @@ from sklearn.metrics import roc_curve
 
 from avfusion.metrics.verification import (
     as_norm,
+    cosines,
     drawn_people,
     eer,
     eer_at_closest,
     min_dcf,
-    trial_weights,
     weights_of,
 )
 
@@ -136,8 +136,20 @@ def test_trials_weigh_as_often_as_their_people_are_drawn():
     first, second = np.array([0, 0, 1]), np.array([0, 1, 2])
     counts = np.array([[2.0, 3.0, 0.0]])
     assert weights_of(counts, first, second).tolist() == [[2, 6, 0]]
-    assert trial_weights(first, second, 3, 4, seed=5).shape == (4, 3)
-    np.testing.assert_array_equal(
-        trial_weights(first, second, 3, 4, seed=5), trial_weights(first, second, 3, 4, seed=5)
-    )
+    np.testing.assert_array_equal(drawn_people(3, 4, seed=5), drawn_people(3, 4, seed=5))
     assert (drawn_people(7, 20, 0).sum(1) == 7).all()
+
+
+def test_as_norm_of_one_person_has_no_value():
+    """One score has no deviation, and a quotient by 0 is no score."""
+    cohort = np.array([[0.0, 2.0], [1.0, 3.0]])
+    found = as_norm(np.array([4.0, 2.0]), np.array([0, 0]), np.array([1, 0]), cohort, 1)
+    assert np.isnan(found).all()
+
+
+def test_cosines_of_many_pairs_are_those_of_each():
+    """Also over the border of a part."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(50, 3))
+    first, second = rng.integers(0, 50, (2, 100_003))
+    np.testing.assert_allclose(cosines(rows, first, second), (rows @ rows.T)[first, second])

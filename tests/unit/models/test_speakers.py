@@ -8,7 +8,7 @@ import torch
 
 from avfusion.config import modalities
 from avfusion.config.sections import VerificationSettings
-from avfusion.models.model import VerificationModel, build
+from avfusion.models.model import ClassModel, VerificationModel, build
 from avfusion.models.speakers import StatisticsPooling, margin_at, margin_loss
 from avfusion.registry import fusions
 from support.fusions import AUDIO, STEPS, VIDEO, clips, model_settings
@@ -18,15 +18,18 @@ SIZES = VerificationSettings(embedding=9, bottleneck=4, scale=10)
 TEXT = 6
 
 
-def model(name: str) -> tuple[VerificationModel, tuple[torch.Tensor, ...]]:
+def model(
+    name: str, task: str = "verification"
+) -> tuple[VerificationModel, tuple[torch.Tensor, ...]]:
     """A model of a fusion, and the input of four windows of three videos."""
     torch.manual_seed(0)
-    changes = {"task": "verification", "verification": SIZES, "classes": PEOPLE}
+    sizes = SIZES if task == "verification" else None
+    changes = {"task": task, "verification": sizes, "classes": PEOPLE}
     changes["train"] = {"baseline": "none"}
     text = modalities.with_text(name, {})
     dims = (AUDIO, VIDEO, TEXT)[: 3 if text else 2]
     net = build(model_settings(name, {}, **changes), *dims)
-    assert isinstance(net, VerificationModel)
+    assert isinstance(net, ClassModel)
     inputs = clips(windows=4)
     words = torch.randn(4, STEPS, TEXT)
     return net, (*inputs, *([words, inputs[2]] if text else []))
@@ -65,6 +68,22 @@ def test_steps_without_a_modality_do_not_count():
     audio, video = audio.clone(), video.clone()
     audio[0, 4:], video[0, 4:], video[1, 0] = 7.0, 7.0, -7.0
     torch.testing.assert_close(net.embeddings((audio, video, heard, seen), used, OWNER), first)
+
+
+@pytest.mark.parametrize("task", ["verification", "classes"])
+@pytest.mark.parametrize(("name", "other"), [("audio", 3), ("video", 2)])
+def test_a_modality_that_is_not_read_changes_nothing_by_its_presence(name, other, task):
+    """Its steps may be there or not, where the modality that is read is absent or present."""
+    net, inputs = model(name, task)
+    net.eval()
+    of = net.embeddings if task == "verification" else net.classify
+    inputs = [*inputs]
+    inputs[5 - other] = inputs[5 - other].clone()
+    inputs[5 - other][:, 4:] = False
+    used = torch.ones(4, STEPS, dtype=torch.bool)
+    first = of(tuple(inputs), used, OWNER)
+    inputs[other] = torch.zeros_like(inputs[other])
+    assert torch.equal(of(tuple(inputs), used, OWNER), first)
 
 
 def test_pooling_equals_a_plain_loop():

@@ -12,9 +12,8 @@ from avfusion.layout import Layout
 from avfusion.metrics.verification import as_norm, eer
 from avfusion.report import write
 from avfusion.runs.train import train_run, write_traces
+from avfusion.runs.verification import MOST, pairs_of
 from support.synthetic_people import PEOPLE, TAKES, study, write_people
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +36,7 @@ def scores(layout: Layout, **place) -> pd.DataFrame:
     return rows.set_index(["fusion", "seed"])
 
 
+@pytest.mark.slow
 def test_embeddings_are_of_videos_and_of_the_people_of_train(met):
     table = pd.read_parquet(met.run("met", "concat", 0) / "embeddings.parquet")
     people = table[table["kind"] == "person"]
@@ -48,6 +48,7 @@ def test_embeddings_are_of_videos_and_of_the_people_of_train(met):
     assert pd.read_parquet(again / "embeddings.parquet").equals(table)
 
 
+@pytest.mark.slow
 def test_scores_are_cosines_of_the_embeddings(met):
     table = pd.read_parquet(met.run("met", "video", 1) / "embeddings.parquet")
     columns = [name for name in table if name[0] == "e" and name[1:].isdigit()]
@@ -55,6 +56,7 @@ def test_scores_are_cosines_of_the_embeddings(met):
     rows = clean.set_index("name")[columns].astype(float)
     rows = rows.div(np.sqrt((rows**2).sum(axis=1)), axis=0).fillna(0)
     trials = pd.read_parquet(met.scores("met") / "trials.parquet")
+    assert set(trials["partition"]) == {"validation", "test"}
     mine = trials.query("fusion == 'video' and seed == 1 and condition == 'clean'")
     mine = mine[mine["list"] == "test"]
     expected = (rows.loc[mine["first"]].to_numpy() * rows.loc[mine["second"]].to_numpy()).sum(1)
@@ -72,6 +74,7 @@ def test_scores_are_cosines_of_the_embeddings(met):
     assert float(eer(mine["cosine"].to_numpy(), mine["same"].to_numpy(bool))) == listed
 
 
+@pytest.mark.slow
 def test_people_in_the_features_are_told_apart(met):
     found = scores(met)["eer"]
     assert (found < 0.35).all()  # chance: 0.5
@@ -79,6 +82,7 @@ def test_people_in_the_features_are_told_apart(met):
     assert "ridge" in found.index.get_level_values("fusion")
 
 
+@pytest.mark.slow
 def test_removing_a_modality_harms_only_what_reads_it(met):
     clean, deaf, blind = (
         scores(met, condition=c)["eer"] for c in ("clean", "no_audio", "no_video")
@@ -89,11 +93,15 @@ def test_removing_a_modality_harms_only_what_reads_it(met):
     assert (deaf["concat"] > clean["concat"]).all()
 
 
+@pytest.mark.slow
 def test_a_video_without_the_modality_is_listed(met):
+    """And no other, though conditions remove modalities from all."""
     missing = pd.read_csv(met.scores("met") / "missing.csv")
-    assert "p49_3" in set(missing["video"])
+    assert set(missing["video"]) == {"p49_3"}
+    assert "p49_3 (test): predict: what video reads" in met.page.read_text()
 
 
+@pytest.mark.slow
 def test_tables_and_page_have_intervals_and_differences(met):
     table = pd.read_csv(met.tables / "verification.csv")
     assert set(table["measure"]) == {"eer", "min_dcf_0.05", "min_dcf_0.01"}
@@ -112,6 +120,20 @@ def test_tables_and_page_have_intervals_and_differences(met):
     assert "tells people apart better" in page
 
 
+def test_the_train_score_is_of_two_videos_of_many_people():
+    """Not of all videos of the first few people."""
+    label = np.repeat(np.arange(1_150), 120)
+    first, second, same = pairs_of(label).T
+    used = np.unique(np.concatenate([first, second]))
+    assert len(used) == MOST
+    assert (np.bincount(label[used])[: MOST // 2] == 2).all()
+    assert same.sum() == MOST // 2
+    few = np.array([2, 0, 0, 2, 1, 0])
+    assert len(pairs_of(few)) == 15
+    assert pairs_of(few)[:, 2].sum() == 4
+
+
+@pytest.mark.slow
 def test_a_corpus_without_trials_is_refused(tmp_path):
     layout, plan = Layout(tmp_path), study()
     write_people(layout)

@@ -14,9 +14,6 @@ from avfusion.corpora.trials import drawn
 from avfusion.errors import ConfigError
 from avfusion.registry import corpora
 
-DIFFERENT = 10
-"""Trials of two people for each trial of one person."""
-
 
 @corpora.add("demo_people")
 class DemoPeople(DemoRelease):
@@ -89,7 +86,7 @@ Nothing is to download: avfusion generates this corpus. Run:
     def trials(self) -> pd.DataFrame:
         """Return trials of the people of validation and of test."""
         seed = self.options["seed"]
-        parts = [drawn(self.videos(), part, DIFFERENT, seed) for part in ("validation", "test")]
+        parts = [drawn(self.videos(), part, seed) for part in ("validation", "test")]
         return pd.concat(parts, ignore_index=True)
 
     def checks(self) -> Iterator[Check]:

@@ -44,8 +44,6 @@ TRIALS_OF = {
     False: {"O": 37_720, "E": 581_480, "H": 552_536},
 }
 META = "vox1_meta.csv"
-DIFFERENT = 10
-"""Validation trials of two people for each trial of one person."""
 
 ACCESS = """\
 VoxCeleb1 is given out by the Visual Geometry Group, University of Oxford. The metadata are under
@@ -202,7 +200,7 @@ class VoxCeleb1Release(Corpus):
 
     def trials(self) -> pd.DataFrame:
         """Return drawn trials of validation, and the official lists without people of train."""
-        parts = [drawn(self.videos(), "validation", DIFFERENT, self.seed)]
+        parts = [drawn(self.videos(), "validation", self.seed)]
         for name, listed in self.lists.items():
             if name not in self.trained_lists:
                 columns = [(f"Vox1-{name}", "test", a, b, same) for same, a, b in listed.rows]

@@ -10,8 +10,9 @@ from avfusion.report.tables import verification as tables
 
 def verified(study: Study, layout: Layout) -> list[dict[str, Any]]:
     """Return a mapping per scored corpus: sentences, how to read the tables, and the tables."""
-    errors = read(layout.tables / "verification.csv")
-    pairs = read(layout.tables / "verification_pairs.csv")
+    empty = {"list": "", "note": ""}
+    errors = read(layout.tables / "verification.csv").fillna(empty)
+    pairs = read(layout.tables / "verification_pairs.csv").fillna(empty)
     parts = []
     for corpus, rows in errors.groupby("corpus", sort=False) if len(errors) else ():
         against = pairs[pairs["corpus"] == corpus] if len(pairs) else pairs
@@ -25,6 +26,7 @@ def verified(study: Study, layout: Layout) -> list[dict[str, Any]]:
                 "sentences": tables.findings(str(corpus), rows, against, study),
                 "header": tables.header(rows, study),
                 "tables": listed,
+                "remarks": tables.remarks(str(corpus), study, layout),
             }
         )
     return parts

@@ -4,12 +4,22 @@ import pandas as pd
 
 from avfusion.config import modalities
 from avfusion.config.study import Study
-from avfusion.evaluation.score_verification import AVERAGE
-from avfusion.evaluation.verification_estimates import MEASURES, differences, estimates, ranked
+from avfusion.evaluation.score_verification import AVERAGE, TABLE
+from avfusion.evaluation.verification_estimates import (
+    MEASURES,
+    PLACE,
+    differences,
+    errors,
+    estimates,
+    ranked,
+)
+from avfusion.io.redact import without_paths
+from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.report import format
 from avfusion.report.absent import scored
-from avfusion.report.format import and_list, counted, estimate, latex, markdown
+from avfusion.report.format import and_list, estimate, latex, markdown
+from avfusion.report.marks import Marks
 from avfusion.report.tables.part import TableData
 
 WORDS = {"eer": "EER", "min_dcf_0.05": "minDCF 0.05", "min_dcf_0.01": "minDCF 0.01"}
@@ -19,7 +29,10 @@ CONDITIONS = {
     "no_video": "The second video of each trial has no picture.",
 }
 NORMS = {"cosine": "Cosine", "as_norm": "AS-norm"}
-PLACE = ["list", "condition", "norm"]
+COLUMNS = ["corpus", *PLACE, "fusion", "measure", "mean", "low", "high", "sd"]
+COLUMNS += ["seeds", "people", "trials", "draws", "missing", "note"]
+MOST = 20
+"""Most runs or videos that the text lists; the files have all."""
 
 
 def write_verification(data: TableData) -> None:
@@ -27,9 +40,11 @@ def write_verification(data: TableData) -> None:
     study, layout = data.study, data.layout
     shown, typeset, tables, pairs = [], [], [], []
     for corpus in corpora(study, layout):
-        table = estimates(corpus, study.statistics, layout)
+        found = errors(read_table(layout.scores(corpus) / TABLE), study.statistics)
+        runs = read_scores(corpus, layout)
+        table = with_notes(estimates(corpus, found, study.statistics), runs)
         singles = list(modalities.singles(study.read_by()).values())
-        against = differences(corpus, singles, study.statistics, layout)
+        against = differences(corpus, singles, found, study.statistics)
         tables.append(table)
         pairs.append(against)
         shown += [f"## {corpus}", *findings(corpus, table, against, study), header(table, study)]
@@ -38,10 +53,80 @@ def write_verification(data: TableData) -> None:
             shown += [f"### {title(*place)}", markdown(head, lines)]
             label = "-".join([corpus, *place])
             typeset.append(latex(head, lines, f"{corpus}. {title(*place)}", label))
+        for words, lines in remarks(corpus, study, layout).items():
+            shown += [f"### {words}", "\n".join(f"- {line}" for line in lines)]
     format.write_csv(layout.tables / "verification.csv", format.join(tables))
     format.write_csv(layout.tables / "verification_pairs.csv", format.join(pairs))
     format.write_page(layout.tables / "verification.md", "Person verification", shown)
     format.write_text(layout.tables / "verification.tex", "\n".join(typeset))
+
+
+def with_notes(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns `missing` and `note`, and rows without numbers of fusions without a run.
+
+    `missing` is the largest number of trials that a run of the fusion lacks because a video has no
+    features. `note` has the reasons of runs without scores. runs: scores.parquet of the corpus.
+    """
+    noted = runs[runs["note"] != ""].drop_duplicates(["fusion", "seed"])
+    reasons: dict[str, list[str]] = {}
+    for row in noted.itertuples():
+        reasons.setdefault(row.fusion, []).append(f"seed {row.seed}: {without_paths(row.note)}")
+    why = {fusion: "; ".join(lines) for fusion, lines in reasons.items()}
+    if len(table):
+        lacking = runs.groupby([*PLACE, "fusion"])["missing"].max().rename("missing")
+        table = table.join(lacking, on=[*PLACE, "fusion"])
+    places = (table if len(table) else runs)[PLACE].drop_duplicates()
+    known = {tuple(row) for row in table[[*PLACE, "fusion"]].to_numpy()} if len(table) else set()
+    empty = [
+        dict(zip(PLACE, place, strict=True))
+        | {"corpus": runs["corpus"].iloc[0], "fusion": fusion, "measure": measure, "seeds": 0}
+        for place in places.itertuples(index=False)
+        for fusion in why
+        if (*place, fusion) not in known
+        for measure in MEASURES
+    ]
+    table = format.join([table, pd.DataFrame(empty)]).reindex(columns=COLUMNS)
+    return table.assign(note=[why.get(fusion, "") for fusion in table["fusion"]])
+
+
+def remarks(corpus: str, study: Study, layout: Layout) -> dict[str, list[str]]:
+    """Return heading -> lines: runs without scores, runs that did not train, videos lost.
+
+    A heading without lines is left out.
+    """
+    runs = read_scores(corpus, layout).drop_duplicates(["fusion", "seed"])
+    failed = [
+        f"{row.fusion} seed {row.seed}: {without_paths(row.note)}"
+        for row in runs.itertuples()
+        if row.note
+    ]
+    marks = Marks.read([corpus], study, layout).reasons
+    untrained = [
+        f"{fusion} {run}: {'; '.join(why)}"
+        for fusion, rows in marks.items()
+        for run, why in rows.items()
+    ]
+    path = layout.scores(corpus) / "missing.csv"
+    lost = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else pd.DataFrame()
+    videos = [
+        f"{row.video} ({row.partition}): {row.stage}: {without_paths(row.reason)}"
+        for row in lost.itertuples()
+    ]
+    found = {
+        "Runs with a note": failed,
+        "Runs that did not train": untrained,
+        "Videos without an embedding": videos,
+    }
+    return {
+        words: [*lines[:MOST], *([f"and {len(lines) - MOST} more"] if len(lines) > MOST else [])]
+        for words, lines in found.items()
+        if lines
+    }
+
+
+def read_scores(corpus: str, layout: Layout) -> pd.DataFrame:
+    """Read scores.parquet of a corpus."""
+    return read_table(layout.scores(corpus) / "scores.parquet")
 
 
 def corpora(study: Study, layout: Layout) -> list[str]:
@@ -50,32 +135,45 @@ def corpora(study: Study, layout: Layout) -> list[str]:
     return [name for name in names if scored(name, layout)]
 
 
-def title(name: str, condition: str, norm: str) -> str:
+def title(partition: str, name: str, condition: str, norm: str) -> str:
     """Return the title of one table.
 
-    >>> title("test", "clean", "cosine")
-    'test trials, Cosine: Both videos complete.'
+    >>> title("test", "Vox1-O", "clean", "cosine")
+    'Vox1-O trials (test), Cosine: Both videos complete.'
+    >>> title("validation", "validation", "clean", "cosine")
+    'validation trials, which chose the epoch, Cosine: Both videos complete.'
     """
-    return f"{name} trials, {NORMS[norm]}: {CONDITIONS[condition]}"
+    words = f"{partition} trials" if name in ("", partition) else f"{name} trials ({partition})"
+    if partition == "validation":
+        words += ", which chose the epoch"
+    return f"{words}, {NORMS[norm]}: {CONDITIONS[condition]}"
 
 
 def header(table: pd.DataFrame, study: Study) -> str:
     """Return how to read the tables."""
     share = f"{100 * (1 - study.statistics.alpha):g}%"
-    seeds = counted(int(table["seeds"].max()), "seed")
+    draws = [f"{int(n):,}" for n in sorted(set(table["draws"].dropna()))]
+    words = f" Intervals are from {' or '.join(draws)} draws of people." if draws else ""
     return (
-        f"Mean ± deviation over {seeds} [{share} interval over people and seeds]. EER: equal error "
-        f"rate; minDCF: minimal detection cost at the probability of a trial of one person; lower "
-        f"is better. {AVERAGE}: mean cosine of the single modalities."
+        f"Mean ± deviation over the seeds of each row [{share} interval over people and seeds]. "
+        f"EER: equal error rate; minDCF: minimal detection cost at the probability of a trial of "
+        f"one person; lower is better. {AVERAGE}: mean cosine of the single modalities.{words}"
     )
 
 
 def findings(corpus: str, table: pd.DataFrame, against: pd.DataFrame, study: Study) -> list[str]:
-    """Return sentences on the fusion with the lowest EER in test, cosines of complete videos."""
-    partition = "test" if "test" in set(table["list"]) else str(table["list"].iloc[-1])
-    rows = _place(table, partition)
-    fused = [name for name in ranked(rows) if name in study.read_by() or name == "ridge"]
-    fused = [name for name in fused if len(study.read_by().get(name, ("", ""))) > 1]
+    """Return sentences on the fusion with the lowest EER in test, cosines of complete videos.
+
+    There is none without test trials. The first list of test that a study has is reported.
+    """
+    rows = _headline(table)
+    rows = rows[rows["mean"].notna()]
+    if not len(rows):
+        return []
+    name = str(rows["list"].iloc[0])
+    rows = rows[rows["list"] == name]
+    fused = [one for one in ranked(rows) if one in study.read_by() or one == "ridge"]
+    fused = [one for one in fused if len(study.read_by().get(one, ("", ""))) > 1]
     if not fused or not len(against):
         return []
     best = fused[0]
@@ -83,36 +181,40 @@ def findings(corpus: str, table: pd.DataFrame, against: pd.DataFrame, study: Stu
     people, trials = int(eer.loc[best, "people"]), int(eer.loc[best, "trials"])
     value = estimate(*eer.loc[best, ["mean", "low", "high"]])
     sentences = [
-        f"{corpus}, {partition}: {best} has the lowest EER of the fusions, {value}, on "
+        f"{corpus}, {name}: {best} has the lowest EER of the fusions, {value}, on "
         f"{trials:,} trials of {people} people."
     ]
-    own = _place(against, partition)
-    own = own[(own["fusion"] == best) & (own["measure"] == "eer")]
+    own = _headline(against)
+    own = own[(own["list"] == name) & (own["fusion"] == best) & (own["measure"] == "eer")]
     words = [
-        f"{row.other} by {format.difference(-row.difference, -row.high, -row.low)} "
+        f"{row.other} {row.note}"
+        if row.note
+        else f"{row.other} {format.difference(row.difference, row.low, row.high)} "
         f"({'' if row.significant else 'not '}significant)"
         for row in own.itertuples()
     ]
     if words:
-        sentences.append(f"{best} is below {and_list(words)}.")
+        sentences.append(f"EER of {best} minus that of a single modality: {and_list(words)}.")
     return sentences
 
 
-def _place(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows of one list, complete videos and cosines."""
-    here = (table["list"] == name) & (table["condition"] == "clean") & (table["norm"] == "cosine")
-    return table[here]
+def _headline(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of test trials, complete videos and cosines; none of an empty table."""
+    if not len(table):
+        return table
+    here = (table["partition"] == "test") & (table["condition"] == "clean")
+    return table[here & (table["norm"] == "cosine")]
 
 
 def cells(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return head and cells of one table, the lowest EER first."""
     by = rows.set_index(["fusion", "measure"])
     lines = [
-        [name]
+        [name, f"{int(by.loc[(name, 'eer'), 'seeds'])}"]
         + [
             estimate(*by.loc[(name, measure), ["mean", "low", "high", "sd"]])
             for measure in MEASURES
         ]
         for name in ranked(rows)
     ]
-    return ["fusion", *(WORDS[measure] for measure in MEASURES)], lines
+    return ["fusion", "seeds", *(WORDS[measure] for measure in MEASURES)], lines
