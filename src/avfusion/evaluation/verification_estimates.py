@@ -95,7 +95,7 @@ def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[Key, Er
     dict
         `Key` -> its errors; all that are of the same people and trials have the same draws.
     """
-    found: dict[Key, Errors] = {}
+    errors_of: dict[Key, Errors] = {}
     groups = scored.groupby(["partition", "list", "condition", "fusion"]) if len(scored) else ()
     for (partition, name, condition, fusion), rows in groups:
         people, codes = np.unique(
@@ -112,14 +112,14 @@ def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[Key, Er
             if not np.isfinite(scores).all():
                 continue
             of_seed = [(scores[at], same[at], first[at], second[at]) for at in parts]
-            found[str(partition), str(name), str(condition), norm, str(fusion)] = Errors(
+            errors_of[str(partition), str(name), str(condition), norm, str(fusion)] = Errors(
                 values=np.stack([_measured(*error_rates(*one[:2])) for one in of_seed]),
                 draws=np.stack([_drawn(*one, counts) for one in of_seed]),
                 seeds=tuple(int(seed) for seed in seeds),
                 people=tuple(people.tolist()),
                 trials=len(parts[0]),
             )
-    return found
+    return errors_of
 
 
 def _measured(misses: np.ndarray, alarms: np.ndarray) -> np.ndarray:
@@ -170,11 +170,11 @@ def estimate(
 
 
 def estimates(
-    corpus: str, found: dict[Key, Errors], statistics: StatisticsSettings
+    corpus: str, errors_of: dict[Key, Errors], statistics: StatisticsSettings
 ) -> pd.DataFrame:
     """Return errors with intervals: a row per partition, list, condition, norm, fusion, measure."""
     rows: list[dict[str, Any]] = []
-    for (*place, fusion), one in found.items():
+    for (*place, fusion), one in errors_of.items():
         everything, means = one.of(list(one.seeds))
         for at, measure in enumerate(MEASURES):
             values = estimate(everything[:, at], means[:, at], len(one.people), statistics)
@@ -188,7 +188,7 @@ def estimates(
 
 
 def differences(
-    corpus: str, singles: list[str], found: dict[Key, Errors], statistics: StatisticsSettings
+    corpus: str, singles: list[str], errors_of: dict[Key, Errors], statistics: StatisticsSettings
 ) -> pd.DataFrame:
     """Return each fusion's errors minus those of each single modality, paired by draw and seed.
 
@@ -199,9 +199,9 @@ def differences(
     excludes 0.
     """
     rows: list[dict[str, Any]] = []
-    for (*place, fusion), one in found.items():
+    for (*place, fusion), one in errors_of.items():
         for single in singles:
-            other = found.get((*place, single))
+            other = errors_of.get((*place, single))
             if fusion in singles or other is None:
                 continue
             which = {"corpus": corpus} | dict(zip(PLACE, place, strict=True))

@@ -248,10 +248,10 @@ def _read(
 
         return read_video(Path(path), folder, settings, key, decord, _progress(pipe), person)
 
-    return told(path, read)
+    return outcome_of(path, read)
 
 
-def told(path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def outcome_of(path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the meta of a record that `read` writes, or why there is none, as messages."""
     try:
         import cv2

@@ -108,11 +108,11 @@ def margin_loss(cosines: Tensor, label: Tensor, margin: Tensor, scale: float) ->
     scale
         Factor of the cosines.
     """
-    own = cosines.gather(1, label[:, None])  # (V, 1)
-    sine = (1 - own.square()).clamp(min=1e-9).sqrt()
-    shifted = own * margin.cos() - sine * margin.sin()
-    behind = own <= -margin.cos()
-    shifted = torch.where(behind, own - margin * margin.sin(), shifted)
+    target = cosines.gather(1, label[:, None])  # (V, 1)
+    sine = (1 - target.square()).clamp(min=1e-9).sqrt()
+    shifted = target * margin.cos() - sine * margin.sin()
+    behind = target <= -margin.cos()
+    shifted = torch.where(behind, target - margin * margin.sin(), shifted)
     return F.cross_entropy(scale * cosines.scatter(1, label[:, None], shifted), label)
 
 

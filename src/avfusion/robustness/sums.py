@@ -135,9 +135,9 @@ def cases(
     for name, has in ABSENT.items():
         present = np.add.reduceat(table[has].to_numpy(float)[order], starts)
         parts[name] = np.split(1 - present / lengths, len(starts))
-    found: dict[int, dict[str, dict[str, np.ndarray]]] = {}
+    by_case: dict[int, dict[str, dict[str, np.ndarray]]] = {}
     for i, at in enumerate(place[order][starts]):
         case, video = divmod(int(at), len(videos))
         one = {name: part[i] for name, part in parts.items()}
-        found.setdefault(case, {})[str(videos[video])] = one
-    return [(case, found[i]) for i, case in enumerate(names)]
+        by_case.setdefault(case, {})[str(videos[video])] = one
+    return [(case, by_case[i]) for i, case in enumerate(names)]

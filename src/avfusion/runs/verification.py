@@ -131,9 +131,9 @@ class VerificationJob(ClassJob):
         utterances = self.train if partition == "train" else self.validation
         first, second, same = self.pairs[partition].T
         used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-        found = unit(embeddings(model, utterances, reads(self.settings), torch.from_numpy(used)))
+        embedded = unit(embeddings(model, utterances, reads(self.settings), torch.from_numpy(used)))
         first, second = places[: len(first)], places[len(first) :]
-        scores = np.nan_to_num(cosines(found, first, second))
+        scores = np.nan_to_num(cosines(embedded, first, second))
         error = float(eer(scores, same.astype(bool)))
         return {"score": 1 - error, "eer": error}
 
@@ -238,20 +238,20 @@ def predictions(trained: Trained, partitions: list[str], layout: Layout) -> pd.D
         for partition in partitions:
             videos = gather(trained.data, partition, {}, (), keep=False)
             if partition == "train":
-                found = embeddings(model, videos, read)
+                embedded = embeddings(model, videos, read)
                 people = people_of(settings.corpus, layout)
-                tables.append(_of_people(found, [people[name] for name in videos.names]))
+                tables.append(_of_people(embedded, [people[name] for name in videos.names]))
                 continue
             for condition, removed in CONDITIONS.items():
-                found = embeddings(model, videos, read, removed=removed)
-                tables.append(_table(videos.names, partition, "video", condition, found))
+                embedded = embeddings(model, videos, read, removed=removed)
+                tables.append(_table(videos.names, partition, "video", condition, embedded))
     return pd.concat(tables, ignore_index=True)
 
 
-def _of_people(found: np.ndarray, people: list[str]) -> pd.DataFrame:
+def _of_people(embedded: np.ndarray, people: list[str]) -> pd.DataFrame:
     """Return the mean unit embedding of each person of train; people (V,) are of each video."""
-    present = np.isfinite(found).all(axis=1)
-    means = pd.DataFrame(unit(found)[present]).groupby(np.array(people)[present]).mean()
+    present = np.isfinite(embedded).all(axis=1)
+    means = pd.DataFrame(unit(embedded)[present]).groupby(np.array(people)[present]).mean()
     return _table(list(means.index), "train", "person", "clean", means.to_numpy(np.float32))
 
 

@@ -19,7 +19,8 @@ def _unmarked(kind: type[Optimizer]) -> Any:
     """Return a subclass with the methods as they are inside of the marks."""
     methods: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in MARKED}
     step = torch.no_grad()(inspect.unwrap(kind.step))  # the mark also turns gradients off
-    return type(kind.__name__, (kind,), {**methods, "step": step, "__doc__": f"torch.optim.{kind.__name__} without marks."})
+    methods |= {"step": step, "__doc__": f"`torch.optim.{kind.__name__}` without the marks."}
+    return type(kind.__name__, (kind,), methods)
 
 
 AdamW, Adam, SGD = (

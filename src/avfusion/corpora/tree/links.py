@@ -70,15 +70,15 @@ class Links:
 
         A link to a folder that it is in adds nothing.
         """
-        found: dict[str, Folder] = {}
+        named: dict[str, Folder] = {}
         lost: dict[str, str] = {}
         for link, target in sorted(self.inside.items()):
             if target not in folders:
                 lost[link] = f"leads to {target}, which cannot be listed"
                 continue
             for path, source in self._below(link, target, (link,), folders):
-                found[path] = folders[source].under(path)
-        return dict(sorted(found.items())), lost
+                named[path] = folders[source].under(path)
+        return dict(sorted(named.items())), lost
 
     def _below(
         self, at: str, target: str, way: tuple[str, ...], folders: dict[str, Folder]

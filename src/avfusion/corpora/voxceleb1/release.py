@@ -114,16 +114,16 @@ class VoxCeleb1Release(Corpus):
     @cached_property
     def wavs(self) -> dict[str, tuple[str, str, str]]:
         """Video -> path, person and utterance `<video id>/<number>`."""
-        found: dict[str, tuple[str, str, str]] = {}
+        clips: dict[str, tuple[str, str, str]] = {}
         for path, folder in self.tree.folders.items():
             place = WAV.fullmatch(path)
             for name in folder.names if place else ():
                 if place and name.endswith(".wav"):
                     clip = f"{place[2]}/{name.removesuffix('.wav')}"
-                    found[video_name(place[1], clip)] = (f"{path}/{name}", place[1], clip)
-        if not found:
+                    clips[video_name(place[1], clip)] = (f"{path}/{name}", place[1], clip)
+        if not clips:
             raise CorpusError(f"no wav/id…/<video id>/*.wav below {self.root}. {self.obtain}")
-        return found
+        return clips
 
     @cached_property
     def meta(self) -> dict[str, tuple[str, str]]:
@@ -145,21 +145,21 @@ class VoxCeleb1Release(Corpus):
     @cached_property
     def faces(self) -> dict[tuple[str, str], str]:
         """(Name, `<video id>/<number>`) -> folder of faces; the number is padded to five digits."""
-        found = {}
+        tracks = {}
         for path in self.tree.folders:
             if place := FACES.fullmatch(path):
-                found[place[1], f"{place[2]}/{int(place[3]):05d}"] = path
-        return found
+                tracks[place[1], f"{place[2]}/{int(place[3]):05d}"] = path
+        return tracks
 
     @cached_property
     def lists(self) -> dict[str, TrialList]:
         """Name of a list that is there -> its trials."""
-        found = {}
+        lists = {}
         for name, files in LISTS.items():
             path = self._file(files[0 if self.cleaned else 1])
             if path is not None:
-                found[name] = read_list(self.root / path, path)
-        return found
+                lists[name] = read_list(self.root / path, path)
+        return lists
 
     @cached_property
     def partition_of(self) -> dict[str, str]:
@@ -182,12 +182,12 @@ class VoxCeleb1Release(Corpus):
         rows = []
         for video, (path, person, clip) in sorted(self.wavs.items()):
             folder = self.faces.get((self.meta.get(person, ("", ""))[0], clip))
-            found = self.tree.find(path)
+            known = self.tree.find(path)
             rows.append(
                 {
                     "video": video, "path": path, "partition": self.partition_of[person],
                     "subject": person, "voice": None, "transcript": None,
-                    "sound": path, "sound_sha256": found[1] if found else None,
+                    "sound": path, "sound_sha256": known[1] if known else None,
                     "track": folder,
                     "track_sha256": self.tree.folders[folder].digest() if folder else None,
                 }

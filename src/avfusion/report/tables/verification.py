@@ -40,19 +40,19 @@ def write_verification(data: TableData) -> None:
     study, layout = data.study, data.layout
     shown, typeset, tables, pairs = [], [], [], []
     for corpus in corpora(study, layout):
-        found = errors(read_table(layout.scores(corpus) / TABLE), study.statistics)
+        errors_of = errors(read_table(layout.scores(corpus) / TABLE), study.statistics)
         runs = read_scores(corpus, layout)
-        table = with_notes(estimates(corpus, found, study.statistics), runs)
+        table = with_notes(estimates(corpus, errors_of, study.statistics), runs)
         singles = list(modalities.singles(study.read_by()).values())
-        against = differences(corpus, singles, found, study.statistics)
+        against = differences(corpus, singles, errors_of, study.statistics)
         tables.append(table)
         pairs.append(against)
         shown += [f"## {corpus}", *findings(corpus, table, against, study), header(table, study)]
         for place, rows in table.groupby(PLACE, sort=False):
-            head, lines = cells(rows)
-            shown += [f"### {title(*place)}", markdown(head, lines)]
+            head, body = cells(rows)
+            shown += [f"### {title(*place)}", markdown(head, body)]
             label = "-".join([corpus, *place])
-            typeset.append(latex(head, lines, f"{corpus}. {title(*place)}", label))
+            typeset.append(latex(head, body, f"{corpus}. {title(*place)}", label))
         for words, lines in remarks(corpus, study, layout).items():
             shown += [f"### {words}", "\n".join(f"- {line}" for line in lines)]
     format.write_csv(layout.tables / "verification.csv", format.join(tables))
@@ -112,14 +112,14 @@ def remarks(corpus: str, study: Study, layout: Layout) -> dict[str, list[str]]:
         f"{row.video} ({row.partition}): {row.stage}: {without_paths(row.reason)}"
         for row in lost.itertuples()
     ]
-    found = {
+    listed = {
         "Runs with a note": failed,
         "Runs that did not train": untrained,
         "Videos without an embedding": videos,
     }
     return {
         words: [*lines[:MOST], *([f"and {len(lines) - MOST} more"] if len(lines) > MOST else [])]
-        for words, lines in found.items()
+        for words, lines in listed.items()
         if lines
     }
 
@@ -184,14 +184,16 @@ def findings(corpus: str, table: pd.DataFrame, against: pd.DataFrame, study: Stu
         f"{corpus}, {name}: {best} has the lowest EER of the fusions, {value}, on "
         f"{trials:,} trials of {people} people."
     ]
-    own = _headline(against)
-    own = own[(own["list"] == name) & (own["fusion"] == best) & (own["measure"] == "eer")]
+    compared = _headline(against)
+    compared = compared[
+        (compared["list"] == name) & (compared["fusion"] == best) & (compared["measure"] == "eer")
+    ]
     words = [
         f"{row.other} {row.note}"
         if row.note
         else f"{row.other} {format.difference(row.difference, row.low, row.high)} "
         f"({'' if row.significant else 'not '}significant)"
-        for row in own.itertuples()
+        for row in compared.itertuples()
     ]
     if words:
         sentences.append(f"EER of {best} minus that of a single modality: {and_list(words)}.")
