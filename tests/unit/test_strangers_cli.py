@@ -57,7 +57,8 @@ def test_the_tables_of_verify_are_written_before_its_checks_are_printed(
     monkeypatch.chdir(project)
     root, results = tmp_path / "corpus", tmp_path / "results"
     own.build(root)
-    (tmp_path / "c.yaml").write_text(f"corpora: {{mine: {{is: own, root: {root}, **OPT}}}}}\n")
+    entry = {"is": "own", "root": str(root), **own.OPTIONS}
+    (tmp_path / "c.yaml").write_text(json.dumps({"corpora": {"mine": entry}}))
 
     class Closed(io.StringIO):
         def write(self, text):
