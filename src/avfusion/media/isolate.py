@@ -9,9 +9,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import resource
 import signal
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -23,7 +21,7 @@ from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
 from avfusion.io.private import current_umask
 from avfusion.io.sockets import use_short_sockets
-from avfusion.media.limits import DEFAULT, Limits, apply
+from avfusion.media.limits import DEFAULT, Limits, apply, peak_mb
 from avfusion.media.person import Person
 
 _REPORT_EVERY_S = 0.5
@@ -229,7 +227,7 @@ def _work(pipe: Connection, limits: Limits, umask: int) -> None:
         except EOFError:  # the stage has ended
             return
         result = work(pipe, *job)
-        pipe.send({**result, "large": _peak_mb() > _LARGE_MB})
+        pipe.send({**result, "large": peak_mb() > _LARGE_MB})
 
 
 def _read(
@@ -284,12 +282,6 @@ def out_of_memory(path: str | Path) -> str:
         f"{path}: needs more than the {DEFAULT.memory_mb:,} MB of memory that reading a file may "
         f"take. Check the file, or convert it to pictures of 1920 x 1080 pixels."
     )
-
-
-def _peak_mb() -> float:
-    """Return the peak memory of this process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def _progress(pipe: Connection) -> Callable[[int, int, str], None]:

@@ -30,6 +30,12 @@ def apply(limits: Limits) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def peak_mb() -> float:
+    """Return the peak memory of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
 def _lower(kind: int, most: int) -> None:
     _, hard = resource.getrlimit(kind)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
