@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from avfusion.config.load import checked
 from avfusion.corpora.formats.table import name_fault
 from avfusion.corpora.own.corpus import Own
 from avfusion.corpora.tree.scan import read_tree
-from avfusion.errors import ConfigError, DamagedError
+from avfusion.errors import ConfigError, CorpusError, DamagedError
 from avfusion.io.yaml import read_mapping
 from avfusion.report.page.figures import refuse_active
 from support.halves import left_half
@@ -57,7 +58,7 @@ def test_the_tables_of_verify_are_written_before_its_checks_are_printed(
     monkeypatch.chdir(project)
     root, results = tmp_path / "corpus", tmp_path / "results"
     own.build(root)
-    entry = {"is": "own", "root": str(root), **own.OPTIONS}
+    entry = {"is": "own", "root": str(root), "options": own.OPTIONS}
     (tmp_path / "c.yaml").write_text(json.dumps({"corpora": {"mine": entry}}))
 
     class Closed(io.StringIO):
@@ -69,10 +70,9 @@ def test_the_tables_of_verify_are_written_before_its_checks_are_printed(
 
     with monkeypatch.context() as place:
         place.setattr(sys, "stdout", Closed())
-        with pytest.raises(BrokenPipeError):
-            cli.main(
-                ["verify", "mine", "--config", str(tmp_path / "c.yaml"), "--results", str(results)]
-            )
+        words = ["verify", "mine", "--config", str(tmp_path / "c.yaml"), "--results", str(results)]
+        with suppress(BrokenPipeError):  # raised if the output is not a pipe without a reader
+            assert cli.main(words) == 141
     assert (results / "manifest" / "mine" / "corpus.json").is_file()
 
 
@@ -187,9 +187,8 @@ def test_a_web_of_links_ends(tmp_path):
     for one, other in itertools.pairwise(folders):
         for number in range(20):
             (one / f"link{number}").symlink_to(other)
-    tree = read_tree(root, tmp_path / "digests")
-    assert len(tree) == len(folders)
-    assert tree.find("0/link1/link2/a.txt") == tree.find("2/a.txt")
+    with pytest.raises(CorpusError, match="more than 10,000 links to folders"):
+        read_tree(root, tmp_path / "digests")
 
 
 def test_a_web_of_links_outside_ends(tmp_path):
@@ -203,7 +202,8 @@ def test_a_web_of_links_outside_ends(tmp_path):
             (one / f"link{number}").symlink_to(other)
     root.mkdir()
     (root / "in").symlink_to(outside)
-    assert len(read_tree(root, tmp_path / "digests", outside=True)) < 200
+    with pytest.raises(CorpusError, match="more than 10,000 links to folders"):
+        read_tree(root, tmp_path / "digests", outside=True)
 
 
 DRAWING = (

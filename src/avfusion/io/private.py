@@ -40,8 +40,8 @@ def current_umask() -> int:
 def private_folder(path: Path) -> None:
     """Make a folder with the permissions of `private`, or give them to one of this user's.
 
-    Whoever the umask leaves nothing gets nothing. The others keep what they have, which may be more
-    than the umask leaves, and so do setgid and sticky bits.
+    Users that the umask leaves nothing get nothing. The others keep what they have, which may be
+    more than the umask leaves, and so do setgid and sticky bits.
     """
     path.mkdir(parents=True, exist_ok=True)
     state, mask = path.stat(), _chosen()
