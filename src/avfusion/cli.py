@@ -34,7 +34,7 @@ BY_STEPS = ("train", "fit-encoder", "encode", "corrupt", "robust")
 """Commands that allocate the same large tensors in every step, and then end."""
 
 READER_LEFT = 141
-"""Exit status if nobody reads the output any more: the work may be undone."""
+"""Exit status if the reader of the output has ended: the work may be incomplete."""
 
 ABOUT = "Compare audio-visual fusions for valence and arousal, from raw video to tables."
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _reader_left() -> bool:
-    """Return whether nobody reads what is printed any more, as in `avf doctor | head`."""
+    """Return whether the reader of what is printed has ended, as in `avf doctor | head`."""
     pipes = select.poll()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # of a test, which has no descriptor

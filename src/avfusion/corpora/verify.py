@@ -72,7 +72,7 @@ def verify(name: str, settings: CorpusSettings, layout: Layout) -> int:
     card = corpus.card()
     card["data_hash"] = _data_hash(tables, card["delay_s"])
     write_text(layout.card(name), json.dumps(card, indent=2) + "\n")
-    _print_checks(checks)  # after the tables, as nobody may read the output to its end
+    _print_checks(checks)  # after the tables: the reader of the output may end before
     if speakers := card.get("speakers_shared"):
         log.warning(
             "%s: utterances were split at random and all %d speakers are in every partition. "

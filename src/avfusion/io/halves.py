@@ -1,6 +1,6 @@
 """Names of files and folders that are being written, and removal of those of dead writers.
 
-A name ends in `.half<process>-<writer><random>`. Nobody can guess it, so no link waits under it,
+A name ends in `.half<process>-<writer><random>`. It cannot be guessed, so no link waits under it,
 and later commands see whether its writer still runs.
 """
 

@@ -53,7 +53,7 @@ def _address_space() -> int:
 
 
 def _end_with_parent() -> None:
-    """End at once if the parent was killed, so that nobody writes what nobody waits for."""
+    """End at once if the parent was killed, so that no orphan goes on writing."""
     parent = parent_process()
     if parent is not None:
         parent.join()

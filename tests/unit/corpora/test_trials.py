@@ -47,7 +47,7 @@ def test_people_with_many_videos_have_few_trials_each():
     ("change", "name"),
     [
         (lambda trials: trials.assign(same=~trials["same"]), "trial labels"),
-        (lambda trials: trials.assign(first="nobody"), "trial videos"),
+        (lambda trials: trials.assign(first="unlisted"), "trial videos"),
         (lambda trials: trials.assign(first="p0_0", partition="test"), "people of trials"),
         (lambda trials: trials[trials["same"]], "kinds of test trials"),
     ],

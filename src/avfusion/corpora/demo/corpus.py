@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from avfusion.corpora.check import Check
 from avfusion.corpora.demo.checks import demo_checks
-from avfusion.corpora.demo.make import is_complete
-from avfusion.corpora.demo.release import DemoRelease, log
-from avfusion.corpora.demo.scene import video_name
+from avfusion.corpora.demo.release import DemoRelease
 from avfusion.registry import corpora
 
 
@@ -34,18 +32,6 @@ class Demo(DemoRelease):
     workers : int
         Videos that are made at the same time.
     """
-
-    def make(self) -> None:
-        """Make videos that are missing or have other settings; a stopped run can be resumed."""
-        recipes = self.recipes()
-        wanted = {video_name(r.index): r for r in recipes}
-        todo = [r for name, r in wanted.items() if not is_complete(self.root, name, r.digest)]
-        log.info("demo: %d videos to make, %d kept", len(todo), len(recipes) - len(todo))
-        self._remove_surplus(set(wanted))
-        if todo:  # without a manifest, an unfinished corpus cannot be verified
-            (self.root / "manifest.csv").unlink(missing_ok=True)
-            self._make_all(todo)
-        self._write_tables(recipes)
 
     def checks(self) -> Iterator[Check]:
         """Yield checks of the settings, the gold standard and the planted faults."""

@@ -51,23 +51,15 @@ def is_complete(root: Path, video: str, digest: str) -> bool:
 
 def make_video(root: Path, recipe: Recipe) -> str:
     """Write all files of a video, its stamp last, and return its name."""
-    plan = scene(recipe.index, recipe.seconds, recipe.seed)
-    paths = {part: root / path for part, path in files(plan.video).items()}
-    _stamp(root, plan.video).unlink(missing_ok=True)
-    sound, rate_hz, mouth, words = perform(plan)
-    frames = play(plan, mouth, (recipe.width, recipe.height), recipe.fps)
-    write_mp4(paths["video"], frames, recipe.fps, sound, rate_hz)
-    lines = ["word,start_s,end_s", *(f"{w},{s:.3f},{e:.3f}" for w, s, e in words)]
-    write_text(paths["transcript"], "\n".join(lines) + "\n")
-    _write_ratings(plan, paths)
-    stamp = {"digest": recipe.digest, "bytes": _sizes(root, plan.video)}
-    write_text(_stamp(root, plan.video), json.dumps(stamp) + "\n")
-    return plan.video
+    return _make(root, recipe, scene(recipe.index, recipe.seconds, recipe.seed))
 
 
 def make_take(root: Path, recipe: Recipe) -> str:
     """As `make_video`, for one of several videos of a person (`takes.take`)."""
-    plan = take(recipe.index, recipe.seconds, recipe.seed)
+    return _make(root, recipe, take(recipe.index, recipe.seconds, recipe.seed))
+
+
+def _make(root: Path, recipe: Recipe, plan: Scene) -> str:
     paths = {part: root / path for part, path in files(plan.video).items()}
     _stamp(root, plan.video).unlink(missing_ok=True)
     sound, rate_hz, mouth, words = perform(plan)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from avfusion.corpora.check import RECOMPUTED, Check, check
 from avfusion.corpora.demo.make import Recipe, is_complete, make_take
-from avfusion.corpora.demo.release import AGAIN, DemoRelease, log
+from avfusion.corpora.demo.release import AGAIN, DemoRelease
 from avfusion.corpora.demo.takes import TAKES, Take, take, take_name
 from avfusion.corpora.trials import drawn
 from avfusion.errors import ConfigError
@@ -47,7 +47,7 @@ Nothing is to download: avfusion generates this corpus. Run:
 
     avf make-corpus demo_people"""
     shows = "Each person is in four videos."
-    maker = staticmethod(make_take)
+    maker, named = staticmethod(make_take), staticmethod(take_name)
 
     def __init__(
         self,
@@ -66,18 +66,6 @@ Nothing is to download: avfusion generates this corpus. Run:
         self.people = people
         common: dict[str, Any] = {"width": width, "height": height, "fps": fps, "workers": workers}
         super().__init__(root=root, videos=people * TAKES, seconds=seconds, seed=seed, **common)
-
-    def make(self) -> None:
-        """Make videos that are missing or have other settings; a stopped run can be resumed."""
-        recipes = self.recipes()
-        wanted = {take_name(r.index): r for r in recipes}
-        todo = [r for name, r in wanted.items() if not is_complete(self.root, name, r.digest)]
-        log.info("demo_people: %d videos to make, %d kept", len(todo), len(recipes) - len(todo))
-        self._remove_surplus(set(wanted))
-        if todo:  # without a manifest, an unfinished corpus cannot be verified
-            (self.root / "manifest.csv").unlink(missing_ok=True)
-            self._make_all(todo)
-        self._write_tables(recipes)
 
     def plan(self, recipe: Recipe) -> Take:
         """Return the plan of a video."""

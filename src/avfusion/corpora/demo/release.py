@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from avfusion.corpora.base import Corpus, empty_truth
-from avfusion.corpora.demo.make import Recipe, files, make_video
+from avfusion.corpora.demo.make import Recipe, files, is_complete, make_video
 from avfusion.corpora.demo.raters import DELAYS_S
-from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, Scene, scene
+from avfusion.corpora.demo.scene import DIMENSIONS, SIGNAL_HZ, Scene, scene, video_name
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import write_text
@@ -62,6 +62,7 @@ class DemoRelease(Corpus):
     synthetic = True
     shows: ClassVar[str] = "Each video shows another person."
     maker: ClassVar[Any] = staticmethod(make_video)  # as subclasses have it: (root, recipe)
+    named: ClassVar[Any] = staticmethod(video_name)  # the name of the video with an index
 
     def __init__(
         self,
@@ -129,6 +130,18 @@ class DemoRelease(Corpus):
             digest = hashlib.sha256(text.encode()).hexdigest()
             recipes.append(Recipe(index=index, **self.options, digest=digest))
         return recipes
+
+    def make(self) -> None:
+        """Make videos that are missing or have other settings; a stopped run can be resumed."""
+        recipes = self.recipes()
+        wanted = {self.named(r.index): r for r in recipes}
+        todo = [r for name, r in wanted.items() if not is_complete(self.root, name, r.digest)]
+        log.info("%s: %d videos to make, %d kept", self.name, len(todo), len(recipes) - len(todo))
+        self._remove_surplus(set(wanted))
+        if todo:  # without a manifest, an unfinished corpus cannot be verified
+            (self.root / "manifest.csv").unlink(missing_ok=True)
+            self._make_all(todo)
+        self._write_tables(recipes)
 
     def plan(self, recipe: Recipe) -> Scene:
         """Return the plan of a video."""
