@@ -29,7 +29,7 @@ from avfusion.prediction import doubts, signs
 from avfusion.prediction.bundle import Bundle
 from avfusion.prediction.container import is_sound
 from avfusion.prediction.members import combined, encoded, unread
-from avfusion.prediction.prediction import Prediction, Target
+from avfusion.prediction.prediction import Doubt, Prediction, Target
 from avfusion.prediction.request import Request
 from avfusion.prediction.steps import averaged
 
@@ -100,11 +100,23 @@ def predict_clip(
         doubted = doubts.find(table, record, bundle, request.begin_s)
         duration_s = record.duration_s
     table["time_s"] += request.begin_s
+    place = _place(path, sha256, request.begin_s, duration_s)
+    return _described(table, bundle, request, place, doubted, remarks)
+
+
+def _described(
+    table: pd.DataFrame,
+    bundle: Bundle,
+    request: Request,
+    place: dict[str, Any],
+    doubted: list[Doubt],
+    remarks: list[str],
+) -> Prediction:
+    """Return a prediction with its rows averaged as asked, and what describes them."""
     document = bundle.document
     step_s = document.windows.hop_s
     if request.every_s is not None:
         table, step_s = averaged(table, step_s, request.every_s), request.every_s
-    place = _place(path, sha256, request.begin_s, duration_s)
     return Prediction(
         table=table,
         targets=tuple(Target(name, *document.range) for name in document.targets),

@@ -18,6 +18,7 @@ from avfusion.io.shards import read_table
 from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout
 from avfusion.rating import Rating
+from avfusion.runs.refusals import refuse_infinite, refuse_short
 from avfusion.schemas import SEES
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Inputs:
         if last == "dropped" and not len(windows.rated()):
             lengths = [len(self.times(video)) for video in videos]
             at = int(np.argmax(lengths))
-            self._refuse_short(partition, videos[at], lengths[at])
+            refuse_short(self.corpus, partition, self.cuts, videos[at], lengths[at])
         return windows
 
     def divided(self, partitions: pd.Series) -> "Inputs":
@@ -195,16 +196,6 @@ class Inputs:
                 f"`avf encode {self.corpus} ENCODER` again."
             )
         return videos
-
-    def _refuse_short(self, partition: str, video: str, rows: int) -> None:
-        cuts = self.cuts
-        least = (cuts.clips - 1) * stride_of(cuts) + 1
-        raise TrainError(
-            f"{self.corpus}: `windows.last: dropped` leaves no rated {partition} window. The "
-            f"longest video, {video!r}, has {rows} rows ({rows * cuts.hop_s:.4g} s), and a window "
-            f"needs {least} ({least * cuts.hop_s:.4g} s). Set `windows.last: moved`, or fewer "
-            f"`windows.clips`."
-        )
 
     def gold(
         self, partition: str, layout: Layout, delay_s: dict[str, float]
@@ -288,19 +279,9 @@ class Inputs:
                     f"{self.stores[name].path}: clip ends of {video!r} differ from the other "
                     f"encoders' ({len(part.times_s)}). Encode all with the same `windows`."
                 )
-            self._refuse_infinite(name, video, part.rows)
+            refuse_infinite(self.corpus, name, self.stores[name], video, part.rows)
         rows = side_by_side([part.rows for part in loaded])
         return off_baseline(rows) if self.baseline == "video" else rows
-
-    def _refuse_infinite(self, encoder: str, video: str, rows: np.ndarray) -> None:
-        infinite = np.isinf(rows).any(axis=0)
-        if infinite.any():
-            raise TrainError(
-                f"{self.stores[encoder].path.parent / video}.npy: feature "
-                f"{int(infinite.argmax())} of encoder {encoder!r} is infinite in video {video!r} "
-                f"({int(infinite.sum())} such features). Correct the encoder and run "
-                f"`avf encode {self.corpus} {encoder}`, or take the video out of the corpus."
-            )
 
     def hashes(self) -> dict[str, Any]:
         """Return hashes of the features and of the split."""
