@@ -31,6 +31,15 @@ class Copy:
         shutil.copy2(ROOT / "slurm", folder, follow_symlinks=False)
         shutil.copy2(ROOT / ".test/config/config.yaml", folder / "tiny.yaml")
 
+    def avf(self, *words: str) -> str:
+        """Run `avf WORDS`, which must succeed, and return its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "avfusion.cli", *words],
+            cwd=self.folder, env=self.env, text=True, check=False, capture_output=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def snakemake(self, *words: str, good: bool = True) -> str:
         """Run `snakemake WORDS`; fails the test if it does not end as expected."""
         done = subprocess.run(
