@@ -4,31 +4,38 @@
 
 The times of stages come from Snakemake's benchmark files of finished studies of made corpora. The
 first study decides where both have a stage. Steps of each fusion are measured here, in three
-shapes, on one thread. Writes src/avfusion/planning/rates.json.
+shapes, on one thread. `free` is what the machine at its load of today takes in the form of
+benchmarks/results/epoch.json, measured when it was free; `portable` is what steps take under
+`arithmetic: portable`. Writes src/avfusion/planning/rates.json.
 """
 
 import argparse
 import json
+import os
+import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from _models import model
 from _turns import say
-from avfusion.config import modalities
+from avfusion.config import arithmetic, modalities
 from avfusion.io.atomic import write_text
 from avfusion.registry import fusions
 from avfusion.training.losses import ccc_loss
-from epoch import Peak, apart
-from _finished import stages
+from epoch import VIDEOS, Peak, apart
+from _finished import results, stages
 from machine import describe
 
 OUT = Path(__file__).resolve().parents[1] / "src/avfusion/planning/rates.json"
 BENCHMARKS = Path(__file__).resolve().parent / "results"
 BATCH = 32
+EPOCH_WINDOWS = 320
+"""Windows of a video in benchmarks/epoch.py."""
 SHAPES = {"base": (64, 16), "wide": (512, 16), "long": (64, 64)}
 """Width of each modality and clips in a window."""
 
@@ -38,20 +45,49 @@ def main() -> None:
     parser.add_argument("--study", type=Path, action="append", help="results of a finished study")
     parser.add_argument("--fusions", nargs="*", default=fusions.names(), help="default: all")
     parser.add_argument("--seconds", type=float, default=2, help="of measuring, a shape")
+    parser.add_argument("--step-of", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.step_of:
+        sys.stdout.write(f"{one(args.step_of, *SHAPES['base'], args.seconds)[0]}\n")
+        return
     rates: dict[str, Any] = json.loads(args.out.read_text()) if args.out.is_file() else {}
     for folder in reversed(args.study or []):
         more = stages(folder, BENCHMARKS)
         rates |= more | {"fits": rates.get("fits", {}) | more["fits"]}
     rates |= {"batch": BATCH, "shapes": {name: list(sizes) for name, sizes in SHAPES.items()}}
+    if not rates.get("portable"):
+        rates["portable"] = round(portable(args.seconds), 2)
     measured = rates.setdefault("fusions", {})
     for name in args.fusions:
         if not fusions.constant(name, "closed_form"):
             measured[name] = steps(name, args.seconds)
         rates |= {"fusions": dict(sorted(measured.items())), "machine": describe()}
+        rates["free"] = round(free(measured), 3)
         write_text(args.out, json.dumps(rates, indent=1) + "\n")
+
+
+def free(measured: dict[str, dict[str, float]]) -> float:
+    """Return the median ratio of the seconds in epoch.json to those of the same steps today."""
+    ratios = []
+    for row in results(BENCHMARKS, "epoch"):
+        name, _, what = row["measure"].partition(": ")
+        if what == "epoch" and name in measured:
+            windows = VIDEOS * EPOCH_WINDOWS
+            ratios.append(float(row["found"].split()[0]) / windows / measured[name]["wide_s"])
+    return statistics.median(ratios)
+
+
+def portable(seconds: float) -> float:
+    """Return the time of a step under `arithmetic: portable` over that under `fast`."""
+    taken = {}
+    for kind in get_args(arithmetic.Arithmetic):
+        words = [sys.executable, __file__, "--step-of", "jca", "--seconds", str(seconds)]
+        env = os.environ | arithmetic.variables(kind)
+        done = subprocess.run(words, env=env, check=True, capture_output=True, text=True)
+        taken[kind] = float(done.stdout)
+    return taken["portable"] / taken["fast"]
 
 
 def steps(name: str, seconds: float) -> dict[str, float]:

@@ -307,6 +307,31 @@ def train_features(wildcards):
     return feature_indexes(wildcards.corpus, wildcards.fusion, seeds)
 
 
+@functools.cache
+def size_of(corpus):
+    """Return what a corpus holds, as far as it can be told now."""
+    from avfusion.planning import sizes  # imports pandas, which most plans do without
+
+    return sizes.size_of(study, corpus, lay)
+
+
+def training_request(part, rule, runs=1):
+    """Return a function for `resources`: `minutes` or `mb` of a job that trains some runs.
+
+    They follow the estimate of `avf plan`, and whether the profile gives the rule a GPU.
+    """
+
+    def value(wildcards, attempt):
+        from avfusion.planning.requests import training
+
+        gpu = "gpu" in workflow.resource_settings.overwrite_resources.get(rule, {})
+        names = (wildcards.corpus, wildcards.fusion)
+        asked = training(study, *names, runs, size_of(wildcards.corpus), gpu, attempt)
+        return getattr(asked, part)
+
+    return value
+
+
 def select_protocols(wildcards):
     """Return the protocols that choose the epochs of a fusion's runs; most runs need none."""
     names = study.select_protocols(wildcards.fusion, wildcards.corpus)

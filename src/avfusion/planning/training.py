@@ -2,8 +2,9 @@
 
     seconds of a window = base_s (D / 64)^p (T / 16)^q
 
-base_s, p and q come from training steps of the class at D, T = 64, 16; 512, 16 and 64, 64. A
-prediction takes a third of a step. A run that stops early takes less.
+base_s, p and q come from training steps of the class at D, T = 64, 16; 512, 16 and 64, 64. All are
+multiplied by `free`, because the machine was shared when they were measured. A prediction takes a
+third of a step. A run that stops early takes less.
 """
 
 import math
@@ -77,6 +78,8 @@ def step_of(study: Study, fusion: str, wide: float, clips: int) -> tuple[float, 
     seconds = found["base_s"] * (wide / base_d) ** max(in_width, 0.0)
     seconds *= (clips / base_t) ** max(in_time, 0.0)
     mb = found["wide_mb"] / rates.rates()["batch"] * max(wide / wide_d, 1) * max(clips / base_t, 1)
+    slower = rates.rates()["portable"] if study.arithmetic == "portable" else 1.0
+    seconds *= rates.rates()["free"] * slower
     factor = repeats(kind, options)
     if isinstance(options.get("wraps"), str):
         inner = study.model_copy(update={"fusions": {"inner": {"is": options["wraps"]}}})

@@ -134,6 +134,14 @@ def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "png")) ->
                            metadata=nothing[kind])  # fmt: skip
 
 
+def stamped(figure: "Figure", words: str) -> "Figure":
+    """Write words across a figure; none if they are empty."""
+    if words:
+        style = {"ha": "center", "va": "center", "rotation": 15, "alpha": 0.35, "zorder": 10}
+        figure.text(0.5, 0.5, words, fontsize=20, color=SOFT, **style)
+    return figure
+
+
 def _settle(figure: "Figure") -> None:
     """Lay the figure out once and round the positions of its axes.
 
