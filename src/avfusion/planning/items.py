@@ -29,7 +29,7 @@ class Item:
     what
         Corpus, and encoder or fusion.
     name
-        What tells it from others: corpus, fusion and seed, or encoder and shard.
+        What tells it from all others: rule, corpus, fusion and seed, or encoder and shard.
     output
         The file that is there when it is done.
     log
@@ -54,18 +54,18 @@ def items(study: Study, layout: Layout, corpora: list[str]) -> Iterator[Item]:
         card = layout.card(corpus)
         lock = card.with_name(".lock")
         log = logs / "verify" / f"{corpus}.log"
-        yield Item("verify", "verify", corpus, corpus, card, log, lock)
+        yield Item("verify", "verify", corpus, f"verify {corpus}", card, log, lock)
         folder, log = layout.media(corpus), logs / "media" / corpus
         yield from _shards("media", "media", corpus, folder, log, study.corpora[corpus].shards)
         yield from _features(study, layout, corpus, logs)
         yield from _runs(study, layout, corpus, logs)
         scores, log = layout.scores(corpus) / "scores.parquet", logs / "score" / f"{corpus}.log"
         lock = scores.with_name(".lock")
-        yield Item("score", "score", corpus, corpus, scores, log, lock)
+        yield Item("score", "score", corpus, f"score {corpus}", scores, log, lock)
         if study.robustness and study.task(corpus) == "ratings":
             sums, log = layout.robustness(corpus) / "sums.parquet", logs / "robust" / f"{corpus}.log"
             lock = sums.with_name(".lock")
-            yield Item("robust", "robust", corpus, corpus, sums, log, lock)
+            yield Item("robust", "robust", corpus, f"robust {corpus}", sums, log, lock)
     for rule, path in _report(study, layout, corpora):
         log = logs / "report" / f"{rule}.log"
         yield Item("report", rule, "", path.name, path, log, path.with_name(".lock"))
@@ -79,7 +79,8 @@ def _features(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator
                 folder, log = layout.encoder(corpus, fit), logs / "fit_encoder" / corpus
                 output, log = folder / "best.safetensors", log.with_name(f"{corpus}.{encoder}.log")
                 lock = folder / ".lock"
-                yield Item("fit", "fit_encoder", what, f"{corpus} {fit}", output, log, lock)
+                name = f"fit_encoder {corpus} {fit}"
+                yield Item("fit", "fit_encoder", what, name, output, log, lock)
             folder, log = layout.features(corpus, fit), logs / "encode" / f"{corpus}.{fit}"
             count = study.corpora[corpus].shards
             yield from _shards("encode", "encode", what, folder, log, count)
@@ -92,7 +93,7 @@ def _shards(
         stem = f"shard-{i}-of-{count}"
         output, lock = folder / f"{stem}.parquet", folder / f".{stem}.lock"
         file = log.with_name(f"{log.name}.{i}-of-{count}.log")
-        yield Item(stage, rule, what, f"{what} {i}/{count}", output, file, lock)
+        yield Item(stage, rule, what, f"{rule} {log.name} {i}/{count}", output, file, lock)
 
 
 def _runs(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator[Item]:
@@ -103,11 +104,11 @@ def _runs(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator[Ite
             for seed in study.grid_seeds:
                 folder = layout.grid_run(corpus, fusion, point, seed)
                 log = logs / "grid" / f"{corpus}.{fusion}.{point}.seed{seed}.log"
-                name = f"{what} {point} seed{seed}"
+                name = f"grid {what} {point} seed{seed}"
                 yield Item("grid", "grid_point", what, name, folder / file, log, folder / ".lock")
         for seed in study.seeds:
             folder, log = layout.run(corpus, fusion, seed), layout.train_log(corpus, fusion, seed)
-            name = f"{what} seed{seed}"
+            name = f"train {what} seed{seed}"
             yield Item("train", "train", what, name, folder / file, log, folder / ".lock")
 
 

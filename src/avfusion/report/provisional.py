@@ -25,7 +25,6 @@ from avfusion.runs.files import predictions, read_settings
 
 log = logging.getLogger(__name__)
 
-FOLDER = "provisional"
 LINKED = ("manifest", "media", "encoders", "features", "grids")
 """Folders of the results that a report reads, besides runs and scores."""
 COMPARED = ("class_", "options", "features", "windows", "train", "task", "arithmetic")
@@ -50,7 +49,7 @@ def write_provisional(study: Study, layout: Layout) -> Path:
         )
     stamp = f"PROVISIONAL, {len(finished)} of {total} runs"
     plain = study.model_copy(update={"robustness": {}})
-    with locked(layout.results, FOLDER):
+    with locked(layout.results, layout.provisional.name):
         view = _view(finished, layout)
         for corpus in dict.fromkeys(corpus for corpus, _, _ in finished):
             score_corpus(corpus, plain.score_settings(corpus), view)
@@ -93,7 +92,7 @@ def _current(study: Study, corpus: str, fusion: str, seed: int, layout: Layout) 
 
 def _view(finished: list[tuple[str, str, int]], layout: Layout) -> Layout:
     """Return a new folder with links to the results that the finished runs are of."""
-    view = Layout(layout.results / FOLDER)
+    view = Layout(layout.provisional)
     if view.results.is_dir():
         shutil.rmtree(view.results)  # links are removed, not followed
     view.results.mkdir()
