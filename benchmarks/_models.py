@@ -11,7 +11,7 @@ from avfusion.models.model import Model, build
 def model(
     fusion: str, width: int, clips: int, dropout: float, dims: int = 2, **options: Any
 ) -> Model:
-    """Return a fusion with its head, for windows of `clips` clips and `dims` times `width` features.
+    """Return a fusion with its head, for windows of `clips` clips and `dims` times `width`.
 
     `options` of the fusion have their defaults where they are not given.
     """

@@ -21,6 +21,7 @@ from typing import Any, get_args
 
 import torch
 
+from _finished import results, stages
 from _models import model
 from _turns import say
 from avfusion.config import arithmetic, modalities
@@ -28,7 +29,6 @@ from avfusion.io.atomic import write_text
 from avfusion.registry import fusions
 from avfusion.training.losses import ccc_loss
 from epoch import VIDEOS, Peak, apart
-from _finished import results, stages
 from machine import describe
 
 OUT = Path(__file__).resolve().parents[1] / "src/avfusion/planning/rates.json"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pages
+
 from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.encoders.cost import duration

@@ -63,7 +63,10 @@ def items(study: Study, layout: Layout, corpora: list[str]) -> Iterator[Item]:
         lock = scores.with_name(".lock")
         yield Item("score", "score", corpus, f"score {corpus}", scores, log, lock)
         if study.robustness and study.task(corpus) == "ratings":
-            sums, log = layout.robustness(corpus) / "sums.parquet", logs / "robust" / f"{corpus}.log"
+            sums, log = (
+                layout.robustness(corpus) / "sums.parquet",
+                logs / "robust" / f"{corpus}.log",
+            )
             lock = sums.with_name(".lock")
             yield Item("robust", "robust", corpus, f"robust {corpus}", sums, log, lock)
     for rule, path in _report(study, layout, corpora):

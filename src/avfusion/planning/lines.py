@@ -8,7 +8,7 @@ from avfusion.config.availability import not_here
 from avfusion.config.grid import points
 from avfusion.config.study import Study
 from avfusion.config.widths import options_of, width
-from avfusion.doctor.media import GIB, HOUR_S, bytes_per_hour
+from avfusion.doctor.media import HOUR_S, bytes_per_hour
 from avfusion.encoders.cost import feature_bytes
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
@@ -17,7 +17,18 @@ from avfusion.planning.sizes import Size
 from avfusion.planning.training import FORWARD, USUAL_WIDTH, Run, run_of, step_of, widths_of
 from avfusion.registry import corpora
 
-STAGES = ("corpus", "verify", "media", "fit", "encode", "grid", "train", "score", "robust", "report")
+STAGES = (
+    "corpus",
+    "verify",
+    "media",
+    "fit",
+    "encode",
+    "grid",
+    "train",
+    "score",
+    "robust",
+    "report",
+)
 GB = 1e9
 TRACE_BYTES = 12
 """Bytes of a predicted row, measured; Parquet compresses it."""
@@ -146,9 +157,7 @@ class Planner:
         rule = "feature_indexes_of_fits" if several else "feature_index"
         yield self._index("encode", rule, what, jobs)
 
-    def _fit(
-        self, rule: str, what: str, encoder: str, size: Size, jobs: int, fits: int
-    ) -> Line:
+    def _fit(self, rule: str, what: str, encoder: str, size: Size, jobs: int, fits: int) -> Line:
         study = self.study
         kind, options = study.encoder_class(encoder), options_of(study, encoder)
         each_s, measured = rates.fit_example_s(kind)

@@ -15,6 +15,7 @@ from avfusion.planning.requests import SAFETY, request
 from avfusion.planning.sizes import Size, size_of
 
 HOUR_S = 3600.0
+HEAD: tuple[str, ...] = ("stage", "of", "jobs", "core hours", "GPU hours", "memory", "disk")
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,7 @@ class Plan:
     def text(self) -> list[str]:
         """Return the plan as lines of text."""
         head = [f"{name}: {_size(size)}" for name, size in self.sizes.items()]
-        rows = [("stage", "of", "jobs", "core hours", "GPU hours", "memory", "disk")]
-        rows += [cells(row) for row in [*self.totals, self.total]]
+        rows = [HEAD, *(cells(row) for row in [*self.totals, self.total])]
         wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         table = [
             "  ".join(

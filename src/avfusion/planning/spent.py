@@ -23,8 +23,11 @@ def planned_s(plan: Plan, listed: list[Item]) -> dict[str, float | None]:
         key = (line.stage, "" if line.stage == "report" else what)
         before = total.get(key, 0.0)
         total[key] = None if before is None or line.core_s is None else before + line.core_s
-    return {item.name: _part(total.get(key, 0.0), parts[key]) for item in listed
-            for key in [(item.stage, item.what)]}
+    return {
+        item.name: _part(total.get(key, 0.0), parts[key])
+        for item in listed
+        for key in [(item.stage, item.what)]
+    }
 
 
 def _part(whole: float | None, parts: int) -> float | None:

@@ -139,9 +139,10 @@ def _failures(
         if done[item.name] and item.stage in ("train", "grid"):
             if reason := failure(item.output.parent):
                 yield item.name, _short(reason.removeprefix("failed: "))
-        elif not (done[item.name] or running[item.name] or active[item.rule]):
-            if last := _last_line(item.log):
-                yield item.name, f"ended: {_short(last)} ({item.log})"
+            continue
+        busy = done[item.name] or running[item.name] or active[item.rule]
+        if not busy and (last := _last_line(item.log)):
+            yield item.name, f"ended: {_short(last)} ({item.log})"
 
 
 def _last_line(log: Path) -> str:

@@ -36,9 +36,7 @@ def test_the_dense_joint_block_on_a_core_takes_the_37_hours_that_were_measured()
 
 
 @pytest.mark.parametrize(("fusion", "epoch_s"), [("concat", 34), ("ca", 92), ("rjca", 336)])
-def test_fusions_at_the_size_of_aff_wild2_are_within_a_factor_of_three_of_an_epoch(
-    fusion, epoch_s
-):
+def test_fusions_at_the_size_of_aff_wild2_are_within_a_factor_of_three_of_an_epoch(fusion, epoch_s):
     assert epoch_s * 40 / HOUR_S / 3 < hours(fusion) < 3 * epoch_s * 40 / HOUR_S
 
 

@@ -16,15 +16,14 @@ STAMP = "PROVISIONAL, 3 of 4 runs"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, request):
     """A study of four runs, one of which is not finished, and its provisional report."""
-    monkeypatch = pytest.MonkeyPatch()
-    request.addfinalizer(monkeypatch.undo)
-    monkeypatch.chdir(request.config.rootpath)
     layout = Layout(tmp_path_factory.mktemp("study") / "results")
-    study = write_study(layout)
-    (layout.run("toy", "concat", 1) / "traces.parquet").unlink()
-    before = contents(layout)
-    folder = write_provisional(study, layout)
-    return study, layout, Layout(folder), before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(request.config.rootpath)
+        study = write_study(layout)
+        (layout.run("toy", "concat", 1) / "traces.parquet").unlink()
+        before = contents(layout)
+        folder = write_provisional(study, layout)
+        yield study, layout, Layout(folder), before
 
 
 def contents(layout) -> dict:

@@ -137,8 +137,8 @@ def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "png")) ->
 def stamped(figure: "Figure", words: str) -> "Figure":
     """Write words across a figure; none if they are empty."""
     if words:
-        style = {"ha": "center", "va": "center", "rotation": 15, "alpha": 0.35, "zorder": 10}
-        figure.text(0.5, 0.5, words, fontsize=20, color=SOFT, **style)
+        text = figure.text(0.5, 0.5, words, ha="center", va="center", rotation=15)
+        text.set(fontsize=20, color=SOFT, alpha=0.35, zorder=10)
     return figure
 
 

@@ -29,7 +29,7 @@ def write_figures(study: Study, layout: Layout, stamp: str = "") -> None:
     """Draw every figure of every corpus into results/figures, and captions.json last.
 
     Older figures of these corpora that the study does not have are removed. A corpus without the
-    numbers for a figure gets a figure that states what is missing. `stamp` is written across each figure.
+    numbers for a figure gets a figure that states what is missing. `stamp` is written across each.
     """
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
