@@ -21,5 +21,5 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.commands.messages import say
     from avfusion.planning.status import status
 
-    found = status(options.study(args), options.layout(args), Path.cwd())
-    say(json.dumps(found.document(), indent=2) if args.json else "\n".join(found.text()))
+    state = status(options.study(args), options.layout(args), Path.cwd())
+    say(json.dumps(state.document(), indent=2) if args.json else "\n".join(state.text()))

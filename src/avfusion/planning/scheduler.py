@@ -41,14 +41,14 @@ def read(squeue: str, folder: Path) -> Queue:
     >>> read(line, Path("/home/me"))
     Queue(running=Counter({'train': 1}), waiting=Counter())
     """
-    here, found = os.path.realpath(folder), Queue(Counter(), Counter())
+    here, jobs = os.path.realpath(folder), Queue(Counter(), Counter())
     for line in squeue.splitlines():
         state, name, place, comment = [*line.split("|", 3), "", "", ""][:4]
         if not name.startswith(PREFIX) or os.path.realpath(place) != here:
             continue
         rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
-        (found.running if state in ("RUNNING", "COMPLETING") else found.waiting)[plain(rule)] += 1
-    return found
+        (jobs.running if state in ("RUNNING", "COMPLETING") else jobs.waiting)[plain(rule)] += 1
+    return jobs
 
 
 def plain(rule: str) -> str:

@@ -173,11 +173,11 @@ def _pixels(videos: list[Path]) -> float:
     from avfusion.media.bounds import opened
 
     av.logging.set_level(av.logging.PANIC)
-    found = []
+    areas = []
     for path in videos:
         try:
             with opened(path) as container:
-                found += [s.width * s.height for s in container.streams.video[:1]]
+                areas += [s.width * s.height for s in container.streams.video[:1]]
         except (av.FFmpegError, MediaError, OSError):
             continue
-    return sum(found) / len(found) if found else USUAL_PIXELS
+    return sum(areas) / len(areas) if areas else USUAL_PIXELS

@@ -30,8 +30,8 @@ def planned_s(plan: Plan, listed: list[Item]) -> dict[str, float | None]:
     }
 
 
-def _part(whole: float | None, parts: int) -> float | None:
-    return None if whole is None else whole / parts
+def _part(all_s: float | None, parts: int) -> float | None:
+    return None if all_s is None else all_s / parts
 
 
 def speed(

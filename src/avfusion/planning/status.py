@@ -178,7 +178,7 @@ def locks() -> set[tuple[int, int, int]]:
 
 def _held(lock: Path, held: set[tuple[int, int, int]]) -> bool:
     try:
-        found = lock.stat()
+        file = lock.stat()
     except OSError:
         return False
-    return (os.major(found.st_dev), os.minor(found.st_dev), found.st_ino) in held
+    return (os.major(file.st_dev), os.minor(file.st_dev), file.st_ino) in held

@@ -70,14 +70,14 @@ def step_of(study: Study, fusion: str, wide: float, clips: int) -> tuple[float, 
     wide: mean width of the modalities.
     """
     kind, options = study.fusion_class(fusion), study.fusion_options(fusion)
-    found, measured = rates.fusion(kind)
+    step, measured = rates.fusion(kind)
     shapes = rates.rates()["shapes"]
     (base_d, base_t), (wide_d, _), (_, long_t) = (shapes[n] for n in ("base", "wide", "long"))
-    in_width = math.log(found["wide_s"] / found["base_s"]) / math.log(wide_d / base_d)
-    in_time = math.log(found["long_s"] / found["base_s"]) / math.log(long_t / base_t)
-    seconds = found["base_s"] * (wide / base_d) ** max(in_width, 0.0)
+    in_width = math.log(step["wide_s"] / step["base_s"]) / math.log(wide_d / base_d)
+    in_time = math.log(step["long_s"] / step["base_s"]) / math.log(long_t / base_t)
+    seconds = step["base_s"] * (wide / base_d) ** max(in_width, 0.0)
     seconds *= (clips / base_t) ** max(in_time, 0.0)
-    mb = found["wide_mb"] / rates.rates()["batch"] * max(wide / wide_d, 1) * max(clips / base_t, 1)
+    mb = step["wide_mb"] / rates.rates()["batch"] * max(wide / wide_d, 1) * max(clips / base_t, 1)
     slower = rates.rates()["portable"] if study.arithmetic == "portable" else 1.0
     seconds *= rates.rates()["free"] * slower
     factor = repeats(kind, options)
