@@ -310,9 +310,17 @@ def train_features(wildcards):
 @functools.cache
 def size_of(corpus):
     """Return what a corpus holds, as far as it can be told now."""
-    from avfusion.planning import sizes  # imports pandas, which most plans do without
+    from avfusion.planning import sizes  # imports pandas, which a plan without training spares
 
     return sizes.size_of(study, corpus, lay)
+
+
+@functools.cache
+def request_of(corpus, fusion, runs, gpu, attempt):
+    """Return what a job that trains some runs requests; the jobs of all seeds share it."""
+    from avfusion.planning.requests import training
+
+    return training(study, corpus, fusion, runs, size_of(corpus), gpu, attempt)
 
 
 def training_request(part, rule, runs=1):
@@ -322,11 +330,8 @@ def training_request(part, rule, runs=1):
     """
 
     def value(wildcards, attempt):
-        from avfusion.planning.requests import training
-
         gpu = "gpu" in workflow.resource_settings.overwrite_resources.get(rule, {})
-        names = (wildcards.corpus, wildcards.fusion)
-        asked = training(study, *names, runs, size_of(wildcards.corpus), gpu, attempt)
+        asked = request_of(wildcards.corpus, wildcards.fusion, runs, gpu, attempt)
         return getattr(asked, part)
 
     return value

@@ -10,7 +10,12 @@ from avfusion.planning.plan import Plan
 
 LEAST, MOST = 0.1, 30.0
 """Bounds of the ratio of measured to planned time, which a job that was suspended would spoil."""
-STEMS = {"fit": ["fit_encoder"], "report": ["tables", "figures", "page", "record"]}
+STEMS = {
+    "fit": ["fit_encoder"],
+    "grid": ["grid", "choose"],
+    "robust": ["corrupt", "robust_part", "robust"],
+    "report": ["tables", "figures", "page", "record"],
+}
 """Stage -> begins of its benchmark files, where they are not its name."""
 
 
