@@ -27,8 +27,8 @@ from avfusion.rating import Rating
 LEAST_ROWS = 50
 """Rated validation rows below which a state has no weights of its own."""
 
-Traces = Mapping[str, pd.DataFrame]
-"""Video -> its trace: `time_s` and the targets, sorted by time."""
+Traces = Mapping[str, Mapping[str, np.ndarray]]
+"""Video -> its trace: `time_s` and the targets, (R,) each, sorted by time."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Known:
     clip_s: float
 
 
-def references(singles: Mapping[str, Traces], known: Known) -> dict[str, dict[str, pd.DataFrame]]:
+def references(singles: Mapping[str, Traces], known: Known) -> dict[str, Traces]:
     """Make the references of one seed.
 
     Parameters
@@ -81,16 +81,21 @@ def references(singles: Mapping[str, Traces], known: Known) -> dict[str, dict[st
     names = list(known.rating.names)
     given = {
         v: np.stack(
-            [known.rating.inward(one[v][names].to_numpy(float)) for one in singles.values()], axis=1
+            [
+                known.rating.inward(np.stack([one[v][n] for n in names], axis=1).astype(float))
+                for one in singles.values()
+            ],
+            axis=1,
         )
         for v in videos
-    }  # fmt: skip  (R, M, K)
-    times = {v: next(iter(singles.values()))[v]["time_s"].to_numpy(float) for v in videos}
+    }  # (R, M, K)
+    times = {v: np.asarray(next(iter(singles.values()))[v]["time_s"], float) for v in videos}
     fitted = [v for v in videos if known.partition[v] == "validation" and v in known.gold]
     gold = {v: _gold(times[v], v, known) for v in fitted}
     if not any(np.isfinite(one).any() for one in gold.values()):
         return {}
-    state = {v: _state(v, times[v], list(singles), known) for v in videos}
+    spans = _spans(known.truth)
+    state = {v: _state(spans.get(v, {}), times[v], list(singles), known.clip_s) for v in videos}
     x = np.concatenate([given[v] for v in fitted])  # (N, M, K)
     y = np.concatenate([gold[v] for v in fitted])  # (N, K)
     of = np.concatenate([state[v] for v in fitted])  # (N,)
@@ -125,7 +130,7 @@ def _common(singles: list[Traces]) -> list[str]:
     return [
         video
         for video, trace in first.items()
-        if all(video in o and o[video]["time_s"].equals(trace["time_s"]) for o in others)
+        if all(video in o and np.array_equal(o[video]["time_s"], trace["time_s"]) for o in others)
     ]
 
 
@@ -137,15 +142,24 @@ def _gold(time_s: np.ndarray, video: str, known: Known) -> np.ndarray:
     return targets(time_s, rows["time_s"].to_numpy(float), ratings, late_s).astype(float)
 
 
-def _state(video: str, time_s: np.ndarray, modalities: list[str], known: Known) -> np.ndarray:
+def _spans(truth: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """Return video -> modality -> planted spans (S, 2), in seconds."""
+    spans: dict[str, dict[str, np.ndarray]] = {}
+    if len(truth):
+        for (video, modality), rows in truth.groupby(["video", "modality"]):
+            spans.setdefault(video, {})[modality] = rows[["start_s", "end_s"]].to_numpy(float)
+    return spans
+
+
+def _state(
+    spans: Mapping[str, np.ndarray], time_s: np.ndarray, modalities: list[str], clip_s: float
+) -> np.ndarray:
     """Return which modalities are spoilt in each row (R,), as the sum of 2 ** place."""
     state = np.zeros(len(time_s), int)
-    spans = known.truth[known.truth["video"] == video] if len(known.truth) else known.truth
-    middle = time_s - known.clip_s / 2
+    middle = time_s - clip_s / 2
     for place, modality in enumerate(modalities):
-        rows = spans[spans["modality"] == modality] if len(spans) else spans
         inside = np.zeros(len(time_s), bool)
-        for start_s, end_s in zip(rows.get("start_s", []), rows.get("end_s", []), strict=True):
+        for start_s, end_s in spans.get(modality, ()):
             inside |= (middle >= start_s) & (middle < end_s)
         state += inside * 2**place
     return state
@@ -184,6 +198,5 @@ def _applied(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return combined
 
 
-def _trace(time_s: np.ndarray, rows: np.ndarray, rating: Rating) -> pd.DataFrame:
-    values = dict(zip(rating.names, rating.outward(rows).T, strict=True))
-    return pd.DataFrame({"time_s": time_s, **values})
+def _trace(time_s: np.ndarray, rows: np.ndarray, rating: Rating) -> dict[str, np.ndarray]:
+    return {"time_s": time_s, **dict(zip(rating.names, rating.outward(rows).T, strict=True))}

@@ -22,7 +22,7 @@ from avfusion.config.jobs import ScoreSettings
 from avfusion.evaluation import postprocess
 from avfusion.evaluation.inference import ERROR
 from avfusion.evaluation.missing import PREDICT, write_missing
-from avfusion.evaluation.references import Known, references
+from avfusion.evaluation.references import Known, Traces, references
 from avfusion.evaluation.score_inputs import Run, ScoredCorpus, read_corpus, read_run
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
@@ -81,7 +81,7 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
     rules = [protocols.load(name) for name in settings.protocols]
     data = read_corpus(corpus, settings, layout)
     tables = _Tables(data, rules, dict(data.missing))
-    singles: dict[int, dict[str, dict[str, pd.DataFrame]]] = {seed: {} for seed in settings.seeds}
+    singles: dict[int, dict[str, Traces]] = {seed: {} for seed in settings.seeds}
     modality = {fusion: name for name, fusion in settings.singles.items()}
     runs = [(fusion, seed) for fusion in settings.fusions for seed in settings.seeds]
     logged = time.monotonic()
@@ -94,16 +94,15 @@ def score_corpus(corpus: str, settings: ScoreSettings, layout: Layout) -> None:
             tables.missing.setdefault(video, ("train", reason))
         tables.add(run, traces, note)
         if run[0] in modality and traces:
-            tables_of = {v: pd.DataFrame(one) for v, one in traces.items()}
-            singles[run[1]][modality[run[0]]] = tables_of
+            singles[run[1]][modality[run[0]]] = traces
         if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
             log.info("%s: scored %d of %d runs", corpus, done, len(runs))
             logged = time.monotonic()
     known = _known(data, settings, layout)
     for seed, traces_of in singles.items():
         if len(traces_of) == len(modality):
-            for name, traces in references(traces_of, known).items():
-                tables.add((name, seed), traces, "")
+            for name, made in references(traces_of, known).items():
+                tables.add((name, seed), made, "")
     tables.write(layout.scores(corpus))
 
 
