@@ -22,6 +22,7 @@ from avfusion.config.grid import at_point
 from avfusion.config.load import load
 from avfusion.encoders import named_files as named
 from avfusion.errors import AvfError
+from avfusion.features.lost import losses
 from avfusion.fingerprint import fingerprint
 from avfusion.io import clock
 from avfusion.io.atomic import write_text
@@ -82,7 +83,12 @@ if NEEDED:
         "out while it is missing."
     )
 if not HERE:
-    raise WorkflowError("None of the study's corpora is present.")
+    missing = [f"{absence.title}: {absence.why}." for absence in absences(ABSENT, study, lay)]
+    files = " ".join(map(os.path.relpath, workflow.configfiles))
+    raise WorkflowError(
+        "None of the study's corpora is present.\n" + "\n".join(missing) + "\nTo try the study on "
+        f"the demo corpus, add it: --configfile {files} config/experiments/with_demo.yaml"
+    )
 
 # A job on another machine reads this file again. It inherits the variable and repeats no warning.
 if os.environ.setdefault("AVF_PLANNED_BY", str(os.getpid())) == str(os.getpid()):
@@ -257,6 +263,13 @@ def digest_of_named(encoder):
 def weights_digest(wildcards):
     """Return the digest for `params`: an older file in the place of a newer one has no new time."""
     return digest_of_named(wildcards.encoder)
+
+
+def lost_features(wildcards):
+    """Return how often files of features of a shard were found to be removed, for `params`."""
+    shard, here = (int(wildcards.i), int(wildcards.n)), os.environ["AVF_PLANNED_BY"]
+    folders = [lay.features(wildcards.corpus, name) for name in fits_of_job(wildcards.encoder)]
+    return [losses(folder, shard, here == str(os.getpid())) for folder in folders]
 
 
 def shards(pattern, **names):

@@ -23,7 +23,7 @@ PLACE = ("partition", "protocol", "target")
 PROVENANCE = frozenset(
     {
         *("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "outside"),
-        *("run", "schema_version", "set_aside"),
+        *("predicted", "run", "schema_version", "set_aside"),
     }
 )
 """Fields of a run's record that are not parameters of the training."""
@@ -70,7 +70,7 @@ class Run:
     def tags(self) -> dict[str, str]:
         """Return the provenance: data, features, code, job and machine; the reason of a failure."""
         record = self.settings
-        features = record.inputs.get("features")
+        features = record.predicted
         outside = json.dumps(record.outside, sort_keys=True) if record.outside else None
         tags = {
             "fusion": record.fusion,
