@@ -370,6 +370,12 @@ def failures(corpus):
     return path.read_text().strip() if path.is_file() else ""
 
 
+def view(corpus):
+    """Return the address of the saved view in MLflow; "" if the corpus is not recorded."""
+    path = lay.results / f"mlflow.{corpus}.json"
+    return json.loads(path.read_text()).get("view", "") if path.is_file() else ""
+
+
 def not_recorded(corpus):
     """Return whether the last attempt to record the corpus found no server."""
     path = lay.results / f"mlflow.{corpus}.json"

@@ -239,6 +239,7 @@ def counted(study, monkeypatch, edition=None, **changed):
     made["abaw6"] = replace(made["abaw6"], valid_rows={"train": 1, "validation": 1})
     monkeypatch.setattr("avfusion.corpora.affwild2.editions.EDITIONS", made)
     corpus = corpora.get("affwild2")(root=study.root, **({"edition": edition} if edition else {}))
+    corpus.cache = study.layout.verified("affwild2")
     corpus.tree = read_tree(study.root, study.layout.verified("affwild2") / "digests.bin")
     return next(check for check in affwild2_checks(corpus) if check.name == "edition"), corpus
 
