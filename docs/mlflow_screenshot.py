@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ import cv2
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs/images/mlflow-compare.png"
 SIZE_PX = (1500, 2700)
-SHOWN_PX = slice(0, 560)  # rows: without the empty part of the table
+SHOWN_PX = slice(0, 600), slice(200, 1105)  # rows and columns: without menu and assistant
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -36,19 +35,6 @@ def main() -> None:
 def browser() -> str | None:
     """Path of an installed Chromium, or None."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def comparison(address: str, corpus: str, names: tuple[str, ...]) -> str:
-    """Address of the page that compares the current runs of these names."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=address)
-    experiment = client.get_experiment_by_name(corpus).experiment_id
-    runs = client.search_runs([experiment], "tags.current = 'True'")
-    named = {run.data.tags["mlflow.runName"]: run.info.run_id for run in runs}
-    asked = {"runs": [named[name] for name in names], "experiments": [experiment]}
-    words = {key: json.dumps(value, separators=(",", ":")) for key, value in asked.items()}
-    return f"{address}/#/compare-runs?{urllib.parse.urlencode(words)}"
 
 
 def browse(page: str, *what: str) -> str:

@@ -56,7 +56,7 @@ def test_the_help_of_every_command_can_be_cut_short(command, monkeypatch):
     """As above, without a process each."""
     read, write = os.pipe()
     os.close(read)
-    closed = open(write, "w")
+    closed = os.fdopen(write, "w")
     monkeypatch.setattr(os, "dup2", lambda *numbers: None)
     with monkeypatch.context() as place:
         place.setattr(sys, "stdout", closed)

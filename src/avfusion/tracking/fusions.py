@@ -7,7 +7,7 @@ from avfusion.evaluation.run_scores import Run
 from avfusion.io.stamped import content_key
 from avfusion.registry import fusions
 from avfusion.runs.files import did_not_train
-from avfusion.tracking.headline import FIRST, Headline
+from avfusion.tracking.headline import Headline
 from avfusion.tracking.store import Store, texts
 
 
@@ -60,6 +60,6 @@ def _note(fusion: str, runs: list[Run], headline: Headline) -> str:
     title = fusions.docstrings(kind)[0].split("\n\n")[0] if fusions.known(kind) else kind
     values = headline.fusions.get(fusion, {})
     lines = [f"**{fusion}**: {' '.join(title.split())}", "", headline.what + ":"]
-    lines += [f"- {name.removeprefix(FIRST)}: {value:.3g}" for name, value in values.items()]
+    lines += [f"- {name.partition(' ')[2]}: {values[name]:.3g}" for name in sorted(values)]
     seeds = ", ".join(str(run.settings.seed) for run in runs)
     return "\n".join([*lines, "", f"Seeds: {seeds}. Each is a run below."])

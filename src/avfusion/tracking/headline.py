@@ -1,6 +1,7 @@
 """The headline of a study's records: score, interval and rank of each fusion, from the tables.
 
-MLflow sorts metrics by name. Those that begin with `headline/` are the first in its table.
+MLflow sorts metrics by name. Those that begin with a digit are the first in its tables, and short
+names fit into its columns.
 """
 
 import math
@@ -13,9 +14,24 @@ from avfusion.evaluation.run_scores import Run
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN
 
-FIRST = "headline/"
-SHOWN = ("rank", "score", "score_low", "score_high", "sd", "seeds")
-"""Metrics of a fusion in the order of the saved view; those of the targets follow."""
+NAMES = {
+    "score": "1 score",
+    "score_low": "2 low",
+    "score_high": "3 high",
+    "rank": "4 rank",
+    "sd": "5 sd",
+    "seeds": "6 seeds",
+}
+"""Number of a fusion -> its metric in MLflow, in their order; those of the targets follow."""
+
+
+def name_of(key: str) -> str:
+    """Return the metric of a number of the headline, or of a target.
+
+    >>> name_of("rank"), name_of("valence")
+    ('4 rank', '7 valence')
+    """
+    return NAMES.get(key, f"7 {key}")
 
 
 class Headline(NamedTuple):
@@ -40,14 +56,14 @@ class Headline(NamedTuple):
 
     def columns(self) -> list[str]:
         """Return the names of the metrics in the order in which they are shown."""
-        return [f"{FIRST}{name}" for name in (*SHOWN, *self.targets)]
+        return [*NAMES.values(), *map(name_of, self.targets)]
 
     def of_run(self, final: dict[str, float]) -> dict[str, float]:
         """Return the headline of one run from its scores (`Run.final`)."""
         ends = {"score": MEAN if self.targets else "eer"}
         ends |= {target: target for target in self.targets}
         ends |= {f"score_{end}": f"{ends['score']}_{end}" for end in ("low", "high")}
-        names = {f"{FIRST}{name}": f"{self.place}{end}" for name, end in ends.items()}
+        names = {name_of(key): f"{self.place}{end}" for key, end in ends.items()}
         return {name: final[source] for name, source in names.items() if source in final}
 
 
@@ -129,7 +145,7 @@ def _ranked(fusions: dict[str, dict[str, float]], sign: int) -> dict[str, dict[s
     ranks = {name: 1 + sum(o < own for o in scores.values()) for name, own in scores.items()}
     return {
         name: {
-            f"{FIRST}{key}": value
+            name_of(key): value
             for key, value in (values | {"rank": float(ranks[name])}).items()
             if not math.isnan(value)
         }
@@ -140,7 +156,13 @@ def _ranked(fusions: dict[str, dict[str, float]], sign: int) -> dict[str, dict[s
 
 def _numbers(row: Any) -> dict[str, float]:
     """Return score, interval, spread and number of seeds of a row of the tables."""
-    named = {"score": "mean", "score_low": "low", "score_high": "high", "sd": "sd", "seeds": "seeds"}
+    named = {
+        "score": "mean",
+        "score_low": "low",
+        "score_high": "high",
+        "sd": "sd",
+        "seeds": "seeds",
+    }
     values = {name: float(row[column]) for name, column in named.items() if column in row.index}
     return values if not math.isnan(values["score"]) else {}
 

@@ -19,7 +19,7 @@ from avfusion.provenance import code_state
 from avfusion.runs.files import predictions
 from avfusion.tracking.card import model_card
 from avfusion.tracking.fusions import record_fusions
-from avfusion.tracking.headline import FIRST, Headline, read_headline
+from avfusion.tracking.headline import NAMES, Headline, read_headline
 from avfusion.tracking.model import register_best
 from avfusion.tracking.store import Store, Tags, texts
 from avfusion.tracking.view import save_view
@@ -149,11 +149,11 @@ def _findings(corpus: str, layout: Layout) -> str:
 
 
 def _table(corpus: str, layout: Layout) -> list[tuple[str, float, int]]:
-    """Return the values of metrics.json: `score`, `score_low`, …"""
+    """Return the score of the best fusion with its interval, from metrics.json."""
     path = layout.metrics
     values = json.loads(path.read_text(encoding="utf-8")).get(corpus, {}) if path.is_file() else {}
-    rows = [(f"{FIRST}{name}", v) for name, v in values.items() if isinstance(v, int | float)]
-    return [(name, float(value), 0) for name, value in rows]
+    rows = [(name, values.get(key)) for key, name in NAMES.items()]
+    return [(name, float(value), 0) for name, value in rows if value is not None]
 
 
 def _is_current(run: Run, settings: RecordSettings | None) -> bool:

@@ -3,7 +3,7 @@
 import json
 
 from avfusion.tracking.addresses import shown
-from avfusion.tracking.headline import FIRST, Headline
+from avfusion.tracking.headline import Headline, name_of
 from avfusion.tracking.store import Store
 
 SHARED_VIEW = "mlflow.sharedViewState."
@@ -15,10 +15,10 @@ LOCAL = "http://127.0.0.1:5000"
 NOTE = 5000  # characters; MLflow's limit for a tag of an experiment
 
 ABOUT = """
-The run of a study has a run per fusion, and below it one per seed. Metrics that begin with
-`{first}` come first: {what}, its interval and the rank of the fusion. The tag `current` is True
-for runs of the present config. Saved view, with the fusions by rank: add
-`?viewStateShareKey={study}` to the address of this experiment.
+The run of a study has a run per fusion, and below it one per seed. `{score}` is the {what}; its
+interval and the rank of the fusion follow. The tag `current` is True for runs of the present
+config. Saved view, with the fusions by rank: add `?viewStateShareKey={study}` to the address of
+this experiment.
 """
 
 
@@ -39,7 +39,7 @@ def save_view(store: Store, headline: Headline, findings: str, uri: str) -> str:
     kept = f"tags.study_id = '{store.study}' AND tags.kind = 'fusion' AND tags.current = 'True'"
     state = {
         "searchFilter": kept,
-        "orderByKey": f"metrics.`{FIRST}rank`",
+        "orderByKey": f"metrics.`{name_of('rank')}`",
         "orderByAsc": True,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -49,7 +49,7 @@ def save_view(store: Store, headline: Headline, findings: str, uri: str) -> str:
         "runsHiddenMode": "SHOW_ALL",
         "viewMaximized": True,
     }
-    about = ABOUT.format(first=FIRST, what=headline.what, study=store.study)
+    about = ABOUT.format(score=name_of("score"), what=headline.what, study=store.study)
     tags = {
         f"{SHARED_VIEW}{store.study}": json.dumps(state),
         "mlflow.note.content": f"{findings}\n{about}"[:NOTE],

@@ -328,7 +328,9 @@ def test_encoding_before_the_media_stage_says_what_to_run(tmp_path):
         encode_shard("tiny", (0, 1), media.settings("face_expression"), media.Layout(tmp_path))
 
 
-@pytest.mark.parametrize(("value", "said"), [(np.nan, "gave NaN as feature 3"), (np.inf, "gave inf")])
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "gave NaN as feature 3"), (np.inf, "gave inf")]
+)
 def test_an_outside_encoder_must_give_numbers(fresh, monkeypatch, value, said):
     settings = media.settings("face_expression")
     settings = settings.model_copy(update={"outside": {"encoder face_expression": "lab 1.2"}})

@@ -18,7 +18,7 @@ from avfusion.layout import Layout
 from avfusion.report.tables.catalogue import tables_of
 from avfusion.report.tables.part import read_part
 from avfusion.report.tables.write import write_tables
-from support.synthetic_results import DIMENSIONS, Plan, rewrite_traces, write_results
+from support.synthetic_results import Plan, rewrite_traces, write_results
 
 ROOT = Path(__file__).parents[3]
 

@@ -99,7 +99,7 @@ def test_a_run_is_shown_with_what_it_was_and_what_it_reached(here, study):
         zip(epochs["epoch"], epochs["loss"], strict=True)
     )
     assert_scores(run.data.metrics, here, study)
-    assert parent.data.metrics["headline/score"] == 0.5
+    assert parent.data.metrics["1 score"] == 0.5
     files = [item.path for item in client.list_artifacts(parent.info.run_id, "figures")]
     assert files == ["figures/toy_ccc.svg"]
     assert client.list_artifacts(run.info.run_id)[0].path == "model_card.md"
@@ -157,15 +157,15 @@ def test_fusions_open_with_score_interval_and_rank_and_a_view_sorts_them(here, s
     client, runs = shown(here)
     for name, score, low, rank in (("concat", 0.5, 0.4, 1), ("audio", 0.2, 0.1, 2)):
         values = runs[name].data.metrics
-        assert values["headline/score"] == score
-        assert (values["headline/score_low"], values["headline/score_high"]) == (low, 0.6)
-        assert (values["headline/rank"], values["headline/valence"]) == (rank, score)
+        assert values["1 score"] == score
+        assert (values["2 low"], values["3 high"]) == (low, 0.6)
+        assert (values["4 rank"], values["7 valence"]) == (rank, score)
         assert f"rank: {rank}" in runs[name].data.tags["mlflow.note.content"]
     for name in RUNS:
         metrics = runs[name].data.metrics
-        first = [key for key in sorted(metrics) if key.startswith("headline/")]
+        first = [key for key in sorted(metrics) if key[0].isdigit()]
         assert sorted(metrics)[: len(first)] == first
-        assert metrics["headline/score"] == metrics["test/pooled/ccc_mean"]
+        assert metrics["1 score"] == metrics["test/pooled/ccc_mean"]
         assert 3 <= len(first) <= 15
     experiment = client.get_experiment_by_name("toy")
     assert "- concat is better." in experiment.tags["mlflow.note.content"]
@@ -177,7 +177,7 @@ def test_fusions_open_with_score_interval_and_rank_and_a_view_sorts_them(here, s
         [experiment.experiment_id], view["searchFilter"], order_by=[f"{view['orderByKey']} ASC"]
     )
     assert [run.data.tags["mlflow.runName"] for run in listed] == ["concat", "audio"]
-    assert view["selectedColumns"][:2] == ["metrics.`headline/rank`", "metrics.`headline/score`"]
+    assert view["selectedColumns"][:2] == ["metrics.`1 score`", "metrics.`2 low`"]
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,8 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
             not off,
             "unpublished" if expected is None else f"{expected:,}",
             f"{count:,}",
-            f"{100 * off:.2f} % off. This is another edition or a part of one.{like} To accept what is "
-            f"here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
+            f"{100 * off:.2f} % off. It is another edition or a part of one.{like} To accept what "
+            f"is here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=editions.certainty(edition, COMPUTED),
         )
@@ -160,4 +160,3 @@ def _counted(corpus: "AffWild2Release") -> str:
     rows = ", ".join(f"{part}: {count}" for part, count in corpus.counts[1].items())
     counts += [f"raw: {len(corpus.parts.raw)}", f"valid_rows: {{{rows}}}"]
     return f"expect: {{{', '.join(counts)}}}"
-
