@@ -33,19 +33,22 @@ def record_fusions(
     for run in runs:
         of_fusion.setdefault(run.settings.fusion, []).append(run)
     idents = {}
-    for fusion, own in of_fusion.items():
+    for fusion, trainings in of_fusion.items():
         values = headline.fusions.get(fusion, {})
-        note = _note(fusion, own, headline)
+        note = _note(fusion, trainings, headline)
         stated = json.dumps([values, note]).encode()
-        trained = content_key(*(run.trained().encode() for run in own))
-        key = content_key(form, *(run.key().encode() for run in own), stated)
-        marked = "; ".join(f"seed {r.settings.seed}" for r in own if did_not_train(r.folder))
+        trained = content_key(*(run.trained().encode() for run in trainings))
+        key = content_key(form, *(run.key().encode() for run in trainings), stated)
+        marked = "; ".join(f"seed {r.settings.seed}" for r in trainings if did_not_train(r.folder))
         tags = {"kind": "fusion", "fusion": fusion, "mlflow.parentRunId": study}
         tags |= texts({"did_not_train": marked or None, "mlflow.note.content": note})
         ident, new = store.start(fusion, key, trained, tags)
         if new:
             metrics = [(name, value, 0) for name, value in values.items()]
-            params = {"class": own[0].settings.class_, "options": str(own[0].settings.options)}
+            params = {
+                "class": trainings[0].settings.class_,
+                "options": str(trainings[0].settings.options),
+            }
             store.close(ident, key, params, metrics, int(time.time() * 1000))
         idents[fusion] = ident
     for ident, tags in store.of_kind("fusion").items():

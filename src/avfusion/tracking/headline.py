@@ -129,8 +129,8 @@ def _of_runs(protocol: str, runs: list[Run]) -> Headline:
         table = run.scores
         if metric in table and len(table):
             here = (table["partition"] == "test") & (table["protocol"] == protocol)
-            found = table.loc[here & (table["target"] == MEAN), metric].dropna()
-            values.setdefault(run.settings.fusion, []).extend(map(float, found))
+            seeds = table.loc[here & (table["target"] == MEAN), metric].dropna()
+            values.setdefault(run.settings.fusion, []).extend(map(float, seeds))
     means = {
         fusion: {"score": sum(each) / len(each), "seeds": float(len(each))}
         for fusion, each in values.items()
@@ -142,7 +142,7 @@ def _of_runs(protocol: str, runs: list[Run]) -> Headline:
 def _ranked(fusions: dict[str, dict[str, float]], sign: int) -> dict[str, dict[str, float]]:
     """Add the rank, 1 for the best; equal scores have one rank. sign: 1 if lower is better."""
     scores = {name: sign * values["score"] for name, values in fusions.items() if "score" in values}
-    ranks = {name: 1 + sum(o < own for o in scores.values()) for name, own in scores.items()}
+    ranks = {name: 1 + sum(o < score for o in scores.values()) for name, score in scores.items()}
     return {
         name: {
             name_of(key): value

@@ -143,8 +143,8 @@ def _adopt(store: Store, study: str, parents: dict[str, str]) -> None:
 def _findings(corpus: str, layout: Layout) -> str:
     """Return what the study found on a corpus as a list in Markdown, from summary.json."""
     path = layout.tables / "summary.json"
-    found = json.loads(path.read_text(encoding="utf-8"))["corpora"] if path.is_file() else {}
-    lines = [f"- {sentence}" for sentence in found.get(corpus, {}).get("sentences", [])]
+    corpora = json.loads(path.read_text(encoding="utf-8"))["corpora"] if path.is_file() else {}
+    lines = [f"- {sentence}" for sentence in corpora.get(corpus, {}).get("sentences", [])]
     return "\n".join([f"# {layout.results}: {corpus}", "", *lines])
 
 

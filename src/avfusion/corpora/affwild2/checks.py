@@ -31,17 +31,17 @@ def _edition(corpus: "AffWild2Release") -> Check:
     trials, valid = corpus.counts
     fits = editions.guess(trials, valid)
     if corpus.edition is not None:
-        found = corpus.edition.name + ("" if corpus.stated else ", by its counts")
+        observed = corpus.edition.name + ("" if corpus.stated else ", by its counts")
     else:
         counted = ", ".join(f"{count} {part}" for part, count in trials.items())
         rows = ", ".join(f"{count:,} of {part}" for part, count in valid.items())
-        found = f"none stated; {counted}; rated rows: {rows or 'none'}"
-        found += f"; these counts match {' and '.join(fits)}" if fits else ""
+        observed = f"none stated; {counted}; rated rows: {rows or 'none'}"
+        observed += f"; these counts match {' and '.join(fits)}" if fits else ""
     return check(
         "edition",
         corpus.edition is not None,
         "an edition in the config, or the counts of one edition",
-        found,
+        observed,
         f"Set corpora.affwild2.options: {{edition: {fits[0] if fits else 'abaw6'}}}. Editions: "
         f"{editions.described()}.",
     )

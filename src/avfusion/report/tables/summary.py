@@ -48,15 +48,15 @@ def _metrics(part: Part) -> dict[str, Any]:
     `dvc metrics show` and `dvc exp show` have a column per number, so there are few.
     """
     rows = part.headline[part.headline["target"] == MEAN].set_index("fusion")
-    own = rows[(rows["seeds"] > 0) & ~rows.index.isin(REFERENCES)]
-    if not len(own):
+    fusions = rows[(rows["seeds"] > 0) & ~rows.index.isin(REFERENCES)]
+    if not len(fusions):
         return {}
-    best = str(own["mean"].idxmax())
-    metrics = {"best": best, **{f"score_{end}": own.loc[best, end] for end in ("low", "high")}}
-    metrics["score"] = own.loc[best, "mean"]
-    if "concat" in own.index:
-        metrics["concat"] = own.loc["concat", "mean"]
-    return metrics | {"fusions": ", ".join(own.index)}
+    best = str(fusions["mean"].idxmax())
+    metrics = {"best": best, **{f"score_{end}": fusions.loc[best, end] for end in ("low", "high")}}
+    metrics["score"] = fusions.loc[best, "mean"]
+    if "concat" in fusions.index:
+        metrics["concat"] = fusions.loc["concat", "mean"]
+    return metrics | {"fusions": ", ".join(fusions.index)}
 
 
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
