@@ -173,7 +173,9 @@ rule record_all:
 onsuccess:
     for name in HERE:
         if address := view(name):
-            logger.info(f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}")
+            logger.info(
+                f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}"
+            )
         if not_recorded(name):
             logger.warning(
                 f"{name}: all results are there; showing them in MLflow is PENDING. Run "
