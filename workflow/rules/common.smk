@@ -265,11 +265,17 @@ def weights_digest(wildcards):
     return digest_of_named(wildcards.encoder)
 
 
+@functools.cache
+def losses_of(corpus, encoder, shard):
+    """Return how often features of a shard were lost; each plan looks once, jobs do not."""
+    plans = os.environ["AVF_PLANNED_BY"] == str(os.getpid())
+    return losses(lay.features(corpus, encoder), shard, count=plans)
+
+
 def lost_features(wildcards):
     """Return how often files of features of a shard were found to be removed, for `params`."""
-    shard, here = (int(wildcards.i), int(wildcards.n)), os.environ["AVF_PLANNED_BY"]
-    folders = [lay.features(wildcards.corpus, name) for name in fits_of_job(wildcards.encoder)]
-    return [losses(folder, shard, here == str(os.getpid())) for folder in folders]
+    shard = int(wildcards.i), int(wildcards.n)
+    return [losses_of(wildcards.corpus, e, shard) for e in fits_of_job(wildcards.encoder)]
 
 
 def shards(pattern, **names):
