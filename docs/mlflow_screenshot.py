@@ -1,4 +1,4 @@
-"""Make the picture in docs/how-to/mlflow.md: two runs of the demo study compared in MLflow.
+"""Make the picture in docs/how-to/mlflow.md: fusions of the demo study by rank in MLflow.
 
 python docs/mlflow_screenshot.py        # after `make demo`; needs chromium
 """
@@ -8,48 +8,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 from pathlib import Path
 
 import cv2
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs/images/mlflow-compare.png"
-PAIR = ("concat/seed0", "jca/seed0")
 SIZE_PX = (1500, 2700)
-SHOWN_PX = slice(0, 2010), slice(195, 1105)  # rows and columns: without menu and assistant
+SHOWN_PX = slice(0, 600), slice(200, 1105)  # rows and columns: without menu and assistant
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main() -> None:
-    """Serve a copy of the demo's records, open the comparison, save what is seen."""
+    """Serve a copy of the demo's records, open the saved view, save what is seen."""
     sys.path.insert(0, str(ROOT / "tests"))
     from support.mlflow_server import free_port, server
 
+    view = json.loads((ROOT / "results/mlflow.demo.json").read_text())["view"]
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy2(ROOT / "results/mlflow.db", folder)
         with server(Path(folder), free_port()) as address:
-            page = comparison(address, "demo", PAIR)
-            browse(page, f"--screenshot={OUT}")
+            browse(f"{address}/#{view.partition('#')[2]}", f"--screenshot={OUT}")
     cv2.imwrite(str(OUT), cv2.imread(str(OUT))[SHOWN_PX])
 
 
 def browser() -> str | None:
     """Path of an installed Chromium, or None."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def comparison(address: str, corpus: str, names: tuple[str, ...]) -> str:
-    """Address of the page that compares the current runs of these names."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=address)
-    experiment = client.get_experiment_by_name(corpus).experiment_id
-    runs = client.search_runs([experiment], "tags.current = 'True'")
-    named = {run.data.tags["mlflow.runName"]: run.info.run_id for run in runs}
-    asked = {"runs": [named[name] for name in names], "experiments": [experiment]}
-    words = {key: json.dumps(value, separators=(",", ":")) for key, value in asked.items()}
-    return f"{address}/#/compare-runs?{urllib.parse.urlencode(words)}"
 
 
 def browse(page: str, *what: str) -> str:

@@ -45,14 +45,15 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale without Unicode, a name without UTF-8
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _main(argv)
-        sys.stdout.flush()
-    except BrokenPipeError:
+        try:
+            return _main(argv)
+        finally:  # also after `--help`, which argparse prints and then exits
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # argparse hides that it could not print
         if not _reader_left():
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
-    return status
 
 
 def _reader_left() -> bool:
@@ -72,7 +73,7 @@ def _main(argv: list[str] | None) -> int:
             keep_freed()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(messages.Formatter(args))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING if args.quiet else logging.INFO, handlers=[handler])
     try:
         with private() if args.command in PRIVATE else nullcontext():
             return args.run(args) or 0
@@ -135,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--results", type=Path, help="folder of results; default: the config's")
         sub.add_argument(
             "--config", type=Path, default=messages.DEFAULT, help="settings of the study"
+        )
+        sub.add_argument(
+            "--quiet", action="store_true", help="print results and warnings, but no progress"
         )
     return parser
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from support.scratch import Copy
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("workflow", "config", "src", ".dvc/plots")
+FOLDERS = ("workflow", "config", "src")
 FILES = ("Snakefile", "Makefile", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore")
 
 

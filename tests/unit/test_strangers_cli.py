@@ -43,6 +43,29 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(project):
     assert command.returncode == cli.READER_LEFT
 
 
+@pytest.mark.parametrize("words", [["--help"], ["verify", "--help"]])
+def test_a_reader_that_leaves_during_the_help_ends_the_command_quietly(project, words):
+    with avf(project, *words) as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
+    assert command.returncode == cli.READER_LEFT
+
+
+@pytest.mark.parametrize("command", [c.__name__.rpartition(".")[2] for c in cli._commands()])
+def test_the_help_of_every_command_can_be_cut_short(command, monkeypatch):
+    """As above, without a process each."""
+    read, write = os.pipe()
+    os.close(read)
+    closed = os.fdopen(write, "w")
+    monkeypatch.setattr(os, "dup2", lambda *numbers: None)
+    with monkeypatch.context() as place:
+        place.setattr(sys, "stdout", closed)
+        status = cli.main([command.replace("_", "-"), "--help"])
+    with suppress(BrokenPipeError):
+        closed.close()
+    assert status == cli.READER_LEFT
+
+
 def test_a_broken_pipe_that_is_not_the_output_is_an_error(monkeypatch):
     def fail(args):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")

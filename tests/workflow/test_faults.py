@@ -165,7 +165,7 @@ def test_traces_of_other_weights_or_settings_are_not_scored(layout, run):
 
 
 def test_a_run_on_features_that_were_encoded_anew_since_is_not_scored(layout, run):
-    assert features_now(read_settings(run), layout) == read_settings(run).inputs["features"]
+    assert features_now(read_settings(run), layout) == read_settings(run).predicted
     path = layout.features(SHORT.corpus, "ear") / "index.parquet"
     table = pd.read_parquet(path)
     table.loc[2, "sha256"] = "0" * 64

@@ -1,5 +1,6 @@
-"""A person who opens MLflow's page sees two runs side by side, with the scores that were made."""
+"""A person who opens the saved view in MLflow sees the fusions by rank, with their scores."""
 
+import json
 import re
 import sys
 
@@ -10,8 +11,6 @@ from avfusion.layout import Layout
 from avfusion.tracking.record import record_corpus
 from support.mlflow_server import free_port, server
 from support.recorded_study import write_study
-
-CELL = re.compile(r'style="[^"]*top: (\d+)px[^"]*">(.*?)</div>', re.S)
 
 
 @pytest.fixture
@@ -27,29 +26,22 @@ def pages(project, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_page_compares_two_runs_and_shows_their_scores(pages, tmp_path, monkeypatch, project):
+def test_the_saved_view_lists_the_fusions_by_rank(pages, tmp_path, monkeypatch, project):
     monkeypatch.chdir(project)
-    layout, pair = Layout(tmp_path / "results"), ("audio/seed0", "concat/seed0")
+    layout = Layout(tmp_path / "results")
     study = write_study(layout, seeds=[0], protocols=["pooled"])
     with server(tmp_path / "server", free_port()) as address:
         record_corpus("toy", study.record_settings(), layout, address)
-        page = pages.browse(pages.comparison(address, "toy", pair), "--dump-dom")
-    assert "Comparing 2 Runs" in page
-    assert all(name in page for name in pair)
-    table = metrics(page)
+        view = json.loads((layout.results / "mlflow.toy.json").read_text())["view"]
+        assert view.startswith(f"{address}/#/experiments/")
+        page = pages.browse(view, "--dump-dom")
     scores = pd.read_parquet(layout.scores("toy") / "scores.parquet")
     scores = scores.query("partition == 'test' and target == 'mean'").set_index("fusion")["ccc"]
-    shown = table["test/pooled/ccc_mean"]
-    assert shown == pytest.approx([scores["audio"], scores["concat"]], abs=6e-4), "three digits"
-    assert {"test/pooled/ccc_mean_low", "test/pooled/ccc_mean_high"} <= set(table)
-
-
-def metrics(page: str) -> dict[str, list[float]]:
-    """Metric -> its values, a run each, of the last table of the page, whose cells lie by row."""
-    rows: dict[str, list[str]] = {}
-    for top, cell in CELL.findall(page[page.index('title="Plot chart"') - 400 :]):
-        rows.setdefault(top, []).append(re.sub(r"<[^>]+>", "", cell).strip())
-    number = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
-    return {
-        row[0]: [float(cell) for cell in row[1:] if number.fullmatch(cell)] for row in rows.values()
-    }
+    assert "2 matching runs" in re.sub(r"<[^>]+>", "", page)
+    rows = [page.index(f">{name}</span>") for name in scores.sort_values(ascending=False).index]
+    assert rows == sorted(rows)
+    for value in scores:
+        assert f"{value:.5f}"[:5] in page
+    for column in ("1 score", "4 rank"):
+        assert f">{column}</span>" in page
+    assert "seed0" not in page

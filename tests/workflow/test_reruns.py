@@ -68,3 +68,15 @@ def test_a_change_of_a_protocol_trains_only_the_runs_whose_epoch_it_chooses(tiny
     assert set(jobs) <= {"train", *SCORED}
     tiny.edit("config/protocols/pooled.yaml", "clip: [-1, 1]", "clip: [-1, 0.9]")
     assert due()["train"] == 1
+
+
+def test_a_removed_file_of_features_is_noticed_and_made_again_once(tiny, due):
+    files = (tiny.folder / "results/features/demo").glob("*/*.npy")
+    path = next(path for path in sorted(files) if not path.name.endswith(".times.npy"))
+    content = path.read_bytes()
+    path.unlink()
+    jobs = due()
+    assert jobs.get("encode", 0) + jobs.get("encode_fits", 0) == 1
+    tiny.snakemake("--cores", "2", *TINY, "--", "features_all")
+    assert path.read_bytes() == content
+    assert tiny.jobs("features_all", options=TINY) == {}

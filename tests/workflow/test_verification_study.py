@@ -1,5 +1,7 @@
 """The study of made people runs through Snakemake, from generated videos to the page."""
 
+import json
+
 import pandas as pd
 import pytest
 import yaml
@@ -56,6 +58,14 @@ def test_the_tables_of_a_run_study_have_every_fusion(met):
     assert set(table["partition"]) == {"validation", "test"}
     assert table["mean"].between(0, 1).all()
     assert table["seeds"].eq(2).mean() > 0.7  # a fusion in closed form may have one
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_study_are_recorded(met):
+    (stamp,) = (json.loads(path.read_text()) for path in met.results.glob("mlflow.*.json"))
+    assert stamp["recorded"], stamp
+    assert stamp["runs"] >= 2 * len(FUSIONS)
+    assert "viewStateShareKey=" in stamp["view"]
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from avfusion.config.grid import at_point
 from avfusion.config.load import load
 from avfusion.encoders import named_files as named
 from avfusion.errors import AvfError
+from avfusion.features.lost import losses
 from avfusion.fingerprint import fingerprint
 from avfusion.io import clock
 from avfusion.io.atomic import write_text
@@ -82,7 +83,12 @@ if NEEDED:
         "out while it is missing."
     )
 if not HERE:
-    raise WorkflowError("None of the study's corpora is present.")
+    missing = [f"{absence.title}: {absence.why}." for absence in absences(ABSENT, study, lay)]
+    files = " ".join(map(os.path.relpath, workflow.configfiles))
+    raise WorkflowError(
+        "None of the study's corpora is present.\n" + "\n".join(missing) + "\nTo try the study on "
+        f"the demo corpus, add it: --configfile {files} config/experiments/with_demo.yaml"
+    )
 
 # A job on another machine reads this file again. It inherits the variable and repeats no warning.
 if os.environ.setdefault("AVF_PLANNED_BY", str(os.getpid())) == str(os.getpid()):
@@ -259,6 +265,19 @@ def weights_digest(wildcards):
     return digest_of_named(wildcards.encoder)
 
 
+@functools.cache
+def losses_of(corpus, encoder, shard):
+    """Return how often features of a shard were lost; each plan looks once, jobs do not."""
+    plans = os.environ["AVF_PLANNED_BY"] == str(os.getpid())
+    return losses(lay.features(corpus, encoder), shard, count=plans)
+
+
+def lost_features(wildcards):
+    """Return how often files of features of a shard were found to be removed, for `params`."""
+    shard = int(wildcards.i), int(wildcards.n)
+    return [losses_of(wildcards.corpus, e, shard) for e in fits_of_job(wildcards.encoder)]
+
+
 def shards(pattern, **names):
     """Return the shard tables of a corpus, of a path with {i} and {n}."""
     count = study.corpora[names["corpus"]].shards
@@ -385,6 +404,12 @@ def failures(corpus):
     """Return the attempts to record that found no server; each new one makes the job run again."""
     path = lay.results / f"mlflow.{corpus}.failures"
     return path.read_text().strip() if path.is_file() else ""
+
+
+def view(corpus):
+    """Return the address of the saved view in MLflow; "" if the corpus is not recorded."""
+    path = lay.results / f"mlflow.{corpus}.json"
+    return json.loads(path.read_text()).get("view", "") if path.is_file() else ""
 
 
 def not_recorded(corpus):

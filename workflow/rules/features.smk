@@ -61,6 +61,7 @@ rule encode:
         fits=lambda wildcards: fits_of_job(wildcards.encoder),
         settings=settings_of("encode", "corpus", "encoder"),
         weights=weights_digest,
+        lost=lost_features,
     shell:
         "avf encode {wildcards.corpus} {params.fits} "
         "--shard {wildcards.i}/{wildcards.n} --results {params.results:q} "

@@ -167,11 +167,15 @@ rule report_all:
 rule record_all:
     """Record the runs of every corpus in MLflow."""
     input:
-        expand("<results>/mlflow.{corpus}.json", corpus=[*RATINGS, *CLASSES]),
+        expand("<results>/mlflow.{corpus}.json", corpus=HERE),
 
 
 onsuccess:
-    for name in [*RATINGS, *CLASSES]:
+    for name in HERE:
+        if address := view(name):
+            logger.info(
+                f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}"
+            )
         if not_recorded(name):
             logger.warning(
                 f"{name}: all results are there; showing them in MLflow is PENDING. Run "

@@ -193,13 +193,18 @@ class RunsSettings(JobSettings):
 class TrainedSettings(RunSettings):
     """Settings of a run with hashes of its inputs; what its weights carry."""
 
-    inputs: dict[str, Any] = Field(description="Hashes of features, partitions, gold and protocol.")
+    inputs: dict[str, Any] = Field(
+        description="Hashes of features, partitions, gold and protocol of train and validation."
+    )
 
 
 class RunRecord(TrainedSettings):
     """settings.json of a run: what it was, and what made it."""
 
     data_hash: str
+    predicted: dict[str, str] = Field(
+        {}, description="Encoder to hash of its features of all videos, also of test."
+    )
     missing: list[str] = Field([], description="Videos without features, left out.")
     set_aside: list[str] = Field(
         [], description="Train videos that the epoch was chosen on; not trained on."

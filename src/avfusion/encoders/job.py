@@ -206,6 +206,8 @@ class Job:
         expected = (len(ends_s), self.encoder.dim)
         if rows.shape != expected:
             raise AvfError(f"{name} gave features of shape {rows.shape}, expected {expected}.")
+        if self.settings.outside:
+            _refuse_nan(rows, ends_s, name)
         beyond = np.abs(rows) > np.finfo(np.float16).max  # False for NaN
         if beyond.any():
             at, feature = (int(index[0]) for index in np.nonzero(beyond))
@@ -245,3 +247,22 @@ class Job:
         settings["options"] = self.settings.lasting["options"]
         parts = [record, settings, identifying(self.weights_sha256)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_nan(rows: np.ndarray, ends_s: np.ndarray, name: str) -> None:
+    """Refuse a row (D,) of an outside encoder that is NaN in part.
+
+    Raises
+    ------
+    AvfError
+        If there is one. A complete row of NaN means that the modality is absent in the clip.
+    """
+    absent = np.isnan(rows)
+    partly = absent.any(1) & ~absent.all(1)
+    if partly.any():
+        at = int(np.argmax(partly))
+        raise AvfError(
+            f"{name} gave NaN as feature {int(np.argmax(absent[at]))} at {ends_s[at]:g} s, and "
+            f"numbers as others ({int(partly.sum())} such clips). A row is NaN only as a whole, "
+            f"where the modality is absent."
+        )

@@ -23,7 +23,7 @@ PLACE = ("partition", "protocol", "target")
 PROVENANCE = frozenset(
     {
         *("chosen", "commit", "dirty", "data_hash", "inputs", "machine", "missing", "outside"),
-        *("run", "schema_version", "set_aside"),
+        *("predicted", "run", "schema_version", "set_aside"),
     }
 )
 """Fields of a run's record that are not parameters of the training."""
@@ -40,7 +40,7 @@ class Run:
     settings: RunRecord
     scores: pd.DataFrame
     sums: pd.DataFrame
-    pooling: dict[str, str]  # protocol -> pooled | per_video_mean | recall
+    pooling: dict[str, str]  # protocol -> pooled | per_video_mean | recall; none of verification
     subjects: dict[str, str]  # video -> subject
 
     @property
@@ -70,7 +70,7 @@ class Run:
     def tags(self) -> dict[str, str]:
         """Return the provenance: data, features, code, job and machine; the reason of a failure."""
         record = self.settings
-        features = record.inputs.get("features")
+        features = record.predicted
         outside = json.dumps(record.outside, sort_keys=True) if record.outside else None
         tags = {
             "fusion": record.fusion,
@@ -106,6 +106,8 @@ class Run:
 
         There is no interval on the training partition, nor with a single unit.
         """
+        if "eer" in self.scores:
+            return dict(self._errors())
         ends = self._intervals(statistics)
         values = {}
         metric = "recall" if "recall" in self.scores else "ccc"
@@ -117,6 +119,14 @@ class Run:
             if np.isfinite(pair).all():
                 values[f"{name}_low"], values[f"{name}_high"] = (float(end) for end in pair)
         return values
+
+    def _errors(self) -> Iterator[tuple[str, float]]:
+        """Yield the errors of verification by name: `test/<list>/clean/as_norm/eer`."""
+        measures = ["eer", *(name for name in self.scores if str(name).startswith("min_dcf"))]
+        for row in self.scores.dropna(subset=["eer"]).to_dict("records"):
+            place = "/".join(str(row[name]) for name in ("partition", "list", "condition", "norm"))
+            for measure in measures:
+                yield f"{place}/{measure}", float(row[measure])
 
     def _intervals(self, statistics: StatisticsSettings) -> dict[tuple[str, str, str], np.ndarray]:
         """Return (partition, protocol, target) -> low and high, with the draws of the tables."""
@@ -157,7 +167,7 @@ def finished_runs(corpus: str, layout: Layout) -> Iterator[Run]:
     sums = _table(folder / "sums.parquet", ["partition", "protocol", "target", "video", *SUMS])
     used = folder / "protocols.json"
     rules = json.loads(used.read_text()) if used.is_file() else {}
-    pooling = {name: rule["pooling"] for name, rule in rules.items()}
+    pooling = {name: rule["pooling"] for name, rule in rules.items() if "pooling" in rule}
     folders = sorted((layout.results / "runs" / corpus).glob("*/seed*"))
     folders = [folder for folder in folders if predictions(folder).is_file()]
     if not folders:

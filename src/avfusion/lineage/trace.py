@@ -149,7 +149,7 @@ def _run(folder: Path, recorded: dict[str, str], layout: Layout) -> TracedRun:
     run["settings"] = record.model_dump(mode="json", include=asked)
     run["commit"], run["dirty"] = record.commit, record.dirty
     run["data_hash"], run["machine"] = record.data_hash, record.machine
-    run["features"] = record.inputs.get("features", {})
+    run["features"] = record.predicted
     weights = folder / "best.safetensors"
     if weights.is_file():
         run["weights_sha256"] = file_digest(weights).hex()

@@ -59,7 +59,8 @@ def _compare(
     task = "classes" if measure else "ratings"
     entries, lost = meant(row.corpus, task, row.corpus_options, study)
     target = "" if measure else row.target
-    place = ("+".join(entries), entry, row.partition, protocol, target, row.corruption, row.level)
+    partition = row.meets or row.partition
+    place = ("+".join(entries), entry, partition, protocol, target, row.corruption, row.level)
     mine = ours.get((*place, measure), {}) if row.metric in COMPARED else {}
     ran = bool(mine) and math.isfinite(mine["mean"])
     unit = 100.0 if measure and row.unit == "%" else 1.0
@@ -80,6 +81,7 @@ def _compare(
         "verdict": _verdict(row.value, low, high) if ran else "not run",
         "why": _description(row, entries) if ran else _why(row, protocol, study, absent),
         "ours_on": ", ".join(entries) if ran else "",
+        "ours_partition": partition,
     }
 
 
@@ -98,6 +100,8 @@ def _description(row: Published, entries: list[str]) -> str:
             parts.append(f"ours is {measure}, which the paper calls {theirs[1]}")
         else:
             parts.append(f"ours is {measure}")
+    if row.meets:
+        parts.append(f"ours is of {row.meets}, which the paper calls {row.partition}")
     if len(entries) > 1:
         parts.append(f"over the videos of {len(entries)} folds at once")
     return ", ".join(parts)
@@ -118,7 +122,7 @@ def _why(row: Published, protocol: str, study: Study, absent: str) -> str:
         return f"protocol {protocol} is not in the study"
     if row.corruption:
         return f"no score with {row.corruption} at {row.level:g}"
-    return f"no score on {row.partition} of {row.corpus}"
+    return f"no score on {row.meets or row.partition} of {row.corpus}"
 
 
 def _by_place(scores: pd.DataFrame) -> dict[Place, dict[str, Any]]:

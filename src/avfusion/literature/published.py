@@ -76,6 +76,10 @@ class Published(BaseModel):
         {}, description="Options of the corpus in this project, JSON; a list: folds, as one."
     )
 
+    meets: Literal["", "train", "validation", "test"] = Field(
+        "", description="Our partition that it is compared with, if the paper names it otherwise."
+    )
+
     @model_validator(mode="after")
     def _sane(self) -> "Published":
         share = (0, 100 if self.unit == "%" else 1)

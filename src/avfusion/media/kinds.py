@@ -18,6 +18,15 @@ _MAGIC = {
     b"PAR1": "a Parquet table",
     b"SQLite format": "a SQLite database",
 }
+_MEDIA = {
+    b"RIFF": "a media file (AVI or WAV)",
+    b"\x1aE\xdf\xa3": "a media file (Matroska or WebM)",
+    b"OggS": "a media file (Ogg)",
+    b"fLaC": "a media file (FLAC)",
+    b"ID3": "a media file (MP3)",
+    b"\x89PNG": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+}
 _HEAD = 4096
 _STILLS = {"image2", "image2pipe", "ico", "psd_pipe"}
 
@@ -56,6 +65,22 @@ def refuse_other_head(path: Path, head: bytes) -> None:
     text = _text(head)
     if text is not None:
         raise _refusal(path, _kind_of_text(text))
+
+
+def binary_kind(path: Path) -> str:
+    """Return what a file is whose first bytes are those of a binary format; "" for others.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
+        return "a media file (MP4 or MOV)"
+    known = (_MAGIC | _MEDIA).items()
+    return next((kind for magic, kind in known if head.startswith(magic)), "")
 
 
 def refuse_other_formats(path: Path, container: av.container.InputContainer) -> None:

@@ -117,6 +117,7 @@ class _Run:
             "code": settings.code,
             "partition": partition,
             "inputs": trained.settings.inputs,
+            "predicted": trained.data.predicted(),
             "weights": content_hash(*trained.model.state_dict().values()),
         }
         made_of["signals"] = {
@@ -133,7 +134,8 @@ class _Run:
         settings = self.trained.settings
         features, windows = settings.features.model_dump(), settings.windows.model_dump()
         baseline = settings.train.baseline
-        return json.dumps([features, windows, settings.inputs, baseline, self.made_of["signals"]])
+        read = [self.made_of[name] for name in ("predicted", "signals")]
+        return json.dumps([features, windows, settings.inputs, baseline, *read])
 
     def is_complete(self) -> bool:
         path = self.folder / "settings.json"

@@ -120,17 +120,17 @@ def refuse_other_inputs(record: RunRecord, data_hash: str, folder: Path, layout:
             f"{folder}: made from data {record.data_hash[:12]}, but {name} now is "
             f"{data_hash[:12]} (corpus.json). {remedy}"
         )
-    trained = record.inputs.get("features", {})
-    now = features_now(record, layout) if trained else {}
-    for encoder in (encoder for encoder in trained if trained[encoder] != now[encoder]):
+    made = record.predicted or record.inputs.get("features", {})
+    now = features_now(record, layout) if made else {}
+    for encoder in (encoder for encoder in made if made[encoder] != now[encoder]):
         raise CorpusError(
-            f"{folder}: trained on features {encoder} {trained[encoder][:12]}, but those on disk "
+            f"{folder}: trained on features {encoder} {made[encoder][:12]}, but those on disk "
             f"now are {now[encoder][:12]}. {remedy}"
         )
 
 
 def features_now(settings: RunSettings, layout: Layout) -> dict[str, str]:
-    """Return what a run's `inputs["features"]` would be with the features on disk now."""
+    """Return what a run's `predicted` would be with the features on disk now."""
     encoders = settings.features.encoders
     paths = {name: layout.features(settings.corpus, name) / "index.parquet" for name in encoders}
     missing = [path for path in paths.values() if not path.is_file()]

@@ -1,6 +1,7 @@
 """Read what a training run needs: features of all partitions, gold of train and validation."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -284,15 +285,29 @@ class Inputs:
         return off_baseline(rows) if self.baseline == "video" else rows
 
     def hashes(self) -> dict[str, Any]:
-        """Return hashes of the features and of the split."""
-        hashes = {name: store.index["sha256"].to_dict() for name, store in self.stores.items()}
-        split = dict(zip(self.videos["video"], self.videos["partition"], strict=True))
-        kept = {name: {v: of_video[v] for v in split} for name, of_video in hashes.items()}
+        """Return hashes of what training reads: features and split of train and validation.
+
+        Videos that are only predicted are left out, so that more of them train nothing again.
+        """
+        seen = self.videos[self.videos["partition"].isin(SEES)]
+        split = dict(zip(seen["video"], seen["partition"], strict=True))
         return {
-            "features": {name: listing_digest(of_video) for name, of_video in kept.items()},
+            "features": self._digests(split),
             "widths": {name: store.dim for name, store in self.stores.items()},
             "partitions": listing_digest(split),
         }
+
+    def predicted(self) -> dict[str, str]:
+        """Return encoder -> hash of the features of all videos, also of those only predicted."""
+        return self._digests(self.videos["video"])
+
+    def _digests(self, videos: Iterable[str]) -> dict[str, str]:
+        """Return encoder -> hash of the features of some videos, in their order."""
+        names, digests = list(videos), {}
+        for encoder, store in self.stores.items():
+            of_video = store.index["sha256"].to_dict()
+            digests[encoder] = listing_digest({video: of_video[video] for video in names})
+        return digests
 
 
 def warn(corpus: str, missing: list[str]) -> None:

@@ -145,6 +145,7 @@ def _record(
     return RunRecord(
         **dict(trained),
         data_hash=card["data_hash"],
+        predicted=job.data.predicted(),
         missing=job.data.missing,
         set_aside=set_aside(job.divided),
         parameters=sum(p.numel() for p in model.parameters()),

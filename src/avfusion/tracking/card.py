@@ -103,6 +103,9 @@ def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:
     if not final:
         return ["Not scored."]
     rows = dict.fromkeys(name.rpartition("/")[0] for name in final)
+    if any(name.endswith("/eer") for name in final):
+        lines = ["| partition, list, condition, norm | EER |", "|---|---|"]
+        return [*lines, *(f"| {r.replace('/', ', ')} | {final[f'{r}/eer']:.3f} |" for r in rows)]
     metric = "recall" if any("/recall_" in name for name in final) else "ccc"
     word = {"recall": "recall", "ccc": "CCC"}[metric]
     lines = [f"| partition, protocol | {' | '.join(f'{t} {word}' for t in targets)} |"]

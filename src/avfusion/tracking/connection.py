@@ -12,6 +12,7 @@ from avfusion.config.load import study_id
 from avfusion.io.atomic import lock_file
 from avfusion.layout import Layout
 from avfusion.tracking.addresses import shown, without_secrets
+from avfusion.tracking.place import FILE, store_folder
 from avfusion.tracking.store import Store
 
 PATIENCE = {
@@ -31,20 +32,21 @@ def address(store: str | None, layout: Layout) -> tuple[str, str]:
     Parameters
     ----------
     store
-        Tracking URI; by default $MLFLOW_TRACKING_URI, else results/mlflow.db.
+        Tracking URI; by default $MLFLOW_TRACKING_URI, else mlflow.db in `store_folder`.
     layout
         Paths of the results.
     """
-    local = f"sqlite:///{(layout.results / 'mlflow.db').resolve()}"
+    file = store_folder(layout) / FILE
+    local = f"sqlite:///{file.resolve()}"
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
-    here = f"sqlite:///{layout.results / 'mlflow.db'}"
+    here = f"sqlite:///{file}"
     return uri, here if uri == local else shown(uri)
 
 
 @contextmanager
 def opened(uri: str, corpus: str, layout: Layout) -> Iterator[Store]:
-    """Open the records of a study; other processes of the study wait until the block ends."""
-    with _quiet(), _locked(layout.results / "mlflow.lock"):
+    """Open the records of a study; other processes that write wait until the block ends."""
+    with _quiet(), _locked(store_folder(layout) / "mlflow.lock"):
         _check_sqlite(uri)
         yield Store(uri, corpus, study_id(layout), layout)
 

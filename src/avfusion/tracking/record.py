@@ -34,7 +34,7 @@ def record_corpus(
     layout
         Paths of the results.
     store
-        Tracking URI; by default $MLFLOW_TRACKING_URI, else results/mlflow.db.
+        Tracking URI; by default $MLFLOW_TRACKING_URI, else the store of all studies.
 
     Returns
     -------
@@ -45,8 +45,9 @@ def record_corpus(
     result: dict[str, Any] = {"corpus": corpus, "store": shown}
     try:
         with opened(uri, corpus, layout) as records:
-            result |= {"recorded": True, **record_study(records, settings, layout)}
+            result |= {"recorded": True, **record_study(records, settings, layout, uri)}
         log.info("%s: %d runs in %s, %d of them new", corpus, result["runs"], shown, result["new"])
+        log.info("%s: fusions by rank (`mlflow ui`): %s", corpus, result["view"])
     except AvfError as error:  # nothing to record, or results that are damaged
         result |= {"recorded": False, "reason": str(error)[:240]}
         _count(layout.results / f"mlflow.{corpus}.failures")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avfusion.layout import Layout
+from avfusion.tracking.place import experiment_name, store_folder
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Store:
     uri
         Tracking URI of the store.
     corpus
-        Name of the corpus and of the experiment.
+        Name of the corpus; the experiment is named after it and the study's folder.
     study
         ID of the study; records of other studies are not changed.
     layout
@@ -38,12 +39,13 @@ class Store:
 
         self.corpus, self.study = corpus, study
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        experiment = self.client.get_experiment_by_name(corpus)
-        place = (layout.results / "mlartifacts" / corpus).resolve().as_uri()
+        name = experiment_name(corpus, layout)
+        experiment = self.client.get_experiment_by_name(name)
+        place = (store_folder(layout) / "mlartifacts" / name).resolve().as_uri()
         self.experiment = (
             experiment.experiment_id
             if experiment
-            else self.client.create_experiment(corpus, None if uri.startswith("http") else place)
+            else self.client.create_experiment(name, None if uri.startswith("http") else place)
         )
         self.known: dict[str, Tags] = {}  # run id -> its tags
         page: str | None = None

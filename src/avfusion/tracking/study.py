@@ -1,4 +1,7 @@
-"""Record a study in MLflow: a record of the study with one per run below, and the best model."""
+"""Record a study in MLflow: a record of the study, of each fusion and of each run, nested.
+
+The best model is registered, and a view of the fusions by rank is saved.
+"""
 
 import json
 import logging
@@ -15,19 +18,24 @@ from avfusion.layout import Layout
 from avfusion.provenance import code_state
 from avfusion.runs.files import predictions
 from avfusion.tracking.card import model_card
+from avfusion.tracking.fusions import record_fusions
+from avfusion.tracking.headline import NAMES, Headline, read_headline
 from avfusion.tracking.model import register_best
 from avfusion.tracking.store import Store, Tags, texts
+from avfusion.tracking.view import save_view
 
 log = logging.getLogger(__name__)
 
 LOG_EVERY_S = 5.0
-FORM = b"3"
+FORM = b"4"
 """Raised when the content of records changes, so that they are written again."""
 
 NOTE = 5000  # characters; MLflow's limit for a tag is 8000
 
 
-def record_study(store: Store, settings: RecordSettings | None, layout: Layout) -> dict[str, Any]:
+def record_study(
+    store: Store, settings: RecordSettings | None, layout: Layout, uri: str
+) -> dict[str, Any]:
     """Record what is new or changed.
 
     Parameters
@@ -38,11 +46,14 @@ def record_study(store: Store, settings: RecordSettings | None, layout: Layout) 
         Runs of its fusions and seeds are current; None if all runs are.
     layout
         Paths of the results.
+    uri
+        Tracking URI of the store.
 
     Returns
     -------
     dict
-        Number of runs, number of new records, and URI of the best model or None.
+        Number of runs, number of new records of runs, URI of the best model or None, and address
+        of the saved view.
     """
     statistics = settings.statistics if settings else StatisticsSettings()
     runs = [run for run in finished_runs(store.corpus, layout) if _is_current(run, settings)]
@@ -52,44 +63,53 @@ def record_study(store: Store, settings: RecordSettings | None, layout: Layout) 
     key = content_key(FORM, *keys, *(page.read_bytes() for page in pages))
     study, changed = store.start("study", key, key, _study_tags(runs, layout))
     card = json.loads(layout.card(store.corpus).read_text(encoding="utf-8"))
+    protocol = settings.headline if settings else "pooled"
+    headline = read_headline(store.corpus, protocol, layout, runs)
+    parents = record_fusions(store, headline, runs, study, FORM)
     new, logged = 0, time.monotonic()
     for count, (run, run_key) in enumerate(zip(runs, keys, strict=True), start=1):
-        new += _record(run, store, run_key.decode(), study, card, statistics)
+        parent = parents[run.settings.fusion]
+        new += _record(run, store, run_key.decode(), parent, card, (statistics, headline))
         if time.monotonic() - logged > LOG_EVERY_S:
             log.info("%s: %d of %d runs recorded", store.corpus, count, len(runs))
             logged = time.monotonic()
-    _adopt(store, study, {run.name for run in runs})
+    _adopt(store, study, {run.name: parents[run.settings.fusion] for run in runs})
     if changed:
         store.files(study, pages)
     describe = partial(_card, card=card, statistics=statistics)
-    model = register_best(store, runs, settings.headline if settings else "pooled", describe)
+    model = register_best(store, runs, protocol, describe)
     if changed:
         store.close(study, key, {}, _table(store.corpus, layout), int(time.time() * 1000))
-    return {"runs": len(runs), "new": new, "model": model}
+    view = save_view(store, headline, _findings(store.corpus, layout), uri)
+    return {"runs": len(runs), "new": new, "model": model, "view": view}
 
 
 def _record(
     run: Run,
     store: Store,
     key: str,
-    study: str,
+    parent: str,
     card: dict[str, Any],
-    statistics: StatisticsSettings,
+    scored: tuple[StatisticsSettings, Headline],
 ) -> bool:
-    """Record one run below the study; return False if it was recorded already."""
+    """Record one run below its fusion; return False if it was recorded already."""
     began, ended = (
         int((run.folder / name).stat().st_mtime * 1000)
         for name in ("settings.json", predictions(run.folder).name)
     )
     commit = _commit(run.settings.commit, run.settings.dirty)
-    tags = texts({**run.tags(), **commit, "mlflow.parentRunId": study})
+    tags = texts({**run.tags(), **commit, "mlflow.parentRunId": parent})
     ident, changed = store.start(run.name, key, run.trained(), tags, began)
     if not changed:
         return False
+    statistics, headline = scored
     final, epochs = run.final(statistics), list(run.epochs())
     last = max((epoch for *_, epoch in epochs), default=0)
-    scores = [(name, value, last) for name, value in final.items()]
-    store.client.log_text(ident, model_card(run, card, final), "model_card.md")
+    values = headline.of_run(final) | final
+    scores = [(name, value, last) for name, value in values.items()]
+    text = model_card(run, card, final)
+    store.client.log_text(ident, text, "model_card.md")
+    store.tag(ident, {"mlflow.note.content": text[:NOTE]})
     status = "FAILED" if run.failed else "FINISHED"
     store.close(ident, key, run.params(), [*epochs, *scores], ended, status)
     return True
@@ -108,19 +128,31 @@ def _study_tags(runs: list[Run], layout: Layout) -> Tags:
     return texts({**about, **_commit(state["commit"], state.get("dirty"))})
 
 
-def _adopt(store: Store, study: str, names: set[str]) -> None:
-    """Put all records of runs below the study, and mark those that are not in `names`."""
+def _adopt(store: Store, study: str, parents: dict[str, str]) -> None:
+    """Put each record of a run below that of its fusion, and mark those of no current run.
+
+    parents: name of each current run -> record of its fusion.
+    """
     for ident, tags in store.of_kind("run").items():
-        store.tag(ident, {"mlflow.parentRunId": study})
-        if tags["mlflow.runName"] not in names:
+        name = tags["mlflow.runName"]
+        store.tag(ident, {"mlflow.parentRunId": parents.get(name, study)})
+        if name not in parents:
             store.tag(ident, {"current": "False"})
 
 
+def _findings(corpus: str, layout: Layout) -> str:
+    """Return what the study found on a corpus as a list in Markdown, from summary.json."""
+    path = layout.tables / "summary.json"
+    corpora = json.loads(path.read_text(encoding="utf-8"))["corpora"] if path.is_file() else {}
+    lines = [f"- {sentence}" for sentence in corpora.get(corpus, {}).get("sentences", [])]
+    return "\n".join([f"# {layout.results}: {corpus}", "", *lines])
+
+
 def _table(corpus: str, layout: Layout) -> list[tuple[str, float, int]]:
-    """Return the values of the tables over all seeds: `jca/ccc_mean`, `jca/ccc_low`, …"""
+    """Return the score of the best fusion with its interval, from metrics.json."""
     path = layout.metrics
-    fusions = json.loads(path.read_text(encoding="utf-8")).get(corpus, {}) if path.is_file() else {}
-    rows = [(f"{f}/ccc_{name}", v) for f, values in fusions.items() for name, v in values.items()]
+    values = json.loads(path.read_text(encoding="utf-8")).get(corpus, {}) if path.is_file() else {}
+    rows = [(name, values.get(key)) for key, name in NAMES.items()]
     return [(name, float(value), 0) for name, value in rows if value is not None]
 
 

@@ -106,11 +106,11 @@ FAULTS = {
     "most times in minutes": Fault(_all_in_minutes, "unit of times", "minutes?"),
     "times in milliseconds, all of a file": Fault(
         _rated(lambda table: table.assign(time_s=table["time_s"] * 1000)), "unit of times",
-        "milliseconds?", "WARN",
+        "milliseconds?",
     ),
     "numbers of frames instead of times": Fault(
         _rated(lambda table: table.assign(time_s=np.arange(len(table)) * 1.0)), "unit of times",
-        "the last time is 39; the video has 4.0 s: frames?", "WARN",
+        "the last time is 39; the video has 4.0 s: frames?",
     ),
     "times of a session that began earlier": Fault(
         _rated(lambda table: table.assign(time_s=table["time_s"] + 600)), "ratings within videos",

@@ -21,9 +21,12 @@ FOLDER = ROOT / "config" / "experiments"
 ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
 PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))
 REAL = FOLDER / "real.yaml"  # `make real`, without the demo
+WITH_DEMO = FOLDER / "with_demo.yaml"  # given after the study of a paper
 PEOPLE = sorted({*FOLDER.glob("verification_*.yaml")} - {*PUBLISHED})
 """Studies of `task: verification`, on other corpora than the demo."""
-FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, *PUBLISHED, *PEOPLE})
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, WITH_DEMO, *PUBLISHED, *PEOPLE})
+ON_DEMO = {"robustness", "study", "crema_d"}
+"""Studies that repeat no paper, and so have the demo corpus."""
 OF_NO_PAPER = {"robustness", "study", "ravdess", "crema_d", "incomplete", "verification_demo"}
 """Studies that repeat no paper of the fusions, so that none has published settings."""
 IN_CI = ("study", "robustness", "tbiom2023_jca")
@@ -36,6 +39,13 @@ def marked(path):
 
 
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def asked(path):
+    """Return the study of a paper with the demo corpus, as Snakemake merges the two files."""
+    raw, more = read_mapping(path), read_mapping(WITH_DEMO)
+    assert more.keys() == {"corpora"}
+    return load({**raw, "corpora": raw["corpora"] | more["corpora"]})
 
 
 @pytest.fixture(autouse=True)
@@ -54,11 +64,13 @@ def checkable(study: Study) -> set[str]:
 
 
 @each
-def test_it_is_a_whole_study_on_the_generated_corpus(path):
-    study = load(path)
-    assert "demo" in study.corpora
+def test_it_is_a_whole_study_and_one_of_a_paper_has_the_demo_corpus_only_if_asked(path):
+    study, default = load(path), load(Path("config/config.yaml"))
+    assert ("demo" in study.corpora) == (path.stem in ON_DEMO)
+    if path.stem not in ON_DEMO:
+        study = asked(path)
     if path.stem != "study":  # which has more people
-        assert study.corpora["demo"] == load(Path("config/config.yaml")).corpora["demo"]
+        assert study.corpora["demo"] == default.corpora["demo"]
     assert path.stem in (FOLDER / "README.md").read_text()
 
 
@@ -163,7 +175,8 @@ def test_the_study_has_the_settings_of_the_default_config_on_more_people():
 @pytest.mark.parametrize("path", [marked(path) for path in FILES])
 def test_the_workflow_builds_its_graph(path, copy):
     study = load(path)
-    jobs = copy.jobs("all", ("--configfile", f"config/experiments/{path.name}"))
+    files = [path.name, *([] if path.stem in ON_DEMO else [WITH_DEMO.name])]
+    jobs = copy.jobs("all", ("--configfile", *(f"config/experiments/{name}" for name in files)))
     assert jobs["train"] == len(study.fusions), "nothing else is here"
     assert {"make_corpus", "score", "tables", "page"} <= jobs.keys()
     assert {"encode", "encode_fits"} & jobs.keys()
@@ -195,7 +208,7 @@ def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
     for path in FILES:
         study = load(path)
         kinds = {study.corpus_class(name) for name in study.corpora}
-        assert kinds == {"demo", *used.get(path.stem, ())}
+        assert kinds - {"demo"} == used.get(path.stem, set())
     editions = {
         path.stem: load(path).corpora["affwild2"].options["edition"]
         for path in FILES
@@ -204,6 +217,18 @@ def test_each_paper_stands_on_the_corpora_that_its_claims_were_made_on():
     assert editions.pop("cvprw2022_jca") == "abaw3"
     assert editions.pop("cvprw2024_rjcma") == "abaw6"
     assert set(editions.values()) == {"abaw5"}
+
+
+def test_studies_of_aff_wild2_are_scored_by_the_challenge_and_by_the_published_code():
+    files = [path for path in [*FILES, *PUBLISHED] if "affwild2" in load(path).corpora]
+    assert len(files) == 12
+    for path in files:
+        study = load(path)
+        assert {*study.protocols} == {"abaw", "abaw_published_code"}, path.stem
+        rules = {row.protocol for row in published.load() if row.corpus == "affwild2"}
+        assert rules <= {"", *study.protocols}
+        if path not in PUBLISHED:
+            assert study.headline == "abaw"
 
 
 def test_the_arrays_stand_on_their_five_folds_and_ask_what_the_paper_asks(tmp_path):
@@ -240,7 +265,8 @@ def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_
         assert len(made[0].classes) == 7
         trained = [study.run_settings(entry, "concat", 0) for entry in entries]
         assert {(own.train.baseline, own.task) for own in trained} == {("none", "classes")}
-    assert study.run_settings("demo", "concat", 0).train.baseline == "none"
+    demo = asked(FOLDER / "icassp2022_selfcross.yaml")
+    assert demo.run_settings("demo", "concat", 0).train.baseline == "none"
 
 
 @pytest.mark.parametrize("task", ["ratings", "classes"])

@@ -33,8 +33,12 @@ def study(corpora: dict, **more) -> Study:
 
 @pytest.mark.slow
 def test_a_graph_holds_a_corpus_where_it_lies_and_the_generated_one_everywhere(copy):
-    file = ("--configfile", "config/experiments/fg2021_ca.yaml")
-    own = load(ROOT / file[1])
+    paper, demo = (f"config/experiments/{name}.yaml" for name in ("fg2021_ca", "with_demo"))
+    file = ("--configfile", paper, demo)
+    own = load(ROOT / paper)
+    said = copy.snakemake("-n", "--configfile", paper, "--", "all", good=False)
+    assert "None of the study's corpora is present." in said
+    assert f"--configfile {paper} {demo}" in said
     runs = len(own.fusions)  # one job trains all seeds
     (copy.folder / "data/recola").mkdir(parents=True)
     (copy.folder / "data/recola/.DS_Store").touch()

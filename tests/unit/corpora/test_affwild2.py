@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,10 @@ import yaml
 
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
+from avfusion.corpora.affwild2.checks import affwild2_checks
+from avfusion.corpora.affwild2.editions import Edition
 from avfusion.corpora.affwild2.tree import raw_name, side
+from avfusion.corpora.tree.scan import read_tree
 from avfusion.errors import ConfigError
 from avfusion.layout import Layout
 from avfusion.media.mel import HOP_S, log_mel_of
@@ -224,6 +228,42 @@ def test_only_a_final_left_or_right_names_a_person(trial, raw, whose):
 def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, message):
     with pytest.raises(ConfigError, match=message):
         corpora.get("affwild2")(root=tmp_path, edition="abaw5", expect=expect)
+
+
+def counted(study, monkeypatch, edition=None, **changed):
+    """Return the check of the edition of the miniature, whose counts are those of some edition."""
+    counts = {**mini.OPTIONS["expect"], **changed}
+    known = {"words": (), "template_rows": None, "images": None, "bare_rows": {}, "frames": {}}
+    kept = {key: value for key, value in counts.items() if key not in known}
+    made = {name: Edition(name, **{**kept, **known}) for name in ("abaw5", "abaw6")}
+    made["abaw6"] = replace(made["abaw6"], valid_rows={"train": 1, "validation": 1})
+    monkeypatch.setattr("avfusion.corpora.affwild2.editions.EDITIONS", made)
+    corpus = corpora.get("affwild2")(root=study.root, **({"edition": edition} if edition else {}))
+    corpus.cache = study.layout.verified("affwild2")
+    corpus.tree = read_tree(study.root, study.layout.verified("affwild2") / "digests.bin")
+    return next(check for check in affwild2_checks(corpus) if check.name == "edition"), corpus
+
+
+def test_the_edition_is_the_only_one_with_the_counts_of_the_files(study, monkeypatch):
+    check, corpus = counted(study, monkeypatch)
+    assert (check.verdict, check.found) == ("PASS", "abaw5, by its counts")
+    assert corpus.card()["edition"] == "abaw5"
+
+
+def test_an_edition_that_is_stated_is_kept_and_the_counts_say_which_one_it_is(study, monkeypatch):
+    check, corpus = counted(study, monkeypatch, edition="abaw6")
+    assert (check.verdict, check.found) == ("PASS", "abaw6")
+    hints = [c.hint for c in affwild2_checks(corpus) if c.name == "rated rows of train"]
+    assert "Its counts match abaw5." in hints[0]
+    assert "expect: {train: 5" in hints[0]
+
+
+def test_counts_of_no_edition_are_an_error_that_lists_all_with_theirs(study, monkeypatch):
+    check, corpus = counted(study, monkeypatch, train=6)
+    assert (check.verdict, corpus.edition) == ("FAIL", None)
+    assert check.found.startswith("none stated; 5 train, 2 validation, 2 test; rated rows: ")
+    assert "abaw5 (6 train, 2 validation, 2 test; rated rows: " in check.hint
+    assert "abaw6 (6 train, " in check.hint
 
 
 def test_a_part_with_other_counts_says_what_to_paste(study, tmp_path):

@@ -286,3 +286,18 @@ def test_what_cannot_be_downloaded_is_refused_in_the_config(config):
     config.write_text("corpora: {recola: {root: x, download: true}}\nfusions: {audio: {}}\n")
     with pytest.raises(ConfigError, match=r"corpora\.recola\.download: no program can"):
         load(config)
+
+
+@pytest.mark.parametrize("plant", ["link", "second name"])
+def test_a_part_that_somebody_else_planted_is_not_written(site, client, tmp_path, plant):
+    """Its name is fixed, so in a shared folder it can lead to another file of this user."""
+    other = tmp_path / "thesis.tex"
+    other.write_text("mine")
+    (tmp_path / "sub").mkdir()
+    part = tmp_path / "sub/it.zip.part"
+    part.symlink_to(other) if plant == "link" else part.hardlink_to(other)
+    with pytest.raises(DownloadError, match=r"it\.zip\.part: not a partial download of this user"):
+        fetch(client, remote(), tmp_path)
+    assert other.read_text() == "mine"
+    part.unlink()
+    assert fetch(client, remote(), tmp_path).read_bytes() == BODY

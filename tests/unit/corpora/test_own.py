@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from avfusion import cli
 from avfusion.corpora.formats.elan import read_eaf
+from avfusion.corpora.formats.table import read_sheet
 from avfusion.corpora.own.corpus import Own
 from avfusion.corpora.own.ratings import read_ratings
-from avfusion.errors import ConfigError
+from avfusion.errors import ConfigError, CorpusError
 from avfusion.layout import Layout
 from support.miniatures import own, verify
 
@@ -259,3 +260,25 @@ def test_the_page_can_be_followed_to_the_letter(tree, tmp_path, monkeypatch, cap
     assert {"verify", "export"} <= set(ran)
     card = json.loads(Path("results/my_clips/manifest/my_clips/corpus.json").read_text())
     assert card["split"].startswith("80 : 20")
+
+
+def test_a_column_that_nothing_reads_is_named(tree, tmp_path):
+    root = shutil.copytree(tree, tmp_path / "copy")
+    path = root / "manifest.csv"
+    lines = path.read_text().splitlines()
+    mark = max(",;\t", key=lines[0].count)
+    path.write_text("\n".join([f"{lines[0]}{mark}partitoin", *(f"{x}{mark}" for x in lines[1:])]))
+    code, checks = verify("own", root, own.OPTIONS, tmp_path / "results")
+    row = checks.loc["manifest columns"]
+    assert (code, row["verdict"]) == (0, "WARN")
+    assert row["found"] == "'partitoin'. Did you mean 'partition'?"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [(b"\0\0\0\x20ftypisom", "MP4"), (b"\x89PNG\r\n", "PNG"), (b"PK\x03\x04", "ZIP archive")],
+)
+def test_what_is_no_table_is_named_whatever_its_ending(tmp_path, head, kind):
+    (tmp_path / "a.csv").write_bytes(head + bytes(range(256)))
+    with pytest.raises(CorpusError, match=rf"a\.csv: not a table but .*{kind}.* Name the table"):
+        read_sheet(tmp_path / "a.csv", "a.csv", ("video",), "")

@@ -12,7 +12,7 @@ from avfusion.config.study import Study
 from avfusion.encoders import base, expression_net
 from avfusion.encoders.expression_net import LABELS, WEIGHTS, pretrained
 from avfusion.encoders.faces import thin
-from avfusion.encoders.job import Job
+from avfusion.encoders.job import Job, Opened
 from avfusion.encoders.stage import encode_shard, fit
 from avfusion.errors import AvfError, TrainError
 from avfusion.features.store import FeatureStore
@@ -326,3 +326,28 @@ def test_a_stopped_shard_goes_on_where_it_was(fresh, monkeypatch):
 def test_encoding_before_the_media_stage_says_what_to_run(tmp_path):
     with pytest.raises(AvfError, match=r"avf media tiny.*avf index"):
         encode_shard("tiny", (0, 1), media.settings("face_expression"), media.Layout(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "gave NaN as feature 3"), (np.inf, "gave inf")]
+)
+def test_an_outside_encoder_must_give_numbers(fresh, monkeypatch, value, said):
+    settings = media.settings("face_expression")
+    settings = settings.model_copy(update={"outside": {"encoder face_expression": "lab 1.2"}})
+    job = Job("tiny", settings, fresh)
+
+    def encode(record, ends_s, clip_s):
+        rows = np.ones((len(ends_s), job.encoder.dim), np.float32)
+        rows[0], rows[1, 3] = np.nan, value  # absent as a whole, and a wrong number
+        return rows
+
+    monkeypatch.setattr(job.encoder, "encode", encode)
+    row = job.row(Opened("train_0", *opened(job, "train_0")))
+    assert row["status"] == "failed"
+    assert row["reason"].startswith("train_0: face_expression " + said)
+
+
+def opened(job, video):
+    """Return the record, key and clip ends of a video, without inputs that are read ahead."""
+    made = job.opened(video)
+    return made.record, made.key, made.ends_s

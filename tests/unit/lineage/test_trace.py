@@ -89,7 +89,7 @@ def test_a_row_leads_to_every_seed_and_their_mean_is_the_cell(done):
     own = json.loads((folders[0] / "settings.json").read_text())
     assert found["runs"][0]["data_hash"] == own["data_hash"]
     assert found["runs"][0]["settings_hash"] == own["run"]
-    assert found["runs"][0]["features"] == own["inputs"]["features"]
+    assert found["runs"][0]["features"] == own["predicted"]
 
 
 def test_a_row_of_one_seed_or_of_a_pair_leads_to_those_runs(done):

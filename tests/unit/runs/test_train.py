@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from avfusion.errors import TrainError
+from avfusion.errors import CorpusError, TrainError
 from avfusion.features.arrange import off_baseline
 from avfusion.features.store import write_features
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
+from avfusion.runs.files import read_settings, refuse_other_inputs
 from avfusion.runs.inputs import Inputs
-from avfusion.runs.ratings import scores
+from avfusion.runs.ratings import RatingJob, scores
 from avfusion.runs.train import train_run, write_traces
 from avfusion.training.checkpoint import load_weights
 from support.synthetic_features import Plan, run_settings, write_inputs
@@ -163,7 +164,7 @@ def test_traces_can_be_written_again(layout):
 def test_traces_of_other_features_are_refused(layout):
     plan = write_inputs(layout)
     folder = train(layout, plan, epochs=1)
-    change_features(layout, plan, "test_00")
+    change_features(layout, plan, "train_00")
     with pytest.raises(TrainError, match=r"features have changed.*avf train toy concat --seed 0"):
         write_traces(folder, layout)
 
@@ -211,6 +212,34 @@ def test_scores_leave_unrated_rows_out():
     gold = torch.tensor([[0.0, 1.0], [1.0, torch.nan], [torch.nan, 0.0], [0.5, 0.5]])
     prediction = gold.nan_to_num(99.0)
     assert scores(prediction, gold) == {"score": 1, "ccc_valence": 1, "ccc_arousal": 1}
+
+
+def test_videos_that_are_only_predicted_train_nothing_again(tmp_path, monkeypatch):
+    """Unrated test clips are added to the manifest; the predictions then have them too."""
+    layout, more = Layout(tmp_path / "one"), Layout(tmp_path / "two")
+    plan = write_inputs(layout, Plan(videos={"train": 3, "validation": 2, "test": 1}))
+    folder = train(layout, plan)
+    write_inputs(more, Plan(videos={"train": 3, "validation": 2, "test": 2}))
+    kept = ["train_00", "train_01", "train_02", "validation_00", "validation_01", "test_00"]
+    for encoder in plan.widths:
+        old, new = layout.features(plan.corpus, encoder), more.features(plan.corpus, encoder)
+        for path in new.glob("test_01*.npy"):
+            (old / path.name).write_bytes(path.read_bytes())
+        index, added = (pd.read_parquet(at / "index.parquet") for at in (old, new))
+        added = added[~added["video"].isin(kept)]
+        write_table(pd.concat([index, added], ignore_index=True), old / "index.parquet")
+    manifest = pd.read_parquet(layout.manifest(plan.corpus))
+    row = manifest.iloc[[-1]].assign(video="test_01")
+    write_table(pd.concat([manifest, row], ignore_index=True), layout.manifest(plan.corpus))
+    before = read(folder, "best.safetensors", "epochs.csv")
+    with pytest.raises(CorpusError, match="trained on features ear"):
+        refuse_other_inputs(read_settings(folder), "0" * 64, folder, layout)
+    monkeypatch.setattr(RatingJob, "loss", None)  # of a batch, which nothing may train on
+    train(layout, plan)
+    assert read(folder, "best.safetensors", "epochs.csv") == before
+    videos = pd.read_parquet(folder / "traces.parquet")["video"].unique()
+    assert {*videos} == {*kept, "test_01"}
+    refuse_other_inputs(read_settings(folder), "0" * 64, folder, layout)
 
 
 def change_features(layout: Layout, plan: Plan, video: str) -> None:

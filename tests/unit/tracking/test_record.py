@@ -17,6 +17,7 @@ from support.recorded_study import train_study, write_study
 from support.synthetic_features import Plan, run_settings, write_inputs
 
 RUNS = {"concat/seed0", "concat/seed1", "audio/seed0", "audio/seed1"}
+FUSIONS = {"concat", "audio"}
 
 
 @pytest.fixture
@@ -33,7 +34,17 @@ def study(here, monkeypatch):
     study = write_study(here)
     here.figures.mkdir()
     (here.figures / "toy_ccc.svg").write_text("<svg/>")
-    here.metrics.write_text('{"toy": {"concat": {"mean": 0.5, "low": 0.4}}}')
+    here.metrics.write_text('{"toy": {"best": "concat", "score": 0.5, "score_low": 0.4}}')
+    columns = ["fusion", "target", "mean", "low", "high", "sd"]
+    rows = [("audio", 0.2, 0.1), ("concat", 0.5, 0.4)]
+    table = [(f, t, mean, low, 0.6, 0.01) for f, mean, low in rows for t in ("mean", "valence")]
+    scores = pd.DataFrame(table, columns=columns).assign(
+        corpus="toy", partition="test", protocol="pooled", seeds=2
+    )
+    here.tables.mkdir()
+    scores.to_csv(here.tables / "scores.csv", index=False)
+    found = {"toy": {"sentences": ["concat is better."]}}
+    (here.tables / "summary.json").write_text(json.dumps({"corpora": found}))
     return study
 
 
@@ -65,13 +76,15 @@ def identities(runs):
 def test_a_run_is_shown_with_what_it_was_and_what_it_reached(here, study):
     assert record(here, study)["new"] == 4
     client, runs = shown(here)
-    assert set(runs) == {"study", *RUNS}
-    run, parent = runs["concat/seed1"], runs["study"]
+    assert set(runs) == {"study", *FUSIONS, *RUNS}
+    run, fusion, parent = runs["concat/seed1"], runs["concat"], runs["study"]
     assert run.data.params["train.lr"] == "0.003"
     assert "commit" not in run.data.params, "where it came from is in its tags"
     settings = json.loads((here.run("toy", "concat", 1) / "settings.json").read_text())
     tags = run.data.tags
-    assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert tags["mlflow.parentRunId"] == fusion.info.run_id
+    assert fusion.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert "# toy: concat/seed1" in tags["mlflow.note.content"]
     assert tags["mlflow.source.git.commit"] == settings["commit"]
     assert tags["dirty"] == str(settings["dirty"])
     assert tags["data_hash"] == settings["data_hash"]
@@ -86,7 +99,7 @@ def test_a_run_is_shown_with_what_it_was_and_what_it_reached(here, study):
         zip(epochs["epoch"], epochs["loss"], strict=True)
     )
     assert_scores(run.data.metrics, here, study)
-    assert parent.data.metrics["concat/ccc_mean"] == 0.5
+    assert parent.data.metrics["1 score"] == 0.5
     files = [item.path for item in client.list_artifacts(parent.info.run_id, "figures")]
     assert files == ["figures/toy_ccc.svg"]
     assert client.list_artifacts(run.info.run_id)[0].path == "model_card.md"
@@ -135,7 +148,36 @@ def test_recording_again_adds_what_changed_and_nothing_else(here, study):
 
     fewer = longer.model_copy(update={"seeds": [0]})
     record(here, fewer)
-    assert set(shown(here)[1]) == {"study", "concat/seed0", "audio/seed0"}
+    assert set(shown(here)[1]) == {"study", *FUSIONS, "concat/seed0", "audio/seed0"}
+
+
+@pytest.mark.slow
+def test_fusions_open_with_score_interval_and_rank_and_a_view_sorts_them(here, study):
+    stamp = record(here, study)
+    client, runs = shown(here)
+    for name, score, low, rank in (("concat", 0.5, 0.4, 1), ("audio", 0.2, 0.1, 2)):
+        values = runs[name].data.metrics
+        assert values["1 score"] == score
+        assert (values["2 low"], values["3 high"]) == (low, 0.6)
+        assert (values["4 rank"], values["7 valence"]) == (rank, score)
+        assert f"rank: {rank}" in runs[name].data.tags["mlflow.note.content"]
+    for name in RUNS:
+        metrics = runs[name].data.metrics
+        first = [key for key in sorted(metrics) if key[0].isdigit()]
+        assert sorted(metrics)[: len(first)] == first
+        assert metrics["1 score"] == metrics["test/pooled/ccc_mean"]
+        assert 3 <= len(first) <= 15
+    experiment = client.get_experiment_by_name("toy")
+    assert "- concat is better." in experiment.tags["mlflow.note.content"]
+    key = (here.results / "mlflow.id").read_text().strip()
+    page = f"/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey={key}"
+    assert stamp["view"] == f"http://127.0.0.1:5000{page}"
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+    listed = client.search_runs(
+        [experiment.experiment_id], view["searchFilter"], order_by=[f"{view['orderByKey']} ASC"]
+    )
+    assert [run.data.tags["mlflow.runName"] for run in listed] == ["concat", "audio"]
+    assert view["selectedColumns"][:2] == ["metrics.`1 score`", "metrics.`2 low`"]
 
 
 @pytest.mark.parametrize(

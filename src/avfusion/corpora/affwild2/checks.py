@@ -27,16 +27,23 @@ def affwild2_checks(corpus: "AffWild2Release") -> Iterator[Check]:
 
 
 def _edition(corpus: "AffWild2Release") -> Check:
-    trials = {p: len(t) for p, t in corpus.parts.annotations.items()}
-    fits = editions.guess(trials, _valid(corpus))
-    name = corpus.edition.name if corpus.edition else ""
-    guessed = f"none; these counts match {' or '.join(fits)}" if fits else "none"
+    """Check that the edition is stated, or is the only one with the counts of the files."""
+    trials, valid = corpus.counts
+    fits = editions.guess(trials, valid)
+    if corpus.edition is not None:
+        observed = corpus.edition.name + ("" if corpus.stated else ", by its counts")
+    else:
+        counted = ", ".join(f"{count} {part}" for part, count in trials.items())
+        rows = ", ".join(f"{count:,} of {part}" for part, count in valid.items())
+        observed = f"none stated; {counted}; rated rows: {rows or 'none'}"
+        observed += f"; these counts match {' and '.join(fits)}" if fits else ""
     return check(
         "edition",
-        bool(name),
-        "an edition in the config: abaw3, abaw5, abaw6 or abaw8",
-        name or guessed,
-        f"Set corpora.affwild2.options: {{edition: {fits[0] if fits else 'abaw6'}}}.",
+        corpus.edition is not None,
+        "an edition in the config, or the counts of one edition",
+        observed,
+        f"Set corpora.affwild2.options: {{edition: {fits[0] if fits else 'abaw6'}}}. Editions: "
+        f"{editions.described()}.",
     )
 
 
@@ -128,7 +135,10 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
     edition = corpus.edition
     if edition is None:
         return  # reported by `_edition`
-    for partition, count in _valid(corpus).items():
+    trials, valid = corpus.counts
+    fits = [name for name in editions.guess(trials, valid) if name != edition.name]
+    like = "" if edition.given or not fits else f" Its counts match {' and '.join(fits)}."
+    for partition, count in valid.items():
         expected = edition.valid_rows.get(partition)
         off = 0.0 if expected is None else abs(count - expected) / expected
         yield check(
@@ -136,8 +146,8 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
             not off,
             "unpublished" if expected is None else f"{expected:,}",
             f"{count:,}",
-            f"{100 * off:.2f} % off. This is another edition or a part of one. To accept what is "
-            f"here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
+            f"{100 * off:.2f} % off. It is another edition or a part of one.{like} To accept what "
+            f"is here, paste into its options: {_counted(corpus)}. {editions.COMPARE}",
             verdict="FAIL" if off > 0.005 else "WARN",
             certainty=editions.certainty(edition, COMPUTED),
         )
@@ -147,12 +157,6 @@ def _counted(corpus: "AffWild2Release") -> str:
     """Return the option `expect` with the counts of the corpus as it is."""
     parts = Counter(part for _, part in corpus.listed)
     counts = [f"{part}: {parts[part]}" for part in ("train", "validation", "test")]
-    rows = ", ".join(f"{part}: {count}" for part, count in _valid(corpus).items())
+    rows = ", ".join(f"{part}: {count}" for part, count in corpus.counts[1].items())
     counts += [f"raw: {len(corpus.parts.raw)}", f"valid_rows: {{{rows}}}"]
     return f"expect: {{{', '.join(counts)}}}"
-
-
-def _valid(corpus: "AffWild2Release") -> dict[str, int]:
-    """Return the number of rated rows per annotated partition."""
-    annotated = corpus.parts.annotations.items()
-    return {part: sum(corpus.rows[trial].valid for trial in trials) for part, trials in annotated}

@@ -23,7 +23,8 @@ class AffWild2(AffWild2Release):
     root : Path
         Folder with the unpacked zip files of one edition.
     edition : str
-        `abaw3`, `abaw5`, `abaw6` or `abaw8`.
+        `abaw3`, `abaw5`, `abaw6` or `abaw8`. Without it, it is the only edition that has the counts
+        of trials and rated rows of the files.
     faces : {"own", "official"}
         `own` tracks faces with avfusion; `official` uses the images of cropped_aligned.
     annotations, test_list, template : str

@@ -107,6 +107,18 @@ def edition(name: str, expect: Mapping[str, Any]) -> Edition:
     return replace(EDITIONS[name], given=True, **{"bare_rows": {}, **expect})
 
 
+def described() -> str:
+    """Return the counts of every edition, in words."""
+    lines = []
+    for edition in EDITIONS.values():
+        rows = edition.valid_rows
+        known = [f"{count:,} of {part}" for part, count in rows.items() if count is not None]
+        rated = f"rated rows: {', '.join(known)}" if known else "rated rows unpublished"
+        trials = ", ".join(f"{edition.trials(part)} {part}" for part in _COUNTS[:3])
+        lines.append(f"{edition.name} ({trials}; {rated})")
+    return "; ".join(lines)
+
+
 def certainty(edition: Edition | None, public: str) -> str:
     """Return the certainty of an expected count: `GIVEN` if the config states it, else `public`."""
     return GIVEN if edition is not None and edition.given else public

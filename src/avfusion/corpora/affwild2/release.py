@@ -45,8 +45,9 @@ During an ABAW challenge: registered teams receive links to zip files by e-mail:
 batch2, new_vids), cropped, cropped_aligned, annotations, test lists and the submission template.
 
 Unpack all zip files of one edition into one folder without renaming anything. Set
-corpora.affwild2.root to this folder and corpora.affwild2.options.edition to abaw3, abaw5, abaw6 or
-abaw8. Copies from other sources are not licensed. No official checksums are published.
+corpora.affwild2.root to this folder. The edition (abaw3, abaw5, abaw6 or abaw8) is the one that has
+the counts of the files; corpora.affwild2.options.edition states it. Copies from other sources are
+not licensed. No official checksums are published.
 `avf verify affwild2` checks the counts and writes fingerprints.parquet, which two laboratories can
 compare without sharing data."""
 
@@ -85,14 +86,34 @@ class AffWild2Release(Corpus):
         super().__init__(root=root)
         if faces not in ("own", "official"):
             raise ConfigError(f"affwild2: faces is {faces!r}; expected `own` or `official`.")
-        self.edition = editions.edition(edition, expect or {}) if edition else None
+        self.stated = editions.edition(edition, expect or {}) if edition else None
+        self.expect = expect
         self.faces, self.transcripts = faces, transcripts.strip("/")
         self.places = {"annotations": annotations, "test_list": test_list, "template": template}
 
     @cached_property
     def parts(self) -> Parts:
         """Locations of all parts of the corpus."""
-        return find_parts(self.tree, self.edition, self.places)
+        return find_parts(self.tree, self.stated, self.places)
+
+    @cached_property
+    def edition(self) -> editions.Edition | None:
+        """The edition of the config, else the only one with the counts of the files, or None.
+
+        `expect` replaces counts of an edition, so it needs one that is stated.
+        """
+        if self.stated is not None or self.expect:
+            return self.stated
+        fits = editions.guess(*self.counts)
+        return editions.EDITIONS[fits[0]] if len(fits) == 1 else None
+
+    @property
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Number of trials and of rated rows per annotated partition; trials of the test list."""
+        annotated = self.parts.annotations
+        trials = {part: len(names) for part, names in annotated.items()}
+        valid = {p: sum(self.rows[t].valid for t in names) for p, names in annotated.items()}
+        return trials | ({"test": len(self.test_names)} if self.test_names else {}), valid
 
     @cached_property
     def test_names(self) -> list[str]:

@@ -15,6 +15,7 @@ from avfusion.errors import CorpusError
 from avfusion.io.bounded import refuse_large, refuse_large_parquet
 from avfusion.io.cells import visible
 from avfusion.io.halves import HALF
+from avfusion.media.kinds import binary_kind
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", flags=re.ASCII)
 BLANK = ("", "?", "nan", "none", "null")
@@ -93,6 +94,8 @@ def read_sheet(path: Path, name: str, needed: tuple[str, ...], hint: str) -> She
 
 def _csv(path: Path, name: str) -> Sheet:
     try:
+        if kind := binary_kind(path):  # before 256 MB of it are read
+            raise CorpusError(f"{name}: not a table but {kind}. Name the table instead.")
         refuse_large(path)
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:

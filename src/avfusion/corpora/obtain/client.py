@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avfusion.corpora.obtain.answers import RangeError, continues, pieces
 from avfusion.corpora.obtain.connection import Connection
+from avfusion.corpora.obtain.part import open_part
 from avfusion.corpora.obtain.progress import Progress
 from avfusion.corpora.obtain.remote import DownloadError, RemoteFile, fault_of
 
@@ -78,7 +79,7 @@ class Client(Connection):
 
         def receive() -> None:
             progress.add(-_size(part))
-            with self.opened(url, {}) as answer, part.open("wb") as out:
+            with self.opened(url, {}) as answer, open_part(part) as out:
                 for piece in pieces(answer):
                     self.stop()
                     out.write(piece)
@@ -107,7 +108,7 @@ class Client(Connection):
             if begin and not continues(answer, begin):
                 progress.add(-begin)
                 begin = 0
-            with part.open("ab" if begin else "wb") as out:
+            with open_part(part, append=begin > 0) as out:
                 for piece in pieces(answer):
                     self.stop()
                     begin += len(piece)

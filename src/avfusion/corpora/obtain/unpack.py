@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from avfusion.corpora.obtain.part import open_part
 from avfusion.errors import AvfError
 
 _CHUNK = 1 << 20
@@ -90,7 +91,7 @@ def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, archive: 
     part = path.with_name(f"{path.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with opened.open(info) as packed, part.open("wb") as out:
+        with opened.open(info) as packed, open_part(part) as out:
             shutil.copyfileobj(packed, out, _CHUNK)
             if out.tell() != info.file_size:
                 raise zipfile.BadZipFile(f"{out.tell():,} bytes, stated {info.file_size:,}")

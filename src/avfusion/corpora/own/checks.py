@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from avfusion.corpora.check import FEW_PEOPLE, Check, check
 from avfusion.corpora.media_checks import media_checks
 from avfusion.corpora.own.coverage import coverage
+from avfusion.corpora.own.manifest import unknown_columns
 from avfusion.corpora.splits import split_digest, split_summary
 from avfusion.corpora.wording import listed, stated
 
@@ -20,6 +21,8 @@ def own_checks(corpus: "OwnRelease") -> Iterator[Check]:
     """Yield checks of the manifest, ratings, split, videos and times."""
     faults, count = corpus.sheet.faults, len(corpus.sheet.rows)
     yield check("manifest lines", not faults, "every line can be read", stated(faults, count), HINT)
+    if corpus.database is None:
+        yield _columns(corpus)
     files = [part for parts in corpus.ratings.values() for part in parts]
     broken = [fault for part in files for fault in part.faults]
     if corpus.database is not None:
@@ -34,6 +37,16 @@ def own_checks(corpus: "OwnRelease") -> Iterator[Check]:
     apart = corpus.split.kind in ("given", "subjects")
     yield check("split", apart, "drawn by subject, or given", text, FEW_PEOPLE, verdict="WARN")
     yield from _media(corpus)
+
+
+def _columns(corpus: "OwnRelease") -> Check:
+    """Check that every column of the manifest is one that is read."""
+    unknown = unknown_columns(corpus.sheet.columns, corpus.targets, corpus.features)
+    return check(
+        "manifest columns", not unknown, "only columns that avfusion reads",
+        listed(unknown, separator=" ") if unknown else f"{len(corpus.sheet.columns)} columns",
+        "These columns are not read. Correct the name, or ignore this warning.", verdict="WARN",
+    )  # fmt: skip
 
 
 def _media(corpus: "OwnRelease") -> Iterator[Check]:

@@ -81,13 +81,18 @@ def _units(
 def _unit_check(
     unit: str, units: dict[str, str], readable: "dict[str, Timing]", last: dict[str, float]
 ) -> Check:
-    """Fail if most rating files seem to be in another unit; warn if some do."""
+    """Fail if most rating files, or one beyond its video, seem to be in another unit; else warn.
+
+    Times in frames or milliseconds go far beyond the video, so they cannot be seconds. Those in
+    minutes or hours lie inside, as ratings of only its beginning do.
+    """
     odd = [
         f"{video}: the last time is {last[video]:g}{' s' if unit else ''}; the video has "
         f"{readable[video].end_s:.1f} s: {guess}?"
         for video, guess in units.items()
     ]
     most = 2 * len(units) > len(last)
+    beyond = [video for video in units if not unit and last[video] > readable[video].end_s]
     if unit:
         remedy = f"`ratings: {{unit: {unit}}}` holds for every file"
         remedy += ". Correct the option." if most else "; convert the files that are in another."
@@ -101,7 +106,7 @@ def _unit_check(
             )
     return check(
         "unit of times", not odd, f"times in {unit or 'seconds'}", stated(odd, len(last)), remedy,
-        verdict="FAIL" if most else "WARN",
+        verdict="FAIL" if most or beyond else "WARN",
     )  # fmt: skip
 
 

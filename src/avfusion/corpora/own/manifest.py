@@ -1,6 +1,6 @@
 """Read the manifest of your own recordings: one row per video, sound, or set of feature files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,12 +15,28 @@ from avfusion.corpora.formats.table import (
     video_id,
 )
 from avfusion.corpora.own.features import feature_columns
+from avfusion.registry import near
 from avfusion.schemas import PARTITIONS
 
 HINT = "docs/tutorials/own-clips.md describes the manifest."
 ALIASES = {"dev": "validation", "devel": "validation", "val": "validation", "valid": "validation"}
 PATHS = ("video", "ratings", "sound", "transcript")
 """Columns that hold paths, besides `ratings_<target>`."""
+OTHERS = ("id", "subject", "partition", "label", "face", "voice", "duration_s")
+"""Columns that hold no paths."""
+
+
+def unknown_columns(
+    columns: Iterable[str], targets: Iterable[str], features: Iterable[str]
+) -> list[str]:
+    """Return the columns of a manifest that nothing reads, with the name that may be meant.
+
+    >>> unknown_columns(["video", "subject", "partitoin", "age"], (), ())
+    ["'partitoin'. Did you mean 'partition'?", "'age'."]
+    """
+    ratings = [f"ratings_{target}" for target in targets]
+    known = [*PATHS, *OTHERS, *ratings, *feature_columns(features)]
+    return [f"{name!r}.{near(name, known)}" for name in columns if name not in known]
 
 
 def read_manifest(

@@ -102,7 +102,9 @@ def cells_of(row: Any) -> list[str]:
     ours = "" if row.verdict == "not run" else _ours(row)
     ours += "" if row.protocol_known or not ours else " °"
     what = row.target if row.metric == "ccc" else f"{row.target}, {row.metric}"
-    return [method, row.paper, row.partition, what, theirs, row.kind, ours, row.verdict]
+    part = row.partition
+    part += f" (ours: {row.ours_partition})" if row.ours_partition != row.partition else ""
+    return [method, row.paper, part, what, theirs, row.kind, ours, row.verdict]
 
 
 def _ours(row: Any) -> str:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from avfusion.config.baseline import REFERENCES
 from avfusion.evaluation.scored import read_scores
+from avfusion.metrics.sums import MEAN
 from avfusion.report import format, sentences
 from avfusion.report.elsewhere import elsewhere
 from avfusion.report.tables.grids import budget
@@ -41,13 +43,20 @@ def write_summary(data: TableData) -> None:
 
 
 def _metrics(part: Part) -> dict[str, Any]:
-    """Return fusion -> each target, mean, and the interval of the mean."""
-    metrics = {}
-    for name, rows in part.headline.groupby("fusion", sort=True):
-        by = rows.set_index("target")
-        ends = {end: by.loc["mean", end] for end in ("low", "high")}
-        metrics[str(name)] = {t: by.loc[t, "mean"] for t in part.scored.targets} | ends
-    return metrics
+    """Return the best fusion, its score with interval, and what the baseline scores.
+
+    `dvc metrics show` and `dvc exp show` have a column per number, so there are few.
+    """
+    rows = part.headline[part.headline["target"] == MEAN].set_index("fusion")
+    fusions = rows[(rows["seeds"] > 0) & ~rows.index.isin(REFERENCES)]
+    if not len(fusions):
+        return {}
+    best = str(fusions["mean"].idxmax())
+    metrics = {"best": best, **{f"score_{end}": fusions.loc[best, end] for end in ("low", "high")}}
+    metrics["score"] = fusions.loc[best, "mean"]
+    if "concat" in fusions.index:
+        metrics["concat"] = fusions.loc["concat", "mean"]
+    return metrics | {"fusions": ", ".join(fusions.index)}
 
 
 def _summary(part: Part, data: TableData) -> dict[str, Any]:
