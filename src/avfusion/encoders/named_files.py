@@ -27,7 +27,13 @@ def named_files(options: Mapping[str, Any]) -> list[Path]:
 
 
 def digest_of(files: list[Path], cache: Path) -> str:
-    """Return a digest of the contents of some files; "" if there are none.
+    """Return a digest of the contents of some files; "" if there are none. See `digests`."""
+    contents = list(digests(files, cache).values())
+    return hashlib.sha256(repr(contents).encode()).hexdigest()[:16] if contents else ""
+
+
+def digests(files: list[Path], cache: Path) -> dict[Path, str]:
+    """Return file -> SHA-256 of its content.
 
     Parameters
     ----------
@@ -49,5 +55,4 @@ def digest_of(files: list[Path], cache: Path) -> str:
             current[name] = [*state, file_digest(file).hex()]
     if current != kept:
         write_text(cache, json.dumps(current, indent=1, sort_keys=True) + "\n")
-    contents = [current[str(file.absolute())][2] for file in files]
-    return hashlib.sha256(repr(contents).encode()).hexdigest()[:16] if contents else ""
+    return {file: current[str(file.absolute())][2] for file in files}
