@@ -171,6 +171,7 @@ rule record_all:
 
 
 onsuccess:
+    record_jobs()
     for name in [*RATINGS, *CLASSES]:
         if not_recorded(name):
             logger.warning(
@@ -180,5 +181,6 @@ onsuccess:
 
 
 onerror:
+    record_jobs()
     if message := clock.explained(lay.results):
         logger.error(message)

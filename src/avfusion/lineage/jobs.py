@@ -1,7 +1,7 @@
 """Records of finished jobs: what each was made from, so that a copied study is recognised.
 
 Snakemake compares dates, and keeps its own records in `.snakemake`. A copy, a transfer or another
-branch changes both. These records lie in results/jobs.json and hold contents instead of dates.
+branch changes both. These records, results/settings/jobs.json, hold contents instead of dates.
 """
 
 import hashlib
@@ -155,4 +155,4 @@ def _files(path: Path) -> list[Path]:
 
 
 def _path(layout: Layout) -> Path:
-    return layout.results / "jobs.json"
+    return layout.results / "settings" / "jobs.json"

@@ -12,6 +12,7 @@ from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
 from avfusion.lineage.studies import Side, compare, settings
 from avfusion.lineage.tables import write_origins
+from support.scratch import ROOT
 from support.synthetic_results import Plan, rewrite_traces, write_results
 
 ERRORS = {"audio": 0.5, "concat": 0.2, "jca": 0.3}
@@ -25,12 +26,9 @@ def scored(layout, study):
 
 
 @pytest.fixture(scope="module")
-def sides(tmp_path_factory, request):
+def sides(tmp_path_factory):
     """A study, and its copy with a worse jca, a better audio, and no concat of seed 1."""
     folder = tmp_path_factory.mktemp("studies")
-    patch = pytest.MonkeyPatch()
-    request.addfinalizer(patch.undo)
-    patch.chdir(request.config.rootpath)
     first = Layout(folder / "a")
     study = write_results(first, PLAN)
     study = study.model_copy(
@@ -45,7 +43,9 @@ def sides(tmp_path_factory, request):
             second.run("demo", "audio", seed) / "traces.parquet", lambda t: _towards(t, gold)
         )
     changed = study.model_copy(update={"train": study.train.model_copy(update={"lr": 0.5})})
-    return scored(first, study), scored(second, changed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)  # protocols are in config/
+        return scored(first, study), scored(second, changed)
 
 
 def _noisy(table):
