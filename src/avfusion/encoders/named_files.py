@@ -41,7 +41,7 @@ def digests(files: list[Path], cache: Path) -> dict[Path, str]:
         The files.
     cache
         JSON file with the digests of files that were read before. A file is read again if its size
-        or its time of change is another one.
+        or a time of change is another one.
     """
     try:
         kept = json.loads(cache.read_text(encoding="utf-8"))
@@ -50,9 +50,9 @@ def digests(files: list[Path], cache: Path) -> dict[Path, str]:
     current = dict(kept)
     for file in files:
         status, name = file.stat(), str(file.absolute())
-        state = [status.st_size, status.st_mtime_ns]
-        if current.get(name, [])[:2] != state:
+        state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if current.get(name, [])[:3] != state:
             current[name] = [*state, file_digest(file).hex()]
     if current != kept:
         write_text(cache, json.dumps(current, indent=1, sort_keys=True) + "\n")
-    return {file: current[str(file.absolute())][2] for file in files}
+    return {file: current[str(file.absolute())][3] for file in files}

@@ -110,7 +110,7 @@ def pack(study: Study, layout: Layout, with_names: Collection[str] = ()) -> Pack
     names = Names.of(terms, layout)
     result = Pack()
     _add_tables(result, layout, names)
-    _add_figures(result, layout, terms)
+    _add_figures(result, layout, terms, names)
     _add_runs(result, study, layout, names)
     for path in (layout.metrics, layout.plot):
         if path.is_file():
@@ -143,8 +143,15 @@ def write(result: Pack, path: Path) -> None:
 
 
 def _add(result: Pack, name: str, raw: bytes, names: Names) -> None:
-    """Add a text, unless it names a video of a corpus that is closed."""
-    corpus = names.named_in(raw.decode("utf-8", errors="replace"))
+    """Add a text, unless it names a video of a corpus that is closed.
+
+    Names are replaced in text for people; sealed files and numbers are not changed.
+    """
+    text = raw.decode("utf-8", errors="replace")
+    if names.named_in(text) and name.endswith((".md", ".tex")):
+        text = names.replaced(text)
+        raw = text.encode()
+    corpus = names.named_in(text)
     if corpus:
         result.left_out[name] = f"names videos of {corpus}"
     else:
@@ -168,7 +175,7 @@ def _add_tables(result: Pack, layout: Layout, names: Names) -> None:
             result.left_out[name] = f"{FILE} does not list it"
 
 
-def _add_figures(result: Pack, layout: Layout, terms: dict[str, str]) -> None:
+def _add_figures(result: Pack, layout: Layout, terms: dict[str, str], names: Names) -> None:
     """Add the figures that captions.json lists; those of single videos only of open corpora."""
     captions = read_json(layout.figures / "captions.json")
     for path in sorted(layout.figures.iterdir()) if layout.figures.is_dir() else []:
@@ -182,6 +189,8 @@ def _add_figures(result: Pack, layout: Layout, terms: dict[str, str]) -> None:
             caption["corpus"], caption["kind"], stem
         ):
             result.left_out[name] = f"ratings of single videos; {terms[caption['corpus']]}"
+        elif path.suffix == ".svg":
+            _add(result, name, path.read_bytes(), names)
         else:
             result.files[name] = path.read_bytes()
 

@@ -10,6 +10,8 @@ import pandas as pd
 from avfusion.layout import Layout
 
 _WORD = re.compile(r"[\w.-]+")
+_DIGIT = re.compile(r"\d")
+_PLAIN = 4
 _LONG = 6
 """A name of this length is found inside of longer words too, such as of a file name."""
 
@@ -34,10 +36,16 @@ class Names:
                 return corpus
         return ""
 
-    def replaced(self, corpus: str, text: str) -> str:
-        """Return a text with each name replaced by `video`, the longest names first."""
-        for name in sorted(self.of_corpus.get(corpus, ()), key=len, reverse=True):
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "video", text)
+    def replaced(self, text: str) -> str:
+        """Return a text with names replaced by `video`, the longest first.
+
+        A name that could be another word, because it is short or has no digit, stays.
+        """
+        every = {name for names in self.of_corpus.values() for name in names}
+        plain = {name for name in every if len(name) >= _PLAIN and _DIGIT.search(name)}
+        for name in sorted(plain, key=len, reverse=True):
+            if name in text:
+                text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "video", text)
         return text
 
 
