@@ -1,11 +1,11 @@
-"""Records of finished jobs in the results, which `avf adopt` compares with the plan."""
+"""Records of finished jobs in the results, which `avf adopt` compares with the plan.
+
+What compares contents is imported when it is used: it takes long, and each plan reads this file.
+"""
 
 from dataclasses import asdict
 
 from snakemake.io import is_flagged
-
-from avfusion.lineage import adoption
-from avfusion.lineage import jobs
 
 PLAN = "AVF_ADOPT"
 """Environment variable of `avf adopt`: where to write the plan, or "touch"."""
@@ -16,6 +16,8 @@ def planned(keep=lambda job: True):
 
     Snakemake documents no access to the jobs of a plan; `workflow.dag` is what its hooks see.
     """
+    from avfusion.lineage import jobs
+
     listed = [job for level in workflow.dag.toposorted() for job in level if job.output]
     return [
         jobs.Job(
@@ -37,14 +39,29 @@ def known_finished(job):
 
 
 def record_jobs():
-    """Record the jobs that are finished."""
-    if PLAN not in os.environ:
+    """Record the jobs that are finished; a study does not fail if its records do."""
+    if PLAN in os.environ:
+        return
+    from avfusion.lineage import jobs
+
+    try:
         jobs.add(planned(known_finished), lay)
+    except (AvfError, OSError) as error:
+        logger.warning(f"{lay.jobs}: not written ({error}). `avf adopt` will know no new job.")
 
 
 def refuse_to_overwrite():
     """Stop if Snakemake, without any record, would make files again that are as they should be."""
-    if any(Path(".snakemake/metadata").glob("*")) or not (records := jobs.read(lay)):
+    if any(Path(".snakemake/metadata").glob("*")):
+        return
+    from avfusion.lineage import adoption
+    from avfusion.lineage import jobs
+
+    try:
+        records = jobs.read(lay)
+    except AvfError as error:
+        raise WorkflowError(str(error)) from None
+    if not records:
         return
     due = {path for job in planned(workflow.dag.needrun) for path in job.outputs}
     verdicts = adoption.judge(planned(), records, lay)
@@ -53,7 +70,7 @@ def refuse_to_overwrite():
         raise WorkflowError(
             f"These results were copied or fetched: Snakemake would make the files of {len(same)} "
             f"jobs again that match already, such as {same[0].job.outputs[0]}. To take them over, "
-            f"run: avf adopt. To make everything again, run: rm {lay.results / 'settings/jobs.json'}"
+            f"run: avf adopt. To make everything again, run: rm {lay.jobs}"
         )
 
 

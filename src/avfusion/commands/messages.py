@@ -19,7 +19,7 @@ SUGGESTED = re.compile(
 )
 """A command in backticks, or one after a colon or the arrow of `avf doctor`."""
 
-NO_STUDY = ("index", "schema", "trace")
+NO_STUDY = ("compare", "index", "pack", "schema", "trace")
 """Commands that read no study: their arguments name a folder or a table."""
 
 NO_ARGUMENTS = ("doctor", "report")

@@ -93,7 +93,7 @@ def add(jobs: list[Job], layout: Layout) -> int:
     new = [record for record in made if digest(asdict(record)) not in known]
     if new:
         records = [asdict(record) for record in _newest([*kept, *new])]
-        write_sealed(_path(layout), {"jobs": records})
+        write_sealed(layout.jobs, {"jobs": records})
     return len(new)
 
 
@@ -105,7 +105,7 @@ def read(layout: Layout) -> list[Record]:
     DamagedError
         If the file is damaged, or was edited.
     """
-    path = _path(layout)
+    path = layout.jobs
     if not path.is_file():
         return []
     remedy = f"Without it, no file can be taken over: `rm {path}`, then `snakemake all`."
@@ -152,7 +152,3 @@ def _settled(job: Job) -> bool:
 def _files(path: Path) -> list[Path]:
     inside = sorted(path.rglob("*")) if path.is_dir() else [path]
     return [file for file in inside if file.is_file()]
-
-
-def _path(layout: Layout) -> Path:
-    return layout.results / "settings" / "jobs.json"

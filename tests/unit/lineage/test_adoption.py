@@ -119,7 +119,7 @@ def test_a_job_with_a_newer_input_is_not_recorded(layout):
 
 
 def test_edited_records_are_refused(layout):
-    path = layout.results / "settings" / "jobs.json"
+    path = layout.jobs
     path.write_text(path.read_text().replace("avf score", "avf other"))
     with pytest.raises(DamagedError, match="seal does not match"):
         jobs.read(layout)
