@@ -15,7 +15,8 @@ from avfusion.io.source import TOP, index_of, location, module_file, text_of
 NEUTRAL = {
     f"{TOP}.{name}"
     for name in (
-        *("errors", "fingerprint", "io.source", "io.yaml", "layout", "provenance", "registry"),
+        *("errors", "fingerprint", "io.source", "io.source_index", "io.yaml"),
+        *("layout", "provenance", "registry"),
         *("config.entries", "config.jobs", "config.load", "config.messages"),
         *("config.sections", "config.study", "config.training"),
         "encoders.cost",

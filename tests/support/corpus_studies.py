@@ -86,7 +86,7 @@ STUDIES = {
 }
 
 
-LONG = ("fatigue", "iemocap")
+LONG = ("fatigue", "iemocap", "recola")
 """Studies that CI leaves out; their folds, levels and classes are those of tests of tables."""
 
 

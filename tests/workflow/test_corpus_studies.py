@@ -58,6 +58,7 @@ def test_a_pooled_score_is_that_of_raw_ratings_and_predictions_a_delay_before(
     assert row["mae"] == pytest.approx(np.abs(p - g).mean(), abs=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fusion", ["concat", "ca"])
 @pytest.mark.parametrize("target", ["valence", "arousal"])
 def test_recola_by_recording_is_the_mean_at_every_tenth_row(finished, target, fusion):
@@ -68,6 +69,7 @@ def test_recola_by_recording_is_the_mean_at_every_tenth_row(finished, target, fu
     assert row["frames"] == 2 * 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fusion", ["concat", "ca"])
 @pytest.mark.parametrize("target", ["valence", "arousal"])
 def test_avecs_chain_has_the_moments_of_train_and_scores_test_as_it_stands_in_the_file(
@@ -108,6 +110,7 @@ def test_avecs_chain_has_the_moments_of_train_and_scores_test_as_it_stands_in_th
     assert ccc(np.concatenate([behind(p) for p, _ in train]), gold) >= plain
 
 
+@pytest.mark.long
 def test_the_delay_is_looked_for_where_it_is_asked_for_and_leaves_the_study_as_it_is(finished):
     copy = finished("recola")
     said = copy.snakemake("--cores", "1", *OPTIONS, "--", "delays")

@@ -56,12 +56,12 @@ def search(study: str, folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES, long=(*studies.LONG, "recola")))
+@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES))
 def test_no_face_voice_word_or_folder_is_in_what_is_handed_around(finished, study):
     assert search(study, finished(study).folder) == []
 
 
-@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES, long=(*studies.LONG, "recola")))
+@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES))
 def test_neither_media_nor_features_nor_ratings_of_a_licensed_corpus_are_versions(
     finished, project, study
 ):

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import uniform_filter1d
 
 
 def instants(time_s: np.ndarray, step_s: float | None) -> np.ndarray:
@@ -57,6 +56,8 @@ def smooth(
     >>> smooth(np.full(6, 0.5), 4, "zero").round(3).tolist()
     [0.25, 0.375, 0.5, 0.5, 0.5, 0.375]
     """
+    from scipy.ndimage import uniform_filter1d  # slow to import, and `snakemake` reads rules here
+
     if not len(x):
         return x
     mode = "constant" if edges == "zero" else "nearest"

@@ -40,7 +40,7 @@ def predict(
     partition: str,
     settings: RobustSettings,
     layout: Layout,
-) -> Iterator[int]:
+) -> Iterator[float]:
     """Write the traces of runs under every case, unless they exist for these settings.
 
     Runs with the same input are taken together, as many as their predictions fit into MOST_MB, so
@@ -61,8 +61,8 @@ def predict(
 
     Yields
     ------
-    int
-        Number of runs that are complete so far.
+    float
+        Number of runs that are complete so far; of runs taken together, the share of their cases.
 
     Raises
     ------
@@ -80,11 +80,13 @@ def predict(
         group = waiting.setdefault(run.reads, [])
         group.append(run)
         if len(group) >= _at_once(run, settings):
-            _write(waiting.pop(run.reads), spreads, settings, layout)
-            yield (done := done + len(group))
+            for share in _write(waiting.pop(run.reads), spreads, settings, layout):
+                yield done + share * len(group)
+            done += len(group)
     for group in waiting.values():
-        _write(group, spreads, settings, layout)
-        yield (done := done + len(group))
+        for share in _write(group, spreads, settings, layout):
+            yield done + share * len(group)
+        done += len(group)
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,8 @@ def _at_once(run: _Run, settings: RobustSettings) -> int:
 
 def _write(
     runs: list[_Run], spreads: dict[str, np.ndarray], settings: RobustSettings, layout: Layout
-) -> None:
-    """Write the traces of runs with the same input, under every case."""
+) -> Iterator[float]:
+    """Write the traces of runs with the same input, under every case; yield the share done."""
     first, partition = runs[0].trained, runs[0].partition
     for run in runs:
         (run.folder / "settings.json").unlink(missing_ok=True)
@@ -173,8 +175,11 @@ def _write(
         labels.append({"corruption": case[0], "level": case[1], **present(windows)})
         for run, parts in zip(runs, predicted, strict=True):
             parts.append(run.trained.predict(windows))
+        if len(labels) < len(cases(settings)):
+            yield len(labels) / len(cases(settings))
     for run, parts in zip(runs, predicted, strict=True):
         run.write(parts, labels)
+    yield 1.0
 
 
 def corrupt_windows(

@@ -86,7 +86,7 @@ def predict_runs(
     runs, logged = finished[shard[0] :: shard[1]], time.monotonic()
     for done in predict(corpus, runs, partition, settings, layout):
         if time.monotonic() - logged > LOG_EVERY_S or done == len(runs):
-            log.info("%s: corrupted input to %d of %d runs", corpus, done, len(runs))
+            log.info("%s: corrupted input to %.1f of %d runs", corpus, done, len(runs))
             logged = time.monotonic()
     return runs
 
