@@ -54,7 +54,7 @@ def follow(uri: str) -> int:
 
 def gone(address: str | None) -> bool:
     """Return whether an address is a path of this machine at which nothing is."""
-    return bool(address) and address.startswith("file:") and not _local(address).exists()
+    return address is not None and address.startswith("file:") and not _local(address).exists()
 
 
 def _follow_column(base: sqlite3.Connection, table: str, column: str, here: str) -> int:
