@@ -85,15 +85,15 @@ def settings(first: Side, second: Side) -> pd.DataFrame:
 
 def _described(side: Side) -> dict[str, Any]:
     """Return what a study is made from as one flat mapping."""
-    found = flat(side.study.model_dump(mode="json", exclude={"results"}))
+    about = flat(side.study.model_dump(mode="json", exclude={"results"}))
     if (side.layout.tables / FILE).is_file():
         made = read_origins(side.layout)["made"]
-        found |= {f"code and machine: {name}": value for name, value in flat(made).items()}
+        about |= {f"code and machine: {name}": value for name, value in flat(made).items()}
     for corpus in side.study.corpora:
         runs = sorted((side.layout.results / "runs" / corpus).glob("*/seed*/settings.json"))
         if runs:
-            found[f"data of {corpus}"] = read_settings(runs[0].parent).data_hash
-    return found
+            about[f"data of {corpus}"] = read_settings(runs[0].parent).data_hash
+    return about
 
 
 def _corpus(corpus: str, first: Side, second: Side) -> list[dict[str, Any]]:
