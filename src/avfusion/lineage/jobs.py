@@ -15,6 +15,9 @@ from avfusion.errors import DamagedError
 from avfusion.io.stamped import digest, read_sealed, write_sealed
 from avfusion.layout import Layout
 
+OF_MACHINE = "mlflow.*.json"
+"""Files that say what the MLflow store of a machine holds; only whether they exist counts."""
+
 KEPT = 8
 """Records kept per output, the newest: of branches that a folder is switched between."""
 
@@ -63,6 +66,9 @@ class Contents:
     def read(self, paths: Iterable[str]) -> None:
         """Read files together, which is faster than one by one."""
         new = [path for path in dict.fromkeys(paths) if path not in self.known]
+        for path in [path for path in new if Path(path).match(OF_MACHINE)]:
+            self.known[path] = OF_MACHINE if Path(path).is_file() else None
+            new.remove(path)
         inside = {path: _files(Path(path)) for path in new}
         read = digests([file for files in inside.values() for file in files], self.cache)
         for path, files in inside.items():

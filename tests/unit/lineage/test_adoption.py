@@ -103,6 +103,18 @@ def test_a_file_without_a_record_is_stale(layout):
     assert states(layout, [*PLAN, new])[2] == (STALE, "no record of how it was made")
 
 
+def test_what_a_machine_says_of_its_mlflow_store_may_differ(layout):
+    stamp = Path("results/mlflow.demo.json")
+    stamp.write_text("{}")
+    plan = [*PLAN, Job("record", "avf record", {}, [END], [str(stamp)])]
+    assert jobs.add(plan, layout) == 1
+    stamp.write_text('{"new": 3}')
+    assert only(layout, plan) == [MATCHES] * 3
+    assert jobs.add(plan, layout) == 0
+    stamp.unlink()
+    assert only(layout, plan) == [MATCHES, MATCHES, ABSENT]
+
+
 def test_both_branches_of_a_folder_are_known(layout):
     finish("two")
     assert only(layout) == [STALE, STALE]
