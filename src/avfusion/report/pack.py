@@ -29,7 +29,7 @@ from avfusion.report.videos import Names
 
 WHY = {
     "benchmarks": "times of this machine",
-    "bundles": "models; hand on a bundle made by: avf bundle --shareable",
+    "bundles": "models; a bundle for others is made with --shareable",
     "delays": "made on request only",
     "encoders": "weights that were fitted on the corpus",
     "examples": "predictions of a clip",
