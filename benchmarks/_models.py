@@ -8,8 +8,10 @@ from avfusion.config.training import TrainSettings
 from avfusion.models.model import Model, build
 
 
-def model(fusion: str, width: int, clips: int, dropout: float, **options: Any) -> Model:
-    """Return a fusion with its head, for windows of `clips` clips and `width` features each.
+def model(
+    fusion: str, width: int, clips: int, dropout: float, dims: int = 2, **options: Any
+) -> Model:
+    """Return a fusion with its head, for windows of `clips` clips and `dims` times `width`.
 
     `options` of the fusion have their defaults where they are not given.
     """
@@ -24,4 +26,4 @@ def model(fusion: str, width: int, clips: int, dropout: float, **options: Any) -
         train=TrainSettings(dropout=dropout),
         code="",
     )
-    return build(settings, width, width)
+    return build(settings, *[width] * dims)

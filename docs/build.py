@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import cluster
 import pages
 import pictures
 import published_settings
@@ -42,6 +43,8 @@ def main() -> None:
                 shutil.copyfile(path, images / path.name)
     guide = DOCS / "how-to" / "predict.md"
     guide.write_text(filled(guide.read_text(), "formats", pages.formats_table()))
+    guide = DOCS / "how-to" / "cluster.md"
+    guide.write_text(filled(guide.read_text(), "plan", cluster.table()))
     pictures.main()
     for name, text in generated().items():
         path = DOCS / name

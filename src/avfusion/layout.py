@@ -136,3 +136,8 @@ class Layout:
     def page(self) -> Path:
         """The report page, which opens offline."""
         return self.results / "report.html"
+
+    @property
+    def provisional(self) -> Path:
+        """Report of a study that is not finished: tables, figures and page, with a stamp."""
+        return self.results / "provisional"

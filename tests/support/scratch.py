@@ -1,6 +1,7 @@
 """A copy of the project to run workflows in."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,15 @@ class Copy:
         shutil.copy2(ROOT / "slurm", folder, follow_symlinks=False)
         shutil.copy2(ROOT / ".test/config/config.yaml", folder / "tiny.yaml")
 
+    def avf(self, *words: str) -> str:
+        """Run `avf WORDS`, which must succeed, and return its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "avfusion.cli", *words],
+            cwd=self.folder, env=self.env, text=True, check=False, capture_output=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def snakemake(self, *words: str, good: bool = True) -> str:
         """Run `snakemake WORDS`; fails the test if it does not end as expected."""
         done = subprocess.run(
@@ -40,6 +50,12 @@ class Copy:
         )  # fmt: skip
         assert (done.returncode == 0) == good, done.stdout[-6000:]
         return done.stdout
+
+    def edit_profile(self, device: str) -> None:
+        """Set what the SLURM profile gives to jobs that may use a GPU."""
+        file = self.folder / "workflow/profiles/slurm/config.v9+.yaml"
+        text = re.sub(r"fit_encoder: &gpu \{.*?\}", f"fit_encoder: {device}", file.read_text())
+        file.write_text(text)
 
     def jobs(self, target: str, options: tuple[str, ...] = ()) -> dict[str, int]:
         """Rule -> number of jobs that would run."""

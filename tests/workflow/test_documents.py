@@ -23,12 +23,15 @@ GENERATED = [
 GENERATED += (DOCS / "results").glob("*.md")
 
 
+MODULES = ("build", "cluster", "pages", "pictures")
+
+
 @pytest.fixture(scope="module")
 def generators():
-    """The modules docs/build.py, docs/pages.py and docs/pictures.py."""
+    """Name -> module of docs/."""
     sys.path.insert(0, str(DOCS))
     try:
-        yield {name: importlib.import_module(name) for name in ("build", "pages", "pictures")}
+        yield {name: importlib.import_module(name) for name in MODULES}
     finally:
         sys.path.remove(str(DOCS))
 
@@ -46,6 +49,13 @@ def test_formats_in_the_guide_are_fresh(generators):
     guide = (DOCS / "how-to" / "predict.md").read_text()
     listed = generators["pages"].formats_table()
     assert generators["build"].filled(guide, "formats", listed) == guide, "Run: make docs"
+
+
+def test_hours_in_the_guide_to_clusters_are_fresh(generators):
+    guide = (DOCS / "how-to" / "cluster.md").read_text()
+    planned = generators["cluster"].table()
+    assert generators["build"].filled(guide, "plan", planned) == guide, "Run: make docs"
+    assert "| `tbiom2023_jca` |" in planned
 
 
 def test_pictures_are_fresh(generators):

@@ -103,6 +103,25 @@ def test_a_rule_made_of_another_gets_its_gpu(project):
         assert resources.get(other) == resources.get(rule), f"Snakemake goes by name: {other}"
 
 
+def test_a_training_job_requests_what_its_fusion_takes_on_its_device(copy):
+    base = (copy.folder / "config/config.yaml").read_text()
+    wide = "encoders:\n  mel_cnn: {dim: 512}\n  face_cnn: {dim: 512}\n"
+    study = base[: base.index("encoders:")] + wide + base[base.index("\nwindows:") :]
+    study = study.replace("  jca: {}", "  dense_joint: {}").replace("videos: 160", "videos: 90000")
+    (copy.folder / "large.yaml").write_text(study)
+    requests = {}
+    for device in ("&gpu {slurm_partition: cpu}", "&gpu {slurm_partition: gpu, gpu: threads}"):
+        copy.edit_profile(device)
+        printed = copy.snakemake(
+            *("--profile", "slurm", "--configfile", "large.yaml", "-n", "-p", "train_all")
+        )
+        found = re.findall(r"wildcards: corpus=demo, fusion=(\w+)\n.*resources: (.*)", printed)
+        requests[device] = {name: int(re.search(r"runtime=(\d+)", text)[1]) for name, text in found}
+    cpu, gpu = requests.values()
+    assert cpu["dense_joint"] > 20 * cpu["concat"]
+    assert gpu["dense_joint"] < cpu["dense_joint"] / 5
+
+
 def test_a_wrong_config_is_refused_with_its_sentence_alone(copy):
     copy.edit("config/config.yaml", "  jca: {}", "  jca: {hiden: 3}")
     printed = copy.snakemake("-n", "all", good=False)

@@ -307,6 +307,36 @@ def train_features(wildcards):
     return feature_indexes(wildcards.corpus, wildcards.fusion, seeds)
 
 
+@functools.cache
+def size_of(corpus):
+    """Return what a corpus holds, as far as it can be told now."""
+    from avfusion.planning import sizes  # imports pandas, which a plan without training spares
+
+    return sizes.size_of(study, corpus, lay)
+
+
+@functools.cache
+def request_of(corpus, fusion, runs, gpu, attempt):
+    """Return what a job that trains some runs requests; the jobs of all seeds share it."""
+    from avfusion.planning.requests import training
+
+    return training(study, corpus, fusion, runs, size_of(corpus), gpu, attempt)
+
+
+def training_request(part, rule, runs=1):
+    """Return a function for `resources`: `minutes` or `mb` of a job that trains some runs.
+
+    They follow the estimate of `avf plan`, and whether the profile gives the rule a GPU.
+    """
+
+    def value(wildcards, attempt):
+        gpu = "gpu" in workflow.resource_settings.overwrite_resources.get(rule, {})
+        asked = request_of(wildcards.corpus, wildcards.fusion, runs, gpu, attempt)
+        return getattr(asked, part)
+
+    return value
+
+
 def select_protocols(wildcards):
     """Return the protocols that choose the epochs of a fusion's runs; most runs need none."""
     names = study.select_protocols(wildcards.fusion, wildcards.corpus)

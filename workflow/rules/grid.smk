@@ -19,8 +19,8 @@ rule grid_point:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=training_request("mb", "grid_point"),
+        runtime=training_request("minutes", "grid_point"),
     params:
         results=results_folder,
         settings=settings_of("grid", "corpus", "fusion", "point", "seed"),

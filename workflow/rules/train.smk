@@ -23,8 +23,8 @@ rule train:
         corpus="|".join(RATINGS) or "(?!)",
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * len(TRAINED) * attempt,
+        mem_mb=training_request("mb", "train", len(TRAINED)),
+        runtime=training_request("minutes", "train", len(TRAINED)),
     params:
         results=results_folder,
         settings=settings_of("train", *NAMED),

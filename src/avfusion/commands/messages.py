@@ -22,7 +22,7 @@ SUGGESTED = re.compile(
 NO_STUDY = ("compare", "index", "pack", "schema", "trace")
 """Commands that read no study: their arguments name a folder or a table."""
 
-NO_ARGUMENTS = ("adopt", "doctor", "report")
+NO_ARGUMENTS = ("adopt", "doctor", "plan", "report", "status")
 """Commands that need no argument; the name of another one without arguments is only mentioned."""
 
 WRITERS = {

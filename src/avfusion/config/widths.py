@@ -32,9 +32,13 @@ def width(study: Study, encoder: str) -> int | None:
 
 def options_of(study: Study, encoder: str) -> dict[str, Any]:
     """Return the options of an encoder with the defaults of its class."""
-    defaults = encoders.options(study.encoder_class(encoder))
-    read = {key: ast.literal_eval(value) for key, value in defaults.items() if _literal(value)}
-    return read | study.encoder_options(encoder)
+    defaults = literals(encoders.options(study.encoder_class(encoder)))
+    return defaults | study.encoder_options(encoder)
+
+
+def literals(options: dict[str, str]) -> dict[str, Any]:
+    """Return the values of defaults in source text; those that are no literals are left out."""
+    return {key: ast.literal_eval(value) for key, value in options.items() if _literal(value)}
 
 
 def _literal(text: str) -> bool:

@@ -47,13 +47,13 @@ class Hours(NamedTuple):
 def hours_here(study: Study) -> dict[str, Hours]:
     """Return folder of a corpus -> hours of recordings, of the corpora that are here."""
     layout = Layout(Path(study.results))
-    return {root: _hours(study, name, layout) for root, name in _one_per_root(study).items()}
+    return {root: hours_of(study, name, layout) for root, name in _one_per_root(study).items()}
 
 
-def findings(study: Study, hours_of: dict[str, Hours] | None = None) -> Iterator[Finding]:
+def findings(study: Study, hours: dict[str, Hours] | None = None) -> Iterator[Finding]:
     """Yield whether `media.face_embedding` can be read, and the expected size of the stage.
 
-    hours_of: what `hours_here` returns, if it was computed before.
+    hours: what `hours_here` returns, if it was computed before.
     """
     if study.media.face_embedding is not None:
         from avfusion.media.appearance import of
@@ -65,13 +65,13 @@ def findings(study: Study, hours_of: dict[str, Hours] | None = None) -> Iterator
             yield Finding("MISSING", "media", text, remedy)
         else:
             yield Finding("OK", "media", f"{study.media.face_embedding.path} tells faces apart")
-    yield from _size(study, hours_here(study) if hours_of is None else hours_of)
+    yield from _size(study, hours_here(study) if hours is None else hours)
 
 
-def _size(study: Study, hours_of: dict[str, Hours]) -> Iterator[Finding]:
+def _size(study: Study, hours: dict[str, Hours]) -> Iterator[Finding]:
     """Yield the expected size of the media stage, if recordings are here."""
-    shown = sum(hours.shown for hours in hours_of.values())
-    heard = sum(hours.heard for hours in hours_of.values())
+    shown = sum(each.shown for each in hours.values())
+    heard = sum(each.heard for each in hours.values())
     if not shown + heard:
         return
     sound, faces = (per_hour / GIB for per_hour in bytes_per_hour(study))
@@ -105,7 +105,7 @@ def _one_per_root(study: Study) -> dict[str, str]:
     return first
 
 
-def _hours(study: Study, corpus: str, layout: Layout) -> Hours:
+def hours_of(study: Study, corpus: str, layout: Layout) -> Hours:
     """Return the hours of a corpus, estimated from file sizes where there are many."""
     root = Path(study.corpora[corpus].root)
     spans_s = {True: 0.0, False: 0.0}

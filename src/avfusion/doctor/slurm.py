@@ -48,7 +48,8 @@ def faults(requested: Partitions, available: Partitions) -> list[str]:
     bare = [name for name, gpu in requested.items() if gpu and not available.get(name, True)]
     if bare:
         with_gpu = listed(name for name, gpu in available.items() if gpu)
-        hint = f"those with GPUs: {with_gpu}" if with_gpu else "no partition has: set `&gpu {}`"
+        none = "no partition has: set `&gpu {slurm_partition: NAME}`"
+        hint = f"those with GPUs: {with_gpu}" if with_gpu else none
         messages.append(f"the profile asks for GPUs in {listed(bare)}, which has none; {hint}")
     return messages
 

@@ -4,7 +4,7 @@ from avfusion.config.study import Study
 from avfusion.layout import Layout
 
 
-def write(study: Study, layout: Layout, only: str | None = None) -> None:
+def write(study: Study, layout: Layout, only: str | None = None, stamp: str = "") -> None:
     """Write the report from files of earlier stages.
 
     Parameters
@@ -16,6 +16,8 @@ def write(study: Study, layout: Layout, only: str | None = None) -> None:
     only
         `"tables"`, `"figures"` or `"page"`; None writes all three. Each part imports only what it
         needs.
+    stamp
+        Words on the figures and the page of a study that is not finished.
     """
     if only in (None, "tables"):
         from avfusion.report.tables.write import write_tables
@@ -24,8 +26,8 @@ def write(study: Study, layout: Layout, only: str | None = None) -> None:
     if only in (None, "figures"):
         from avfusion.report.figures.write import write_figures
 
-        write_figures(study, layout)
+        write_figures(study, layout, stamp)
     if only in (None, "page"):
         from avfusion.report.page.write import write_page
 
-        write_page(study, layout)
+        write_page(study, layout, stamp)

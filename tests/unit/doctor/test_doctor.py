@@ -115,7 +115,10 @@ def test_a_profile_that_names_foreign_partitions_is_a_warning(cluster):
 def test_a_profile_that_asks_for_gpus_where_none_are_is_a_warning(cluster):
     (finding,) = cluster("cpu* (null)\\ngpu (null)\\n")
     assert finding.verdict == "WARN"
-    assert "GPUs in gpu, which has none; no partition has: set `&gpu {}`" in finding.text
+    assert (
+        "GPUs in gpu, which has none; no partition has: set `&gpu {slurm_partition: NAME}`"
+        in finding.text
+    )
     assert cluster("cpu* (null)\\ngpu (null)\\ngpu gpu:a100:4(S:0)\\n")[0].verdict == "OK"
 
 

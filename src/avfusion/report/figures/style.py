@@ -134,6 +134,14 @@ def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "png")) ->
                            metadata=nothing[kind])  # fmt: skip
 
 
+def stamped(figure: "Figure", words: str) -> "Figure":
+    """Write words across a figure; none if they are empty."""
+    if words:
+        text = figure.text(0.5, 0.5, words, ha="center", va="center", rotation=15)
+        text.set(fontsize=20, color=SOFT, alpha=0.35, zorder=10)
+    return figure
+
+
 def _settle(figure: "Figure") -> None:
     """Lay the figure out once and round the positions of its axes.
 

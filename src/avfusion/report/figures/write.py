@@ -16,7 +16,7 @@ from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.report.absent import scored
 from avfusion.report.figures.catalogue import FIGURES, FigureSpec, specs_of
-from avfusion.report.figures.style import SOFT, drawing, save
+from avfusion.report.figures.style import SOFT, drawing, save, stamped
 from avfusion.report.inputs import Caption, CorpusFiles
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def write_figures(study: Study, layout: Layout) -> None:
+def write_figures(study: Study, layout: Layout, stamp: str = "") -> None:
     """Draw every figure of every corpus into results/figures, and captions.json last.
 
     Older figures of these corpora that the study does not have are removed. A corpus without the
-    numbers for a figure gets a figure that states what is missing.
+    numbers for a figure gets a figure that states what is missing. `stamp` is written across each.
     """
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
@@ -42,11 +42,12 @@ def write_figures(study: Study, layout: Layout) -> None:
             for spec in specs_of(files.study, corpus):
                 for name, figure, caption in _drawn(spec, files):
                     stem = f"{corpus}_{name}"
-                    save(figure, layout.figures / stem)
+                    save(stamped(figure, stamp), layout.figures / stem)
                     captions[stem] = asdict(caption)
                     log.info("figure %s", stem)
                 for name, figure in _narrow(spec, files) if spec.narrow else ():
-                    save(figure, layout.figures / f"{corpus}_{name}_narrow", ["svg"])
+                    narrow = layout.figures / f"{corpus}_{name}_narrow"
+                    save(stamped(figure, stamp), narrow, ["svg"])
                     made.add(f"{corpus}_{name}_narrow")
     _remove_others(study.corpora, {*captions, *made}, layout)
     text = json.dumps(captions, indent=2, ensure_ascii=False) + "\n"

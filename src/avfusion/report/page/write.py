@@ -21,13 +21,16 @@ from avfusion.report.page.verification import verified
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(study: Study, layout: Layout) -> None:
+def write_page(study: Study, layout: Layout, stamp: str = "") -> None:
     """Write results/report.html from tables, figures and cards."""
-    write_text(layout.page, render(study, layout))
+    write_text(layout.page, render(study, layout, stamp))
 
 
-def render(study: Study, layout: Layout) -> str:
-    """Return the page as HTML; jinja escapes all text that comes from files."""
+def render(study: Study, layout: Layout, stamp: str = "") -> str:
+    """Return the page as HTML; jinja escapes all text that comes from files.
+
+    stamp: words above everything on the page of a study that is not finished.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -42,6 +45,7 @@ def render(study: Study, layout: Layout) -> str:
     corpora = data.corpora(study, layout)
     html = environment.get_template("page.html.jinja").render(
         script_hash=_HASH,
+        stamp=stamp,
         study=study,
         settings=settings_text(study),
         corpora=corpora,

@@ -1,0 +1,69 @@
+"""What the workflow requests of a cluster for a training job, by the estimate of `avf plan`."""
+
+from typing import NamedTuple
+
+from avfusion.config.study import Study
+from avfusion.planning.rates import start_s
+from avfusion.planning.sizes import Size
+from avfusion.planning.training import run_of
+
+SAFETY = 3.0
+"""Factor of the time: other processors are slower, and nodes are shared."""
+SAFETY_MB = 1.5
+LEAST_MINUTES, LEAST_MB = 60, 3000
+UNKNOWN_MINUTES = 120
+"""For a run on a corpus of unknown length."""
+GPU_SPEED = 10.0
+"""A GPU counts as so many times as fast as a core; no GPU was measured."""
+
+
+class Request(NamedTuple):
+    """Time limit and memory of a job."""
+
+    minutes: int
+    mb: int
+
+
+def request(core_s: float, mb: float, gpu: bool, attempt: int) -> Request:
+    """Return what to request for a job; both grow with each attempt.
+
+    Parameters
+    ----------
+    core_s
+        Seconds on one core.
+    mb
+        Estimated memory.
+    gpu
+        Whether the job has a GPU.
+    attempt
+        1 for the first.
+    """
+    minutes = SAFETY * core_s / (GPU_SPEED if gpu else 1.0) / 60
+    least = max(LEAST_MINUTES, round(minutes)), max(LEAST_MB, round(SAFETY_MB * mb))
+    return Request(least[0] * attempt, least[1] * attempt)
+
+
+def training(
+    study: Study, corpus: str, fusion: str, runs: int, size: Size, gpu: bool, attempt: int
+) -> Request:
+    """Return what to request for a job that trains some runs of a fusion.
+
+    Parameters
+    ----------
+    study
+        The study.
+    corpus, fusion
+        Names of entries.
+    runs
+        Runs that the job trains one after the other.
+    size
+        What the corpus holds.
+    gpu
+        Whether the job has a GPU.
+    attempt
+        1 for the first.
+    """
+    if not size.known:
+        return Request(UNKNOWN_MINUTES * runs * attempt, LEAST_MB * attempt)
+    run = run_of(study, corpus, fusion, size)
+    return request(start_s("heavy") + runs * run.seconds, run.mb, gpu, attempt)

@@ -1,0 +1,126 @@
+"""Tables, figures and page of the runs that are finished so far, in a folder of their own.
+
+    results/provisional/   tables/, figures/, report.html, scores/, and links to what they are of
+
+Each says `PROVISIONAL, k of n runs`. The workflow neither reads nor writes this folder. A run
+counts if it was trained with the study's current settings; one that failed counts, as failed.
+"""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from avfusion.config.jobs import RunRecord
+from avfusion.config.study import Study
+from avfusion.errors import AvfError
+from avfusion.evaluation.score import score_corpus
+from avfusion.io.atomic import locked, write_text
+from avfusion.layout import Layout
+from avfusion.lineage.tables import write_origins
+from avfusion.report import write
+from avfusion.runs.files import predictions, read_settings
+
+log = logging.getLogger(__name__)
+
+LINKED = ("manifest", "media", "encoders", "features", "grids")
+"""Folders of the results that a report reads, besides runs and scores."""
+COMPARED = ("class_", "options", "features", "windows", "train", "task", "arithmetic")
+"""Settings that a run must share with the study; with a grid, options and training are chosen."""
+CHOSEN = ("options", "train")
+
+
+def write_provisional(study: Study, layout: Layout) -> Path:
+    """Score the finished runs and write tables, figures and page; return their folder.
+
+    Raises
+    ------
+    AvfError
+        If no run is finished, or another process writes the folder.
+    """
+    finished = current(study, layout)
+    total = len(study.corpora) * len(study.fusions) * len(study.seeds)
+    if not finished:
+        raise AvfError(
+            f"{layout.results}: none of {total} runs is finished with the current settings, so "
+            f"there is nothing to report yet. See `avf status`."
+        )
+    stamp = f"PROVISIONAL, {len(finished)} of {total} runs"
+    plain = study.model_copy(update={"robustness": {}})
+    with locked(layout.results, layout.provisional.name):
+        view = _view(finished, layout)
+        for corpus in dict.fromkeys(corpus for corpus, _, _ in finished):
+            score_corpus(corpus, plain.score_settings(corpus), view)
+        write(plain, view, stamp=stamp)
+        for path in (view.metrics, view.plot):  # DVC compares finished studies
+            path.unlink(missing_ok=True)
+        stamp_tables(view.tables, stamp)
+        write_origins(plain, view)
+    log.info("%s: %s", view.results, stamp)
+    return view.results
+
+
+def current(study: Study, layout: Layout) -> list[tuple[str, str, int]]:
+    """Return corpus, fusion and seed of the runs that are finished with the study's settings."""
+    return [
+        (corpus, fusion, seed)
+        for corpus in study.corpora
+        for fusion in study.fusions
+        for seed in study.seeds
+        if _current(study, corpus, fusion, seed, layout)
+    ]
+
+
+def _current(study: Study, corpus: str, fusion: str, seed: int, layout: Layout) -> bool:
+    folder = layout.run(corpus, fusion, seed)
+    if not predictions(folder).is_file():
+        return False
+    try:
+        record: RunRecord = read_settings(folder)
+    except AvfError as error:
+        log.warning("%s left out: %s", folder, error)
+        return False
+    wanted = study.run_settings(corpus, fusion, seed)
+    names = [name for name in COMPARED if not (wanted.grid and name in CHOSEN)]
+    others = [name for name in names if getattr(record, name) != getattr(wanted, name)]
+    if others:
+        log.warning("%s left out: trained with another %s.", folder, ", ".join(others))
+    return not others
+
+
+def _view(finished: list[tuple[str, str, int]], layout: Layout) -> Layout:
+    """Return a new folder with links to the results that the finished runs are of."""
+    view = Layout(layout.provisional)
+    if view.results.is_dir():
+        shutil.rmtree(view.results)  # links are removed, not followed
+    view.results.mkdir()
+    for name in LINKED:
+        if (layout.results / name).is_dir():
+            _link(layout.results / name, view.results / name)
+    for run in finished:
+        _link(layout.run(*run), view.run(*run))
+    return view
+
+
+def _link(folder: Path, name: Path) -> None:
+    """Make a relative link, which also leads there after the results were moved."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.symlink_to(os.path.relpath(folder, name.parent), target_is_directory=True)
+
+
+def stamp_tables(folder: Path, stamp: str) -> None:
+    """Write a stamp into every table: a column in CSV, a line in Markdown and LaTeX."""
+    for path in folder.glob("*.csv"):
+        try:
+            pd.read_csv(path, dtype=str, keep_default_na=False).assign(provisional=stamp).to_csv(
+                path, index=False
+            )
+        except pd.errors.EmptyDataError:
+            continue
+    for path in folder.glob("*.md"):
+        write_text(path, f"**{stamp}**\n\n{path.read_text(encoding='utf-8')}")
+    for path in folder.glob("*.tex"):
+        line = f"% {stamp}\n\\noindent\\textbf{{{stamp}}}\\par\n"
+        write_text(path, line + path.read_text(encoding="utf-8"))

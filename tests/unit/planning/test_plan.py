@@ -1,0 +1,79 @@
+"""`avf plan`: hours near those that were measured, and words on what is not known."""
+
+import json
+import re
+
+import pytest
+
+from avfusion import cli
+from avfusion.config.load import load
+from avfusion.layout import Layout
+from avfusion.planning import rates
+from avfusion.planning.plan import Plan
+from avfusion.registry import encoders, fusions
+
+
+@pytest.fixture
+def here(project, monkeypatch):
+    monkeypatch.chdir(project)
+    return project
+
+
+def seconds(measure: str, found: str) -> float:
+    """Processor seconds of a stage in benchmarks/results/study.json; 0 for other rows."""
+    return float(found.split()[0]) if re.match(r"stage \w+, all jobs", measure) else 0.0
+
+
+def test_hours_of_the_demo_study_are_within_a_factor_of_two_of_the_measured_ones(here, tmp_path):
+    rows = json.loads((here / "benchmarks/results/study.json").read_text())["rows"]
+    measured_h = sum(seconds(row["measure"], row["found"]) for row in rows) / 3600
+    study = load(here / "config/config.yaml")
+    away = {"demo": study.corpora["demo"].model_copy(update={"root": str(tmp_path / "demo")})}
+    plan = Plan.of(study.model_copy(update={"corpora": away}), Layout(tmp_path / "results"))
+    assert measured_h / 2 < plan.total.core_h < 2 * measured_h
+
+
+def test_each_fusion_was_measured_and_more_than_the_encoders_of_the_demo():
+    measured = rates.rates()
+    closed = {name for name in fusions.names() if fusions.constant(name, "closed_form")}
+    assert {*measured["fusions"]} == {*fusions.names()} - closed
+    assert {"mel_cnn", "face_cnn", "words"} <= {*measured["fits"]}
+    assert {*measured["encoders"]} <= {*encoders.names()}
+
+
+def test_a_study_of_a_corpus_that_is_not_here_is_planned_by_its_size(here, capsys):
+    config = "config/experiments/tbiom2023_jca.yaml"
+    words = ["plan", "--json", "--config", config, "--results", "results/none"]
+    assert cli.main(words) == 0
+    without = json.loads(capsys.readouterr().out)
+    assert cli.main([*words, "--assume", "affwild2=564:26"]) == 0
+    with_it = json.loads(capsys.readouterr().out)
+    assert with_it["corpora"].keys() - without["corpora"].keys() == {"affwild2"}
+    assert with_it["total"]["core_h"] > without["total"]["core_h"] + 10
+    assert with_it["total"]["disk_gb"] > 5
+    assert sum(row["jobs"] for row in with_it["stages"]) == with_it["total"]["jobs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("affwild2", "expected NAME=VIDEOS:HOURS"),
+        ("affwild2=0:26", "must be more than 0"),
+        ("nobody=3:1", "lists no such corpus, only: demo"),
+    ],
+)
+def test_an_assumption_that_cannot_be_used_is_refused(here, capsys, given, said):
+    assert cli.main(["plan", "--assume", given]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_corpus_of_unknown_length_has_jobs_and_no_hours(here, tmp_path):
+    study = load(here / "config/config.yaml")
+    entry = study.corpora["demo"].model_copy(update={"is_": "recola", "root": str(tmp_path)})
+    (tmp_path / "notes.txt").write_text("no recording")
+    plan = Plan.of(study.model_copy(update={"corpora": {"one": entry}}), Layout(tmp_path / "r"))
+    assert plan.total.core_h is None
+    assert plan.total.jobs > 10
+    text = "\n".join(plan.text())
+    assert "one: 0 recordings of unknown length" in text
+    assert "?" in text

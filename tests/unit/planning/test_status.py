@@ -1,0 +1,128 @@
+"""`avf status` tells from files, locks and SLURM what is done, runs, waits, failed and is left."""
+
+import json
+import sys
+
+import pytest
+
+from avfusion import cli
+from avfusion.config.load import load
+from avfusion.io.atomic import locked
+from avfusion.layout import Layout
+from avfusion.planning.items import items
+from avfusion.planning.status import locks, status
+
+STUDY = """
+results: {results}
+corpora: {{demo: {{root: {root}, options: {{videos: 8, seconds: 4}}}}}}
+features: {{audio: [mel_cnn], video: [face_cnn]}}
+fusions: {{concat: {{}}, ca: {{grid: {{stages: [1, 2]}}}}}}
+seeds: [0, 1]
+encoder_seeds: [0, 3]
+"""
+
+
+@pytest.fixture
+def made(tmp_path, project, monkeypatch):
+    """A study of which nothing has run, and its paths."""
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY.format(results=tmp_path / "results", root=tmp_path / "demo"))
+    study = load(path)
+    return study, Layout(tmp_path / "results"), path
+
+
+def finish(study, layout, *stages) -> None:
+    """Write empty results of some stages, or of all."""
+    for item in items(study, layout, ["demo"]):
+        if not stages or item.stage in stages:
+            item.output.parent.mkdir(parents=True, exist_ok=True)
+            item.output.touch()
+
+
+def rows(study, layout, folder) -> dict:
+    return {row.stage: row for row in status(study, layout, folder).rows}
+
+
+def test_before_anything_runs_everything_is_left(made, tmp_path):
+    study, layout, _ = made
+    found = status(study, layout, tmp_path)
+    states = {row.stage: (row.done, row.left) for row in found.rows}
+    assert states == {
+        **{"verify": (0, 1), "media": (0, 2), "fit": (0, 4), "encode": (0, 8)},
+        **{"grid": (0, 2), "train": (0, 6), "score": (0, 1), "report": (0, 4)},
+    }
+    assert found.left_s > 10
+    assert len(found.text()) < 24, "one screen"
+    names = [item.name for item in items(study, layout, ["demo"])]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_done_takes_no_more_time(made, tmp_path):
+    study, layout, _ = made
+    before = status(study, layout, tmp_path).left_s
+    finish(study, layout, "verify", "fit", "encode", "grid", "train")
+    (layout.run("demo", "concat", 1) / "traces.parquet").unlink()
+    after = status(study, layout, tmp_path)
+    assert {row.stage: row.left for row in after.rows if row.left} == {
+        **{"media": 2, "train": 1, "score": 1, "report": 4}
+    }
+    assert 0 < after.left_s < before
+
+
+def test_a_locked_folder_runs_and_is_not_touched(made, tmp_path):
+    study, layout, _ = made
+    folder = layout.run("demo", "ca", 0)
+    with locked(folder):
+        assert len(locks()) > 0
+        found = rows(study, layout, tmp_path)["train"]
+        assert (found.running, found.failed, found.left) == (1, 0, 6)
+        with pytest.raises(Exception, match="another process"), locked(folder):
+            pass
+    assert rows(study, layout, tmp_path)["train"].running == 0
+
+
+def test_failures_say_why(made, tmp_path):
+    study, layout, _ = made
+    finish(study, layout, "train")
+    reason = {"reason": "The loss is not finite.", "next": "Lower train.lr."}
+    (layout.run("demo", "ca", 1) / "failed.json").write_text(json.dumps(reason))
+    log = layout.results / "logs/media/demo.1-of-2.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("12:00:00 reading\navf media: No space left on device.\n\n")
+    found = status(study, layout, tmp_path)
+    assert "not finite" in found.failures["train demo ca seed1"]
+    assert "No space left" in found.failures["media demo 1/2"]
+    states = {row.stage: row.failed for row in found.rows if row.failed}
+    assert states == {"media": 1, "train": 1}
+    assert any("No space left" in line for line in found.text())
+
+
+def test_jobs_of_this_folder_in_slurm_run_or_wait(made, tmp_path):
+    study, layout, _ = made
+    lines = [
+        f"RUNNING|avf_1|{tmp_path}|rule_train_wildcards_demo_ca",
+        f"PENDING|avf_1|{tmp_path}|rule_train_wildcards_demo_concat",
+        f"PENDING|avf_1|{tmp_path}|rule_encode_fits_wildcards_demo_mel_cnn_0_2",
+        "RUNNING|avf_1|/elsewhere|rule_train_wildcards_demo_ca",
+        f"RUNNING|other|{tmp_path}|",
+    ]
+    program = tmp_path / "bin/squeue"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nprint({chr(10).join(lines)!r})\n")
+    program.chmod(0o755)
+    found = rows(study, layout, tmp_path)
+    assert (found["train"].running, found["train"].queued) == (1, 1)
+    assert found["encode"].queued == 1
+    assert found["media"].running == 0
+
+
+def test_a_finished_study_says_so_and_json_has_it_all(made, tmp_path, capsys):
+    study, layout, path = made
+    finish(study, layout)
+    assert "Everything is there" in status(study, layout, tmp_path).text()[-1]
+    assert cli.main(["status", "--json", "--config", str(path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["total"]["left"] == 0
+    assert document["total"]["done"] == sum(row["done"] for row in document["rows"])
