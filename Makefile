@@ -82,8 +82,7 @@ lock: env ## update envs/requirements.txt from requirements.in, and extras.txt f
 
 restore: env ## fetch results that DVC stored, and register them with Snakemake
 	dvc pull
-	@dvc status --quiet || { dvc status; echo "restore: the pulled results are of other code or settings than these; see above" >&2; exit 1; }
-	python workflow/adopt.py --again
+	avf adopt
 	snakemake --cores 1 --quiet host reason rules -- all
 
 clean: ## remove results, but neither corpora nor the environment

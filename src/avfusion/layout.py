@@ -108,6 +108,11 @@ class Layout:
         return self.results / "examples" / corpus / "clip"
 
     @property
+    def jobs(self) -> Path:
+        """Records of finished jobs with digests of their files, for `avf adopt`."""
+        return self.results / "settings" / "jobs.json"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables as CSV, Markdown and LaTeX."""
         return self.results / "tables"

@@ -90,6 +90,16 @@ def test_a_colleague_fetches_a_finished_study_and_a_changed_option_is_seen(made,
 
 
 @pytest.mark.slow
+def test_pulled_results_run_nothing_but_the_record_of_this_machine_after_avf_adopt(made, tmp_path):
+    there = made.clone(tmp_path / "theirs")
+    there.run("dvc", "pull", "-q")
+    printed = there.run("avf", "adopt")
+    assert "STALE" not in printed
+    assert "absent  media " in printed, "face crops are not fetched"
+    assert there.jobs() == {"all": 1, "record": 1, "total": 2}
+
+
+@pytest.mark.slow
 def test_neither_faces_nor_voices_leave_the_machine(made):
     media = [path for path in (made.folder / "results/media").glob("*/*/*") if path.is_file()]
     private = {hashlib.md5(path.read_bytes()).hexdigest() for path in media}

@@ -171,6 +171,7 @@ rule record_all:
 
 
 onsuccess:
+    record_jobs()
     for name in HERE:
         if address := view(name):
             logger.info(
@@ -184,5 +185,6 @@ onsuccess:
 
 
 onerror:
+    record_jobs()
     if message := clock.explained(lay.results):
         logger.error(message)

@@ -19,10 +19,10 @@ SUGGESTED = re.compile(
 )
 """A command in backticks, or one after a colon or the arrow of `avf doctor`."""
 
-NO_STUDY = ("index", "schema", "trace")
+NO_STUDY = ("compare", "index", "pack", "schema", "trace")
 """Commands that read no study: their arguments name a folder or a table."""
 
-NO_ARGUMENTS = ("doctor", "plan", "report", "status")
+NO_ARGUMENTS = ("adopt", "doctor", "plan", "report", "status")
 """Commands that need no argument; the name of another one without arguments is only mentioned."""
 
 WRITERS = {

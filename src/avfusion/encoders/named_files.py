@@ -27,7 +27,13 @@ def named_files(options: Mapping[str, Any]) -> list[Path]:
 
 
 def digest_of(files: list[Path], cache: Path) -> str:
-    """Return a digest of the contents of some files; "" if there are none.
+    """Return a digest of the contents of some files; "" if there are none. See `digests`."""
+    contents = list(digests(files, cache).values())
+    return hashlib.sha256(repr(contents).encode()).hexdigest()[:16] if contents else ""
+
+
+def digests(files: list[Path], cache: Path) -> dict[Path, str]:
+    """Return file -> SHA-256 of its content.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ def digest_of(files: list[Path], cache: Path) -> str:
         The files.
     cache
         JSON file with the digests of files that were read before. A file is read again if its size
-        or its time of change is another one.
+        or a time of change is another one.
     """
     try:
         kept = json.loads(cache.read_text(encoding="utf-8"))
@@ -44,10 +50,9 @@ def digest_of(files: list[Path], cache: Path) -> str:
     current = dict(kept)
     for file in files:
         status, name = file.stat(), str(file.absolute())
-        state = [status.st_size, status.st_mtime_ns]
-        if current.get(name, [])[:2] != state:
+        state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if current.get(name, [])[:3] != state:
             current[name] = [*state, file_digest(file).hex()]
     if current != kept:
         write_text(cache, json.dumps(current, indent=1, sort_keys=True) + "\n")
-    contents = [current[str(file.absolute())][2] for file in files]
-    return hashlib.sha256(repr(contents).encode()).hexdigest()[:16] if contents else ""
+    return {file: current[str(file.absolute())][3] for file in files}

@@ -12,6 +12,7 @@ from avfusion.config.load import study_id
 from avfusion.io.atomic import lock_file
 from avfusion.layout import Layout
 from avfusion.tracking.addresses import shown, without_secrets
+from avfusion.tracking.moved import follow
 from avfusion.tracking.place import FILE, store_folder
 from avfusion.tracking.store import Store
 
@@ -46,9 +47,25 @@ def address(store: str | None, layout: Layout) -> tuple[str, str]:
 @contextmanager
 def opened(uri: str, corpus: str, layout: Layout) -> Iterator[Store]:
     """Open the records of a study; other processes that write wait until the block ends."""
-    with _quiet(), _locked(store_folder(layout) / "mlflow.lock"):
+    with _quiet(), _locked((store_folder(layout) / FILE).with_suffix(".lock")):
         _check_sqlite(uri)
+        follow(uri)
         yield Store(uri, corpus, study_id(layout), layout)
+
+
+def follow_move(layout: Layout) -> int:
+    """Rewrite addresses of artifacts in the store of a results folder that has moved.
+
+    Returns
+    -------
+    int
+        Number of addresses that changed; 0 if there is no local store.
+    """
+    path = (store_folder(layout) / FILE).resolve()
+    if not path.is_file():
+        return 0
+    with _locked(path.with_suffix(".lock")):
+        return follow(f"sqlite:///{path}")
 
 
 def short(error: BaseException, uri: str) -> str:

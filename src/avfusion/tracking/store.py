@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.tracking.place import experiment_name, store_folder
+from avfusion.tracking.addresses import shown
+from avfusion.tracking.moved import FOLDER, gone
+from avfusion.tracking.place import FILE, experiment_name, store_folder
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,11 @@ class Store:
         ID of the study; records of other studies are not changed.
     layout
         Paths of the results.
+
+    Raises
+    ------
+    AvfError
+        If the experiment was deleted.
     """
 
     def __init__(self, uri: str, corpus: str, study: str, layout: Layout) -> None:
@@ -41,19 +49,23 @@ class Store:
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         name = experiment_name(corpus, layout)
         experiment = self.client.get_experiment_by_name(name)
-        place = (store_folder(layout) / "mlartifacts" / name).resolve().as_uri()
+        if experiment and experiment.lifecycle_stage == "deleted":
+            raise AvfError(_deleted(name, corpus, experiment.experiment_id, uri, layout))
+        place = (store_folder(layout) / FOLDER / name).resolve().as_uri()
         self.experiment = (
             experiment.experiment_id
             if experiment
             else self.client.create_experiment(name, None if uri.startswith("http") else place)
         )
         self.known: dict[str, Tags] = {}  # run id -> its tags
+        self.lost: set[str] = set()  # run ids whose artifacts are gone from this machine
         page: str | None = None
         while page != "":
             runs = self.client.search_runs(
                 [self.experiment], f"tags.study_id = '{study}'", max_results=1000, page_token=page
             )
             self.known |= {run.info.run_id: dict(run.data.tags) for run in runs}
+            self.lost |= {run.info.run_id for run in runs if gone(run.info.artifact_uri)}
             page = runs.token or ""
 
     def start(
@@ -62,12 +74,12 @@ class Store:
         """Return the ID of the record called `name`, and whether it is new and must be filled."""
         same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
         for ident in same:
-            if self.known[ident].get("key") == key:
+            if self.known[ident].get("key") == key and ident not in self.lost:
                 self.tag(ident, {**tags, "current": "True"})
                 return ident, False
         for ident in same:
             known = self.known[ident]
-            if "key" in known and known.get("trained") != trained:
+            if "key" in known and known.get("trained") != trained and ident not in self.lost:
                 self.tag(ident, {"current": "False"})
             else:
                 self.client.delete_run(ident)
@@ -122,6 +134,16 @@ class Store:
     def of_kind(self, kind: str) -> dict[str, Tags]:
         """Return run ID -> tags of the study's records of this kind."""
         return {ident: tags for ident, tags in self.known.items() if tags.get("kind") == kind}
+
+
+def _deleted(name: str, corpus: str, ident: str, uri: str, layout: Layout) -> str:
+    file = store_folder(layout) / FILE
+    address = f"sqlite:///{file}" if uri == f"sqlite:///{file.resolve()}" else shown(uri)
+    return (
+        f"the experiment {name!r} was deleted on MLflow's page. To restore it with its runs, run "
+        f"`mlflow experiments restore --experiment-id {ident}` with "
+        f"MLFLOW_TRACKING_URI={address}, then `avf record {corpus} --results {layout.results}`."
+    )
 
 
 def texts(values: Mapping[str, Any]) -> Tags:

@@ -8,6 +8,7 @@ from typing import Any
 
 from avfusion.io.source import PACKAGE
 from avfusion.tracking.code import ServedCode
+from avfusion.tracking.moved import gone
 from avfusion.tracking.store import Store, Tags, texts
 
 ALIAS = "best"
@@ -70,9 +71,9 @@ def content(code: ServedCode, served: str) -> list[bytes]:
 
 
 def listed(store: Store, name: str) -> dict[str, Tags]:
-    """Return version -> tags, newest first."""
+    """Return version -> tags, newest first, without versions whose files are gone."""
     models = store.client.search_model_versions(f"name = '{name}'", max_results=1000)
-    return {str(v.version): dict(v.tags) for v in models}
+    return {str(v.version): dict(v.tags) for v in models if not gone(v.source)}
 
 
 def holder(store: Store, name: str) -> str | None:

@@ -45,6 +45,9 @@ class FigureSpec:
     narrow
         Whether the page also has a form for phones, `{name}_narrow.svg`. The workflow does not list
         these either.
+    of_videos
+        Whether it shows ratings and predictions of single videos, which the terms of most corpora
+        do not let you hand on.
     """
 
     name: str
@@ -57,6 +60,7 @@ class FigureSpec:
     copies: int = 0
     per_fusion: bool = False
     narrow: bool = False
+    of_videos: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -142,6 +146,7 @@ FIGURES = (
         tasks=("ratings",),
         copies=3,
         narrow=True,
+        of_videos=True,
     ),
     FigureSpec(
         "robust",
@@ -173,6 +178,7 @@ FIGURES = (
         tasks=("ratings",),
         robustness=True,
         per_fusion=True,
+        of_videos=True,
     ),
 )
 """All figures, in the order in which they are drawn."""
@@ -209,6 +215,16 @@ def captions() -> dict[str, str]:
 def section(kind: str) -> str:
     """Return the section of the page that shows figures of this kind."""
     return next(spec.section for spec in FIGURES if spec.name == kind)
+
+
+def shows_videos(corpus: str, kind: str, stem: str) -> bool:
+    """Return whether a figure shows single videos.
+
+    >>> shows_videos("demo", "traces", "demo_traces_1"), shows_videos("demo", "gates", "demo_gates")
+    (True, False)
+    """
+    numbered = stem.startswith(f"{corpus}_{kind}_")
+    return any(spec.of_videos and spec.name == kind and numbered for spec in FIGURES)
 
 
 def code() -> list[str]:

@@ -1,0 +1,160 @@
+"""Records of finished jobs: what each was made from, so that a copied study is recognised.
+
+Snakemake compares dates, and keeps its own records in `.snakemake`. A copy, a transfer or another
+branch changes both. These records, results/settings/jobs.json, hold contents instead of dates.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from avfusion.encoders.named_files import digests
+from avfusion.errors import DamagedError
+from avfusion.io.stamped import digest, read_sealed, write_sealed
+from avfusion.layout import Layout
+
+OF_MACHINE = "mlflow.*.json"
+"""Files that say what the MLflow store of a machine holds; only whether they exist counts."""
+
+KEPT = 8
+"""Records kept per output, the newest: of branches that a folder is switched between."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as Snakemake plans it.
+
+    Attributes
+    ----------
+    rule
+        Name of its rule.
+    command
+        The command before names are filled in.
+    params
+        Name -> value: its file of settings, the fingerprint of its code, and others.
+    inputs, outputs
+        Paths as in the rules. Inputs whose date does not count are left out.
+    """
+
+    rule: str
+    command: str
+    params: dict[str, str]
+    inputs: list[str]
+    outputs: list[str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished job was: its outputs and inputs with their digests."""
+
+    rule: str
+    command: str
+    params: dict[str, str]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class Contents:
+    """Digests of files and folders; each is read once."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.cache = layout.results / "settings" / "digests.json"
+        self.known: dict[str, str | None] = {}
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Read files together, which is faster than one by one."""
+        new = [path for path in dict.fromkeys(paths) if path not in self.known]
+        for path in [path for path in new if Path(path).match(OF_MACHINE)]:
+            self.known[path] = OF_MACHINE if Path(path).is_file() else None
+            new.remove(path)
+        inside = {path: _files(Path(path)) for path in new}
+        read = digests([file for files in inside.values() for file in files], self.cache)
+        for path, files in inside.items():
+            listed = [(str(file.relative_to(path)), read[file]) for file in files]
+            self.known[path] = digest(listed) if listed else None
+
+    def of(self, path: str) -> str | None:
+        """Return the digest of a file or folder; None if it is missing or empty."""
+        if path not in self.known:
+            self.read([path])
+        return self.known[path]
+
+
+def add(jobs: list[Job], layout: Layout) -> int:
+    """Record finished jobs whose files are all there; return the number of new records.
+
+    A job is left out if an input is newer than its outputs: it may have changed since.
+    """
+    try:
+        kept = read(layout)
+    except DamagedError:
+        kept = []
+    contents = Contents(layout)
+    settled = [job for job in jobs if _settled(job)]
+    contents.read(path for job in settled for path in (*job.inputs, *job.outputs))
+    known = {digest(asdict(record)) for record in kept}
+    made = [_record(job, contents) for job in settled]
+    new = [record for record in made if digest(asdict(record)) not in known]
+    if new:
+        records = [asdict(record) for record in _newest([*kept, *new])]
+        write_sealed(layout.jobs, {"jobs": records})
+    return len(new)
+
+
+def read(layout: Layout) -> list[Record]:
+    """Return the records, oldest first; none if no study has written any.
+
+    Raises
+    ------
+    DamagedError
+        If the file is damaged, or was edited.
+    """
+    path = layout.jobs
+    if not path.is_file():
+        return []
+    remedy = f"Without it, no file can be taken over: `rm {path}`, then `snakemake all`."
+    return [Record(**record) for record in read_sealed(path, remedy)["jobs"]]
+
+
+def shown(value: Any) -> str:
+    """Return a parameter as text; a long one as its digest.
+
+    >>> shown(["a", "b"])
+    "['a', 'b']"
+    """
+    text = str(value)
+    return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _record(job: Job, contents: Contents) -> Record:
+    inputs, outputs = (
+        {path: contents.of(path) or "" for path in paths} for paths in (job.inputs, job.outputs)
+    )
+    return Record(job.rule, job.command, job.params, inputs, outputs)
+
+
+def _newest(records: list[Record]) -> list[Record]:
+    """Return the newest records of each set of outputs, in their order."""
+    count: dict[str, int] = {}
+    newest = []
+    for record in reversed(records):
+        first = next(iter(record.outputs))
+        count[first] = count.get(first, 0) + 1
+        newest += [record] if count[first] <= KEPT else []
+    return newest[::-1]
+
+
+def _settled(job: Job) -> bool:
+    paths = [Path(path) for path in (*job.inputs, *job.outputs)]
+    if not job.outputs or not all(path.exists() for path in paths):
+        return False
+    made = min(Path(path).stat().st_mtime_ns for path in job.outputs)
+    files = [path for path in map(Path, job.inputs) if path.is_file()]
+    return all(path.stat().st_mtime_ns <= made for path in files)
+
+
+def _files(path: Path) -> list[Path]:
+    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in inside if file.is_file()]

@@ -1,0 +1,112 @@
+"""What `avf pack` puts into an archive, and what it leaves out of which corpus."""
+
+import json
+import zipfile
+
+import pandas as pd
+import pytest
+
+from avfusion.config.sections import CorpusEntry, StatisticsSettings
+from avfusion.errors import AvfError
+from avfusion.evaluation.score import score_corpus
+from avfusion.layout import Layout
+from avfusion.report.figures.write import write_figures
+from avfusion.report.pack import pack, write
+from avfusion.report.page.write import write_page
+from avfusion.report.tables.write import write_tables
+from support.scratch import ROOT
+from support.synthetic_results import Plan, write_results
+
+PLAN = Plan(errors={"audio": 0.5, "concat": 0.2}, seeds=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A scored study with tables, figures and page, and the paths of its results."""
+    layout = Layout(tmp_path_factory.mktemp("pack") / "results")
+    study = write_results(layout, PLAN).model_copy(
+        update={"protocols": ["pooled"], "statistics": StatisticsSettings(draws=200)}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        score_corpus("demo", study.score_settings("demo"), layout)
+        write_tables(study, layout)
+        write_figures(study, layout)
+        write_page(study, layout)
+        yield study, layout
+
+
+def of_class(study, name):
+    """The same study as if its corpus were of another class."""
+    return study.model_copy(update={"corpora": {"demo": CorpusEntry(root="data/demo", **name)}})
+
+
+def texts(result):
+    return {name: raw.decode("utf-8", errors="replace") for name, raw in result.files.items()}
+
+
+def test_a_licensed_corpus_is_packed_without_names_and_ratings_of_its_videos(made):
+    study, layout = made
+    result = pack(of_class(study, {"is": "recola"}), layout)
+    names = pd.read_parquet(layout.manifest("demo"))["video"]
+    for name, text in texts(result).items():
+        assert not [video for video in names if video in text], name
+    assert {"report.html", "tables/scores.csv", "tables/provenance.json"} <= set(result.files)
+    assert "figures/demo_ccc.svg" in result.files
+    assert not [name for name in result.files if "traces" in name]
+    assert "ratings of single videos" in result.left_out["figures/demo_traces_1.png"]
+    page = texts(result)["report.html"]
+    assert "no video stream" in page, "what is missing is still said"
+    assert layout.page.read_text() != page, "the page of the study is not changed"
+
+
+def test_a_free_corpus_is_packed_with_them(made):
+    study, layout = made
+    result = pack(study, layout)
+    assert "figures/demo_traces_1.png" in result.files
+    assert result.files["report.html"] == layout.page.read_bytes()
+
+
+def test_no_weights_ratings_or_predictions_are_packed_of_any_corpus(made):
+    study, layout = made
+    weights = layout.run("demo", "concat", 0) / "best.safetensors"
+    weights.write_bytes(b"weights")
+    (layout.results / "face.png").write_bytes(b"face")
+    (layout.figures / "face.png").write_bytes(b"face")
+    result = pack(study, layout)
+    kinds = {name.rpartition(".")[2] for name in result.files}
+    assert kinds <= {"csv", "md", "tex", "json", "yaml", "html", "svg", "png"}
+    assert b"face" not in result.files.values()
+    assert result.left_out["face.png"] == "not known to be free of personal data"
+    assert "runs/" in result.left_out
+    assert "manifest/" in result.left_out
+
+
+def test_by_the_owners_word_names_are_packed_and_against_the_terms_they_are_not(made):
+    study, layout = made
+    own = pack(of_class(study, {"is": "own"}), layout, ["demo"])
+    assert "figures/demo_traces_1.png" in own.files
+    with pytest.raises(AvfError, match="terms do not allow"):
+        pack(of_class(study, {"is": "recola"}), layout, ["demo"])
+
+
+def test_equal_results_have_equal_bytes_and_a_digest_of_each_file(made, tmp_path):
+    study, layout = made
+    for name in ("a.zip", "b.zip"):
+        write(pack(of_class(study, {"is": "recola"}), layout), tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        listed = json.loads(archive.read("contents.json"))
+        assert set(listed["files"]) == set(archive.namelist()) - {"contents.json"}
+
+
+def test_an_edited_table_is_refused(made):
+    study, layout = made
+    path = layout.tables / "scores.csv"
+    before = path.read_bytes()
+    path.write_bytes(before + b"x\n")
+    try:
+        with pytest.raises(AvfError, match="does not match"):
+            pack(study, layout)
+    finally:
+        path.write_bytes(before)
