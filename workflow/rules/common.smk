@@ -327,30 +327,32 @@ def train_features(wildcards):
 
 
 @functools.cache
-def size_of(corpus):
-    """Return what a corpus holds, as far as it can be told now."""
+def size_of(corpus, read):
+    """Return what a corpus holds, as far as is known before or after its media were read."""
     from avfusion.planning import sizes  # imports pandas, which a plan without training spares
 
-    return sizes.size_of(study, corpus, lay)
+    return sizes.quick_size_of(study, corpus, lay)
 
 
 @functools.cache
-def request_of(corpus, fusion, runs, gpu, attempt):
+def request_of(corpus, fusion, runs, gpu, attempt, read):
     """Return what a job that trains some runs requests; the jobs of all seeds share it."""
     from avfusion.planning.requests import training
 
-    return training(study, corpus, fusion, runs, size_of(corpus), gpu, attempt)
+    return training(study, corpus, fusion, runs, size_of(corpus, read), gpu, attempt)
 
 
 def training_request(part, rule, runs=1):
     """Return a function for `resources`: `minutes` or `mb` of a job that trains some runs.
 
-    They follow the estimate of `avf plan`, and whether the profile gives the rule a GPU.
+    They follow the estimate of `avf plan`, and whether the profile gives the rule a GPU. Snakemake
+    asks for the plan, and again before the job starts, when the media tell how long the corpus is.
     """
 
     def value(wildcards, attempt):
         gpu = "gpu" in workflow.resource_settings.overwrite_resources.get(rule, {})
-        asked = request_of(wildcards.corpus, wildcards.fusion, runs, gpu, attempt)
+        read = (lay.media(wildcards.corpus) / "index.parquet").is_file()
+        asked = request_of(wildcards.corpus, wildcards.fusion, runs, gpu, attempt, read)
         return getattr(asked, part)
 
     return value

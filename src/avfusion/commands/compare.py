@@ -30,23 +30,29 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.io.cells import safe_csv
     from avfusion.layout import Layout
     from avfusion.lineage.studies import Side, compare, settings
+    from avfusion.lineage.tables import stamp_of
 
     if args.out is not None and args.out.suffix not in (".md", ".csv"):
         raise ConfigError(f"--out {args.out}: the name must end in .md or .csv.")
     sides = [Side(read_study(Layout(path)), Layout(path)) for path in (args.first, args.second)]
     scores, other = compare(*sides), settings(*sides)
-    text = _page(scores, other, args)
+    stamps = [stamp_of(side.layout) for side in sides]
+    text = _page(scores, other, args, stamps)
     say(text)
     if args.out is not None:
         write_text(args.out, safe_csv(scores) if args.out.suffix == ".csv" else f"{text}\n")
 
 
-def _page(scores: "pd.DataFrame", settings: "pd.DataFrame", args: argparse.Namespace) -> str:
+def _page(
+    scores: "pd.DataFrame", settings: "pd.DataFrame", args: argparse.Namespace, stamps: list[str]
+) -> str:
     """Return both tables in Markdown, and what was counted."""
     counts = scores["decision"].value_counts()
     words = ("same", "better", "worse", "undecided", "not compared")
     counted = ", ".join(f"{counts[word]} {word}" for word in words if word in counts)
-    lines = [f"A: {args.first}", f"B: {args.second}", "", f"B compared with A: {counted}", ""]
+    named = zip("AB", (args.first, args.second), stamps, strict=True)
+    lines = [f"{side}: {path}{f' ({stamp})' if stamp else ''}" for side, path, stamp in named]
+    lines += ["", f"B compared with A: {counted}", ""]
     lines += _table(scores[list(SHOWN)])
     lines += ["", "Settings that differ" if len(settings) else "No setting differs.", ""]
     return "\n".join([*lines, *(_table(settings) if len(settings) else [])]).rstrip()

@@ -28,11 +28,17 @@ def run(args: argparse.Namespace) -> None:
     from avfusion.api.saved import read_study
     from avfusion.errors import ConfigError
     from avfusion.layout import Layout
+    from avfusion.lineage.tables import stamp_of
     from avfusion.report.pack import closed, pack, write
 
     if args.out.suffix != ".zip":
         raise ConfigError(f"--out {args.out}: the name must end in .zip.")
     layout = Layout(args.folder)
+    if stamp := stamp_of(layout):
+        raise ConfigError(
+            f"{args.folder}: {stamp}. Only finished studies are packed. To finish it, run: "
+            f"snakemake all. Then pack the folder above, {layout.results.absolute().parent}."
+        )
     study = read_study(layout)
     result = pack(study, layout, args.with_names)
     write(result, args.out)

@@ -44,6 +44,33 @@ class Hours(NamedTuple):
         return self.shown + self.heard
 
 
+class Recordings(NamedTuple):
+    """Recordings of a corpus.
+
+    Parameters
+    ----------
+    files
+        A path per recording; two may be of one file.
+    unmeasured
+        Those of them whose length only the file tells.
+    shown_s, heard_s
+        Length of the others, with pictures and without, in seconds.
+    """
+
+    files: list[Path]
+    unmeasured: list[Path]
+    shown_s: float = 0.0
+    heard_s: float = 0.0
+
+    def hours(self) -> Hours:
+        """Return hours; files whose length is not known are opened, if they are there."""
+        places = [path for path in self.unmeasured if path.is_file()]
+        sounds = [path for path in places if ending(path.name) in SOUNDS]
+        videos = [path for path in places if ending(path.name) not in SOUNDS]
+        shown_s, heard_s = self.shown_s + _seconds(videos), self.heard_s + _seconds(sounds)
+        return Hours(shown_s / HOUR_S, heard_s / HOUR_S)
+
+
 def hours_here(study: Study) -> dict[str, Hours]:
     """Return folder of a corpus -> hours of recordings, of the corpora that are here."""
     layout = Layout(Path(study.results))
@@ -107,31 +134,35 @@ def _one_per_root(study: Study) -> dict[str, str]:
 
 def hours_of(study: Study, corpus: str, layout: Layout) -> Hours:
     """Return the hours of a corpus, estimated from file sizes where there are many."""
-    root = Path(study.corpora[corpus].root)
-    spans_s = {True: 0.0, False: 0.0}
-    if layout.manifest(corpus).is_file():
-        manifest = pd.read_parquet(layout.manifest(corpus))
-        if "row" in manifest:
-            return Hours()
-        recorded = [not without_media(row) for row in manifest.itertuples(index=False)]
-        manifest = manifest[recorded]
-        if {"start_s", "end_s"} <= set(manifest.columns):
-            lengths = pd.to_numeric(manifest["end_s"]) - pd.to_numeric(manifest["start_s"])
-            is_sound = manifest["path"].map(ending).isin(SOUNDS)
-            spans_s = {kind: float(lengths[is_sound == kind].sum()) for kind in (True, False)}
-            manifest = manifest[lengths.isna()]
-        places = [path for path in map(root.joinpath, manifest["path"]) if path.is_file()]
-    else:
-        files = sorted(path for path in root.rglob("*") if path.is_file())
-        # Sound next to videos most likely is theirs.
-        places = [path for path in files if ending(path.name) in VIDEOS] or [
-            path for path in files if ending(path.name) in SOUNDS
-        ]
-    sounds = [path for path in places if ending(path.name) in SOUNDS]
-    videos = [path for path in places if ending(path.name) not in SOUNDS]
-    return Hours(
-        (spans_s[False] + _seconds(videos)) / HOUR_S, (spans_s[True] + _seconds(sounds)) / HOUR_S
-    )
+    return recordings(Path(study.corpora[corpus].root), layout.manifest(corpus)).hours()
+
+
+def recordings(root: Path, manifest: Path) -> Recordings:
+    """Return the recordings that a manifest lists; without one, those below a folder."""
+    if manifest.is_file():
+        return listed(root, manifest)
+    kinds = VIDEOS | SOUNDS
+    found = sorted(path for path in root.rglob("*") if ending(path.name) in kinds)
+    files = [path for path in found if path.is_file()]
+    # Sound next to videos most likely is theirs.
+    files = [path for path in files if ending(path.name) in VIDEOS] or files
+    return Recordings(files, files)
+
+
+def listed(root: Path, manifest: Path) -> Recordings:
+    """Return the recordings that a manifest lists; no file of the corpus is looked for."""
+    table = pd.read_parquet(manifest)
+    if "row" in table:
+        return Recordings([], [])
+    table = table[[not without_media(row) for row in table.itertuples(index=False)]]
+    files = [root / path for path in table["path"]]
+    if not {"start_s", "end_s"} <= set(table.columns):
+        return Recordings(files, files)
+    lengths_s = pd.to_numeric(table["end_s"]) - pd.to_numeric(table["start_s"])
+    is_sound = table["path"].map(ending).isin(SOUNDS)
+    shown_s, heard_s = (float(lengths_s[is_sound == kind].sum()) for kind in (False, True))
+    unmeasured = [path for path, gone in zip(files, lengths_s.isna(), strict=True) if gone]
+    return Recordings(files, unmeasured, shown_s, heard_s)
 
 
 def _seconds(files: list[Path]) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from avfusion.config.study import Study
 from avfusion.io.atomic import file_digest
@@ -19,18 +19,23 @@ RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv", "fit.json", "sca
 
 
 class Origins(TypedDict):
-    """Content of provenance.json; paths of sources are relative to the results folder."""
+    """Content of provenance.json; paths of sources are relative to the results folder.
+
+    `provisional` holds the stamp of tables of a study that is not finished.
+    """
 
     study: dict[str, Any]
     made: dict[str, Any]
     tables: dict[str, str]
     sources: dict[str, str]
+    provisional: NotRequired[str]
 
 
-def write_origins(study: Study, layout: Layout) -> None:
+def write_origins(study: Study, layout: Layout, stamp: str = "") -> None:
     """Write provenance.json: study, code, machine, and a SHA-256 of every source and table.
 
-    Folders of this machine are left out, because tables are shared.
+    Folders of this machine are left out, because tables are shared. `stamp` is that of a study
+    that is not finished.
     """
     sources = {_name(path, layout): file_digest(path).hex() for path in _sources(study, layout)}
     tables = {path.name: file_digest(path).hex() for path in sorted(layout.tables.glob("*.csv"))}
@@ -40,6 +45,8 @@ def write_origins(study: Study, layout: Layout) -> None:
         tables=tables,
         sources=sources,
     )
+    if stamp:
+        origins["provisional"] = stamp
     write_sealed(layout.tables / FILE, dict(origins))
 
 
@@ -52,6 +59,12 @@ def read_origins(layout: Layout) -> Origins:
         If the file is missing or was edited.
     """
     return cast(Origins, read_sealed(layout.tables / FILE, REMEDY))
+
+
+def stamp_of(layout: Layout) -> str:
+    """Return the stamp of a study that is not finished, as its tables record it; else ""."""
+    there = (layout.tables / FILE).is_file()
+    return read_origins(layout).get("provisional", "") if there else ""
 
 
 def state(path: Path, recorded: dict[str, str], layout: Layout) -> str:

@@ -15,6 +15,9 @@ PREDICTIONS = {
 }
 """Task -> the file that a run writes last."""
 
+LOCKING = ("media", "encode", "grid", "train")
+"""Stages that lock what they write. Jobs of others cannot be told from failed ones."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -35,7 +38,7 @@ class Item:
     log
         Log of its job.
     lock
-        File that is locked while it is written.
+        File that is locked while it is written, in the stages of `LOCKING`.
     """
 
     stage: str

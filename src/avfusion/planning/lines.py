@@ -7,14 +7,13 @@ from pathlib import Path
 from avfusion.config.availability import not_here
 from avfusion.config.grid import points
 from avfusion.config.study import Study
-from avfusion.config.widths import options_of, width
+from avfusion.config.widths import options_of
 from avfusion.doctor.media import HOUR_S, bytes_per_hour
 from avfusion.encoders.cost import feature_bytes
-from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.planning import rates
 from avfusion.planning.sizes import Size
-from avfusion.planning.training import FORWARD, USUAL_WIDTH, Run, run_of, step_of, widths_of
+from avfusion.planning.training import FORWARD, Run, run_of, step_of, width_of, widths_of
 from avfusion.registry import corpora
 
 STAGES = (
@@ -146,7 +145,7 @@ class Planner:
             yield self._fit(rule, what, encoder, size, jobs, len(fits))
         speed, measured = rates.encoder(kind)
         clips = size.rows(study.windows.hop_s) * len(fits)
-        disk = feature_bytes(clips, self._width(encoder))
+        disk = feature_bytes(clips, width_of(study, encoder))
         if self._again(corpus) and not study.fitted(encoder):
             clips, disk = 0.0, 0.0
         taken = self._seconds("encode", size, jobs=jobs * shards, work_s=clips / speed)
@@ -225,7 +224,7 @@ class Planner:
             if jobs:
                 speed, measured = rates.encoder(study.encoder_class(encoder))
                 taken = jobs * (heavy + rows / speed) if size.known else None
-                disk = jobs * feature_bytes(rows, self._width(encoder))
+                disk = jobs * feature_bytes(rows, width_of(study, encoder))
                 note = "" if measured else f"encoder {study.encoder_class(encoder)}"
                 what, mb = f"{corpus} {encoder}", rates.memory_mb("encode")
                 yield Line("robust", "corrupt", what, jobs, taken, mb, disk, True, note)
@@ -282,12 +281,6 @@ class Planner:
         root = self.study.corpora[corpus].root.rstrip("/")
         earlier = [*self.sizes][: [*self.sizes].index(corpus)]
         return any(self.study.corpora[name].root.rstrip("/") == root for name in earlier)
-
-    def _width(self, encoder: str) -> int:
-        try:
-            return width(self.study, encoder) or USUAL_WIDTH
-        except (AvfError, OSError):
-            return USUAL_WIDTH
 
 
 def _mean(widths: list[int]) -> float:

@@ -1,16 +1,14 @@
 """How much a corpus holds, as far as can be told before and after it was read."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from avfusion.config.study import Study
 from avfusion.config.widths import literals
-from avfusion.doctor.media import HOUR_S, Hours, hours_of
+from avfusion.doctor.media import HOUR_S, listed, recordings
 from avfusion.errors import ConfigError, MediaError
-from avfusion.io.endings import SOUNDS, VIDEOS, ending
 from avfusion.layout import Layout
 from avfusion.registry import corpora
 
@@ -19,6 +17,8 @@ SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 """Shares of videos where no manifest tells them."""
 VIDEOS_EACH = 4
 """Videos of a person in a corpus that is made of people."""
+USUAL_S = 180.0
+"""Length of a recording where neither media nor manifest tell it: those of Aff-Wild2 have 166 s."""
 LOOKED_AT = 5
 """So many videos are opened to learn their resolution."""
 
@@ -101,26 +101,46 @@ def assumed(text: str) -> tuple[str, Size]:
 
 
 def size_of(study: Study, corpus: str, layout: Layout) -> Size:
-    """Return what a corpus holds: by its media, by its options if avf makes it, or by its files."""
+    """Return what a corpus holds: by its media, by its options if avf makes it, or by its files.
+
+    Without media, this lists the corpus' folder and opens some files.
+    """
+    if size := _told(study, corpus, layout):
+        return size
+    manifest = layout.manifest(corpus)
+    found = recordings(Path(study.corpora[corpus].root), manifest)
+    hours = found.hours()
+    basis = "by the lengths and sizes of its files" if hours.total else "unknown"
+    pixels = _pixels(found.files[:: -(-len(found.files) // LOOKED_AT) or 1])
+    size = Size(len(found.files), hours.total, basis, hours.shown, pixels=pixels)
+    return replace(size, shares=_shares(manifest))
+
+
+def quick_size_of(study: Study, corpus: str, layout: Layout) -> Size:
+    """Return what a corpus holds without a look at its folder, for each start of the workflow.
+
+    Without media, it follows the rows of the manifest; without a manifest, it is unknown.
+    """
+    if size := _told(study, corpus, layout):
+        return size
+    manifest = layout.manifest(corpus)
+    if not manifest.is_file():
+        return Size(0, 0.0, "unknown")
+    found = listed(Path(study.corpora[corpus].root), manifest)
+    hours = (found.shown_s + found.heard_s + USUAL_S * len(found.unmeasured)) / HOUR_S
+    basis = f"by the rows of its manifest, {USUAL_S:g} s where they tell no length"
+    return Size(len(found.files), hours, basis, hours, shares=_shares(manifest))
+
+
+def _told(study: Study, corpus: str, layout: Layout) -> Size | None:
+    """Return the size that the media stage found, or that options tell; None if neither does."""
     index = layout.media(corpus) / "index.parquet"
     if index.is_file():
         return _of_media(pd.read_parquet(index), layout.manifest(corpus))
-    kind, entry = study.corpus_class(corpus), study.corpora[corpus]
-    root = Path(entry.root)
+    kind, given = study.corpus_class(corpus), study.corpora[corpus].options
     if corpora.known(kind) and corpora.defines(kind, "make"):
-        return _of_options(literals(corpora.options(kind)) | entry.options)
-    hours = hours_of(study, corpus, layout) if root.is_dir() else Hours()
-    videos = list(_videos(root, layout.manifest(corpus)))
-    shares = _shares(layout.manifest(corpus))
-    return Size(
-        len(videos),
-        hours.total,
-        "by the lengths and sizes of its files" if hours.total else "unknown",
-        hours.shown,
-        USUAL_HZ,
-        _pixels(videos[:: -(-len(videos) // LOOKED_AT) or 1]),
-        shares,
-    )
+        return _of_options(literals(corpora.options(kind)) | given)
+    return None
 
 
 def _of_media(index: pd.DataFrame, manifest: Path) -> Size:
@@ -153,17 +173,6 @@ def _shares(manifest: Path) -> dict[str, float]:
     parts = pd.read_parquet(manifest, columns=["partition"])["partition"]
     counted = parts.value_counts(normalize=True)
     return {str(name): float(share) for name, share in counted.items()}
-
-
-def _videos(root: Path, manifest: Path) -> Iterable[Path]:
-    """Yield the recordings that the manifest lists, or those below the root."""
-    if manifest.is_file():
-        table = pd.read_parquet(manifest)
-        yield from (root / path for path in table["path"] if "row" not in table)
-        return
-    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
-    shown = [path for path in files if ending(path.name) in VIDEOS]
-    yield from shown or [path for path in files if ending(path.name) in SOUNDS]
 
 
 def _pixels(videos: list[Path]) -> float:

@@ -11,7 +11,7 @@ from avfusion.config.study import Study
 from avfusion.encoders.cost import duration
 from avfusion.io.cells import visible
 from avfusion.layout import Layout
-from avfusion.planning.items import Item, items
+from avfusion.planning.items import LOCKING, Item, items
 from avfusion.planning.lines import STAGES
 from avfusion.planning.plan import Plan
 from avfusion.planning.scheduler import Queue, queue
@@ -25,7 +25,10 @@ SHOWN, LONGEST = 5, 100
 
 @dataclass(frozen=True)
 class Row:
-    """Results of a stage by state; `left` includes what runs, waits or failed."""
+    """Results of a stage by state; `left` includes what runs, waits or failed.
+
+    `running` includes what may run.
+    """
 
     stage: str
     done: int
@@ -45,6 +48,8 @@ class Status:
         Stages.
     failures
         Result -> reason.
+    unsure
+        Result -> last line of its log, of jobs that run or failed since Snakemake was started.
     left_s
         Seconds of one core for what is left; None if a corpus of unknown length has a part in it.
     at_once
@@ -55,6 +60,7 @@ class Status:
 
     rows: list[Row]
     failures: dict[str, str]
+    unsure: dict[str, str]
     left_s: float | None
     at_once: int
     locked: bool
@@ -73,9 +79,7 @@ class Status:
         lines = [
             f"{stage:<8}" + "".join(f"{value:>9}" for value in counts) for stage, *counts in table
         ]
-        listed = [f"FAILED  {name}: {why}" for name, why in [*self.failures.items()][:SHOWN]]
-        if len(self.failures) > SHOWN:
-            listed.append(f"and {len(self.failures) - SHOWN} more: avf status --json")
+        listed = [*_first("FAILED", self.failures), *_first("RUNS OR FAILED", self.unsure)]
         return [*lines, *([""] if listed else []), *listed, "", self._time_left(total["left"])]
 
     def _time_left(self, left: int) -> str:
@@ -100,15 +104,40 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     jobs, held = queue(folder), locks()
     running = {item.name: not done[item.name] and _held(item.lock, held) for item in listed}
     failures = dict(_failures(listed, done, running, jobs))
+    started_s = _started_s(folder)
+    unsure = {
+        item.name: failures.pop(item.name).removeprefix("ended: ")
+        for item in listed
+        if item.name in failures and item.stage not in LOCKING and _since(item.log, started_s)
+    }
+    running |= dict.fromkeys(unsure, True)
     each_s = planned_s(plan, listed)
     left = [item for item in listed if not done[item.name]]
     known = all(each_s[item.name] is not None for item in left)
-    left_s = sum(each_s[item.name] or 0.0 for item in left) * speed(listed, done, each_s, layout)
+    work_s = sum(each_s[item.name] or 0.0 for item in left) * speed(listed, done, each_s, layout)
     rows = [_row(stage, listed, done, running, failures, jobs) for stage in STAGES]
     rows = [row for row in rows if row.done + row.left]
     at_once = max(sum(row.running for row in rows), 1)
-    locked = any((folder / ".snakemake/locks").glob("*.lock"))
-    return Status(rows, failures, left_s if known else None, at_once, locked)
+    left_s = work_s if known else None
+    return Status(rows, failures, unsure, left_s, at_once, started_s is not None)
+
+
+def _started_s(folder: Path) -> float | None:
+    """Return when Snakemake locked the folder; None if it has not, so that nothing runs here."""
+    locks = [*(folder / ".snakemake/locks").glob("*.lock")]
+    return min((path.stat().st_mtime for path in locks), default=None)
+
+
+def _since(log: Path, started_s: float | None) -> bool:
+    """Return whether a log was written since Snakemake was started."""
+    return started_s is not None and log.stat().st_mtime >= started_s
+
+
+def _first(word: str, reasons: dict[str, str]) -> list[str]:
+    """Return a line for each of the first results, and one that counts the others."""
+    lines = [f"{word}  {name}: {why}" for name, why in [*reasons.items()][:SHOWN]]
+    more = len(reasons) - SHOWN
+    return lines + ([f"and {more} more: avf status --json"] if more > 0 else [])
 
 
 def _row(

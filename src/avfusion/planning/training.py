@@ -23,7 +23,10 @@ FORWARD = 1 / 3
 """Share of a training step that a prediction takes."""
 REPEATS = ("recursions", "stages", "layers", "depth")
 """Options that say how often a fusion applies a part of itself."""
-FEATURE_BYTES, MB = 2, 1e6
+FEATURE_BYTES, BASELINE_BYTES, MB = 2, 4, 1e6
+"""Bytes of a feature as stored, and after the mean of its video was subtracted."""
+COPIES = 2
+"""Copies of all features: those of each video, while they are joined (`windows.join`)."""
 CLOSED_FORM_PER_S = 2e10
 """Operations per second behind the products of a solution in closed form."""
 
@@ -52,11 +55,12 @@ def run_of(study: Study, corpus: str, fusion: str, size: Size) -> Run:
     steps = max(round(cuts.clip_s / cuts.hop_s), 1)
     windows = size.windows(cuts.clips, cuts.advance, steps, cuts.hop_s)
     rows, widths = size.rows(cuts.hop_s), widths_of(study, fusion)
-    held_mb = rows * sum(widths) * FEATURE_BYTES / MB
+    value_bytes = BASELINE_BYTES if train.baseline == "video" else FEATURE_BYTES
+    held_mb = COPIES * rows * sum(widths) * value_bytes / MB
     base_mb, base_s = rates.memory_mb("train"), rates.per_unit_s("train")
     if study.closed_form(fusion):
         solve_s = 2 * rows * sum(widths) ** 2 / CLOSED_FORM_PER_S
-        return Run(base_s + solve_s, base_mb + 2 * held_mb, True)
+        return Run(base_s + solve_s, base_mb + held_mb, True)
     step_s, step_mb, measured = step_of(study, fusion, sum(widths) / len(widths), cuts.clips)
     epoch = windows * (size.share("train") + FORWARD * size.share("validation"))
     models = 2 if train.targets == "separate" else 1
@@ -102,10 +106,11 @@ def repeats(kind: str, options: dict[str, object]) -> float:
 def widths_of(study: Study, fusion: str) -> list[int]:
     """Return the width of each modality that a fusion reads."""
     names = study.run_features(fusion).by_modality.values()
-    return [sum(_width(study, name) for name in encoders) for encoders in names]
+    return [sum(width_of(study, name) for name in encoders) for encoders in names]
 
 
-def _width(study: Study, encoder: str) -> int:
+def width_of(study: Study, encoder: str) -> int:
+    """Return the width of an encoder; `USUAL_WIDTH` if only its files tell it."""
     try:
         return width(study, encoder) or USUAL_WIDTH
     except (AvfError, OSError):  # the job itself says what is wrong with its files

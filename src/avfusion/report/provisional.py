@@ -2,10 +2,13 @@
 
     results/provisional/   tables/, figures/, report.html, scores/, and links to what they are of
 
-Each says `PROVISIONAL, k of n runs`. The workflow neither reads nor writes this folder. A run
-counts if it was trained with the study's current settings; one that failed counts, as failed.
+Each says `PROVISIONAL, k of n runs`, and so does tables/provenance.json. All is written into
+results/.provisional first, which is renamed when everything has its stamp. The workflow neither
+reads nor writes these folders. A run counts if it was trained with the study's current settings and
+code; one that failed counts, as failed.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -13,21 +16,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from avfusion.config.availability import not_here
 from avfusion.config.jobs import RunRecord
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
 from avfusion.io.atomic import locked, write_text
 from avfusion.layout import Layout
-from avfusion.lineage.tables import write_origins
+from avfusion.lineage.tables import FILE, write_origins
 from avfusion.report import write
+from avfusion.report.format import write_json
 from avfusion.runs.files import predictions, read_settings
 
 log = logging.getLogger(__name__)
 
 LINKED = ("manifest", "media", "encoders", "features", "grids")
 """Folders of the results that a report reads, besides runs and scores."""
-COMPARED = ("class_", "options", "features", "windows", "train", "task", "arithmetic")
+COMPARED = (
+    *("class_", "options", "features", "windows", "train", "contexts", "task", "verification"),
+    *("arithmetic", "code"),
+)
 """Settings that a run must share with the study; with a grid, options and training are chosen."""
 CHOSEN = ("options", "train")
 
@@ -40,8 +48,12 @@ def write_provisional(study: Study, layout: Layout) -> Path:
     AvfError
         If no run is finished, or another process writes the folder.
     """
-    finished = current(study, layout)
-    total = len(study.corpora) * len(study.fusions) * len(study.seeds)
+    away = not_here(study, layout)
+    here = [
+        name for name, entry in study.corpora.items() if not (entry.if_present and name in away)
+    ]
+    finished = [run for run in current(study, layout) if run[0] in here]
+    total = len(here) * len(study.fusions) * len(study.seeds)
     if not finished:
         raise AvfError(
             f"{layout.results}: none of {total} runs is finished with the current settings, so "
@@ -57,9 +69,11 @@ def write_provisional(study: Study, layout: Layout) -> Path:
         for path in (view.metrics, view.plot):  # DVC compares finished studies
             path.unlink(missing_ok=True)
         stamp_tables(view.tables, stamp)
-        write_origins(plain, view)
-    log.info("%s: %s", view.results, stamp)
-    return view.results
+        write_origins(plain, view, stamp)
+        _remove(layout.provisional)
+        view.results.rename(layout.provisional)
+    log.info("%s: %s", layout.provisional, stamp)
+    return layout.provisional
 
 
 def current(study: Study, layout: Layout) -> list[tuple[str, str, int]]:
@@ -92,9 +106,8 @@ def _current(study: Study, corpus: str, fusion: str, seed: int, layout: Layout) 
 
 def _view(finished: list[tuple[str, str, int]], layout: Layout) -> Layout:
     """Return a new folder with links to the results that the finished runs are of."""
-    view = Layout(layout.provisional)
-    if view.results.is_dir():
-        shutil.rmtree(view.results)  # links are removed, not followed
+    view = Layout(layout.provisional.with_name(f".{layout.provisional.name}"))
+    _remove(view.results)
     view.results.mkdir()
     for name in LINKED:
         if (layout.results / name).is_dir():
@@ -104,6 +117,12 @@ def _view(finished: list[tuple[str, str, int]], layout: Layout) -> Layout:
     return view
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder if it is there; its links are removed, not followed."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
 def _link(folder: Path, name: Path) -> None:
     """Make a relative link, which also leads there after the results were moved."""
     name.parent.mkdir(parents=True, exist_ok=True)
@@ -111,14 +130,17 @@ def _link(folder: Path, name: Path) -> None:
 
 
 def stamp_tables(folder: Path, stamp: str) -> None:
-    """Write a stamp into every table: a column in CSV, a line in Markdown and LaTeX."""
+    """Write a stamp into every table: a column in CSV, a line in Markdown and LaTeX, a JSON key."""
     for path in folder.glob("*.csv"):
         try:
-            pd.read_csv(path, dtype=str, keep_default_na=False).assign(provisional=stamp).to_csv(
-                path, index=False
-            )
-        except pd.errors.EmptyDataError:
-            continue
+            table = pd.read_csv(path, dtype=str, keep_default_na=False).assign(provisional=stamp)
+        except pd.errors.EmptyDataError:  # a table without columns
+            table = pd.DataFrame({"provisional": [stamp]})
+        table.to_csv(path, index=False)
+    for path in folder.glob("*.json"):
+        if path.name != FILE:  # sealed; `write_origins` writes it with the stamp
+            content = {"provisional": stamp, **json.loads(path.read_text(encoding="utf-8"))}
+            write_json(path, content)
     for path in folder.glob("*.md"):
         write_text(path, f"**{stamp}**\n\n{path.read_text(encoding='utf-8')}")
     for path in folder.glob("*.tex"):

@@ -13,6 +13,7 @@ import yaml
 
 from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import MediaSettings
+from avfusion.corpora.affwild2 import editions
 from avfusion.corpora.affwild2.checks import affwild2_checks
 from avfusion.corpora.affwild2.editions import Edition
 from avfusion.corpora.affwild2.tree import raw_name, side
@@ -230,14 +231,14 @@ def test_counts_that_would_check_nothing_are_refused(tmp_path, expect, message):
         corpora.get("affwild2")(root=tmp_path, edition="abaw5", expect=expect)
 
 
-def counted(study, monkeypatch, edition=None, **changed):
+def counted(study, monkeypatch, edition=None, choices=None, **changed):
     """Return the check of the edition of the miniature, whose counts are those of some edition."""
     counts = {**mini.OPTIONS["expect"], **changed}
     known = {"words": (), "template_rows": None, "images": None, "bare_rows": {}, "frames": {}}
     kept = {key: value for key, value in counts.items() if key not in known}
     made = {name: Edition(name, **{**kept, **known}) for name in ("abaw5", "abaw6")}
     made["abaw6"] = replace(made["abaw6"], valid_rows={"train": 1, "validation": 1})
-    monkeypatch.setattr("avfusion.corpora.affwild2.editions.EDITIONS", made)
+    monkeypatch.setattr("avfusion.corpora.affwild2.editions.EDITIONS", choices or made)
     corpus = corpora.get("affwild2")(root=study.root, **({"edition": edition} if edition else {}))
     corpus.cache = study.layout.verified("affwild2")
     corpus.tree = read_tree(study.root, study.layout.verified("affwild2") / "digests.bin")
@@ -254,7 +255,7 @@ def test_an_edition_that_is_stated_is_kept_and_the_counts_say_which_one_it_is(st
     check, corpus = counted(study, monkeypatch, edition="abaw6")
     assert (check.verdict, check.found) == ("PASS", "abaw6")
     hints = [c.hint for c in affwild2_checks(corpus) if c.name == "rated rows of train"]
-    assert "Its counts match abaw5." in hints[0]
+    assert "Its counts fit abaw5." in hints[0]
     assert "expect: {train: 5" in hints[0]
 
 
@@ -264,6 +265,31 @@ def test_counts_of_no_edition_are_an_error_that_lists_all_with_theirs(study, mon
     assert check.found.startswith("none stated; 5 train, 2 validation, 2 test; rated rows: ")
     assert "abaw5 (6 train, 2 validation, 2 test; rated rows: " in check.hint
     assert "abaw6 (6 train, " in check.hint
+
+
+def test_counts_that_another_edition_may_have_need_an_edition_in_the_config(study, monkeypatch):
+    """The rated rows of abaw8 are not published, so those of abaw5 may be its own."""
+    counted(study, monkeypatch)
+    unknown = {"train": None, "validation": None}
+    abaw8 = replace(editions.EDITIONS["abaw5"], name="abaw8", valid_rows=unknown)
+    both = {**editions.EDITIONS, "abaw8": abaw8}
+    check, corpus = counted(study, monkeypatch, choices=both)
+    assert (check.verdict, corpus.edition) == ("FAIL", None)
+    assert check.found.endswith("these counts fit abaw5 and abaw8")
+    assert "{edition: abaw5} or abaw8." in check.hint
+    others = {name: both[name] for name in ("abaw6", "abaw8")}
+    check, corpus = counted(study, monkeypatch, choices=others)
+    assert (check.verdict, corpus.edition) == ("FAIL", None), "a damaged abaw6 looks the same"
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"), [("abaw3", []), ("abaw5", ["abaw8"]), ("abaw6", ["abaw8"])]
+)
+def test_the_published_counts_of_an_edition_fit_it_and_those_without(name, fits):
+    edition = editions.EDITIONS[name]
+    trials = {part: edition.trials(part) for part in ("train", "validation", "test")}
+    assert editions.guess(trials, edition.valid_rows) == [name, *fits]
+    assert (editions.only(trials, edition.valid_rows) is edition) == (not fits)
 
 
 def test_a_part_with_other_counts_says_what_to_paste(study, tmp_path):

@@ -2,14 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from avfusion import cli
 from avfusion.config.load import load
+from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.planning import rates
 from avfusion.planning.plan import Plan
+from avfusion.planning.sizes import USUAL_S, quick_size_of, size_of
 from avfusion.registry import encoders, fusions
 
 
@@ -77,3 +81,51 @@ def test_a_corpus_of_unknown_length_has_jobs_and_no_hours(here, tmp_path):
     text = "\n".join(plan.text())
     assert "one: 0 recordings of unknown length" in text
     assert "?" in text
+
+
+def walks_of(root, monkeypatch) -> list[str]:
+    """Return a list that fills with the ways in which a folder is listed."""
+    walked = []
+
+    def watch(name, method):
+        def counted(path, *given):
+            walked.extend([name] if path == root else [])
+            return method(path, *given)
+
+        monkeypatch.setattr(Path, name, counted)
+
+    for name in ("rglob", "glob", "iterdir"):
+        watch(name, getattr(Path, name))
+    return walked
+
+
+def test_the_workflow_learns_the_size_of_a_corpus_without_a_look_at_its_files(
+    tmp_path, monkeypatch
+):
+    """A corpus may hold millions of images, and every `snakemake -n` asks."""
+    root, layout = tmp_path / "videos", Layout(tmp_path / "results")
+    root.mkdir()
+    (root / "a.mp4").write_bytes(b"not opened")
+    study = Study(corpora={"one": {"is": "own", "root": str(root)}}, fusions={"ca": {}})
+
+    opened = []
+    monkeypatch.setattr("avfusion.media.bounds.opened", opened.append)
+    walked = walks_of(root, monkeypatch)
+    assert not quick_size_of(study, "one", layout).known
+    rows = {"path": ["a.mp4", "b.mp4"], "start_s": [0.0, None], "end_s": [420.0, None]}
+    path = layout.manifest("one")
+    path.parent.mkdir(parents=True)
+    pd.DataFrame({**rows, "partition": ["train", "test"]}).to_parquet(path)
+    size = quick_size_of(study, "one", layout)
+    assert walked == opened == []
+    assert (size.videos, size.hours * 3600) == (2, 420 + USUAL_S)
+    assert size.share("train") == 0.5
+
+
+def test_the_plan_of_a_folder_lists_it_once(tmp_path, monkeypatch):
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    (tmp_path / "a.jpg").touch()
+    study = Study(corpora={"one": {"is": "own", "root": str(tmp_path)}}, fusions={"ca": {}})
+    walked = walks_of(tmp_path, monkeypatch)
+    assert size_of(study, "one", Layout(tmp_path / "results")).videos == 1
+    assert walked == ["rglob"]

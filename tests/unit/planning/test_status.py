@@ -1,6 +1,7 @@
 """`avf status` tells from files, locks and SLURM what is done, runs, waits, failed and is left."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -97,6 +98,39 @@ def test_failures_say_why(made, tmp_path):
     states = {row.stage: row.failed for row in found.rows if row.failed}
     assert states == {"media": 1, "train": 1}
     assert any("No space left" in line for line in found.text())
+
+
+@pytest.mark.parametrize(
+    "job", ["verify/demo", "fit_encoder/demo.mel_cnn", "score/demo", "report/page"]
+)
+def test_a_job_without_a_lock_is_not_called_failed_while_snakemake_runs(made, tmp_path, job):
+    study, layout, _ = made
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True)
+    log = layout.results / f"logs/{job}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("scored 3 of 40 runs\n")
+    lock.touch()
+    os.utime(lock, (log.stat().st_mtime - 1,) * 2)
+    found = status(study, layout, tmp_path)
+    assert found.failures == {}
+    assert sum(row.failed for row in found.rows) == 0
+    assert sum(row.running for row in found.rows) == len(found.unsure) > 0
+    assert any(line.startswith("RUNS OR FAILED") for line in found.text())
+    os.utime(lock, (log.stat().st_mtime + 1,) * 2)
+    assert status(study, layout, tmp_path).failures, "it is of an earlier start"
+    lock.unlink()
+    assert len(status(study, layout, tmp_path).failures) == len(found.unsure)
+
+
+def test_a_job_that_locks_what_it_writes_failed_if_the_lock_is_gone(made, tmp_path):
+    study, layout, _ = made
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.output.lock").touch()
+    log = layout.results / "logs/media/demo.1-of-2.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("avf media: No space left on device.\n")
+    assert set(status(study, layout, tmp_path).failures) == {"media demo 1/2"}
 
 
 def test_jobs_of_this_folder_in_slurm_run_or_wait(made, tmp_path):

@@ -1,13 +1,18 @@
 """A provisional report shows the finished runs, says so everywhere, and touches nothing else."""
 
+import json
+
 import pandas as pd
 import pytest
 
+from avfusion import cli
+from avfusion.config.sections import CorpusEntry
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest
+from avfusion.io.stamped import write_sealed
 from avfusion.layout import Layout
 from avfusion.lineage.tables import read_origins
-from avfusion.report.provisional import write_provisional
+from avfusion.report.provisional import current, write_provisional
 from support.recorded_study import write_study
 
 STAMP = "PROVISIONAL, 3 of 4 runs"
@@ -40,14 +45,19 @@ def test_every_table_and_the_page_say_how_many_runs_they_are_of(made):
     tables = list(view.tables.glob("*.csv"))
     assert len(tables) > 3
     for path in tables:
-        if path.stat().st_size > 2:
-            assert set(pd.read_csv(path)["provisional"]) <= {STAMP}, path
+        column = pd.read_csv(path)["provisional"]
+        assert set(column) == ({STAMP} if len(column) else set()), path
+    assert json.loads((view.tables / "summary.json").read_text())["provisional"] == STAMP
+    assert {path.suffix for path in view.tables.iterdir()} == {".csv", ".json", ".md", ".tex"}
     for path in [*view.tables.glob("*.md"), *view.tables.glob("*.tex")]:
         assert STAMP in path.read_text().split("\n\n")[0], path
     page = view.page.read_text()
     assert f"<title>{STAMP}" in page
     assert f"<strong>{STAMP}.</strong>" in page
-    assert STAMP in (view.figures / "toy_ccc.svg").read_text() or list(view.figures.glob("*.png"))
+    drawn = list(view.figures.glob("*.svg"))
+    assert len(drawn) > 2
+    for path in drawn:
+        assert STAMP in path.read_text(), path
 
 
 def test_it_has_the_scores_of_the_finished_runs_alone(made):
@@ -68,6 +78,7 @@ def test_nothing_of_the_study_changes_and_nothing_can_be_taken_for_its_end(made)
 
 def test_what_is_recorded_of_the_tables_is_of_the_stamped_ones(made):
     *_, view, _ = made
+    assert read_origins(view)["provisional"] == STAMP
     for name, recorded in read_origins(view)["tables"].items():
         assert file_digest(view.tables / name).hex() == recorded
 
@@ -78,3 +89,42 @@ def test_runs_of_other_settings_do_not_count(made):
     other = study.model_copy(update={"train": train})
     with pytest.raises(AvfError, match="none of 4 runs is finished"):
         write_provisional(other, layout)
+
+
+def test_runs_of_older_code_do_not_count(made):
+    study, layout, *_ = made
+    path = layout.run("toy", "audio", 0) / "settings.json"
+    before = path.read_bytes()
+    write_sealed(path, json.loads(before) | {"code": "that of an older version"})
+    assert ("toy", "audio", 0) not in current(study, layout)
+    path.write_bytes(before)
+    assert ("toy", "audio", 0) in current(study, layout)
+
+
+def test_absent_corpora_that_the_study_goes_without_are_not_counted(made, tmp_path):
+    study, layout, *_ = made
+    away = CorpusEntry(root=str(tmp_path / "away"), is_="recola", if_present=True)
+    more = study.model_copy(update={"corpora": {**study.corpora, "away": away}})
+    assert read_origins(Layout(write_provisional(more, layout)))["provisional"] == STAMP
+
+
+def test_a_report_that_is_stopped_leaves_the_one_before(made, monkeypatch):
+    study, layout, view, _ = made
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("avfusion.report.provisional.stamp_tables", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_provisional(study, layout)
+    assert read_origins(view)["provisional"] == STAMP
+
+
+def test_it_is_not_packed_and_compared_with_its_stamp(made, tmp_path, capsys):
+    *_, view, _ = made
+    folder = str(view.results)
+    assert cli.main(["pack", folder, "--out", str(tmp_path / "all.zip")]) == 1
+    assert f"{STAMP}. Only finished studies are packed." in capsys.readouterr().err
+    assert not (tmp_path / "all.zip").exists()
+    assert cli.main(["compare", folder, folder]) == 0
+    assert f"B: {folder} ({STAMP})" in capsys.readouterr().out

@@ -36,13 +36,14 @@ def _edition(corpus: "AffWild2Release") -> Check:
         counted = ", ".join(f"{count} {part}" for part, count in trials.items())
         rows = ", ".join(f"{count:,} of {part}" for part, count in valid.items())
         observed = f"none stated; {counted}; rated rows: {rows or 'none'}"
-        observed += f"; these counts match {' and '.join(fits)}" if fits else ""
+        observed += f"; these counts fit {' and '.join(fits)}" if fits else ""
     return check(
         "edition",
         corpus.edition is not None,
         "an edition in the config, or the counts of one edition",
         observed,
-        f"Set corpora.affwild2.options: {{edition: {fits[0] if fits else 'abaw6'}}}. Editions: "
+        f"Set corpora.affwild2.options: {{edition: {fits[0] if fits else 'abaw6'}}}"
+        f"{f' or {listed(fits[1:])}' if fits[1:] else ''}. Editions: "
         f"{editions.described()}.",
     )
 
@@ -137,7 +138,7 @@ def _rows(corpus: "AffWild2Release") -> Iterator[Check]:
         return  # reported by `_edition`
     trials, valid = corpus.counts
     fits = [name for name in editions.guess(trials, valid) if name != edition.name]
-    like = "" if edition.given or not fits else f" Its counts match {' and '.join(fits)}."
+    like = "" if edition.given or not fits else f" Its counts fit {' and '.join(fits)}."
     for partition, count in valid.items():
         expected = edition.valid_rows.get(partition)
         off = 0.0 if expected is None else abs(count - expected) / expected

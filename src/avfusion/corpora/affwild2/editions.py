@@ -124,8 +124,18 @@ def certainty(edition: Edition | None, public: str) -> str:
     return GIVEN if edition is not None and edition.given else public
 
 
+def only(trials: Mapping[str, int], valid_rows: Mapping[str, int]) -> Edition | None:
+    """Return the only edition that has these counts; None if others may have them.
+
+    An edition of unpublished counts is never taken: a damaged one of the others looks the same.
+    """
+    fits = guess(trials, valid_rows)
+    edition = EDITIONS[fits[0]] if len(fits) == 1 else None
+    return None if edition is None or None in edition.valid_rows.values() else edition
+
+
 def guess(trials: Mapping[str, int], valid_rows: Mapping[str, int]) -> list[str]:
-    """Return the editions that have these counts.
+    """Return the editions that may have these counts; an unpublished count may be any.
 
     Parameters
     ----------
@@ -138,8 +148,8 @@ def guess(trials: Mapping[str, int], valid_rows: Mapping[str, int]) -> list[str]
         The editions whose trials and rows match; if there are none, those whose trials match.
     """
     fit = [e for e in EDITIONS.values() if all(e.trials(p) == n for p, n in trials.items())]
-    sure = [e for e in fit if all(e.valid_rows.get(p) == n for p, n in valid_rows.items())]
-    return [e.name for e in sure or fit]
+    rated = [e for e in fit if all(e.valid_rows.get(p) in (n, None) for p, n in valid_rows.items())]
+    return [e.name for e in rated or fit]
 
 
 def _refuse_other_counts(key: str, given: Any) -> None:

@@ -46,8 +46,8 @@ batch2, new_vids), cropped, cropped_aligned, annotations, test lists and the sub
 
 Unpack all zip files of one edition into one folder without renaming anything. Set
 corpora.affwild2.root to this folder. The edition (abaw3, abaw5, abaw6 or abaw8) is the one that has
-the counts of the files; corpora.affwild2.options.edition states it. Copies from other sources are
-not licensed. No official checksums are published.
+the counts of the files. If several may have them, state it as corpora.affwild2.options.edition.
+Copies from other sources are not licensed. No official checksums are published.
 `avf verify affwild2` checks the counts and writes fingerprints.parquet, which two laboratories can
 compare without sharing data."""
 
@@ -104,8 +104,7 @@ class AffWild2Release(Corpus):
         """
         if self.stated is not None or self.expect:
             return self.stated
-        fits = editions.guess(*self.counts)
-        return editions.EDITIONS[fits[0]] if len(fits) == 1 else None
+        return editions.only(*self.counts)
 
     @property
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
