@@ -17,7 +17,7 @@ HOLDS = Size(564, 26.0, "as published", shown_h=26.0)
 """Videos and hours of Aff-Wild2 that are rated in valence and arousal."""
 HEAD = [
     *("Study", "Jobs", "Core hours", "of these on GPUs", "Longest training job", "Disk"),
-    "GPU memory of training",
+    "Data in memory of training",
 ]
 
 
