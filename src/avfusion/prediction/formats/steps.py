@@ -51,9 +51,9 @@ def changes(prediction: Prediction) -> list[float]:
     if prediction.everyone:
         return []
     rows = prediction.table.sort_values("time_s", kind="stable").dropna(subset="track_id")
-    first = rows["track_id"].ne(rows["track_id"].shift()).to_numpy(bool)
-    times_s = rows["time_s"].to_numpy(float)[first] - prediction.step_s
-    return [round(float(at_s), 6) for at_s in times_s[1:]]
+    changed = np.flatnonzero(np.diff(rows["track_id"].to_numpy(int))) + 1
+    times_s = rows["time_s"].to_numpy(float)[changed] - prediction.step_s
+    return [round(float(at_s), 6) for at_s in times_s]
 
 
 def voice(prediction: Prediction) -> pd.DataFrame:
