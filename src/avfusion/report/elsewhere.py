@@ -72,6 +72,8 @@ def elsewhere(
         for name, value in shown.items():
             if not rows.loc[name, "low"] <= value <= rows.loc[name, "high"]:
                 outside.add(name)
-    parts = "; ".join(f"{listed} ({and_list(names)})" for listed, names in kinds.items())
+    parts = "; ".join(
+        f"{listed} (processor arithmetic: {and_list(names)})" for listed, names in kinds.items()
+    )
     kept = f"{and_list(sorted(outside))} outside" if outside else "each inside"
     return [f"Another machine gives {parts}, {kept} the interval of this one."]

@@ -48,7 +48,7 @@ def media_warnings(corpus: str, layout: Layout) -> list[str]:
     more = f" and {len(kinds) - MOST} other kinds" if len(kinds) > MOST else ""
     return [
         f"`avf media` warns about {len(odd)} of {len(index)} videos of {corpus}: {listed}{more}. "
-        f"The column `warnings` of the media index has the details."
+        f"See the column `warnings` of media/{corpus}/index.parquet."
     ]
 
 
@@ -56,9 +56,9 @@ def _kind(text: str) -> str:
     """Return a warning without its numbers and details.
 
     >>> _kind("the followed person may change at 2.1 s (cut), 6.8 s")
-    'the followed person may change at … s'
+    'the followed person may change'
     >>> _kind("45 of 50 frames could be read")
     '… of … frames could be read'
     """
     start = re.split("[:;,]", re.sub(r" \([^)]*\)", "", text))[0]
-    return re.sub(r"\d[\d.]*", "…", start)
+    return re.sub(r"\d[\d.]*", "…", start).removesuffix(" at … s")

@@ -32,8 +32,8 @@ def test_scores_stand_in_the_order_of_the_table_and_equal_kinds_together(study, 
     path = tmp_path / "elsewhere.json"
     write_elsewhere(study, SCORES, path)
     assert elsewhere(study, "demo", TABLE, path) == [
-        "Another machine gives jca 0.750, ca 0.710 (fast and narrow), each inside the interval of "
-        "this one."
+        "Another machine gives jca 0.750, ca 0.710 (processor arithmetic: fast and narrow), each "
+        "inside the interval of this one."
     ]
 
 
@@ -41,7 +41,7 @@ def test_a_score_outside_its_interval_is_named(study, tmp_path):
     path = tmp_path / "elsewhere.json"
     write_elsewhere(study, {**SCORES, "narrow": {"ca": 0.71, "jca": 0.79}}, path)
     (text,) = elsewhere(study, "demo", TABLE, path)
-    assert "jca 0.790, ca 0.710 (narrow), jca outside the interval" in text
+    assert "jca 0.790, ca 0.710 (processor arithmetic: narrow), jca outside the interval" in text
 
 
 def test_nothing_is_stated_for_other_settings_and_an_edited_file_is_refused(study, tmp_path):

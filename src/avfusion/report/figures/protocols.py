@@ -79,7 +79,7 @@ def _caption(files: CorpusFiles, values: pd.DataFrame, ranks: pd.DataFrame) -> C
     protocols = ", ".join(values.columns)
     text = (
         f"The same {files.partition} predictions on {files.corpus} scored under each named "
-        f"protocol ({protocols}). {moved} of {len(values)} fusions change rank with the protocol; "
+        f"protocol ({protocols}). {moved} of {len(values)} rows change rank with the protocol; "
         f"scores under different protocols are not comparable."
     )
     values_text = "; ".join(

@@ -15,8 +15,8 @@ from avfusion.report.tables.part import Part, TableData
 HEAD = ["pair", "difference", "p", "p (Holm)", "worse", "equal", "better", "needed", "verdict"]
 EXPLORATORY = (
     "### All pairs, exploratory",
-    "These comparisons were not declared. They may suggest what to declare in a next study, and "
-    "support no claim.",
+    "Every pair, also those that were declared: p and needed units here are those of the family of "
+    "all pairs. They may suggest what to declare in a next study, and support no claim.",
 )
 
 
