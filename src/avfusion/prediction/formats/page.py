@@ -167,6 +167,12 @@ def _colours() -> str:
     )
 
 
+def _last_s(prediction: Prediction) -> float:
+    """Return where the last row ends in seconds; what follows is shorter than a step."""
+    times_s = prediction.table["time_s"]
+    return float(times_s.max() if len(times_s) else prediction.clip["end_s"])
+
+
 def _who(prediction: Prediction) -> str:
     """Return whose rows they are."""
     numbers = persons(prediction)
@@ -186,7 +192,7 @@ def _facts(prediction: Prediction) -> dict[str, Any]:
     bundle, clip = prediction.bundle, prediction.clip
     shown = {
         "Clip": clip["name"],
-        "Predicted part": look.span(clip["start_s"], clip["end_s"]),
+        "Predicted part": look.span(clip["start_s"], _last_s(prediction)),
         "Persons": _who(prediction),
         "Step": f"{prediction.step_s:g} s",
         "Model": bundle.get("name"),
