@@ -16,7 +16,7 @@ PREDICTIONS = {
 """Task -> the file that a run writes last."""
 
 LOCKING = ("media", "encode", "grid", "train")
-"""Stages that lock what they write. Jobs of others cannot be told from failed ones."""
+"""Stages that lock what they write. Of others, nothing on disk says that a job still runs."""
 
 
 @dataclass(frozen=True)
