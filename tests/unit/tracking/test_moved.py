@@ -96,19 +96,21 @@ def test_a_deleted_experiment_names_the_command_that_restores_it(study, tmp_path
 
 
 def test_an_address_changes_only_to_where_the_artifact_is(tmp_path):
-    """Addresses of another machine's server, and of folders that exist, stay."""
+    """Addresses of servers, of folders that exist, and of artifacts that are nowhere, stay."""
     here, other = tmp_path / "here", tmp_path / "other"
     (here / "mlartifacts/toy/1").mkdir(parents=True)
     (other / "mlartifacts/toy/2").mkdir(parents=True)
     addresses = {
         f"{(tmp_path / 'old').as_uri()}/mlartifacts/toy/1": f"{here.as_uri()}/mlartifacts/toy/1",
         f"{other.as_uri()}/mlartifacts/toy/2": f"{other.as_uri()}/mlartifacts/toy/2",
+        f"{(tmp_path / 'old').as_uri()}/mlartifacts/toy/3": f"{(tmp_path / 'old').as_uri()}"
+        "/mlartifacts/toy/3",
         "mlflow-artifacts:/1/mlartifacts/3": "mlflow-artifacts:/1/mlartifacts/3",
     }
     with sqlite3.connect(here / "mlflow.db") as base:
         pd.DataFrame({"artifact_uri": list(addresses)}).to_sql("runs", base, index=False)
-    assert follow(f"sqlite:///{here / 'mlflow.db'}") == 1
-    assert follow(f"sqlite:///{here / 'mlflow.db'}") == 0
+    assert follow(here / "mlflow.db") == 1
+    assert follow(here / "mlflow.db") == 0
     with sqlite3.connect(here / "mlflow.db") as base:
         assert [row[0] for row in base.execute("SELECT artifact_uri FROM runs")] == list(
             addresses.values()
