@@ -3,13 +3,16 @@
 import json
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from avfusion.layout import Layout
 from avfusion.tracking.moved import follow
+from avfusion.tracking.place import experiment_name, store_folder
 from avfusion.tracking.record import record_corpus
+from avfusion.tracking.store import Store
 from support.recorded_study import train_study, write_study
 
 
@@ -115,3 +118,39 @@ def test_an_address_changes_only_to_where_the_artifact_is(tmp_path):
         assert [row[0] for row in base.execute("SELECT artifact_uri FROM runs")] == list(
             addresses.values()
         )
+
+
+@pytest.mark.parametrize(
+    ("results", "folder", "name"),
+    [
+        ("results/experiments/a", "results", "experiments/a/toy"),
+        ("here/results/experiments/a", "results", "experiments/a/toy"),
+        ("elsewhere/results/alice/a", "elsewhere/results/alice/a", "toy"),
+    ],
+)
+def test_only_the_results_of_the_project_share_a_store(
+    tmp_path, monkeypatch, results, folder, name
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = Path(results) if results.startswith("results") else tmp_path / results
+    expected = Path(folder) if folder == "results" else tmp_path / folder
+    assert store_folder(Layout(path)) == expected
+    assert experiment_name("toy", Layout(path)) == name
+
+
+def test_a_record_of_an_earlier_training_stays_when_its_artifacts_are_out_of_reach(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(Path("results"))
+    layout.results.mkdir()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    first = Store(uri, "toy", "study", layout)
+    ident, _ = first.start("run", "key", "trained", {})
+    first.tag(ident, {"key": "key"})
+    second = Store(uri, "toy", "study", layout)
+    assert ident in second.lost
+    second.start("run", "other key", "trained again", {})
+    kept = second.client.get_run(ident)
+    assert (kept.info.lifecycle_stage, kept.data.tags["current"]) == ("active", "False")
