@@ -68,6 +68,7 @@ def predict(
         "remarks": ["the sound is only in the left channel"],
         "options": {"face": "largest"},
         "key": "k1",
+        "everyone": (persons or 1) > 1,
     }
     return Prediction(**{**given, **changes})
 

@@ -3,9 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avfusion.commands import options
 from avfusion.commands.messages import say
+
+if TYPE_CHECKING:
+    from avfusion.prediction.many import Outcome
 
 HELP = "Predict valence and arousal over time for clips of your own."
 STAGE = 71
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.errors import ConfigError
     from avfusion.prediction.find import find
     from avfusion.prediction.formats.write import check_formats
-    from avfusion.prediction.many import Order, run
+    from avfusion.prediction.many import Order, Outcome, run
     from avfusion.prediction.place import default_model
     from avfusion.prediction.request import Request
 
@@ -94,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
         transcript=args.transcript,
     )
     check_formats(order.formats)
-    failed = []
+    failed: list[Outcome] = []
+    said: set[str] = set()
     clips = find(args.clips, sys.stdin if "-" in args.clips else ())
     if args.transcript and len(clips) > 1:
         raise ConfigError(f"--transcript is of one clip, but {len(clips)} are named. Name one.")
@@ -104,12 +109,24 @@ def run(args: argparse.Namespace) -> int:
         else:
             names = ", ".join(str(path) for path in outcome.files)
             say(f"{outcome.clip.path}: {'kept' if outcome.kept else 'wrote'} {names}")
+            _remark(outcome, said)
     for outcome in failed:
         say(f"failed: {outcome.reason}", error=True)
     if len(clips) > 1 or failed:
         good = len(clips) - len(failed)
         say(f"{good} of {len(clips)} clips predicted, {len(failed)} failed", error=True)
     return 1 if failed else 0
+
+
+def _remark(outcome: "Outcome", said: set[str]) -> None:
+    """Print the remarks about a clip; those about the model only if they were not `said` yet."""
+    from avfusion.prediction.doubts import OF_MODEL
+
+    for remark in outcome.remarks:
+        of_model = remark in OF_MODEL
+        if not (of_model and remark in said):
+            say(f"  {'note' if of_model else outcome.clip.path}: {remark}", error=True)
+        said.add(remark)
 
 
 def _live(args: argparse.Namespace) -> int:

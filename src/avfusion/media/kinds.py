@@ -98,7 +98,7 @@ def refuse_other_formats(path: Path, container: av.container.InputContainer) -> 
 
 def _refusal(path: Path, kind: str) -> NotVideoError:
     return NotVideoError(
-        f"{path}: not a media file but {kind}. Name the video file instead, or leave the row out."
+        f"{path}: not a media file but {kind}. Name a video or sound file instead, or leave it out."
     )
 
 
@@ -115,7 +115,8 @@ def _text(head: bytes) -> str | None:
 
 
 def _kind_of_text(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()][:-1] or [text]
+    lines = [line for line in text.splitlines() if line.strip()] or [text]
+    lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
     if lines[0].startswith(("#EXTM3U", "ffconcat", "[playlist]")):
         return "a list of other files"
     if lines[0].lstrip().startswith(("<", "{")):
@@ -124,6 +125,6 @@ def _kind_of_text(text: str) -> str:
         return "a Git LFS pointer (run `git lfs pull`)"
     for mark in ",;\t":
         columns = {line.count(mark) + 1 for line in lines}
-        if len(columns) == 1 and columns != {1}:
+        if len(lines) > 1 and len(columns) == 1 and columns != {1}:
             return f"a table with {columns.pop()} columns"
     return "a text"

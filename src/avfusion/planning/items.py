@@ -69,7 +69,7 @@ def items(study: Study, layout: Layout, corpora: list[str]) -> Iterator[Item]:
             )
             lock = sums.with_name(".lock")
             yield Item("robust", "robust", corpus, f"robust {corpus}", sums, log, lock)
-    for rule, path in _report(study, layout, corpora):
+    for rule, path in _report(layout, corpora):
         log = logs / "report" / f"{rule}.log"
         yield Item("report", rule, "", path.name, path, log, path.with_name(".lock"))
 
@@ -115,10 +115,9 @@ def _runs(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator[Ite
             yield Item("train", "train", what, name, folder / file, log, folder / ".lock")
 
 
-def _report(study: Study, layout: Layout, corpora: list[str]) -> Iterator[tuple[str, Path]]:
+def _report(layout: Layout, corpora: list[str]) -> Iterator[tuple[str, Path]]:
     yield "tables", layout.tables / "provenance.json"
     yield "figures", layout.figures / "captions.json"
     yield "page", layout.page
     for corpus in corpora:
-        if study.task(corpus) != "verification":
-            yield "record", layout.results / f"mlflow.{corpus}.json"
+        yield "record", layout.results / f"mlflow.{corpus}.json"

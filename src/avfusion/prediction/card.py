@@ -1,6 +1,6 @@
 """card.md of a bundle: what it is for, how good it is, and what limits it."""
 
-from avfusion.prediction.document import Document, Score
+from avfusion.prediction.document import Document, Score, coverage_text
 from avfusion.registry import fusions
 
 USE = (
@@ -97,8 +97,18 @@ def intervals(document: Document) -> list[str]:
     coverage = calibration.coverage
     if coverage is None:
         return [*lines, "Their coverage was not measured: there is no test gold."]
-    shares = ", ".join(f"{100 * share:.1f} % for {name}" for name, share in coverage.shares.items())
-    return [*lines, f"On {coverage.people} {coverage.partition} people they held {shares}."]
+    return [*lines, coverage_text(**coverage.model_dump())]
+
+
+def score_text(document: Document) -> str:
+    """Return what the test CCC is and its values, or "" without test gold."""
+    test = next((score for score in document.scores if score.partition == "test"), None)
+    if test is None:
+        return ""
+    measured = document.calibration.coverage
+    people = "test people" if measured is None else f"{measured.people} test people"
+    values = ", ".join(f"{key} {value:.3f}" for key, value in test.ccc.items())
+    return f"CCC of the mean of its {len(document.members)} members on {people}: {values}"
 
 
 def limits(document: Document) -> list[str]:

@@ -7,6 +7,7 @@ stage, the encoders with features rounded to float16, and the windows of the fus
 import logging
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from avfusion.config.fits import split as fit_of
 from avfusion.encoders.records import Record
 from avfusion.errors import MediaError
 from avfusion.io.atomic import file_digest
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 BRIEF_S = 1.0
 """With `face: all`, a person who is seen for less has no rows."""
 
+_DIGITS = 6  # of seconds: microseconds
 
 Report = Callable[[str, float], None]
 """Takes the phase, `reading` or `encoding`, and the share of it that is done, 0 to 1."""
@@ -97,7 +100,9 @@ def predict_clip(
         for name in bundle.encoders:
             bundle.note(name, Layout(folder))
         table = _table(path, bundle, request, record, transcript, report)
-        doubted = doubts.find(table, record, bundle, request.begin_s)
+        everyone = request.everyone(bundle.document.media.face)
+        doubted = doubts.find(table, record, bundle, request.begin_s, everyone)
+        remarks += doubts.far(table)
         duration_s = record.duration_s
     table["time_s"] += request.begin_s
     place = _place(path, sha256, request.begin_s, duration_s)
@@ -115,6 +120,7 @@ def _described(
     """Return a prediction with its rows averaged as asked, and what describes them."""
     document = bundle.document
     step_s = document.windows.hop_s
+    everyone = request.everyone(document.media.face)
     if request.every_s is not None:
         table, step_s = averaged(table, step_s, request.every_s), request.every_s
     return Prediction(
@@ -124,11 +130,12 @@ def _described(
         level=document.calibration.level,
         clip=place,
         bundle=bundle.summary(),
-        columns=signs.columns(document, list(map(str, table.columns)), request.every_s),
+        columns=signs.columns(document, [*map(str, table.columns)], request.every_s, everyone),
         doubts=doubted,
         remarks=remarks,
         options=request.document(),
         time_zero=document.media.time_zero,
+        everyone=everyone,
     )
 
 
@@ -138,9 +145,9 @@ def _place(path: Path, sha256: str, begin_s: float, duration_s: float) -> dict[s
         "name": path.name,
         "path": str(path.absolute()),
         "sha256": sha256,
-        "duration_s": duration_s,
+        "duration_s": round(duration_s, _DIGITS),
         "start_s": begin_s,
-        "end_s": begin_s + duration_s,
+        "end_s": round(begin_s + duration_s, _DIGITS),
     }
 
 
@@ -194,6 +201,7 @@ def _table(
     tables = []
     people = list(_people(record, ends_s, request, bundle))
     steps = len(people) * len(bundle.read)
+    _say_encoders(bundle, record)
     for number, person in enumerate(people):
         records: dict[str, Record] = {"audio": record, "video": person.record, "text": words}
         features = dict(shared)
@@ -210,6 +218,17 @@ def _table(
         table = pd.concat([table, predicted], axis=1)[signs.order(bundle.document, predicted)]
         tables.append(table[person.rows])
     return pd.concat(tables, ignore_index=True)
+
+
+def _say_encoders(bundle: Bundle, record: MediaRecord) -> None:
+    """Log the encoders that have something to encode, once for all fits of one."""
+    absent = {"video"} if record.frames.empty else set()
+    if not record.meta.get("audio"):
+        absent.add("audio")
+    modality = {name: bundle.document.encoders[name].modality for name in bundle.read}
+    fits = Counter(fit_of(name)[0] for name in bundle.read if modality[name] not in absent)
+    for name, count in fits.items():
+        log.info("encoding with %s", name if count == 1 else f"{name}, {count} fits")
 
 
 def _words(
@@ -233,8 +252,7 @@ def _people(
 ) -> Iterator[_Person]:
     """Yield the followed person; with `all`, everyone who is seen long enough, by first sight."""
     every = np.ones(len(ends_s), bool)
-    rule = request.face or bundle.document.media.face
-    if rule != "all" or record.frames.empty:
+    if not request.everyone(bundle.document.media.face) or record.frames.empty:
         yield _Person(None, record, every)
         return
     seen = record.people.groupby("person")["time_s"].agg(["min", "max"])

@@ -61,6 +61,12 @@ class Coverage(Settings):
     shares: dict[str, float] = Field(description="Target -> share of the rated rows, 0 to 1.")
 
 
+def coverage_text(partition: str, people: int, shares: dict[str, float], **_: object) -> str:
+    """Return how often intervals held, in a sentence; see `Coverage`."""
+    listed = ", ".join(f"{100 * share:.1f} % for {name}" for name, share in shares.items())
+    return f"On {people} {partition} people they held {listed}."
+
+
 class Calibration(Settings):
     """Intervals of the predictions."""
 
@@ -156,10 +162,12 @@ class Document(Settings):
 
     def summary(self) -> dict[str, Any]:
         """Return what every prediction says about its model."""
+        measured = self.calibration.coverage
         return {
             "corpus": self.corpus.name,
             "generated": self.corpus.generated,
             "fusion": self.fusion,
             "members": len(self.members),
+            "coverage": None if measured is None else measured.model_dump(),
             "terms": self.corpus.sharing,
         }

@@ -17,14 +17,22 @@ LEAST_S = 0.5
 SPEAKS = 0.5
 """Share of speaking (`media.speaking`) from which a person speaks."""
 
+FAR = "Most of the clip is unlike the training clips."
+
 GENERATED = (
     "The model was trained on generated clips of drawn people. It knows nothing about real people: "
     "use it to try the program, not to judge a clip."
 )
 
 
+WORDS = "The model also reads words. Without --transcript they are missing."
+
+OF_MODEL = (GENERATED, WORDS)
+"""Remarks that are the same for every clip of a model."""
+
+
 def remarks(record: MediaRecord, bundle: Bundle, meta: dict[str, Any]) -> list[str]:
-    """Return what concerns the complete clip."""
+    """Return what concerns the complete clip, in sentences."""
     stated = [GENERATED] if bundle.document.corpus.generated else []
     reads = {name for name, encoders in bundle.document.features.items() if encoders}
     if "video" in reads and record.frames.empty:
@@ -32,11 +40,33 @@ def remarks(record: MediaRecord, bundle: Bundle, meta: dict[str, Any]) -> list[s
     if "audio" in reads and not meta.get("audio"):
         stated.append("No sound: predicted from pictures only; intervals assume both.")
     if "text" in reads:
-        stated.append("The model also reads words. Without --transcript they are missing.")
-    return stated + list(meta.get("warnings", []))
+        stated.append(WORDS)
+    return stated + [_sentence(warning) for warning in meta.get("warnings", [])]
 
 
-def find(table: pd.DataFrame, record: MediaRecord, bundle: Bundle, begin_s: float) -> list[Doubt]:
+def far(table: pd.DataFrame) -> list[str]:
+    """Return a remark if most rows are unlike the training clips.
+
+    >>> far(pd.DataFrame({"unlike_training": [0.5, 1.5, 2.0, np.nan]})) == [FAR]
+    True
+    """
+    distance = table[UNLIKE].dropna()
+    share = float((distance > 1).mean()) if len(distance) else 0.0
+    return [FAR] if share > 0.5 else []
+
+
+def _sentence(text: str) -> str:
+    """Return a warning of the media record as a sentence.
+
+    >>> _sentence("no speech in the sound")
+    'No speech in the sound.'
+    """
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def find(
+    table: pd.DataFrame, record: MediaRecord, bundle: Bundle, begin_s: float, everyone: bool
+) -> list[Doubt]:
     """Return the spans to doubt, in order of time.
 
     Parameters
@@ -49,10 +79,13 @@ def find(table: pd.DataFrame, record: MediaRecord, bundle: Bundle, begin_s: floa
         The model.
     begin_s
         Start of the record in the clip; it is added to the spans.
+    everyone
+        Whether the rows are those of several people; else of one, whose track may change.
     """
     hop_s = bundle.document.windows.hop_s
     doubts: list[Doubt] = []
-    for track, rows in table.groupby("track_id", dropna=False, sort=True):
+    parts = table.groupby("track_id", dropna=False, sort=True) if everyone else [(pd.NA, table)]
+    for track, rows in parts:
         number = None if pd.isna(track) else int(track)
         ends_s = rows["time_s"].to_numpy()
         for reason, here in _reasons(rows, record, bundle, number):

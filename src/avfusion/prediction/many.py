@@ -50,10 +50,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a clip: its files, or why there are none."""
+    """What became of a clip: its files and the remarks about it, or why there are none."""
 
     clip: Clip
     files: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
     reason: str = ""
     kept: bool = False
 
@@ -115,12 +116,12 @@ def predicted(clip: Clip, order: Order, bundle: Bundle) -> Outcome:
         key = _key(clip, order, bundle)
         kept = _kept(clip, folder, key, order)
         if kept is not None:
-            return Outcome(clip, kept, kept=True)
+            return Outcome(clip, kept, _remarks(kept[-1]), kept=True)
         work = order.out / _WORK
         prediction = predict_clip(clip.path, bundle, order.request, work, order.transcript)
         keyed = replace(prediction, key=key)
         files = write(keyed, folder, order.formats, order.embed, clip.stem)
-        return Outcome(clip, tuple(files))
+        return Outcome(clip, tuple(files), tuple(prediction.remarks))
     except AvfError as error:
         return Outcome(clip, reason=str(error))
     except OSError as error:
@@ -168,6 +169,11 @@ def _kept(clip: Clip, folder: Path, key: str, order: Order) -> tuple[Path, ...] 
     files = [folder / f"{clip.name}.{FORMATS[name].ending}" for name in order.formats]
     complete = all(path.name in listed and path.exists() for path in files)
     return (*files, marker) if complete else None
+
+
+def _remarks(marker: Path) -> tuple[str, ...]:
+    """Return the remarks in the JSON file of a clip."""
+    return tuple(json.loads(marker.read_text(encoding="utf-8")).get("remarks", ()))
 
 
 @contextmanager

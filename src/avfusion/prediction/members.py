@@ -1,6 +1,5 @@
 """Encode a record, let every member of a bundle predict, and combine what they predict."""
 
-import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,8 +16,6 @@ from avfusion.robustness.gate_weights import gate_weights
 from avfusion.runs.serve import Served
 from avfusion.training.loop import deterministic
 
-log = logging.getLogger(__name__)
-
 
 def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np.ndarray:
     """Return the features of one encoder, float16 (R, D), as a study stores them.
@@ -28,7 +25,6 @@ def encoded(bundle: Bundle, name: str, record: Record, ends_s: np.ndarray) -> np
     MediaError
         If a feature is beyond the range of float16.
     """
-    log.info("encoding with %s", name)
     with deterministic(seed=0):
         rows = bundle.encoders[name].encode(record, ends_s, bundle.document.windows.clip_s)
     with np.errstate(over="ignore"):

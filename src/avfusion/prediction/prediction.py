@@ -43,10 +43,11 @@ class Prediction:
     ----------
     table
         One row per time step and person. With every person, ascending in `track_id`, then `time_s`;
-        else ascending in `time_s`, and `track_id` may change at cuts:
+        else the rows of one followed person, ascending in `time_s`:
 
         - `time_s`: the end of the step in seconds; 0 is what `time_zero` says.
-        - `track_id`: the person, 0, 1, …; missing (NA) if no face was ever found.
+        - `track_id`: the person, 0, 1, …; missing (NA) if no face was ever found. Of one followed
+          person, the track of its face: it changes where the tracker starts again.
         - `<target>`, `<target>_low`, `<target>_high`: the prediction and its interval, NaN where
           nothing can be predicted.
         - `face` (bool): whether a face of the person is in the step; `face_score` (0 to 1), NaN
@@ -76,6 +77,8 @@ class Prediction:
         The options that the rows depend on, JSON-ready.
     time_zero
         What second 0 is: the first picture, or the start of the container.
+    everyone
+        Whether every person has rows (`face: all`); else the rows are those of one followed person.
     """
 
     table: pd.DataFrame
@@ -89,5 +92,6 @@ class Prediction:
     remarks: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     time_zero: TimeZero = "picture"
+    everyone: bool = False
     key: str = ""
     """Hash of everything that the rows depend on."""

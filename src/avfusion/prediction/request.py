@@ -62,6 +62,10 @@ class Request:
         cut_s = None if complete else (self.begin_s, END_S if self.end_s is None else self.end_s)
         return Person(face=self.face, sound=recording, cut_s=cut_s)
 
+    def everyone(self, default: Rule) -> bool:
+        """Return whether every person has rows; `default` is `media.face` of the bundle."""
+        return (self.face or default) == "all"
+
     def document(self) -> dict[str, Any]:
         """Return the options as a JSON-ready mapping."""
         names = ("face", "start_s", "end_s", "every_s")

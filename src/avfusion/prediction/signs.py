@@ -9,6 +9,7 @@ from avfusion.prediction.prediction import SIGNS, UNLIKE
 from avfusion.schemas import SLACK_S
 
 _VOICE_S = 0.032
+_TRACK = "Track of the followed person's face; the number changes where the tracker starts again."
 
 
 def table(
@@ -47,7 +48,9 @@ def order(document: Document, predicted: pd.DataFrame) -> list[str]:
     return ["time_s", "track_id", *targets, *SIGNS, *gates, UNLIKE]
 
 
-def columns(document: Document, names: list[str], every_s: float | None = None) -> dict[str, str]:
+def columns(
+    document: Document, names: list[str], every_s: float | None = None, everyone: bool = False
+) -> dict[str, str]:
     """Return column -> its meaning and unit; rows may be means over `every_s`."""
     low, high = document.range
     share = f"{100 * document.calibration.level:g} %"
@@ -55,7 +58,7 @@ def columns(document: Document, names: list[str], every_s: float | None = None) 
     zero = "the first picture" if first else "the start of the file"
     known = {
         "time_s": f"End of the step in seconds; 0 is {zero}.",
-        "track_id": "Number of the person.",
+        "track_id": "Number of the person." if everyone else _TRACK,
         "face": "Whether a face of the person is in the clip that ends here.",
         "face_score": "Mean score of the face detector, 0 to 1.",
         "voiced": "Probability of speech, 0 to 1.",

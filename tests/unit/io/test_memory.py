@@ -60,7 +60,7 @@ def test_settings_of_the_user_are_left_as_they_are():
 @pytest.mark.parametrize(("command", "kept"), [("train", 1), ("serve", 0), ("report", 0)])
 def test_commands_that_wait_or_read_return_their_memory(monkeypatch, command, kept):
     calls = []
-    args = Namespace(command=command, run=lambda args: 0)
+    args = Namespace(command=command, quiet=False, run=lambda args: 0)
     monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda argv: args))
     monkeypatch.setattr(cli, "_hold", lambda args: None)
     monkeypatch.setattr(cli, "keep_freed", lambda: calls.append(command))

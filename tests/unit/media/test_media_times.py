@@ -157,6 +157,7 @@ def test_timings_are_kept_apart_by_time_zero_and_keep_their_warnings(late, tmp_p
     ("name", "content", "kind"),
     [
         ("table.mp4", b"time;valence;arousal\n0;0.1;0.2\n1;0.1;0.3\n", "a table with 3 columns"),
+        ("note.mp4", b"dear reader, this is a note\n", "a text. Name a video or sound file"),
         ("utf16.mp4", "a,b\n1,2\n3,4\n".encode("utf-16"), "a table with 2 columns"),
         ("array.mp4", b"\x93NUMPY\x01\x00" + bytes(200), "a NumPy array"),
         ("archive.mp4", b"PK\x03\x04" + bytes(200), "a ZIP archive"),

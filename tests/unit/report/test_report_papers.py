@@ -149,4 +149,5 @@ def _number(corpus: str) -> dict:
             "unit": "1", "target": "valence", "kind": "digitised", "source": "s", "note": "",
             "corruption": "", "fusion": "ca", "protocol": "pooled", "protocol_known": True,
             "theirs": 0.5, "spread": np.nan, "level": np.nan, "ours": np.nan, "low": np.nan,
-            "high": np.nan, "difference": np.nan, "verdict": "not run", "why": "w"}  # fmt: skip
+            "high": np.nan, "difference": np.nan, "verdict": "not run", "why": "w",
+            "ours_partition": "test"}  # fmt: skip

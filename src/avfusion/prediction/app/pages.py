@@ -74,8 +74,6 @@ class Pages:
 def about(document: Document, name: str) -> dict[str, Any]:
     """Return what users must know about a model before they use it."""
     low, high = document.range
-    test = next((score for score in document.scores if score.partition == "test"), None)
-    scores = [] if test is None else [f"{key} {value:.2f}" for key, value in test.ccc.items()]
     return {
         "name": name,
         "generated": GENERATED if document.corpus.generated else "",
@@ -84,7 +82,7 @@ def about(document: Document, name: str) -> dict[str, Any]:
         ),
         "use": card.USE,
         "not_for": card.NOT_FOR,
-        "scores": ", ".join(scores),
+        "scores": card.score_text(document),
         "intervals": card.intervals(document),
         "limits": card.limits(document),
         "licence": document.corpus.licence,

@@ -49,8 +49,12 @@ def interval_meaning(prediction: Prediction) -> str:
 
 
 def persons(prediction: Prediction) -> list[int]:
-    """Return the numbers of the persons with rows; empty if no face was ever found."""
-    return sorted(int(number) for number in prediction.table["track_id"].dropna().unique())
+    """Return the numbers of the persons with rows; empty if no face was ever found.
+
+    One followed person has the number of the first track.
+    """
+    numbers = [int(number) for number in prediction.table["track_id"].dropna().unique()]
+    return sorted(numbers) if prediction.everyone else numbers[:1]
 
 
 def _column(prediction: Prediction, name: str) -> dict[str, Any]:

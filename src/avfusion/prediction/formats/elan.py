@@ -7,13 +7,22 @@ from pathlib import Path
 from avfusion.io.atomic import replacing
 from avfusion.prediction.formats.names import as_text
 from avfusion.prediction.formats.player import media_of
-from avfusion.prediction.formats.steps import doubts_of, label, means, printed, separate, tracks
+from avfusion.prediction.formats.steps import (
+    changes,
+    doubts_of,
+    label,
+    means,
+    printed,
+    separate,
+    tracks,
+)
 from avfusion.prediction.prediction import Prediction
 
 
 def write_eaf(prediction: Prediction, path: Path, embed: bool) -> None:
     """Write a tier per target and person with the mean of each second, and a tier of doubts.
 
+    A tier `track` has the first steps after times at which the followed person may change.
     Seconds without a prediction have no annotation. ELAN finds the clip by its absolute path, or by
     its path relative to the file if both were moved.
     """
@@ -29,7 +38,7 @@ def write_eaf(prediction: Prediction, path: Path, embed: bool) -> None:
     document.add_linked_file(clip.as_uri(), as_text(Path(relative).as_posix()), kind)
     for remark in prediction.remarks:
         document.properties.append(("avfusion.remark", as_text(remark)))
-    several = prediction.table["track_id"].nunique() > 1
+    several = len(list(tracks(prediction))) > 1
     for track_id, rows in tracks(prediction):
         who = f", {label(track_id)}" if several else ""
         pieces = means(prediction, rows)
@@ -45,6 +54,11 @@ def write_eaf(prediction: Prediction, path: Path, embed: bool) -> None:
         for span in separate(doubts_of(prediction, track_id)):
             times_s = span.start_s + media.shift_s, span.end_s + media.shift_s
             _annotate(document, tier, *times_s, as_text("; ".join(span.reasons)))
+    if changes(prediction):
+        document.add_tier("track", ann="avfusion")
+    for at_s in changes(prediction):
+        begin_s = at_s + media.shift_s
+        _annotate(document, "track", begin_s, begin_s + prediction.step_s, "person may change")
     with replacing(path) as half:
         half.unlink()  # pympi keeps a copy of a file that exists
         document.to_file(str(half))

@@ -11,11 +11,13 @@ from urllib.parse import quote
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.io.version import __version__
+from avfusion.prediction.document import coverage_text
 from avfusion.prediction.formats import look
+from avfusion.prediction.formats.describe import persons
 from avfusion.prediction.formats.names import as_text
 from avfusion.prediction.formats.page_data import data_of, doubts_listed, summaries
 from avfusion.prediction.formats.player import Media, media_of
-from avfusion.prediction.formats.steps import label, scale
+from avfusion.prediction.formats.steps import changes, label, scale
 from avfusion.prediction.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def parts(prediction: Prediction, media: Media, source: str) -> dict[str, Any]:
         "text": as_text,
         "facts": _facts(prediction),
         "coverage": f"{100 * prediction.level:g}",
+        "measured": _measured(prediction),
+        "changes": changes(prediction),
         "version": __version__,
     }
 
@@ -163,14 +167,33 @@ def _colours() -> str:
     )
 
 
+def _last_s(prediction: Prediction) -> float:
+    """Return where the last row ends in seconds; what follows is shorter than a step."""
+    times_s = prediction.table["time_s"]
+    return float(times_s.max() if len(times_s) else prediction.clip["end_s"])
+
+
+def _who(prediction: Prediction) -> str:
+    """Return whose rows they are."""
+    numbers = persons(prediction)
+    if not numbers:
+        return "no face was found"
+    return ", ".join(map(label, numbers)) if prediction.everyone else "one followed person"
+
+
+def _measured(prediction: Prediction) -> str:
+    """Return how often the intervals held on people who were not trained on."""
+    stated = prediction.bundle.get("coverage")
+    return "" if stated is None else coverage_text(**stated)
+
+
 def _facts(prediction: Prediction) -> dict[str, Any]:
     """Return label -> text about the clip and the model."""
     bundle, clip = prediction.bundle, prediction.clip
-    people = [label(int(n)) for n in prediction.table["track_id"].dropna().unique()]
     shown = {
         "Clip": clip["name"],
-        "Predicted part": look.span(clip["start_s"], clip["end_s"]),
-        "Persons": ", ".join(people) or "no face was found",
+        "Predicted part": look.span(clip["start_s"], _last_s(prediction)),
+        "Persons": _who(prediction),
         "Step": f"{prediction.step_s:g} s",
         "Model": bundle.get("name"),
         "Trained on": bundle.get("corpus"),

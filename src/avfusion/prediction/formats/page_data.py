@@ -8,7 +8,15 @@ import pandas as pd
 from avfusion.prediction.formats.look import DASHES, PERSONS, span
 from avfusion.prediction.formats.names import as_text
 from avfusion.prediction.formats.player import Media
-from avfusion.prediction.formats.steps import digits, label, printed, scale, tracks
+from avfusion.prediction.formats.steps import (
+    changes,
+    digits,
+    label,
+    printed,
+    scale,
+    tracks,
+    voice,
+)
 from avfusion.prediction.prediction import Prediction
 
 _DECIMALS = 4  # of times, and of values relative to their scale; the tables have all digits
@@ -18,7 +26,7 @@ def data_of(prediction: Prediction, media: Media) -> dict[str, Any]:
     """Return times, values and doubts as lists; null is a missing value. All rows are there."""
     times_s = prediction.table["time_s"]
     people = list(tracks(prediction))
-    voiced = people[0][1] if people else prediction.table
+    voiced = voice(prediction)
     return {
         "step": prediction.step_s,
         "shift": media.shift_s,
@@ -30,6 +38,7 @@ def data_of(prediction: Prediction, media: Media) -> dict[str, Any]:
         ],
         "people": [_person(prediction, track_id, rows) for track_id, rows in people],
         "voiced": {"time": _listed(voiced["time_s"]), "value": _listed(voiced["voiced"])},
+        "changes": changes(prediction),
         "doubts": [
             {"start": d.start_s, "end": d.end_s, "person": d.track_id, "reason": as_text(d.reason)}
             for d in prediction.doubts

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from avfusion.prediction.formats.look import DARK, PERSONS_DARK, nth
 from avfusion.prediction.formats.names import as_text
-from avfusion.prediction.formats.steps import GAP, label, printed, scale, tracks
+from avfusion.prediction.formats.steps import GAP, changes, label, printed, scale, tracks
 from avfusion.prediction.prediction import Doubt, Prediction, Target
 
 AROUND_S = 5.0
@@ -52,6 +52,7 @@ class Panel:
             for track_id, rows in tracks(prediction)
             for colour in [nth(PERSONS_DARK, track_id)]
         ]
+        self._changes_s = np.array(changes(prediction))
         self._background = self._still()
 
     def at(self, time_s: float) -> np.ndarray:
@@ -63,6 +64,8 @@ class Panel:
             area = image[top + 3 : top + self.row_px - 3, self.left :]
             for doubt in doubts:
                 self._shade(area, doubt, time_s)
+            for x in self._x(self._changes_s, time_s).round().astype(int).tolist():
+                cv2.line(area, (x, 0), (x, area.shape[0]), _rgb(DARK[1]), 1)
             for trace in self.traces:
                 self._draw(area, trace, number, target, time_s)
             self._write(image, number, target, time_s)

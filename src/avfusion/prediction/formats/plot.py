@@ -22,7 +22,14 @@ from avfusion.prediction.formats.look import (
     span,
 )
 from avfusion.prediction.formats.names import as_text
-from avfusion.prediction.formats.steps import label, scale, tracks, with_gaps
+from avfusion.prediction.formats.steps import (
+    changes,
+    label,
+    scale,
+    tracks,
+    voice,
+    with_gaps,
+)
 from avfusion.prediction.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -135,17 +142,15 @@ def _lonely(value: np.ndarray) -> np.ndarray:
 
 def _shares(axis: "Axes", prediction: Prediction, columns: list[str]) -> None:
     """Draw columns between 0 and 1; several columns differ in their dashes, persons in colour."""
-    for track_id, rows in tracks(prediction):
+    several = columns != ["voiced"]  # the voice is the same for all persons
+    for track_id, rows in tracks(prediction) if several else [(None, voice(prediction))]:
         for number, column in enumerate(columns):
             name = column.removeprefix("gate_") if len(columns) > 1 else None
-            several = column != "voiced"  # the voice is the same for all persons
             colour = nth(PERSONS, track_id) if several else INK
             drawn = _thinned(with_gaps(rows, prediction.step_s), [column])
             axis.plot(drawn["time_s"], drawn[column], color=colour, linewidth=1,
                       dashes=nth(DASHES, number),
                       label=name if track_id in (None, 0) else None)  # fmt: skip
-        if columns == ["voiced"]:
-            break
     axis.set_ylim(-0.05, 1.05)
     if len(columns) > 1:
         axis.legend(loc="upper right", fontsize=7.5, ncols=len(columns))
@@ -169,6 +174,8 @@ def _shade(axis: "Axes", prediction: Prediction) -> None:
                      zorder=0.5)  # fmt: skip
         for edge in (doubt.start_s, doubt.end_s):
             axis.axvline(edge, color=RULE, linewidth=0.7, linestyle="dotted", zorder=0.6)
+    for at_s in changes(prediction):
+        axis.axvline(at_s, color=INK, linewidth=0.7, linestyle="dashed", zorder=0.7)
 
 
 def _letters(axis: "Axes", prediction: Prediction) -> None:
@@ -186,6 +193,8 @@ def _note(prediction: Prediction) -> str:
     if longest > _POINTS:
         piece_s = math.ceil(longest / _POINTS) * prediction.step_s
         parts[0] += f" Line: mean of {piece_s:.3g} s; darker band: lowest and highest prediction."
+    if changes(prediction):
+        parts[0] += " Dashed: the followed person may change."
     if prediction.doubts:
         parts[0] += " Shaded: do not trust the predictions, because:"
     for letter, doubt in zip("abcdef", prediction.doubts[:_LISTED], strict=False):

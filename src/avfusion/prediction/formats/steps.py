@@ -35,9 +35,31 @@ GAP = 1.5
 
 
 def tracks(prediction: Prediction) -> Iterable[tuple[int | None, pd.DataFrame]]:
-    """Yield (person or None, rows) by person; None is a clip in which no face was ever found."""
+    """Yield (person or None, rows) by person.
+
+    None is the one person that was followed, or that no face was ever found.
+    """
+    if not prediction.everyone:
+        yield None, prediction.table.sort_values("time_s", kind="stable", ignore_index=True)
+        return
     for number, rows in prediction.table.groupby("track_id", dropna=False, sort=True):
         yield (None if pd.isna(number) else int(number)), rows
+
+
+def changes(prediction: Prediction) -> list[float]:
+    """Return the times in seconds at which the track of the one followed person changes."""
+    if prediction.everyone:
+        return []
+    rows = prediction.table.sort_values("time_s", kind="stable").dropna(subset="track_id")
+    changed = np.flatnonzero(np.diff(rows["track_id"].to_numpy(int))) + 1
+    times_s = rows["time_s"].to_numpy(float)[changed] - prediction.step_s
+    return [round(float(at_s), 6) for at_s in times_s]
+
+
+def voice(prediction: Prediction) -> pd.DataFrame:
+    """Return a row per time with the probability of speech, which is the same for all persons."""
+    rows = prediction.table.sort_values("time_s", kind="stable", ignore_index=True)
+    return rows.drop_duplicates("time_s", ignore_index=True)
 
 
 def with_gaps(rows: pd.DataFrame, step_s: float) -> pd.DataFrame:
@@ -115,9 +137,9 @@ def label(track_id: int | None) -> str:
     """Return how a person is called.
 
     >>> label(1), label(None)
-    ('person 1', 'no person')
+    ('person 1', 'person')
     """
-    return "no person" if track_id is None else f"person {track_id}"
+    return "person" if track_id is None else f"person {track_id}"
 
 
 def doubts_of(prediction: Prediction, track_id: int | None) -> list[Doubt]:

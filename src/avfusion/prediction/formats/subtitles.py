@@ -8,6 +8,7 @@ from avfusion.prediction.formats.describe import interval_meaning
 from avfusion.prediction.formats.names import as_text
 from avfusion.prediction.formats.player import media_of
 from avfusion.prediction.formats.steps import (
+    changes,
     doubts_of,
     label,
     means,
@@ -33,6 +34,8 @@ def _notes(prediction: Prediction) -> Iterator[str]:
     yield _note(f"The CSV file has all rows. {interval_meaning(prediction)}")
     for remark in prediction.remarks:
         yield _note(f"remark: {remark}")
+    for at_s in changes(prediction):
+        yield _note(f"the followed person may change: {at_s:.3f} s")
     for doubt in prediction.doubts:
         who = "" if doubt.track_id is None else f", {label(doubt.track_id)}"
         yield _note(f"doubt: {doubt.start_s:.3f} to {doubt.end_s:.3f} s{who}: {doubt.reason}")
@@ -45,7 +48,7 @@ def _note(text: str) -> str:
 
 def _cues(prediction: Prediction, shift_s: float) -> Iterator[str]:
     """Yield cues in order of time; the lines of several persons share a cue."""
-    several = prediction.table["track_id"].nunique() > 1
+    several = len(list(tracks(prediction))) > 1
     lines: dict[tuple[int, int], list[str]] = {}
     for track_id, rows in tracks(prediction):
         spans = separate(doubts_of(prediction, track_id))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
-from avfusion.prediction.doubts import LEAST_S
+from avfusion.prediction.doubts import FAR, LEAST_S
 from avfusion.prediction.formats.describe import description, description_text, persons
 from avfusion.prediction.formats.names import stem_of
 from avfusion.prediction.live.follow import Update
@@ -42,7 +42,7 @@ class Written:
         self._reach = reach
         self.rows = 0
         self._last: Prediction | None = None
-        self._persons: set[int] = set()
+        self._persons: list[int] = []
         self._doubts: list[Doubt] = []
         self._gaps: list[tuple[float, float, str]] = []
         self._remarks: dict[str, None] = {}
@@ -86,7 +86,7 @@ class Written:
         facts = description(self._last) | {
             "clip": clip,
             "rows": self.rows,
-            "persons": sorted(self._persons),
+            "persons": self._persons,
             "doubts": [doubt._asdict() for doubt in self._doubts],
             "remarks": stated,
             "options": options,
@@ -103,9 +103,9 @@ class Written:
 
     def _note(self, update: Update, prediction: Prediction, rows: pd.DataFrame) -> None:
         self._last = prediction
-        self._persons |= set(persons(prediction))
+        self._persons = self._persons or persons(prediction)
         for remark in prediction.remarks:
-            if remark not in self._remarks:
+            if remark not in self._remarks and remark != FAR:  # that is of a span
                 if len(self._remarks) < MOST:
                     self._remarks[remark] = None
                 else:

@@ -48,7 +48,7 @@ def _metrics(part: Part) -> dict[str, Any]:
     `dvc metrics show` and `dvc exp show` have a column per number, so there are few.
     """
     rows = part.headline[part.headline["target"] == MEAN].set_index("fusion")
-    fusions = rows[(rows["seeds"] > 0) & ~rows.index.isin(REFERENCES)]
+    fusions = rows[(rows["seeds"] > 0) & rows["mean"].notna() & ~rows.index.isin(REFERENCES)]
     if not len(fusions):
         return {}
     best = str(fusions["mean"].idxmax())

@@ -159,7 +159,7 @@ def test_audformat_holds_odd_predictions(tmp_path, changes):
     prediction = predict(tmp_path / "a.mp4", **changes)
     database = audformat.Database.load(str(write(prediction, tmp_path, ["audformat"])[0]))
     (name,) = database.tables
-    assert name == ("no_person" if changes.get("persons", 1) is None else "person_0")
+    assert name == "person"
     assert len(database[name]) == len(prediction.table)
 
 
