@@ -22,7 +22,6 @@ from avfusion.config.grid import at_point
 from avfusion.config.load import load
 from avfusion.encoders import named_files as named
 from avfusion.errors import AvfError
-from avfusion.features.lost import losses
 from avfusion.fingerprint import fingerprint
 from avfusion.io import clock
 from avfusion.io.atomic import write_text
@@ -263,13 +262,6 @@ def digest_of_named(encoder):
 def weights_digest(wildcards):
     """Return the digest for `params`: an older file in the place of a newer one has no new time."""
     return digest_of_named(wildcards.encoder)
-
-
-@functools.cache
-def losses_of(corpus, encoder, shard):
-    """Return how often features of a shard were lost; each plan looks once, jobs do not."""
-    plans = os.environ["AVF_PLANNED_BY"] == str(os.getpid())
-    return losses(lay.features(corpus, encoder), shard, count=plans)
 
 
 def lost_features(wildcards):

@@ -10,6 +10,9 @@ from snakemake.io import is_flagged
 PLAN = "AVF_ADOPT"
 """Environment variable of `avf adopt`: where to write the plan, or "touch"."""
 
+LEFT_OUT = {"lost"}
+"""Params that say why a job ran, and nothing about its files."""
+
 
 def planned(keep=lambda job: True):
     """Return the jobs of the plan, each after those that it depends on.
@@ -23,36 +26,53 @@ def planned(keep=lambda job: True):
         jobs.Job(
             job.rule.name,
             job.rule.shellcmd or "",
-            {name: jobs.shown(value) for name, value in job.params.items()},
+            {n: compared(n, value) for n, value in job.params.items() if n not in LEFT_OUT},
             sorted({str(path) for path in job.input if not is_flagged(path, "ancient")}),
             sorted(map(str, job.output)),
+            sorted({str(path) for path in job.input if is_flagged(path, "ancient")}),
         )
         for job in listed
         if keep(job)
     ]
 
 
-def known_finished(job):
-    """Return whether a job ran now, or ran before and Snakemake has its record."""
-    dag = workflow.dag
-    return dag.finished(job) if dag.needrun(job) else not dag.reason(job).no_metadata
+def compared(name, value):
+    """Return a param as it is recorded: its settings without where a corpus lies."""
+    from avfusion.lineage import jobs
+
+    ours = name == "settings" and Path(value).is_relative_to(lay.results / "settings")
+    return jobs.shown(jobs.without_root(value) if ours else value)
 
 
 def record_jobs():
-    """Record the jobs that are finished; a study does not fail if its records do."""
+    """Record the jobs that ran now; a study does not fail if its records do.
+
+    Of other jobs it is not known whether their files are of the present settings: the user may have
+    told Snakemake to look at dates only.
+    """
     if PLAN in os.environ or workflow.touch:
         return
     from avfusion.lineage import jobs
 
     try:
-        jobs.add(planned(known_finished), lay)
+        jobs.add(planned(workflow.dag.finished), lay)
     except (AvfError, OSError) as error:
         logger.warning(f"{lay.jobs}: not written ({error}). `avf adopt` will know no new job.")
 
 
+def due_unknown(job):
+    """Return whether Snakemake would replace files that it has no record of, unasked."""
+    dag = workflow.dag
+    if not dag.needrun(job) or dag.reason(job).forced:
+        return False
+    there = any(os.path.exists(path) for path in job.output)
+    return there and not workflow.persistence.has_metadata(job)
+
+
 def refuse_to_overwrite():
-    """Stop if Snakemake, without any record, would make files again that are as they should be."""
-    if any(Path(".snakemake/metadata").glob("*")):
+    """Stop if Snakemake would make files again that match, because it has no record of them."""
+    due = {path for job in planned(due_unknown) for path in job.outputs}
+    if not due:
         return
     from avfusion.lineage import adoption
     from avfusion.lineage import jobs
@@ -63,7 +83,6 @@ def refuse_to_overwrite():
         raise WorkflowError(str(error)) from None
     if not records:
         return
-    due = {path for job in planned(workflow.dag.needrun) for path in job.outputs}
     verdicts = adoption.judge(planned(), records, lay)
     same = [v for v in verdicts if v.state == adoption.MATCHES and due.intersection(v.job.outputs)]
     if same:
@@ -76,8 +95,9 @@ def refuse_to_overwrite():
 
 onstart:
     plan = os.environ.get(PLAN)
-    if plan is None:
+    if plan is None and not workflow.touch:
         refuse_to_overwrite()
-    elif plan != "touch":
+        write_losses()
+    elif plan not in (None, "touch"):
         write_text(Path(plan), json.dumps([asdict(job) for job in planned()]))
         raise WorkflowError("The plan is written.")

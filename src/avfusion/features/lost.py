@@ -1,14 +1,14 @@
 """Find files of features that were removed, so that the workflow plans their job again."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from avfusion.io.atomic import write_text
 from avfusion.io.shards import shard_path
 
 
-def lost(folder: Path, shard: tuple[int, int]) -> list[str]:
+def lost(folder: Path, shard: tuple[int, int], present: Collection[str]) -> list[str]:
     """Return the videos of a shard whose features are listed, but no longer on disk.
 
     Parameters
@@ -17,6 +17,8 @@ def lost(folder: Path, shard: tuple[int, int]) -> list[str]:
         Folder of the features of a corpus and encoder.
     shard
         (i, n); a shard that was not encoded yet has lost nothing.
+    present
+        Names of the files in the folder; the shards share one listing.
     """
     path = shard_path(folder, shard)
     if not path.is_file():
@@ -25,29 +27,16 @@ def lost(folder: Path, shard: tuple[int, int]) -> list[str]:
         table = pq.read_table(path, columns=["video", "status"]).to_pydict()
     except (OSError, ValueError):  # damaged; the job that reads it says so
         return []
-    here = {entry.name for entry in folder.iterdir()}
+    names = frozenset(present)
     listed = zip(table["video"], table["status"], strict=True)
     videos = [video for video, status in listed if status == "ok"]
-    return [v for v in videos if not {f"{v}.npy", f"{v}.times.npy"} <= here]
+    return [v for v in videos if not {f"{v}.npy", f"{v}.times.npy"} <= names]
 
 
-def losses(folder: Path, shard: tuple[int, int], count: bool) -> str:
-    """Return how often features of a shard were found lost; "" if never.
+def losses_file(folder: Path, shard: tuple[int, int]) -> Path:
+    """Return the file that counts how often features of a shard were found lost.
 
-    The number is a parameter of the job that encodes the shard. It does not change when the job has
+    The count is a parameter of the job that encodes the shard. It does not change when the job has
     run, so the job runs once per loss.
-
-    Parameters
-    ----------
-    folder, shard
-        As in `lost`.
-    count
-        Whether to look, and to count a loss.
     """
-    path = folder / f".lost-{shard[0]}-of-{shard[1]}"
-    before = path.read_text(encoding="ascii").strip() if path.is_file() else ""
-    if not (count and lost(folder, shard)):
-        return before
-    now = str(int(before or 0) + 1)
-    write_text(path, f"{now}\n")
-    return now
+    return folder / f".lost-{shard[0]}-of-{shard[1]}"

@@ -5,15 +5,20 @@ branch changes both. These records, results/settings/jobs.json, hold contents in
 """
 
 import hashlib
+import json
+import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from avfusion.encoders.named_files import digests
 from avfusion.errors import DamagedError
+from avfusion.io.atomic import locked, write_text
 from avfusion.io.stamped import digest, read_sealed, write_sealed
 from avfusion.layout import Layout
+
+log = logging.getLogger(__name__)
 
 OF_MACHINE = "mlflow.*.json"
 """Files that say what the MLflow store of a machine holds; only whether they exist counts."""
@@ -36,6 +41,8 @@ class Job:
         Name -> value: its file of settings, the fingerprint of its code, and others.
     inputs, outputs
         Paths as in the rules. Inputs whose date does not count are left out.
+    order
+        Inputs whose date does not count: their jobs run earlier, and their content is not compared.
     """
 
     rule: str
@@ -43,6 +50,7 @@ class Job:
     params: dict[str, str]
     inputs: list[str]
     outputs: list[str]
+    order: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -85,14 +93,31 @@ class Contents:
 def add(jobs: list[Job], layout: Layout) -> int:
     """Record finished jobs whose files are all there; return the number of new records.
 
-    A job is left out if an input is newer than its outputs: it may have changed since.
+    A job is left out if an input is newer than its outputs: it may have changed since. Damaged
+    records are kept as jobs.damaged.json.
+
+    Raises
+    ------
+    AvfError
+        If another process is writing the records.
     """
+    settled = [job for job in jobs if _settled(job)]
+    if not settled:
+        return 0
+    with locked(layout.jobs.parent, layout.jobs.stem):
+        return _add(settled, layout)
+
+
+def _add(settled: list[Job], layout: Layout) -> int:
+    """Add the records of jobs whose files are all there; return their number."""
     try:
         kept = read(layout)
-    except DamagedError:
+    except DamagedError as error:
+        aside = layout.jobs.with_suffix(".damaged.json")
+        layout.jobs.replace(aside)
+        log.warning("%s It is kept as %s, and new records begin.", error, aside)
         kept = []
     contents = Contents(layout)
-    settled = [job for job in jobs if _settled(job)]
     contents.read(path for job in settled for path in (*job.inputs, *job.outputs))
     known = {digest(asdict(record)) for record in kept}
     made = [_record(job, contents) for job in settled]
@@ -126,6 +151,29 @@ def shown(value: Any) -> str:
     """
     text = str(value)
     return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+
+
+def without_root(path: str) -> str:
+    """Return the path of a file of settings as if they did not say where the corpus lies.
+
+    The path has a digest of the settings. A study that is sent to a machine with the corpus in
+    another folder keeps its records. The settings are written there, so that a difference can be
+    named.
+    """
+    document = json.loads(Path(path).read_text(encoding="utf-8"))
+    parts = [document, *document.get("encoders", []), *document.get("corpora", {}).values()]
+    stating = [part for part in parts if isinstance(part.get("root"), str)]
+    if not stating:
+        return path
+    for part in stating:
+        del part["root"]
+    text = json.dumps(document, indent=2) + "\n"
+    names = Path(path).name.rsplit(".", 2)[0]
+    digest_of = hashlib.sha256(text.encode()).hexdigest()[:8]
+    other = Path(path).parent / "recorded" / f"{names}.{digest_of}.json"
+    if not other.is_file():
+        write_text(other, text)
+    return str(other)
 
 
 def _record(job: Job, contents: Contents) -> Record:

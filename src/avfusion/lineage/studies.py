@@ -27,8 +27,9 @@ COLUMNS = (
 )
 KEPT = ("difference", "low", "high", "p_holm", "seeds")
 WORDS = {"equivalent": "same", "better": "better", "worse": "worse", "undecided": "undecided"}
+CLASS_GOLD = {"n": 0}
 GOLD = {"n": 0, "g": 2, "gg": 4}
-"""Sums of a video that depend on its gold standard only, and their places."""
+"""Sums of a video that depend on its gold standard only, and their places in rows of sums."""
 
 
 class Side(NamedTuple):
@@ -42,7 +43,8 @@ def compare(first: Side, second: Side) -> pd.DataFrame:
     """Compare the scores of two studies under each protocol that both have.
 
     Videos that both have scored are compared, with the people behind them as units and the same
-    draws for both. Holm's correction covers the fusions of one corpus, protocol and target.
+    draws for both. Videos whose gold standard differs are left out, and the note counts them.
+    Holm's correction covers the fusions of one corpus, protocol and target.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ def _protocol(
         return [
             _not(*place, note=f"targets: {', '.join(each[0].names)}; {', '.join(each[1].names)}")
         ]
-    both = _joined(each[0], each[1], sides[0].study)
+    both, other_gold = _joined(each[0], each[1], sides[0].study)
     names = [name for name in each[0].sums if name in each[1].sums]
     rows = [
         _not(*place, parts[0], name, note=f"only in {'A' if name in one.sums else 'B'}")
@@ -143,22 +145,41 @@ def _protocol(
         if name not in other.sums
     ]
     if not both.videos:
-        return [_not(*place, parts[0], note="no video that both have scored"), *rows]
-    return [*_decided(both, names, sides[0].study, _note(both, names, each, rules)), *rows]
+        note = "no video that both have scored"
+        note += f" by the same gold standard; {other_gold} differ" if other_gold else ""
+        return [_not(*place, parts[0], note=note), *rows]
+    return [*_decided(both, names, sides[0].study, _note(other_gold, each, rules)), *rows]
 
 
-def _joined(first: Scored, second: Scored, study: Study) -> Scored:
-    """Return both studies as one, on their common videos, with the fusions of A and of B."""
-    videos = sorted(set(first.videos) & set(second.videos))
+def _joined(first: Scored, second: Scored, study: Study) -> tuple[Scored, int]:
+    """Return both studies as one, with the fusions of A and of B.
+
+    Their common videos are kept, without those whose gold standard differs, which are counted.
+    """
+    common = sorted(set(first.videos) & set(second.videos))
+    a, b = (_gold(one, common) for one in (first, second))  # (K, V, G)
+    same = np.isclose(a, b, rtol=1e-9, equal_nan=True).all(axis=(0, 2))
+    videos = [video for video, kept in zip(common, same, strict=True) if kept]
     sums = {}
     for letter, one in (("A", first), ("B", second)):
         at = [one.videos.index(video) for video in videos]
         for name, runs in one.sums.items():
             sums[f"{letter} {name}"] = {seed: of[:, at] for seed, of in runs.items()}
-    subject_of = dict(zip(first.videos, first.subjects, strict=False))
+    subject_of = dict(zip(first.videos, first.subjects, strict=True))
     subjects = tuple(subject_of[video] for video in videos)
     unit = units.numbers(subjects, study.statistics) if videos else None
-    return replace(first, videos=videos, sums=sums, subjects=subjects, unit=unit)
+    both = replace(first, videos=videos, sums=sums, subjects=subjects, unit=unit)
+    return both, int((~same).sum())
+
+
+def _gold(scored: Scored, videos: list[str]) -> np.ndarray:
+    """Return the sums of some videos that depend on their gold standard only (K, V, G)."""
+    runs = next(iter(scored.sums.values()), {})
+    if not runs or not videos:
+        return np.zeros((1, len(videos), 1))
+    at = [scored.videos.index(video) for video in videos]
+    columns = CLASS_GOLD if scored.rule.pooling == "recall" else GOLD
+    return np.asarray(next(iter(runs.values()))[:, at][..., list(columns.values())])
 
 
 def _decided(both: Scored, names: list[str], study: Study, note: str) -> list[dict[str, Any]]:
@@ -194,21 +215,15 @@ def _identical(both: Scored, name: str, seeds: list[int], k: int) -> bool:
     return bool(np.array_equal(a, b))
 
 
-def _note(
-    both: Scored, names: list[str], each: Sequence[Scored], rules: tuple[Protocol, Protocol]
-) -> str:
+def _note(other_gold: int, each: Sequence[Scored], rules: tuple[Protocol, Protocol]) -> str:
     """Return what limits the comparison: other videos, another gold standard, other rules."""
     notes = []
     if others := len(set(each[0].videos) ^ set(each[1].videos)):
         notes.append(f"{others} videos are scored in one study only")
     if json.loads(rules[0].model_dump_json()) != json.loads(rules[1].model_dump_json()):
         notes.append("the protocol has other settings in B")
-    if names and both.rule.pooling != "recall":
-        a, b = (next(iter(both.sums[f"{letter} {names[0]}"].values())) for letter in "AB")
-        columns = list(GOLD.values())
-        close = np.isclose(a[..., columns], b[..., columns], rtol=1e-9, equal_nan=True)
-        if changed := int((~close.all(axis=(0, 2))).sum()):
-            notes.append(f"the gold standard of {changed} videos differs")
+    if other_gold:
+        notes.append(f"{other_gold} videos are left out: their gold standard differs")
     return "; ".join(notes)
 
 

@@ -18,6 +18,7 @@ from avfusion.config.study import Study
 from avfusion.corpora.base import Corpus
 from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest, write_bytes
+from avfusion.io.stamped import SEAL, digest
 from avfusion.layout import Layout
 from avfusion.lineage.tables import FILE, read_origins
 from avfusion.registry import corpora
@@ -45,6 +46,8 @@ WHY = {
     "settings": "may name folders of this machine; study.yaml has them without",
 }
 """Folder of the results -> why its files are left out."""
+LISTS = ("missing", "set_aside")
+"""Settings of a run that list videos by name."""
 OTHER = "not known to be free of personal data"
 DATED = (1980, 1, 1, 0, 0, 0)
 """Date of every file of an archive, so that equal results have equal bytes."""
@@ -111,7 +114,7 @@ def pack(study: Study, layout: Layout, with_names: Collection[str] = ()) -> Pack
     result = Pack()
     _add_tables(result, layout, names)
     _add_figures(result, layout, terms, names)
-    _add_runs(result, study, layout, names)
+    _add_runs(result, study, layout, terms, names)
     for path in (layout.metrics, layout.plot):
         if path.is_file():
             _add(result, path.name, path.read_bytes(), names)
@@ -178,8 +181,13 @@ def _add_tables(result: Pack, layout: Layout, names: Names) -> None:
 def _add_figures(result: Pack, layout: Layout, terms: dict[str, str], names: Names) -> None:
     """Add the figures that captions.json lists; those of single videos only of open corpora."""
     captions = read_json(layout.figures / "captions.json")
+    naming = {
+        _stem(path): corpus
+        for path in layout.figures.glob("*.svg")
+        if (corpus := names.named_in(path.read_text(encoding="utf-8", errors="replace")))
+    }
     for path in sorted(layout.figures.iterdir()) if layout.figures.is_dir() else []:
-        stem, name = path.stem.removesuffix("_narrow"), f"figures/{path.name}"
+        stem, name = _stem(path), f"figures/{path.name}"
         caption = captions.get(stem)
         if path.name == "captions.json":
             continue
@@ -189,13 +197,27 @@ def _add_figures(result: Pack, layout: Layout, terms: dict[str, str], names: Nam
             caption["corpus"], caption["kind"], stem
         ):
             result.left_out[name] = f"ratings of single videos; {terms[caption['corpus']]}"
-        elif path.suffix == ".svg":
-            _add(result, name, path.read_bytes(), names)
+        elif stem in naming:
+            result.left_out[name] = f"names videos of {naming[stem]}"
         else:
             result.files[name] = path.read_bytes()
 
 
-def _add_runs(result: Pack, study: Study, layout: Layout, names: Names) -> None:
+def _stem(path: Path) -> str:
+    """Return the name that all files of a figure share."""
+    return path.stem.removesuffix("_narrow")
+
+
+def _without_videos(raw: bytes) -> bytes:
+    """Return the settings of a run, sealed, without the videos that it left out."""
+    kept = {name: value for name, value in json.loads(raw).items() if name not in LISTS}
+    kept.pop(SEAL, None)
+    return (json.dumps(kept | {SEAL: digest(kept)}, indent=2) + "\n").encode()
+
+
+def _add_runs(
+    result: Pack, study: Study, layout: Layout, terms: dict[str, str], names: Names
+) -> None:
     """Add sealed settings and training curves of the study's runs."""
     for corpus in study.corpora:
         for fusion in study.fusions:
@@ -204,4 +226,7 @@ def _add_runs(result: Pack, study: Study, layout: Layout, names: Names) -> None:
                 for path in (folder / "settings.json", folder / "epochs.csv"):
                     if path.is_file():
                         name = path.relative_to(layout.results).as_posix()
-                        _add(result, name, path.read_bytes(), names)
+                        raw, secret = path.read_bytes(), corpus in terms
+                        is_json = path.suffix == ".json"
+                        raw = _without_videos(raw) if secret and is_json else raw
+                        _add(result, name, raw, names)

@@ -1,12 +1,16 @@
 """Names of videos that must not be handed on, found in text and replaced."""
 
+import csv
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 import pandas as pd
 
+from avfusion.errors import AvfError
 from avfusion.layout import Layout
 
 _WORD = re.compile(r"[\w.-]+")
@@ -14,18 +18,35 @@ _DIGIT = re.compile(r"\d")
 _PLAIN = 4
 _LONG = 6
 """A name of this length is found inside of longer words too, such as of a file name."""
+FIELDS = ("video", "videos", "subject", "missing", "set_aside")
+"""Columns and keys that hold names of videos or people."""
+_LIST = re.compile(r"(\bmissing(?: \(|: )|\bvideos of [\w-]+: )([^).;]*)")
+"""A sentence that lists videos: its words and its names."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """Corpus -> names of its videos and their files, without names that are numbers only."""
+    """Corpus -> names of its videos, their files and people.
+
+    Names in `numbers` are digits only, or as short as other words. They are known only where a
+    column, a key or a sentence lists videos.
+    """
 
     of_corpus: dict[str, frozenset[str]]
+    numbers: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, corpora: Iterable[str], layout: Layout) -> "Names":
-        """Read the names from the manifests of some corpora; one that was not verified has none."""
-        return cls({name: _read(name, layout) for name in corpora})
+        """Read the names from the manifests of some corpora.
+
+        Raises
+        ------
+        AvfError
+            If a corpus has results, but no manifest.
+        """
+        read = {name: _read(name, layout) for name in corpora}
+        return cls({name: pair[0] for name, pair in read.items()},
+                   {name: pair[1] for name, pair in read.items()})  # fmt: skip
 
     def named_in(self, text: str) -> str:
         """Return the first corpus of which a text names a video; "" if it names none."""
@@ -34,7 +55,8 @@ class Names:
             long = (name for name in names if len(name) >= _LONG or not _WORD.fullmatch(name))
             if not words.isdisjoint(names) or any(name in text for name in long):
                 return corpus
-        return ""
+        listed = set(_listed(text)) if any(self.numbers.values()) else set()
+        return next((c for c, names in self.numbers.items() if not listed.isdisjoint(names)), "")
 
     def replaced(self, text: str) -> str:
         """Return a text with names replaced by `video`, the longest first.
@@ -46,14 +68,60 @@ class Names:
         for name in sorted(plain, key=len, reverse=True):
             if name in text:
                 text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "video", text)
-        return text
+        numbers = {name for names in self.numbers.values() for name in names}
+        return _LIST.sub(lambda found: found[1] + _unnamed(found[2], numbers), text)
 
 
-def _read(corpus: str, layout: Layout) -> frozenset[str]:
+def _unnamed(listed: str, names: set[str]) -> str:
+    return _WORD.sub(lambda word: "video" if word[0].strip(".") in names else word[0], listed)
+
+
+def _listed(text: str) -> Iterator[str]:
+    """Yield what a text holds where names are: in FIELDS of JSON or CSV, and in sentences."""
+    for _, names in _LIST.findall(text):
+        yield from (word.strip(".") for word in _WORD.findall(names))
+    try:
+        yield from _values(json.loads(text), "")
+    except ValueError:
+        lines = csv.DictReader(text.splitlines())
+        columns = [name for name in lines.fieldnames or [] if name in FIELDS]
+        yield from (row[name] or "" for row in (lines if columns else []) for name in columns)
+
+
+def _values(value: Any, key: str) -> Iterator[str]:
+    """Yield the texts and numbers below the keys FIELDS."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _values(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _values(inner, key)
+    elif key in FIELDS:
+        yield str(value)
+
+
+def _read(corpus: str, layout: Layout) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of a corpus, and those that are numbers or as short as other words."""
     path = layout.manifest(corpus)
     if not path.is_file():
-        return frozenset()
-    table = pd.read_parquet(path, columns=["video", "path"]).dropna().astype(str)
-    files = {PurePosixPath(name).name for name in table["path"]}
-    every = {*table["video"], *files, *(PurePosixPath(name).stem for name in files)}
-    return frozenset(name for name in every if name and not name.isdigit())
+        if _has_results(corpus, layout):
+            raise AvfError(
+                f"{path}: file not found, so names of videos of {corpus}, which its terms do not "
+                f"let you hand on, cannot be found in the results. Run: avf verify {corpus}"
+            )
+        return frozenset(), frozenset()
+    table = pd.read_parquet(path, columns=["video", "path", "subject"])
+    videos, paths, people = (set(table[name].dropna().astype(str)) for name in table)
+    files = {PurePosixPath(name).name for name in paths}
+    every = {*videos, *files, *(PurePosixPath(name).stem for name in files)} - {""}
+    short = {name for name in people if len(name) < _PLAIN and not _DIGIT.search(name)}
+    numbers = {name for name in {*every, *people} if name.isdigit()} | (short - every)
+    return frozenset((every | people) - numbers - {""}), frozenset(numbers - {""})
+
+
+def _has_results(corpus: str, layout: Layout) -> bool:
+    """Return whether anything of the results is about a corpus; one that is absent has nothing."""
+    if any(layout.results.glob(f"*/{corpus}")) or any(layout.figures.glob(f"{corpus}_*")):
+        return True
+    scores = layout.tables / "scores.csv"
+    return scores.is_file() and corpus in set(pd.read_csv(scores, dtype=str)["corpus"])

@@ -38,7 +38,7 @@ def address(store: str | None, layout: Layout) -> tuple[str, str]:
         Paths of the results.
     """
     file = store_folder(layout) / FILE
-    local = f"sqlite:///{file.resolve()}"
+    local = _local(layout)
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
     here = f"sqlite:///{file}"
     return uri, here if uri == local else shown(uri)
@@ -49,7 +49,8 @@ def opened(uri: str, corpus: str, layout: Layout) -> Iterator[Store]:
     """Open the records of a study; other processes that write wait until the block ends."""
     with _quiet(), _locked((store_folder(layout) / FILE).with_suffix(".lock")):
         _check_sqlite(uri)
-        follow(uri)
+        if uri == _local(layout):
+            follow((store_folder(layout) / FILE).resolve())
         yield Store(uri, corpus, study_id(layout), layout)
 
 
@@ -65,12 +66,17 @@ def follow_move(layout: Layout) -> int:
     if not path.is_file():
         return 0
     with _locked(path.with_suffix(".lock")):
-        return follow(f"sqlite:///{path}")
+        return follow(path)
 
 
 def short(error: BaseException, uri: str) -> str:
     """Return the kind and the first line of an error of MLflow, without secrets of the store."""
     return without_secrets(f"{type(error).__name__}: {error}", uri).splitlines()[0][:240]
+
+
+def _local(layout: Layout) -> str:
+    """Return the URI of the study's own store."""
+    return f"sqlite:///{(store_folder(layout) / FILE).resolve()}"
 
 
 def _check_sqlite(uri: str) -> None:

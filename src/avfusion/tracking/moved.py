@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 log = logging.getLogger(__name__)
 
 FOLDER = "mlartifacts"
+EXPERIMENTS = "experiments"
 COLUMNS = {
-    "experiments": ("artifact_location",),
+    EXPERIMENTS: ("artifact_location",),
     "runs": ("artifact_uri",),
     "model_versions": ("source", "storage_location"),
     "logged_models": ("artifact_location",),
@@ -22,24 +23,23 @@ COLUMNS = {
 """Table of MLflow's database -> columns with addresses of artifacts."""
 
 
-def follow(uri: str) -> int:
-    """Rewrite addresses in a SQLite store that has moved, so that new artifacts lie next to it.
+def follow(path: Path) -> int:
+    """Rewrite addresses in a study's own store that has moved, so that artifacts are found again.
 
-    An address changes only if its file or folder is next to the store, or is gone from where the
-    address says. Call it before MLflow opens the store.
+    An address changes only to where its file or folder is. The folder for new artifacts of an
+    experiment changes too if the old one is gone. Call it before MLflow opens the store.
 
     Parameters
     ----------
-    uri
-        Tracking URI; other stores than SQLite files are left alone.
+    path
+        SQLite file of the study's own store. Stores that others share keep their addresses.
 
     Returns
     -------
     int
         Number of addresses that changed.
     """
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or not path.is_file():
+    if not path.is_file():
         return 0
     here, changed = (path.resolve().parent / FOLDER).as_uri(), 0
     with closing(sqlite3.connect(path)) as base, base:
@@ -63,7 +63,8 @@ def _follow_column(base: sqlite3.Connection, table: str, column: str, here: str)
     moves = []
     for (address,) in base.execute(listed, (f"file:%/{FOLDER}/%",)).fetchall():
         target = f"{here}/{address.rpartition(f'/{FOLDER}/')[2]}"
-        if address != target and (not gone(target) or gone(address)):
+        begun = table == EXPERIMENTS and gone(address)  # its folder may hold nothing yet
+        if address != target and (begun or not gone(target)):
             moves.append((target, address))
     base.executemany(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", moves)
     return len(moves)

@@ -1,28 +1,32 @@
 """Where the local store of a study is, and the name of its experiment in it.
 
-All studies below a folder `results` share one store, so that one page of MLflow shows them.
+All studies below the folder `results` of the project share one store, so that one page of MLflow
+shows them.
 """
 
+import os
 from pathlib import Path
 
 from avfusion.layout import Layout
 
 SHARED = "results"
-"""Name of the folder whose studies share a store."""
+"""Folder, below the working folder, whose studies share a store."""
 
 FILE = "mlflow.db"
 
 
 def store_folder(layout: Layout) -> Path:
-    """Return the folder of the local store: `results` above the study's results, else theirs.
+    """Return the folder of the local store: `results` of the working folder, or the study's own.
+
+    A study that lies elsewhere has its own store, so that nothing is written outside of it.
 
     >>> str(store_folder(Layout(Path("results/experiments/fg2021_ca"))))
     'results'
+    >>> str(store_folder(Layout(Path("/srv/results/alice/study"))))
+    '/srv/results/alice/study'
     """
-    parts = layout.results.parts
-    if SHARED not in parts:
-        return layout.results
-    return Path(*parts[: len(parts) - parts[::-1].index(SHARED)])
+    below = Path(os.path.relpath(layout.results)).is_relative_to(SHARED)
+    return Path(SHARED) if below else layout.results
 
 
 def experiment_name(corpus: str, layout: Layout) -> str:
@@ -33,4 +37,5 @@ def experiment_name(corpus: str, layout: Layout) -> str:
     >>> experiment_name("demo", Layout(Path("results")))
     'demo'
     """
-    return (layout.results.relative_to(store_folder(layout)) / corpus).as_posix()
+    folder = os.path.relpath(layout.results, store_folder(layout))
+    return (Path(folder) / corpus).as_posix()

@@ -79,7 +79,7 @@ class Store:
                 return ident, False
         for ident in same:
             known = self.known[ident]
-            if "key" in known and known.get("trained") != trained and ident not in self.lost:
+            if "key" in known and known.get("trained") != trained:
                 self.tag(ident, {"current": "False"})
             else:
                 self.client.delete_run(ident)

@@ -1,5 +1,6 @@
 """Which files of a copied study are taken over, and which are stale and why."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -143,3 +144,24 @@ def test_no_more_than_some_records_are_kept(layout):
         jobs.add(PLAN, layout)
     assert len(jobs.read(layout)) == 2 * jobs.KEPT
     assert only(layout) == [MATCHES, MATCHES]
+
+
+def test_damaged_records_are_kept_aside(layout, caplog):
+    layout.jobs.write_text("{")
+    assert jobs.add(PLAN, layout) == 2
+    assert layout.jobs.with_suffix(".damaged.json").read_text() == "{"
+    assert "jobs.damaged.json" in caplog.text
+
+
+def test_where_a_corpus_lies_is_no_part_of_its_records(layout):
+    paths = []
+    for number, root in enumerate(("/data/recola", "/scratch/recola")):
+        path = layout.results / f"settings/verify/recola.{number}0000000.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"root": root, "options": {}}))
+        paths.append(jobs.without_root(str(path)))
+    assert paths[0] == paths[1]
+    assert "root" not in json.loads(Path(paths[0]).read_text())
+    plain = layout.results / "settings/train.0.json"
+    plain.write_text(json.dumps({"lr": 0.1}))
+    assert jobs.without_root(str(plain)) == str(plain)

@@ -11,9 +11,10 @@ from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
 from avfusion.layout import Layout
 from avfusion.report.figures.write import write_figures
-from avfusion.report.pack import pack, write
+from avfusion.report.pack import _without_videos, pack, write
 from avfusion.report.page.write import write_page
 from avfusion.report.tables.write import write_tables
+from avfusion.report.videos import Names
 from support.scratch import ROOT
 from support.synthetic_results import Plan, write_results
 
@@ -110,3 +111,31 @@ def test_an_edited_table_is_refused(made):
             pack(study, layout)
     finally:
         path.write_bytes(before)
+
+
+def test_a_closed_corpus_without_a_manifest_is_refused(tmp_path):
+    layout = Layout(tmp_path / "results")
+    layout.run("recola", "concat", 0).mkdir(parents=True)
+    with pytest.raises(AvfError, match="Run: avf verify recola"):
+        Names.of(["recola"], layout)
+    assert Names.of(["absent"], layout).named_in("anything") == ""
+
+
+def test_names_that_are_numbers_are_found_where_videos_are_listed(tmp_path):
+    layout = Layout(tmp_path / "results")
+    rows = {"video": ["270", "7-left"], "path": [None, "a/7-left.mp4"], "subject": ["5", None]}
+    layout.manifest("wild").parent.mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(layout.manifest("wild"))
+    names = Names.of(["wild"], layout)
+    for text in ("fusion,video\nca,270\n", '{"missing": ["270"]}', '{"subject": "5"}'):
+        assert names.named_in(text) == "wild"
+    for text in ("fusion,videos_scored\nca,270\n", '{"videos_scored": 270}'):
+        assert names.named_in(text) == ""
+    assert names.replaced("270 clips, 1 missing (270)") == "270 clips, 1 missing (video)"
+    assert names.named_in("7-left") == "wild", "a video whose neighbour has no path is known too"
+
+
+def test_settings_of_runs_are_packed_without_the_videos_that_they_left_out():
+    raw = json.dumps({"lr": 0.1, "missing": ["P16"], "set_aside": ["P17"], "seal": "x"}).encode()
+    packed = json.loads(_without_videos(raw))
+    assert set(packed) == {"lr", "seal"}

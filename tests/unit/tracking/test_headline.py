@@ -49,7 +49,7 @@ def test_verification_opens_with_its_eer_and_the_lowest_is_the_first(tmp_path):
     [
         ("results", "results", "demo"),
         ("results/experiments/fg2021_ca", "results", "experiments/fg2021_ca/demo"),
-        ("/lab/results/mine", "/lab/results", "mine/demo"),
+        ("/lab/results/mine", "/lab/results/mine", "demo"),
         ("elsewhere/mine", "elsewhere/mine", "demo"),
     ],
 )

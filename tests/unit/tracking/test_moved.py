@@ -3,13 +3,16 @@
 import json
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from avfusion.layout import Layout
 from avfusion.tracking.moved import follow
+from avfusion.tracking.place import experiment_name, store_folder
 from avfusion.tracking.record import record_corpus
+from avfusion.tracking.store import Store
 from support.recorded_study import train_study, write_study
 
 
@@ -96,20 +99,58 @@ def test_a_deleted_experiment_names_the_command_that_restores_it(study, tmp_path
 
 
 def test_an_address_changes_only_to_where_the_artifact_is(tmp_path):
-    """Addresses of another machine's server, and of folders that exist, stay."""
+    """Addresses of servers, of folders that exist, and of artifacts that are nowhere, stay."""
     here, other = tmp_path / "here", tmp_path / "other"
     (here / "mlartifacts/toy/1").mkdir(parents=True)
     (other / "mlartifacts/toy/2").mkdir(parents=True)
     addresses = {
         f"{(tmp_path / 'old').as_uri()}/mlartifacts/toy/1": f"{here.as_uri()}/mlartifacts/toy/1",
         f"{other.as_uri()}/mlartifacts/toy/2": f"{other.as_uri()}/mlartifacts/toy/2",
+        f"{(tmp_path / 'old').as_uri()}/mlartifacts/toy/3": f"{(tmp_path / 'old').as_uri()}"
+        "/mlartifacts/toy/3",
         "mlflow-artifacts:/1/mlartifacts/3": "mlflow-artifacts:/1/mlartifacts/3",
     }
     with sqlite3.connect(here / "mlflow.db") as base:
         pd.DataFrame({"artifact_uri": list(addresses)}).to_sql("runs", base, index=False)
-    assert follow(f"sqlite:///{here / 'mlflow.db'}") == 1
-    assert follow(f"sqlite:///{here / 'mlflow.db'}") == 0
+    assert follow(here / "mlflow.db") == 1
+    assert follow(here / "mlflow.db") == 0
     with sqlite3.connect(here / "mlflow.db") as base:
         assert [row[0] for row in base.execute("SELECT artifact_uri FROM runs")] == list(
             addresses.values()
         )
+
+
+@pytest.mark.parametrize(
+    ("results", "folder", "name"),
+    [
+        ("results/experiments/a", "results", "experiments/a/toy"),
+        ("here/results/experiments/a", "results", "experiments/a/toy"),
+        ("elsewhere/results/alice/a", "elsewhere/results/alice/a", "toy"),
+    ],
+)
+def test_only_the_results_of_the_project_share_a_store(
+    tmp_path, monkeypatch, results, folder, name
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = Path(results) if results.startswith("results") else tmp_path / results
+    expected = Path(folder) if folder == "results" else tmp_path / folder
+    assert store_folder(Layout(path)) == expected
+    assert experiment_name("toy", Layout(path)) == name
+
+
+def test_a_record_of_an_earlier_training_stays_when_its_artifacts_are_out_of_reach(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(Path("results"))
+    layout.results.mkdir()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    first = Store(uri, "toy", "study", layout)
+    ident, _ = first.start("run", "key", "trained", {})
+    first.tag(ident, {"key": "key"})
+    second = Store(uri, "toy", "study", layout)
+    assert ident in second.lost
+    second.start("run", "other key", "trained again", {})
+    kept = second.client.get_run(ident)
+    assert (kept.info.lifecycle_stage, kept.data.tags["current"]) == ("active", "False")
