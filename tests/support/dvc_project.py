@@ -33,6 +33,7 @@ class Project:
         for name in FOLDERS:
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skip)
         for name in (*FILES, ".gitignore", "slurm"):
+            (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
         shutil.copy2(finished.folder / "tiny.yaml", folder / "config/config.yaml")
         for name in ("data", "results", ".snakemake"):

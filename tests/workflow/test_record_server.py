@@ -47,14 +47,18 @@ def records(address):
     return client.search_runs([found.experiment_id]) if found else []
 
 
-def assert_complete(address, runs):
-    """Each run once, whole, below one study."""
+def assert_complete(address, fusions, runs):
+    """Each run once, whole, below its fusion, and each fusion below one study."""
     found = {run.data.tags["mlflow.runName"]: run for run in records(address)}
-    assert len(found) == len(records(address)) == 1 + runs
+    assert len(found) == len(records(address)) == 1 + fusions + runs
     assert all("key" in run.data.tags for run in found.values())
-    parents = {r.data.tags.get("mlflow.parentRunId") for n, r in found.items() if n != "study"}
-    assert parents == {found["study"].info.run_id}
-    assert all(r.data.metrics["test/pooled/ccc_mean_low"] for n, r in found.items() if n != "study")
+    parent = {name: run.data.tags.get("mlflow.parentRunId") for name, run in found.items()}
+    assert parent.pop("study") is None
+    for name, ident in parent.items():
+        above = name.partition("/")[0] if "/" in name else "study"
+        assert ident == found[above].info.run_id
+    trained = [run for name, run in found.items() if "/" in name]
+    assert all(run.data.metrics["test/pooled/ccc_mean_low"] for run in trained)
 
 
 def test_a_server_that_comes_back_gets_everything_by_the_same_command(layout, tmp_path):
@@ -64,11 +68,12 @@ def test_a_server_that_comes_back_gets_everything_by_the_same_command(layout, tm
     assert stamp(layout)["recorded"] is False
     with server(tmp_path / "server", port):
         assert avf_record(layout, study, address).wait() == 0
-        assert stamp(layout) | {"store": ""} == {
-            "corpus": "toy", "store": "", "recorded": True, "runs": 2, "new": 2,
+        assert stamp(layout).pop("view").startswith(address)
+        assert stamp(layout) | {"store": "", "view": ""} == {
+            "corpus": "toy", "store": "", "recorded": True, "runs": 2, "new": 2, "view": "",
             "model": "models:/avfusion-toy/1",
         }  # fmt: skip
-        assert_complete(address, runs=2)
+        assert_complete(address, fusions=1, runs=2)
         assert_served(layout, address)
     with server(tmp_path / "server", port):
         assert avf_record(layout, study, address).wait() == 0
@@ -102,7 +107,7 @@ def test_killed_half_way_and_started_twice_it_leaves_each_run_once(layout, tmp_p
 
         both = [avf_record(layout, study, address) for _ in range(2)]
         assert [one.wait() for one in both] == [0, 0]
-        assert_complete(address, runs=6)
+        assert_complete(address, fusions=2, runs=6)
         assert stamp(layout)["new"] == 0, "the second found everything done by the first"
 
 

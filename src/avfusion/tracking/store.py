@@ -18,6 +18,9 @@ from avfusion.tracking.place import FILE, experiment_name, store_folder
 
 log = logging.getLogger(__name__)
 
+WITH_FILES = ("run", "study")
+"""Kinds of records that have artifacts."""
+
 Tags = dict[str, str]
 PARAMS, METRICS = 100, 800  # MLflow's limits for one call: 100, and 1000 in all
 
@@ -65,7 +68,11 @@ class Store:
                 [self.experiment], f"tags.study_id = '{study}'", max_results=1000, page_token=page
             )
             self.known |= {run.info.run_id: dict(run.data.tags) for run in runs}
-            self.lost |= {run.info.run_id for run in runs if gone(run.info.artifact_uri)}
+            self.lost |= {
+                run.info.run_id
+                for run in runs
+                if run.data.tags.get("kind") in WITH_FILES and gone(run.info.artifact_uri)
+            }
             page = runs.token or ""
 
     def start(
