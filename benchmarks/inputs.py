@@ -13,7 +13,7 @@ without a face, with two people, without sound or pictures must say so.
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,18 +46,19 @@ class Form(NamedTuple):
     options: dict[str, str] = {}  # noqa: RUF012 - read only
 
 
+QUIET = {"x265-params": "log-level=none", "preset": "ultrafast"}
 FORMS = [
     Form("h264_aac.mp4", "libx264", "aac"),
-    Form("hevc_aac.mp4", "libx265", "aac", options={"x265-params": "log-level=none"}),
-    Form("hevc_10bit.mkv", "libx265", "aac", pixels="yuv420p10le"),
+    Form("hevc_aac.mp4", "libx265", "aac", options=QUIET),
+    Form("hevc_10bit.mkv", "libx265", "aac", 48_000, "stereo", "yuv420p10le", QUIET),
     Form("vp9_opus.webm", "libvpx-vp9", "libopus", options={"cpu-used": "8"}),
     Form("vp8_opus.webm", "libvpx", "libopus", options={"b": "3M"}),
     Form("av1_opus.mkv", "libsvtav1", "libopus", options={"preset": "12"}),
-    Form("mjpeg_pcm.avi", "mjpeg", "pcm_s16le", pixels="yuvj420p", options={"q": "3"}),
-    Form("mpeg4_mp3.avi", "mpeg4", "libmp3lame", options={"q": "3"}),
+    Form("mjpeg_pcm.avi", "mjpeg", "pcm_s16le", pixels="yuvj420p", options={"b": "8M"}),
+    Form("mpeg4_mp3.avi", "mpeg4", "libmp3lame", options={"b": "8M"}),
     Form("prores_pcm.mov", "prores_ks", "pcm_s16le", pixels="yuv422p10le"),
-    Form("h264_8000hz_mono.mov", "libx264", "aac", 8_000, "mono"),
-    Form("wmv2.wmv", "wmv2", "wmav2", options={"b": "4M"}),
+    Form("h264_22050hz_mono.mov", "libx264", "aac", 22_050, "mono"),
+    Form("wmv2.wmv", "wmv2", "wmav2", options={"b": "8M"}),
     Form("he said \"no\", 'yes' & 100 %.mp4", "libx264", "aac"),
     Form("h264_without_sound.mp4", "libx264", None),
     Form("sound.wav", None, "pcm_s16le"),
@@ -82,9 +83,10 @@ def main() -> None:
     args = parser.parse_args()
     bundle = Bundle.open(Layout(args.results).bundle("demo"))
     with tempfile.TemporaryDirectory() as scratch:
-        rows = inputs(bundle, Path(scratch))
-        for each in rows:
+        rows = []
+        for each in inputs(bundle, Path(scratch)):
             print(f"{each['measure']}: {each['found']}", flush=True)
+            rows.append(each)
     for clip in find([str(args.folder)]) if args.folder else []:
         found = attempt(clip.path, bundle)
         print(f"{clip.path.name}: {found if isinstance(found, str) else described(found)}")
@@ -99,29 +101,27 @@ def main() -> None:
         finish(result, args.out)
 
 
-def inputs(bundle: Bundle, folder: Path) -> list[dict[str, str]]:
-    """Return a row per form of the clip, per clip with doubts, and per file that is refused."""
+def inputs(bundle: Bundle, folder: Path) -> Iterator[dict[str, str]]:
+    """Yield a row per form of the clip, per clip with doubts, and per file that is refused."""
     clip = example_clip(folder / "original.mp4", SECONDS, SEED, size_px=SIZE_PX)
     original = predict_clip(clip, bundle)
     alone = {
         "video": predict_clip(stored(clip, folder, Form("v.mp4", "libx264", None)), bundle),
         "audio": predict_clip(stored(clip, folder, Form("a.wav", None, "pcm_s16le")), bundle),
     }
-    rows = []
     for form in FORMS:
         found = attempt(stored(clip, folder, form), bundle)
         kind = "video" if form.audio is None else "audio" if form.video is None else ""
-        rows.append(compared(form.name, found, alone.get(kind, original)))
+        yield compared(form.name, found, alone.get(kind, original))
     for name, make, words in DOUBTS:
-        rows.append(doubted(name, attempt(make(clip, folder / name), bundle), words))
+        yield doubted(name, attempt(make(clip, folder / name), bundle), words)
     for name, make in REFUSED.items():
         path = folder / name
         make(path, clip)
         found = attempt(path, bundle)
         named = isinstance(found, str) and name in found
         said = "refused by name" if named else "refused" if isinstance(found, str) else "predicted"
-        rows.append({"measure": name, "found": said, "expected": "refused by name"})
-    return rows
+        yield {"measure": name, "found": said, "expected": "refused by name"}
 
 
 def attempt(path: Path, bundle: Bundle) -> Prediction | str:
@@ -168,6 +168,7 @@ def stored(clip: Path, folder: Path, form: Form) -> Path:
             pictures.width, pictures.height, pictures.pix_fmt = old.width, old.height, form.pixels
         if form.audio:
             sound = new.add_stream(form.audio, rate=form.rate_hz, layout=form.layout)
+            sound.bit_rate = 128_000
             resampler = av.AudioResampler(sound.format, form.layout, form.rate_hz)
         for frame in source.decode():
             if isinstance(frame, av.VideoFrame) and pictures:
@@ -195,8 +196,9 @@ def repainted(clip: Path, path: Path, paint: Callable[[np.ndarray], np.ndarray])
         for frame in source.decode(old):
             image = av.VideoFrame.from_ndarray(paint(frame.to_ndarray(format="rgb24")), "rgb24")
             image.pts, image.time_base = frame.pts, frame.time_base
-            pictures.height, pictures.width = image.height, image.width
-            pictures.pix_fmt = "yuv420p"
+            if not pictures.codec_context.is_open:
+                pictures.height, pictures.width = image.height, image.width
+                pictures.pix_fmt = "yuv420p"
             new.mux(pictures.encode(image))
         new.mux(pictures.encode(None))
     return path
