@@ -23,7 +23,7 @@ def losses_of(corpus, encoder, shard):
     folder = lay.features(corpus, encoder)
     path = losses_file(folder, shard)
     before = path.read_text(encoding="ascii").strip() if path.is_file() else ""
-    plans = os.environ["AVF_PLANNED_BY"] == str(os.getpid())
+    plans = os.environ.get("AVF_PLANNED_BY") == str(os.getpid())
     if not plans or workflow.touch or "AVF_ADOPT" in os.environ:
         return before
     if not lost(folder, shard, files_in(folder)):

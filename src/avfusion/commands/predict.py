@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     )
     check_formats(order.formats)
     failed: list[Outcome] = []
-    said: set[str] = set()
+    printed: set[str] = set()
     clips = find(args.clips, sys.stdin if "-" in args.clips else ())
     if args.transcript and len(clips) > 1:
         raise ConfigError(f"--transcript is of one clip, but {len(clips)} are named. Name one.")
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             names = ", ".join(str(path) for path in outcome.files)
             say(f"{outcome.clip.path}: {'kept' if outcome.kept else 'wrote'} {names}")
-            _remark(outcome, said)
+            _remark(outcome, printed)
     for outcome in failed:
         say(f"failed: {outcome.reason}", error=True)
     if len(clips) > 1 or failed:
@@ -118,15 +118,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _remark(outcome: "Outcome", said: set[str]) -> None:
-    """Print the remarks about a clip; those about the model only if they were not `said` yet."""
+def _remark(outcome: "Outcome", printed: set[str]) -> None:
+    """Print the remarks about a clip; those about the model only if they were not `printed` yet."""
     from avfusion.prediction.doubts import OF_MODEL
 
     for remark in outcome.remarks:
         of_model = remark in OF_MODEL
-        if not (of_model and remark in said):
+        if not (of_model and remark in printed):
             say(f"  {'note' if of_model else outcome.clip.path}: {remark}", error=True)
-        said.add(remark)
+        printed.add(remark)
 
 
 def _live(args: argparse.Namespace) -> int:

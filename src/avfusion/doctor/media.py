@@ -142,8 +142,8 @@ def recordings(root: Path, manifest: Path) -> Recordings:
     if manifest.is_file():
         return listed(root, manifest)
     kinds = VIDEOS | SOUNDS
-    found = sorted(path for path in root.rglob("*") if ending(path.name) in kinds)
-    files = [path for path in found if path.is_file()]
+    named = sorted(path for path in root.rglob("*") if ending(path.name) in kinds)
+    files = [path for path in named if path.is_file()]
     # Sound next to videos most likely is theirs.
     files = [path for path in files if ending(path.name) in VIDEOS] or files
     return Recordings(files, files)

@@ -105,14 +105,14 @@ def size_of(study: Study, corpus: str, layout: Layout) -> Size:
 
     Without media, this lists the corpus' folder and opens some files.
     """
-    if size := _told(study, corpus, layout):
+    if size := _stated(study, corpus, layout):
         return size
     manifest = layout.manifest(corpus)
-    found = recordings(Path(study.corpora[corpus].root), manifest)
-    hours = found.hours()
+    files = recordings(Path(study.corpora[corpus].root), manifest)
+    hours = files.hours()
     basis = "by the lengths and sizes of its files" if hours.total else "unknown"
-    pixels = _pixels(found.files[:: -(-len(found.files) // LOOKED_AT) or 1])
-    size = Size(len(found.files), hours.total, basis, hours.shown, pixels=pixels)
+    pixels = _pixels(files.files[:: -(-len(files.files) // LOOKED_AT) or 1])
+    size = Size(len(files.files), hours.total, basis, hours.shown, pixels=pixels)
     return replace(size, shares=_shares(manifest))
 
 
@@ -121,18 +121,18 @@ def quick_size_of(study: Study, corpus: str, layout: Layout) -> Size:
 
     Without media, it follows the rows of the manifest; without a manifest, it is unknown.
     """
-    if size := _told(study, corpus, layout):
+    if size := _stated(study, corpus, layout):
         return size
     manifest = layout.manifest(corpus)
     if not manifest.is_file():
         return Size(0, 0.0, "unknown")
-    found = listed(Path(study.corpora[corpus].root), manifest)
-    hours = (found.shown_s + found.heard_s + USUAL_S * len(found.unmeasured)) / HOUR_S
+    files = listed(Path(study.corpora[corpus].root), manifest)
+    hours = (files.shown_s + files.heard_s + USUAL_S * len(files.unmeasured)) / HOUR_S
     basis = f"by the rows of its manifest, {USUAL_S:g} s where they tell no length"
-    return Size(len(found.files), hours, basis, hours, shares=_shares(manifest))
+    return Size(len(files.files), hours, basis, hours, shares=_shares(manifest))
 
 
-def _told(study: Study, corpus: str, layout: Layout) -> Size | None:
+def _stated(study: Study, corpus: str, layout: Layout) -> Size | None:
     """Return the size that the media stage found, or that options tell; None if neither does."""
     index = layout.media(corpus) / "index.parquet"
     if index.is_file():

@@ -69,7 +69,7 @@ class Names:
             if name in text:
                 text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "video", text)
         numbers = {name for names in self.numbers.values() for name in names}
-        return _LIST.sub(lambda found: found[1] + _unnamed(found[2], numbers), text)
+        return _LIST.sub(lambda match: match[1] + _unnamed(match[2], numbers), text)
 
 
 def _unnamed(listed: str, names: set[str]) -> str:

@@ -147,7 +147,7 @@ def test_a_record_of_an_earlier_training_stays_when_its_artifacts_are_out_of_rea
     layout.results.mkdir()
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     first = Store(uri, "toy", "study", layout)
-    ident, _ = first.start("run", "key", "trained", {})
+    ident, _ = first.start("run", "key", "trained", {"kind": "run"})
     first.tag(ident, {"key": "key"})
     second = Store(uri, "toy", "study", layout)
     assert ident in second.lost

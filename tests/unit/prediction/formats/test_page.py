@@ -261,7 +261,7 @@ NASTY = '"><script>alert(1)</script>.mp4'
 def test_names_and_reasons_are_text(opened, tmp_path):
     prediction = predict(
         clip(tmp_path, "a #1 'q\" 100%?.mp4"),
-        doubts=[Doubt(0, 1, "</script><script>alert(2)</script>", 0)],
+        doubts=[Doubt(0, 1, "</script><script>alert(2)</script>", None)],
         remarks=["<img src=x onerror=alert(3)>"],
         targets=(Target("<b>joy</b>", 0.0, 1.0), *PAIN),
     )
@@ -343,7 +343,7 @@ def test_an_hour_is_drawn_fast_and_can_be_enlarged(opened, tmp_path):
 )
 def test_odd_predictions_have_a_page(opened, tmp_path, changes, plane):
     tab = opened(write(predict(clip(tmp_path), **changes), tmp_path / "out", ["html"])[0])
-    tab.evaluate("seek(0.1)")
+    tab.evaluate("seek(0.3)")
     assert tab.locator("#plane").is_visible() == plane
     assert coloured(tab, "canvas.target", "--p0") > 10
     if changes.get("targets"):
