@@ -161,8 +161,10 @@ def without_root(path: str) -> str:
     named.
     """
     document = json.loads(Path(path).read_text(encoding="utf-8"))
-    parts = [document, *document.get("encoders", []), *document.get("corpora", {}).values()]
-    stating = [part for part in parts if isinstance(part.get("root"), str)]
+    parts = [document]
+    for inner in (document.get("encoders") or [], document.get("corpora") or {}):
+        parts += inner.values() if isinstance(inner, dict) else inner
+    stating = [p for p in parts if isinstance(p, dict) and isinstance(p.get("root"), str)]
     if not stating:
         return path
     for part in stating:

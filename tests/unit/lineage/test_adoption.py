@@ -165,3 +165,23 @@ def test_where_a_corpus_lies_is_no_part_of_its_records(layout):
     plain = layout.results / "settings/train.0.json"
     plain.write_text(json.dumps({"lr": 0.1}))
     assert jobs.without_root(str(plain)) == str(plain)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"encoders": {"mel_cnn": {"dim": 8}}, "corpora": {"demo": {"root": "/data/demo"}}},
+        {"encoders": [{"name": "mel_cnn", "root": "/data/demo"}], "root": "/data/demo"},
+        {"corpora": ["demo"], "encoders": ["mel_cnn"], "lr": 0.1},
+        {"corpora": {}, "encoders": None},
+    ],
+    ids=["of a report", "of encoders", "lists of names", "nothing"],
+)
+def test_settings_of_every_form_lose_their_roots_only(layout, document):
+    path = layout.results / "settings/report/study.00000000.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(document))
+    kept = Path(jobs.without_root(str(path))).read_text()
+    assert "/data/demo" not in kept
+    assert "root" not in kept
+    assert ("mel_cnn" in kept) == ("mel_cnn" in str(document))

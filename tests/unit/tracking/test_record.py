@@ -143,7 +143,7 @@ def test_recording_again_adds_what_changed_and_nothing_else(here, study):
     _, third = shown(here)
     old = client.get_run(first["concat/seed1"].info.run_id)
     assert old.data.tags["current"] == "False", "the former training can still be compared"
-    assert old.data.tags["mlflow.parentRunId"] == third["study"].info.run_id
+    assert old.data.tags["mlflow.parentRunId"] == third["concat"].info.run_id
     assert len(client.get_metric_history(third["concat/seed1"].info.run_id, "train/loss")) == 3
 
     fewer = longer.model_copy(update={"seeds": [0]})
