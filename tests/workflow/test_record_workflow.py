@@ -35,7 +35,8 @@ def test_a_study_without_its_server_is_whole_says_what_is_pending_and_is_recorde
         assert "PENDING" not in printed
         said = json.loads(stamp.read_text())
         assert (said["recorded"], said["runs"], said["new"]) == (True, 3, 3)
-        assert names(address) == ["ca/seed0", "concat/seed0", "ridge/seed0", "study"]
+        runs = ["ca", "ca/seed0", "concat", "concat/seed0", "ridge", "ridge/seed0"]
+        assert names(address) == [*runs, "study"]
         assert here.jobs() == {}
     assert (here.folder / "results/tables/scores.csv").read_bytes() == table
 
