@@ -78,7 +78,7 @@ def main() -> None:
     """Predict each input and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--folder", type=Path, help="clips of which each is predicted or refused")
+    parser.add_argument("--folder", type=Path, help="more clips to predict")
     parser.add_argument("--results", type=Path, default=Path("results"))
     args = parser.parse_args()
     bundle = Bundle.open(Layout(args.results).bundle("demo"))

@@ -69,7 +69,7 @@ def closed(study: Study, with_names: Collection[str] = ()) -> dict[str, str]:
     study
         The study.
     with_names
-        Corpora of which the user declares that these may be handed on.
+        Corpora whose names the user says may be handed on.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def pack(study: Study, layout: Layout, with_names: Collection[str] = ()) -> Pack
     layout
         Paths of the results.
     with_names
-        Corpora of which names and ratings of single videos may be handed on, by the user's word.
+        Corpora whose names and ratings of single videos the user says may be handed on.
 
     Raises
     ------

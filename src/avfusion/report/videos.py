@@ -49,7 +49,7 @@ class Names:
                    {name: pair[1] for name, pair in read.items()})  # fmt: skip
 
     def named_in(self, text: str) -> str:
-        """Return the first corpus of which a text names a video; "" if it names none."""
+        """Return the first corpus that has a video named in a text; "" if there is none."""
         words = {word.strip(".") for word in _WORD.findall(text)}
         for corpus, names in self.of_corpus.items():
             long = (name for name in names if len(name) >= _LONG or not _WORD.fullmatch(name))

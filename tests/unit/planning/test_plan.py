@@ -63,7 +63,7 @@ def test_a_study_of_a_corpus_that_is_not_here_is_planned_by_its_size(here, capsy
     [
         ("affwild2", "expected NAME=VIDEOS:HOURS"),
         ("affwild2=0:26", "must be more than 0"),
-        ("nobody=3:1", "lists no such corpus, only: demo"),
+        ("absent=3:1", "lists no such corpus, only: demo"),
     ],
 )
 def test_an_assumption_that_cannot_be_used_is_refused(here, capsys, given, said):

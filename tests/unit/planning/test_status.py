@@ -25,7 +25,7 @@ encoder_seeds: [0, 3]
 
 @pytest.fixture
 def made(tmp_path, project, monkeypatch):
-    """A study of which nothing has run, and its paths."""
+    """A study before its first job, and its paths."""
     monkeypatch.chdir(project)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     path = tmp_path / "study.yaml"

@@ -1,4 +1,4 @@
-"""What `avf pack` puts into an archive, and what it leaves out of which corpus."""
+"""What `avf pack` puts into an archive, and what it leaves out per corpus."""
 
 import json
 import zipfile

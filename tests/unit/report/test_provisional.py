@@ -20,7 +20,7 @@ STAMP = "PROVISIONAL, 3 of 4 runs"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, request):
-    """A study of four runs, one of which is not finished, and its provisional report."""
+    """A study of four runs, three of them finished, and its provisional report."""
     layout = Layout(tmp_path_factory.mktemp("study") / "results")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(request.config.rootpath)
