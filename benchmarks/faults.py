@@ -43,8 +43,8 @@ def main() -> None:
             rows[name] = tried(name, place, whole)
             print(json.dumps(rows[name]), flush=True)
             shutil.rmtree(place.folder)
-    listed = [rows[name] for name in CASES if name in rows]
-    write(listed, args.out)
+            listed = [rows[name] for name in CASES if name in rows]
+            write(listed, args.out)
     finish({"title": "Damaged studies", "what": WHAT, "rows": listed}, args.out)
 
 
@@ -59,7 +59,8 @@ def kept(out: Path) -> dict[str, dict[str, str]]:
 
 def ran(machine: dict[str, Any]) -> str:
     """Return the day and the commit of a run."""
-    return f"{machine['day']}, commit {machine['commit']}"
+    changed = " with uncommitted changes" if machine["dirty"] else ""
+    return f"{machine['day']}, commit {machine['commit']}{changed}"
 
 
 def tried(name: str, place: Place, whole: Place) -> dict[str, str]:
