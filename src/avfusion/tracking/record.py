@@ -83,8 +83,10 @@ def show_again(corpus: str, settings: RecordSettings, layout: Layout) -> bool:
         return False  # the workflow records it
     uri, shown = address(None, layout)
     there = not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
-    if there and said["store"] == shown and said.get("shows") == study_key(
-        corpus, settings, layout
+    if (
+        there
+        and said["store"] == shown
+        and said.get("shows") == study_key(corpus, settings, layout)
     ):
         return False
     record_corpus(corpus, settings, layout)

@@ -15,7 +15,7 @@ from avfusion.config.study import Study
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.report.absent import scored
-from avfusion.report.figures.catalogue import FIGURES, FigureSpec, specs_of
+from avfusion.report.figures.catalogue import FIGURES, FigureSpec, check_files, specs_of
 from avfusion.report.figures.style import SOFT, drawing, save, stamped
 from avfusion.report.inputs import Caption, CorpusFiles
 
@@ -31,6 +31,7 @@ def write_figures(study: Study, layout: Layout, stamp: str = "") -> None:
     Older figures of these corpora that the study does not have are removed. A corpus without the
     numbers for a figure gets a figure that states what is missing. `stamp` is written across each.
     """
+    check_files(study, study.corpora)
     layout.figures.mkdir(parents=True, exist_ok=True)
     captions: dict[str, Any] = {}
     made: set[str] = set()
