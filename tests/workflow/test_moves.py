@@ -26,7 +26,7 @@ mlflow.set_tracking_uri("sqlite:///results/mlflow.db")
 version = mlflow.MlflowClient().get_model_version_by_alias("avfusion-demo", "best")
 assert version.source.startswith(Path.cwd().as_uri()), version.source
 model = mlflow.pyfunc.load_model("models:/avfusion-demo@best")
-model.predict(pd.read_parquet("features.parquet")).to_parquet("served.parquet")
+model.predict(pd.read_parquet(sys.argv[1])).to_parquet(sys.argv[2])
 print(version.tags["run"])
 """
 
@@ -37,30 +37,32 @@ def served(study: Project) -> tuple[str, pd.DataFrame]:
     some = Served.open(layout.run("demo", "ca", 0) / "best.safetensors")
     videos = pd.read_parquet(layout.run("demo", "ca", 0) / "traces.parquet")["video"].unique()
     table = features_table(layout, some.settings, list(videos))
-    table.to_parquet(study.folder / "features.parquet")
+    read, written = (study.folder.parent / f"{name}.parquet" for name in ("features", "served"))
+    table.to_parquet(read)
     env = {name: value for name, value in study.env.items() if name != "PYTHONPATH"}
-    words = [sys.executable, "-W", "ignore", "-c", SERVE]
+    words = [sys.executable, "-W", "ignore", "-c", SERVE, str(read), str(written)]
     done = subprocess.run(
         words, cwd=study.folder, env=env, text=True, check=False, capture_output=True
     )
     assert done.returncode == 0, done.stderr
-    found = pd.read_parquet(study.folder / "served.parquet")
-    return done.stdout.strip(), table[["video", "time_s"]].join(found)
+    return done.stdout.strip(), table[["video", "time_s"]].join(pd.read_parquet(written))
 
 
-def trained(study: Project, run: str) -> pd.DataFrame:
-    """The predictions that training wrote."""
-    return pd.read_parquet(study.folder / "results/runs/demo" / run / "traces.parquet")
+def trained(study: Project) -> dict[str, pd.DataFrame]:
+    """Run -> the predictions that training wrote."""
+    runs = study.folder / "results/runs/demo"
+    paths = sorted(runs.glob("*/seed0/traces.parquet"))
+    return {path.parent.relative_to(runs).as_posix(): pd.read_parquet(path) for path in paths}
 
 
-def assert_served(study: Project, run: str, original: pd.DataFrame) -> None:
-    """MLflow serves this run, with the predictions of the original."""
-    name, found = served(study)
-    assert name == run
-    both = found.merge(original, on=["video", "time_s"])
-    assert len(both) == len(found) == len(original)
+def assert_served(study: Project, original: dict[str, pd.DataFrame]) -> str:
+    """MLflow serves a run with the predictions of the original; returns the run."""
+    run, found = served(study)
+    both = found.merge(original[run], on=["video", "time_s"])
+    assert len(both) == len(found) == len(original[run])
     for target in ("valence", "arousal"):
         np.testing.assert_allclose(both[f"{target}_x"], both[f"{target}_y"], atol=1e-6)
+    return run
 
 
 def without_dates(source: str, target: str) -> None:
@@ -72,60 +74,56 @@ def without_dates(source: str, target: str) -> None:
 
 @pytest.fixture
 def first(finished, tmp_path):
-    """The finished tiny study in a folder of its own, and which run its MLflow serves."""
-    study = Project.new(tmp_path / "first", finished("tiny"))
-    study.run("avf", "adopt")
-    return study
+    """The finished tiny study in a folder of its own."""
+    return Project.new(tmp_path / "first", finished("tiny"))
 
 
 @pytest.mark.slow
 def test_a_study_that_was_moved_and_then_copied_runs_nothing_and_serves_its_model(first, tmp_path):
-    run, _ = served(first)
-    original = trained(first, run)
+    original = trained(first)
     moved = Project(Path(shutil.move(first.folder, tmp_path / "moved, elsewhere")))
     assert moved.jobs() == {}
     moved.run("avf", "adopt")
     assert moved.jobs() == {}
-    assert_served(moved, run, original)
+    run = assert_served(moved, original)
 
     copied = Project(tmp_path / "copied")
     skip = shutil.ignore_patterns(".snakemake")
     shutil.copytree(moved.folder, copied.folder, True, skip, copy_function=without_dates)
     assert "STALE" not in copied.run("avf", "adopt")
     assert copied.jobs() == {}
-    assert_served(copied, run, original)
+    assert assert_served(copied, original) == run
 
 
 @pytest.mark.long
 def test_a_study_that_was_pulled_and_switched_four_times_runs_nothing_and_serves_its_model(
     first, tmp_path
 ):
+    """The second branch has another baseline, which is the best run, or leaves another one best."""
+    original = {"main": trained(first)}
     first.run("dvc", "remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
     first.run("dvc", "commit", "-q", "--force")
     first.commit("results")
     first.run("dvc", "push", "-q")
-    run, _ = served(first)
-
     there = first.clone(tmp_path / "theirs")
     there.run("dvc", "pull", "-q")
     assert "STALE" not in there.run("avf", "adopt")
     assert there.jobs() == {"all": 1, "record": 1, "total": 2}, "its MLflow store is empty"
     there.run("snakemake", *ALL)
     assert there.jobs() == {}
-    original = trained(first, run)
-    assert_served(there, run, original)
+    best = {"main": assert_served(there, original["main"])}
 
     there.run("git", "switch", "-q", "-c", "second")
     there.edit("config/config.yaml", "  ca: {}", "  ca: {}\n  ridge: {modalities: [audio]}")
     there.run("snakemake", *ALL)
     there.run("dvc", "commit", "-q", "--force")
     there.commit("a baseline on audio")
-    other, _ = served(there)
-    best = {"main": (run, original), "second": (other, trained(there, other))}
-    assert not best["second"][1].equals(original), "the best model of the branch is another one"
+    original["second"] = trained(there)
+    best["second"] = assert_served(there, original["second"])
+    assert not original["main"][best["main"]].equals(original["second"][best["second"]])
     for branch in ("main", "second", "main", "second"):
-        there.run("git", "switch", "-q", branch)
+        there.run("git", "switch", "-q", "-")
         there.run("dvc", "checkout", "-q")
         assert "STALE" not in there.run("avf", "adopt")
         assert there.jobs() == {}
-        assert_served(there, *best[branch])
+        assert assert_served(there, original[branch]) == best[branch]
