@@ -3,14 +3,13 @@
 import contextlib
 import os
 import random
-import re
 import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from _fault_place import Place, kill, processes, said
+from _fault_place import Place, commands, kill, processes, said
 
 GROUP, HEAD, ONE = "the whole process group", "the head alone", "one process of a job"
 VICTIMS = (GROUP, HEAD, ONE, ONE)
@@ -19,16 +18,16 @@ REFUSED = 40
 
 
 class Hit(NamedTuple):
-    """One kill: seconds after the start of the head, victim, its command and the rules at work."""
+    """One kill: seconds after the start of the head, victim, its command, and what was at work."""
 
     at_s: float
     victim: str
     command: str
-    rules: tuple[str, ...]
+    work: tuple[str, ...]
 
     def __str__(self) -> str:
-        rules = " and ".join(self.rules) or "no job"
-        return f"{self.at_s:6.1f} s  {rules}: {self.victim}: {self.command}"
+        work = " and ".join(self.work) or "no job"
+        return f"{self.at_s:6.1f} s  {work}: {self.victim}: {self.command}"
 
 
 def killed(place: Place, kills: int = 20, seed: int = 1) -> dict[str, str]:
@@ -64,14 +63,14 @@ def killed(place: Place, kills: int = 20, seed: int = 1) -> dict[str, str]:
 def _row(place: Place, hits: list[Hit], passes: int, refused: int) -> dict[str, str]:
     moments = [hit.at_s for hit in hits]
     victims = Counter(hit.victim for hit in hits)
-    rules = Counter(rule for hit in hits for rule in hit.rules or ("no job",))
-    named = ", ".join(f"{name} {count}" for name, count in rules.most_common())
+    work = Counter(name for hit in hits for name in hit.work or ("no job",))
+    named = ", ".join(f"{name} {count}" for name, count in work.most_common())
     whom = ", ".join(f"{name} {victims[name]}" for name in (GROUP, HEAD, ONE))
     files = len(place.expected)
     return {"done": f"kill -9 at {len(hits)} random moments, {min(moments):.0f} to "
             f"{max(moments):.0f} s after a start: {whom}. Undisturbed, the study takes "
             f"{place.cold_s:.0f} s; it was begun from nothing {passes} times",
-            "seen": f"rules at work: {named}", "ended": f"`snakemake --unlock` and the same "
+            "seen": f"at work: {named}", "ended": f"`snakemake --unlock` and the same "
             f"command, which ended with an error {refused} more times. {files} tables are compared "
             f"after each of the {passes} studies", "found": str(place.tables() == place.expected),
             }  # fmt: skip
@@ -80,7 +79,7 @@ def _row(place: Place, hits: list[Hit], passes: int, refused: int) -> dict[str, 
 def _strike(job: subprocess.Popen[str], at_s: float, draw: random.Random) -> Hit:
     """Kill the head, a process of its jobs, or all, and wait until the head has ended."""
     running = processes(job)
-    rules = tuple(sorted({rule for words in running.values() for rule in _rule(words)}))
+    work = tuple(sorted(set(commands(job))))
     jobs = [pid for pid in running if pid != job.pid]
     victim = draw.choice(VICTIMS)
     if victim == ONE and not jobs:
@@ -93,13 +92,7 @@ def _strike(job: subprocess.Popen[str], at_s: float, draw: random.Random) -> Hit
         with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
             os.kill(chosen, signal.SIGKILL)
         job.wait()
-    return Hit(at_s, victim, command, rules)
-
-
-def _rule(words: list[str]) -> list[str]:
-    """Return the rule of the shell that runs a job: from the name of its log, or its command."""
-    text = " ".join(words) if words[1:2] == ["-c"] else ""
-    return (re.findall(r"/logs/([a-z_]+)/", text) or re.findall(r"\bavf ([a-z-]+)", text))[:1]
+    return Hit(at_s, victim, command, work)
 
 
 def _short(words: list[str]) -> str:
