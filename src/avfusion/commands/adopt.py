@@ -61,7 +61,7 @@ def _show(verdicts: "list[Verdict]", args: argparse.Namespace) -> None:
         if verdict.job.rule == "record" and verdict.state == MATCHES:
             corpus = Path(verdict.job.outputs[0]).name.removeprefix("mlflow.").removesuffix(".json")
             if show_again(corpus, settings, layout) and not args.stale:
-                say(f"MLflow: {corpus} is recorded again, because its store showed another study")
+                say(f"MLflow: {corpus} is recorded again: its store did not show it as it is now")
 
 
 def _report(verdicts: "list[Verdict]", held: dict[str, str], dry: bool) -> None:

@@ -75,7 +75,7 @@ def show_again(corpus: str, settings: RecordSettings, layout: Layout) -> bool:
     Returns
     -------
     bool
-        Whether it was recorded again.
+        Whether it was recorded again; False too if the store is down, which is logged.
     """
     path = layout.results / f"mlflow.{corpus}.json"
     said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -90,7 +90,7 @@ def show_again(corpus: str, settings: RecordSettings, layout: Layout) -> bool:
     ):
         return False
     record_corpus(corpus, settings, layout)
-    return True
+    return bool(json.loads(path.read_text(encoding="utf-8"))["recorded"])
 
 
 def _count(path: Path) -> None:
