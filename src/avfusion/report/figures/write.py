@@ -53,7 +53,7 @@ def write_figures(study: Study, layout: Layout, stamp: str = "", processes: int 
     Raises
     ------
     AvfError
-        If one of the processes was killed.
+        If two figures would have the same file, or if one of the processes was killed.
     """
     check_files(study, study.corpora)
     layout.figures.mkdir(parents=True, exist_ok=True)
