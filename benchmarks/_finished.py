@@ -24,16 +24,16 @@ from avfusion.registry import corpora
 UNITS = {
     "make_corpus": ("light", "second of recordings"),
     "verify": ("light", "second of recordings"),
-    "media": ("light", "video, besides searches for faces"),
+    "media": ("heavy", "video, besides searches for faces"),
     "index": ("light", "nothing"),
     "encode": ("heavy", "nothing; clips have the rates of `encoders`"),
     "fit": ("heavy", "nothing; examples have the rates of `fits`"),
     "train": ("heavy", "run, besides training steps"),
     "score": ("heavy", "row, run and protocol"),
-    "tables": ("light", "run"),
+    "tables": ("heavy", "run"),
     "figures": ("light", "run"),
-    "page": ("light", "run"),
-    "record": ("light", "run"),
+    "page": ("heavy", "run"),
+    "record": ("heavy", "run"),
 }
 """Stage -> how its jobs start, and what its rate is per."""
 MADE = 4
