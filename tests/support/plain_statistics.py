@@ -27,9 +27,10 @@ def swap_p(
         return np.nan
     if total == 0:
         return float(value == 0)
-    rng, null = np.random.default_rng(seed), []
+    null = []
     size = np.sort(np.abs(unit))[::-1] / max(np.linalg.norm(unit), 1e-300)
-    for start in range(0, draws, CHUNK):
+    for number, start in enumerate(range(0, draws, CHUNK)):
+        rng = np.random.default_rng([seed, number] if number else seed)
         count = min(CHUNK, draws - start)
         signs = 2.0 * rng.integers(0, 2, size=(count, len(size)), dtype=np.int8) - 1
         shift = np.sqrt(people) * (signs @ size) + np.sqrt(trainings) * rng.normal(size=count)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from avfusion.features.gold import targets
 from avfusion.features.store import write_features
-from avfusion.features.windows import targets
 from avfusion.io.shards import write_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import pooled_ccc, video_sums

@@ -165,3 +165,14 @@ def test_every_command_explains_itself(capsys):
     listed = capsys.readouterr().out
     for name in ("doctor", "verify", "media", "encode", "train", "score", "report", "record"):
         assert f"    {name} " in listed
+
+
+def test_help_loads_no_large_library():
+    code = (
+        "import sys\n"
+        "from avfusion.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'numpy', 'pandas', 'torch', 'pydantic'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], text=True, check=True, capture_output=True)
+    assert done.stdout.splitlines()[-1] == "[]"

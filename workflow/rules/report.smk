@@ -47,7 +47,7 @@ rule tables:
     benchmark:
         "<benchmarks>/tables.bench.tsv"
     localrule: True
-    threads: 1
+    threads: 4
     resources:
         mem_mb=2000,
         runtime=30,
@@ -84,7 +84,7 @@ rule figures:
     benchmark:
         "<benchmarks>/figures.bench.tsv"
     localrule: True
-    threads: 1
+    threads: 4
     resources:
         mem_mb=2000,
         runtime=30,

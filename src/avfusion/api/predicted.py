@@ -85,7 +85,7 @@ def _with_gold(
     table: pd.DataFrame, rating: Rating, delay_s: dict[str, float], path: Path
 ) -> pd.DataFrame:
     """Add the columns gold_<target>, as the training reads them."""
-    from avfusion.features.windows import targets
+    from avfusion.features.gold import targets
 
     if not path.is_file():
         raise AvfError(f"File not found: {path}. Run: avf verify, or pass `gold=False`.")

@@ -23,11 +23,12 @@ def run(args: argparse.Namespace) -> None:
     """Write the report, or the part of it that `--only` names."""
     from avfusion.config.study import Study
     from avfusion.errors import ConfigError
+    from avfusion.evaluation import threads
     from avfusion.report import write
 
     study = options.settings(args, Study, lambda study: study)
     if not args.provisional:
-        write(study, options.layout(args), only=args.only)
+        write(study, options.layout(args), only=args.only, processes=threads.count())
         return
     if args.only:
         raise ConfigError("--only cannot be given with --provisional, which writes all parts.")

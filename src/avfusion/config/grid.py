@@ -7,6 +7,12 @@ from typing import Any
 from avfusion.config.jobs import Grid, RunSettings
 from avfusion.errors import ConfigError
 
+CRITERION = (
+    "mean over seeds of the best epoch's score on validation (pooled CCC, of classes UA, or as "
+    "`train.select` says); ties: first in the file"
+)
+"""How a point is chosen; see `avfusion.runs.choose`."""
+
 
 def points(grid: Grid) -> dict[str, dict[str, Any]]:
     """Return point name -> options, in the order of the config; the last key varies fastest.

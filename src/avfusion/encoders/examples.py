@@ -18,7 +18,7 @@ from avfusion.encoders.clip_inputs import Clips, joined, rows_of
 from avfusion.encoders.recipe import Recipe
 from avfusion.encoders.records import Records
 from avfusion.errors import TrainError
-from avfusion.features.windows import targets
+from avfusion.features.gold import targets
 from avfusion.layout import Layout
 from avfusion.rating import Rating
 

@@ -25,6 +25,7 @@ from functools import partial
 import numpy as np
 from scipy.special import stdtr
 
+from avfusion.evaluation import threads
 from avfusion.evaluation.components import Measure, Parts, Variance, parts, variances
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
@@ -209,7 +210,7 @@ def differences(
 ) -> Iterator[Estimate]:
     """Yield the `difference` of each of many pairs, equal to those of single calls.
 
-    One estimate is made at a time, because the draws of hundreds of pairs fill the memory.
+    Few estimates are made ahead, because the draws of hundreds of pairs fill the memory.
     """
     return _estimates(pairs, alpha, seed)
 
@@ -231,8 +232,8 @@ def _estimates(
     people = [_people(*_deviation(*one), one[0].count) for one in each]
     parts = [(first.parts, None if second is None else second.parts) for first, second in each]
     spreads = variances(parts, people, [first.count for first, _ in each])
-    for one, spread in zip(each, spreads, strict=True):
-        yield _widened(*_deviation(*one), spread, alpha, seed)
+    pairs = list(zip(each, spreads, strict=True))
+    yield from threads.each(lambda one: _widened(*_deviation(*one[0]), one[1], alpha, seed), pairs)
 
 
 def _deviation(first: Sample, second: Sample | None) -> tuple[np.ndarray, np.ndarray]:
@@ -272,8 +273,22 @@ def _widened(
     for k, row in enumerate(samples):
         if count[k] > 1 and finite[k].any():
             kept = row if complete else row[finite[k]]
-            ends[:, k] = np.quantile(kept, [alpha / 2, 1 - alpha / 2])
+            ends[:, k] = _ends(kept, alpha)
     return Estimate(value, ends[0], ends[1], samples, spread)
+
+
+def _ends(samples: np.ndarray, alpha: float) -> list[float]:
+    """Return both percentiles of samples (N,), equal to those of `numpy.quantile`.
+
+    Sorting is three times as fast as its search for each percentile.
+    """
+    ordered, ends = np.sort(samples), []
+    for share in (alpha / 2, 1 - alpha / 2):
+        place = share * (len(ordered) - 1)
+        below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+        part, gap = place % 1, above - below
+        ends.append(float(below + gap * part if part < 0.5 else above - gap * (1 - part)))
+    return ends
 
 
 def _moment(deviation: np.ndarray) -> np.ndarray:

@@ -111,21 +111,11 @@ def decide(
     known = {names: pair for names, pair in pairs.items() if pair is not None}
     each = crossed.differences(list(known.values()), how.alpha, how.seed)
     estimates = {names: one.without_draws() for names, one in zip(known, each, strict=True)}
-    few = _few(known, estimates, how) if family.exploratory and known else {}
     results: dict[Comparison, Result | None] = {}
     for target in dict.fromkeys(one.target if apart else None for one in family.comparisons):
         together = [one for one in family.comparisons if target in (None, one.target)]
-        draws = exchanged.draws_for(len(together), how.alpha)
-        p, places = np.full((len(together), 3), np.nan), [targets.index(c.target) for c in together]
-        for row, one, k in zip(p, together, places, strict=True):
-            names = one.first, one.second
-            if names in known:
-                row[1:] = _p_margin(one, estimates[names], k, how)
-                row[0] = (
-                    few[names][k]
-                    if few
-                    else exchanged.p_of_target(*known[names], estimates[names], k, draws, how.seed)
-                )
+        places = [targets.index(one.target) for one in together]
+        p = _p(family, together, places, known, estimates, how)
         corrected = np.stack([holm(column) for column in p.T], axis=1)
         compared = max(int(np.isfinite(p[:, 0]).sum()), 1)
         for one, k, raw, row in zip(together, places, p[:, 0], corrected, strict=True):
@@ -134,17 +124,27 @@ def decide(
     return [results[one] for one in family.comparisons]
 
 
-def _few(
+def _p(
+    family: Family,
+    together: Sequence[Comparison],
+    places: Sequence[int],
     pairs: Mapping[tuple[str, str], tuple[Sample, Sample]],
     estimates: Mapping[tuple[str, str], Estimate],
     how: Decision,
-) -> dict[tuple[str, str], np.ndarray]:
-    """Return p of no difference of each pair, (K + 1,), from few draws.
+) -> np.ndarray:
+    """Return p of the three questions of comparisons that are corrected together, (C, 3).
 
     Few corrected p of an exploratory family matter; the tail beyond its draws is Student's.
     """
-    given = list(pairs.values()), list(estimates.values())
-    return dict(zip(pairs, exchanged.swap_tests(*given, exchanged.LEAST, how.seed), strict=True))
+    p = np.full((len(together), 3), np.nan)
+    names = {i: (one.first, one.second) for i, one in enumerate(together)}
+    made = [i for i, both in names.items() if both in pairs]
+    tests = [(*pairs[names[i]], estimates[names[i]], places[i]) for i in made]
+    draws = exchanged.LEAST if family.exploratory else exchanged.draws_for(len(together), how.alpha)
+    p[made, 0] = exchanged.p_values(tests, draws, how.seed)
+    for i in made:
+        p[i, 1:] = _p_margin(together[i], estimates[names[i]], places[i], how)
+    return p
 
 
 def _p_margin(

@@ -24,7 +24,7 @@ from avfusion.config.jobs import DelaySettings
 from avfusion.errors import AvfError, ConfigError
 from avfusion.evaluation.delay_limits import STATE, rated_s, read_rating, refuse_short
 from avfusion.features.arrange import off_baseline
-from avfusion.features.windows import targets
+from avfusion.features.gold import targets
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout

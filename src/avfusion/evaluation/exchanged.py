@@ -19,12 +19,13 @@ Beyond the largest draws, p follows the tail of Student's t, joined where `TAIL`
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
 
+from avfusion.evaluation import threads
 from avfusion.evaluation.crossed import Estimate, Sample
 
 LEAST, MOST = 10_000, 100_000
@@ -36,8 +37,11 @@ TAIL = 20
 CHUNK = 10_000
 """Draws that are made at once."""
 
-TOGETHER = 16
-"""Pairs whose exchanges are computed at once: 4 MB with two targets and 10,000 draws."""
+TOGETHER = 48
+"""Tests whose exchanges are computed at once: 4 MB with 10,000 draws."""
+
+Test = tuple[Sample, Sample, Estimate, int]
+"""Samples of two fusions, their difference from `crossed.difference`, and the target's number."""
 
 
 def draws_for(family: int, alpha: float) -> int:
@@ -90,46 +94,42 @@ def swap_test(
 def swap_tests(
     pairs: Sequence[tuple[Sample, Sample]], estimates: Sequence[Estimate], draws: int, seed: int
 ) -> np.ndarray:
-    """Return the p of `swap_test` of many pairs, (P, K + 1).
+    """Return the p of `swap_test` of many pairs, (P, K + 1)."""
+    each = zip(pairs, estimates, strict=True)
+    tests = [(*pair, one, k) for pair, one in each for k in range(len(one.value))]
+    return np.array(p_values(tests, draws, seed)).reshape(len(pairs), -1)
 
-    Up to `CHUNK` draws, all tests share their exchanges, so the exchanges of many are one matrix
-    product.
+
+def p_values(tests: Sequence[Test], draws: int, seed: int) -> list[float]:
+    """Return the two-sided p of each test; see `swap_test`.
+
+    All tests share their exchanges, so the exchanges of many are one matrix product.
+
+    Parameters
+    ----------
+    tests
+        Tests on the same units.
+    draws, seed
+        N, the number of exchanges, and the seed of their generator.
     """
-    if draws > CHUNK:
-        each = zip(pairs, estimates, strict=True)
-        return np.array(
-            [[p_of_target(*pair, estimate, k, draws, seed) for k in range(len(estimate.value))]
-             for pair, estimate in each]
-        )  # fmt: skip
-    tables = []
-    for start in range(0, len(pairs), TOGETHER):
-        some = slice(start, start + TOGETHER)
-        tables.append(_tested(pairs[some], estimates[some], draws, seed))
-    return np.concatenate(tables)
+    p = [_without_draws(of, k, _contributions(one, other, k)) for one, other, of, k in tests]
+    tails = {i: _Tail(*tests[i][2:]) for i, known in enumerate(p) if known is None}
+    groups = [list(tails)[i : i + TOGETHER] for i in range(0, len(tails), TOGETHER)]
+    for number, start in enumerate(range(0, draws, CHUNK)):
+        for some in groups:
+            size = np.stack([_sizes(_contributions(*tests[i][:2], tests[i][3])) for i in some])
+            count = min(CHUNK, draws - start)
+            signs, normal, state = _exchanges(number, count, size.shape[-1], seed)
+            rows = [(*tests[i][2:], row) for i, row in zip(some, size @ signs.T, strict=True)]
+            nulls = threads.each(partial(_null, normal=normal, state=state), rows)
+            for i, null in zip(some, nulls, strict=True):
+                tails[i].add(null)
+    return [tails[i].p() if known is None else known for i, known in enumerate(p)]
 
 
-def _tested(
-    pairs: Sequence[tuple[Sample, Sample]], estimates: Sequence[Estimate], draws: int, seed: int
-) -> np.ndarray:
-    """Return the p (P, K + 1) of pairs whose exchanges fit into the memory together."""
-    unit = np.stack([_contributions(*pair) for pair in pairs])  # (P, K + 1, U)
-    shape, rows = unit.shape[:-1], unit.reshape(-1, unit.shape[-1])
-    size = np.stack([_sizes(row) for row in rows])
-    signs, normal, state = _first(draws, unit.shape[-1], seed)
-    exchanged = (size @ signs.T).reshape(*shape, draws)
-    p = np.empty(shape)
-    for i, k in np.ndindex(shape):
-        known = _without_draws(estimates[i], k, unit[i, k])
-        if known is None:
-            null = _null(estimates[i], k, exchanged[i, k], normal, _following(state))
-            known = _p(estimates[i], k, null)
-        p[i, k] = known
-    return p
-
-
-def _contributions(first: Sample, second: Sample) -> np.ndarray:
-    """Return how much each unit contributes to the differences of two fusions, (K + 1, U)."""
-    gap: np.ndarray = (first.parts.unit - second.parts.unit).mean(axis=(0, 1))
+def _contributions(first: Sample, second: Sample, k: int) -> np.ndarray:
+    """Return how much each unit contributes to the difference of two fusions, (U,)."""
+    gap: np.ndarray = (first.parts.unit[..., k, :] - second.parts.unit[..., k, :]).mean(axis=(0, 1))
     return gap
 
 
@@ -143,23 +143,6 @@ def _sizes(unit: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def p_of_target(
-    first: Sample, second: Sample, estimate: Estimate, k: int, draws: int, seed: int
-) -> float:
-    """Return the two-sided p of target k; see `swap_test`."""
-    unit = _contributions(first, second)[k]
-    if (known := _without_draws(estimate, k, unit)) is not None:
-        return known
-    size = _sizes(unit)
-    signs, normal, state = _first(min(CHUNK, draws), len(size), seed)
-    rng = _following(state)
-    null = [_null(estimate, k, signs @ size, normal, rng)]
-    for start in range(CHUNK, draws, CHUNK):
-        signs, normal = _exchanges(rng, min(CHUNK, draws - start), len(size))
-        null.append(_null(estimate, k, signs @ size, normal, rng))
-    return _p(estimate, k, np.concatenate(null))
-
-
 def _without_draws(estimate: Estimate, k: int, unit: np.ndarray) -> float | None:
     """Return p where it needs no draws: an unknown variance, or none; else None."""
     total = float(estimate.variance.total[k])
@@ -171,14 +154,13 @@ def _without_draws(estimate: Estimate, k: int, unit: np.ndarray) -> float | None
 
 
 def _null(
-    estimate: Estimate,
-    k: int,
-    exchanged: np.ndarray,
-    normal: np.ndarray,
-    rng: np.random.Generator,
+    of: tuple[Estimate, int, np.ndarray], normal: np.ndarray, state: Mapping[str, Any]
 ) -> np.ndarray:
     """Return |t| (N,) of exchanged contributions (N,) with the deviations of trainings added."""
+    estimate, k, exchanged = of
     spread, freedom = estimate.variance, float(estimate.variance.freedom[k])
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
     null = np.sqrt(spread.people[k]) * exchanged
     null += np.sqrt(spread.trainings[k]) * normal
     scale = rng.chisquare(freedom, len(null))
@@ -188,39 +170,47 @@ def _null(
     return null
 
 
-def _p(estimate: Estimate, k: int, null: np.ndarray) -> float:
-    """Return the larger p of the exchanges (N,) and of Student's t."""
-    freedom = float(estimate.variance.freedom[k])
-    t = abs(float(estimate.value[k])) / np.sqrt(float(estimate.variance.total[k]))
-    return max(2 * float(stdtr(freedom, -t)), _share(null, t, freedom))
+class _Tail:
+    """Count of the draws that are at least as large as the observed |t|, and the largest draws."""
+
+    def __init__(self, estimate: Estimate, k: int) -> None:
+        self.freedom = float(estimate.variance.freedom[k])
+        self.t = abs(float(estimate.value[k])) / np.sqrt(float(estimate.variance.total[k]))
+        self.larger = self.count = 0
+        self.top = np.empty(0)
+
+    def add(self, null: np.ndarray) -> None:
+        """Count |t| of exchanges (N,)."""
+        self.larger += int((null >= self.t).sum())
+        self.count += len(null)
+        if self.larger < TAIL:  # else the largest are not needed
+            self.top = np.sort(np.concatenate([self.top, null]))[-TAIL:]
+
+    def p(self) -> float:
+        """Return the larger p of the exchanges and of Student's t."""
+        student = float(stdtr(self.freedom, -self.t))
+        share = (1 + self.larger) / (1 + self.count)
+        if self.larger < TAIL < self.count:
+            beyond = student / float(stdtr(self.freedom, -self.top[0]))
+            share = (1 + TAIL) / (1 + self.count) * beyond
+        return max(2 * student, share)
 
 
 @lru_cache(maxsize=1)
-def _first(count: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray, Mapping[str, Any]]:
-    """Return the first exchanges of a seed, which all tests share, and the state after them."""
-    rng = np.random.default_rng(seed)
-    signs, normal = _exchanges(rng, count, units)
-    return signs, normal, rng.bit_generator.state
+def _exchanges(
+    number: int, count: int, units: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, Mapping[str, Any]]:
+    """Draw the exchanges of one chunk, which all tests share.
 
-
-def _following(state: Mapping[str, Any]) -> np.random.Generator:
-    """Return a generator in a state."""
-    rng = np.random.default_rng()
-    rng.bit_generator.state = state
-    return rng
-
-
-def _exchanges(rng: np.random.Generator, count: int, units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the sign of each unit (N, U) and a normal deviation (N,) of each exchange."""
+    Returns
+    -------
+    signs
+        Sign of each unit, (N, U).
+    normal
+        Normal deviation of each exchange, (N,).
+    state
+        State of the generator after them.
+    """
+    rng = np.random.default_rng([seed, number] if number else seed)
     signs = 2.0 * rng.integers(0, 2, size=(count, units), dtype=np.int8) - 1
-    return signs, rng.normal(size=count)
-
-
-def _share(null: np.ndarray, t: float, freedom: float) -> float:
-    """Return the share of the draws (N,) that are at least t, with Student's tail beyond them."""
-    larger = int((null >= t).sum())
-    if larger >= TAIL or len(null) <= TAIL:
-        return (1 + larger) / (1 + len(null))
-    joint = np.partition(null, -TAIL)[-TAIL]
-    share = (1 + TAIL) / (1 + len(null))
-    return float(share * stdtr(freedom, -t) / stdtr(freedom, -joint))
+    return signs, rng.normal(size=count), rng.bit_generator.state

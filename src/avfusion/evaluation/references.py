@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from avfusion.features.windows import targets
+from avfusion.features.gold import targets
 from avfusion.metrics.sums import pooled_ccc, video_sums
 from avfusion.rating import Rating
 

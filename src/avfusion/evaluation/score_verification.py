@@ -21,6 +21,7 @@ import pandas as pd
 from avfusion.config.jobs import ScoreSettings
 from avfusion.evaluation.missing import PREDICT, write_missing
 from avfusion.evaluation.score_inputs import lost_before
+from avfusion.evaluation.verification_estimates import AVERAGE, COSTS, NORMS, TABLE
 from avfusion.io.atomic import write_text
 from avfusion.io.shards import read_table, write_table
 from avfusion.layout import Layout
@@ -34,13 +35,7 @@ from avfusion.runs.files import (
 )
 from avfusion.runs.verification import CONDITIONS, FILE, read_trials, unit
 
-AVERAGE = "average"
-"""Row of the mean cosine of the single modalities of the same seed."""
-
-NORMS = ("cosine", "as_norm")
 NO_NORM = "no AS-norm: the scores of a video against the people of train do not vary"
-COSTS = tuple(f"min_dcf_{prior:g}" for prior in PRIORS)
-TABLE = "trials.parquet"
 RUN = ["corpus", "fusion", "seed"]
 GROUP = ["partition", "list", "condition"]
 

@@ -132,16 +132,20 @@ def read_scored(
         Runs without a score have a note.
     """
     folder = layout.scores(corpus)
-    scores, sums = read_scores(corpus, layout), read_table(folder / "sums.parquet")
+    scores = read_scores(corpus, layout)
     scores = scores[(scores["protocol"] == rule.name) & (scores["partition"] == partition)]
-    sums = sums[(sums["protocol"] == rule.name) & (sums["partition"] == partition)]
+    here = [("protocol", "==", rule.name), ("partition", "==", partition)]
+    sums = read_table(folder / "sums.parquet", filters=here)
+    sums = sums.astype(dict.fromkeys(("fusion", "target", "video"), "category"))
     reasons = scores[scores["note"] != ""].set_index(["fusion", "seed"])["note"].to_dict()
-    scored: dict[Any, pd.DataFrame] = dict(list(sums.groupby(["fusion", "seed"])))
+    scored: dict[Any, pd.DataFrame] = dict(list(sums.groupby(["fusion", "seed"], observed=True)))
     trained = [(fusion, seed) for fusion in study.fusions for seed in study.seeds]
     notes = {run: reasons.get(run, "not scored") for run in trained if run not in scored}
     wanted = [*trained, *((name, seed) for name in REFERENCES for seed in study.seeds)]
     runs = {run: scored[run] for run in wanted if run in scored}
-    videos = sorted(set.intersection(*(set(r["video"]) for r in runs.values())) if runs else [])
+    videos = sorted(
+        set.intersection(*(set(r["video"].unique()) for r in runs.values())) if runs else []
+    )
     names = read_names(corpus, study, layout)
     missing, in_training = _missing(folder, partition)
     subjects: tuple[str, ...] = ()

@@ -7,13 +7,14 @@ the mean over seeds is added, so that an interval speaks of other people and oth
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from avfusion.config.sections import StatisticsSettings
-from avfusion.evaluation.score_verification import COSTS, NORMS
+from avfusion.evaluation import threads
 from avfusion.evaluation.significance import holm, significant
 from avfusion.metrics.verification import (
     PRIORS,
@@ -25,6 +26,12 @@ from avfusion.metrics.verification import (
     weights_of,
 )
 
+TABLE = "trials.parquet"
+AVERAGE = "average"
+"""Row of the mean cosine of the single modalities of the same seed."""
+
+NORMS = ("cosine", "as_norm")
+COSTS = tuple(f"min_dcf_{prior:g}" for prior in PRIORS)
 MEASURES = ("eer", *COSTS)
 
 PART = 400_000
@@ -114,7 +121,7 @@ def errors(scored: pd.DataFrame, statistics: StatisticsSettings) -> dict[Key, Er
             of_seed = [(scores[at], same[at], first[at], second[at]) for at in parts]
             errors_of[str(partition), str(name), str(condition), norm, str(fusion)] = Errors(
                 values=np.stack([_measured(*error_rates(*one[:2])) for one in of_seed]),
-                draws=np.stack([_drawn(*one, counts) for one in of_seed]),
+                draws=np.stack([*threads.each(partial(_drawn, counts=counts), of_seed)]),
                 seeds=tuple(int(seed) for seed in seeds),
                 people=tuple(people.tolist()),
                 trials=len(parts[0]),
@@ -128,12 +135,13 @@ def _measured(misses: np.ndarray, alarms: np.ndarray) -> np.ndarray:
     return np.stack([eer_of(misses, alarms), *costs], axis=-1)
 
 
-def _drawn(
-    scores: np.ndarray, same: np.ndarray, first: np.ndarray, second: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """Return the measures of each draw of people (N, M), a part of the draws at a time."""
-    order = np.argsort(scores, kind="stable")
-    scores, same, first, second = (x[order] for x in (scores, same, first, second))
+def _drawn(of: tuple[np.ndarray, ...], counts: np.ndarray) -> np.ndarray:
+    """Return the measures of each draw of people (N, M), a part of the draws at a time.
+
+    of: scores of the trials, whether they are of one person, and the person of each side.
+    """
+    order = np.argsort(of[0], kind="stable")
+    scores, same, first, second = (x[order] for x in of)
     parts = np.array_split(counts, max(1, counts.shape[0] * len(scores) // PART))
     weights = (weights_of(part, first, second) for part in parts)
     return np.concatenate([_measured(*rates_of_order(scores, same, one)) for one in weights])

@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = re.compile(r"[=+@\t\r]")
 _CALL = {*"(|!="}
@@ -43,12 +45,13 @@ def is_formula(text: str) -> bool:
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text) and text != "+"
 
 
-def safe_csv(table: pd.DataFrame, **options: str) -> str:
+def safe_csv(table: "pd.DataFrame", **options: str) -> str:
     """Return a table as CSV whose cells are shown as text by a spreadsheet.
 
     A text that begins like a formula gets an apostrophe in front, and control characters are
     escaped.
 
+    >>> import pandas as pd
     >>> safe_csv(pd.DataFrame({"name": ["=1+1", "a"], "value": [-1.0, 2.0]}))
     "name,value\\n'=1+1,-1.0\\na,2.0\\n"
     """

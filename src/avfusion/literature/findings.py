@@ -100,7 +100,7 @@ class Tests:
 
     def _effect(self, estimate: Estimate, first: Sample, second: Sample) -> Effect:
         mean = len(estimate.value) - 1
-        p = exchanged.p_of_target(first, second, estimate, mean, self.draws, self.seed)
+        (p,) = exchanged.p_values([(first, second, estimate, mean)], self.draws, self.seed)
         return Effect(estimate, p)
 
 

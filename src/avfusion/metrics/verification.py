@@ -56,18 +56,19 @@ def rates_of_order(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return `error_rates` of trials that are in the order of their scores, the lowest first."""
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)[: len(scores)])
+    misses, refused = _below(weights * same, last), _below(weights, last)
+    refused -= misses  # trials of two people; the sums are exact
     with np.errstate(invalid="ignore", divide="ignore"):
-        misses = _below(weights * same, last)
-        misses = misses / misses[..., -1:]
-        refused = _below(weights * ~same, last)
-        alarms = (refused[..., -1:] - refused) / refused[..., -1:]
+        misses /= misses[..., -1:].copy()
+        alarms = 1 - refused / refused[..., -1:]
     return misses, alarms
 
 
 def _below(weights: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Return 0 and the sums of the weights up to each index of `last` (..., K+1)."""
-    sums = np.cumsum(weights, axis=-1, dtype=float)[..., last]
-    return np.concatenate([np.zeros((*sums.shape[:-1], 1)), sums], axis=-1)
+    sums = np.zeros((*weights.shape[:-1], weights.shape[-1] + 1))
+    np.cumsum(weights, axis=-1, out=sums[..., 1:])
+    return sums if len(last) == weights.shape[-1] else sums[..., np.append(0, last + 1)]
 
 
 def eer_of(misses: np.ndarray, alarms: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from avfusion.config.study import Study
 from avfusion.errors import BundleError
 from avfusion.evaluation import inference, units
 from avfusion.evaluation.scored import read_rating
-from avfusion.features.windows import targets as on_grid
+from avfusion.features.gold import targets as on_grid
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import MEAN, target_scores, video_sums

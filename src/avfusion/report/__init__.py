@@ -4,7 +4,9 @@ from avfusion.config.study import Study
 from avfusion.layout import Layout
 
 
-def write(study: Study, layout: Layout, only: str | None = None, stamp: str = "") -> None:
+def write(
+    study: Study, layout: Layout, only: str | None = None, stamp: str = "", processes: int = 1
+) -> None:
     """Write the report from files of earlier stages.
 
     Parameters
@@ -18,6 +20,8 @@ def write(study: Study, layout: Layout, only: str | None = None, stamp: str = ""
         needs.
     stamp
         Words on the figures and the page of a study that is not finished.
+    processes
+        Number of processes that draw figures.
     """
     if only in (None, "tables"):
         from avfusion.report.tables.write import write_tables
@@ -26,7 +30,7 @@ def write(study: Study, layout: Layout, only: str | None = None, stamp: str = ""
     if only in (None, "figures"):
         from avfusion.report.figures.write import write_figures
 
-        write_figures(study, layout, stamp)
+        write_figures(study, layout, stamp, processes)
     if only in (None, "page"):
         from avfusion.report.page.write import write_page
 

@@ -13,7 +13,7 @@ import pandas as pd
 from avfusion.config.corruptions import find
 from avfusion.config.sections import StatisticsSettings
 from avfusion.config.study import Study
-from avfusion.evaluation import crossed, exchanged, inference, significance
+from avfusion.evaluation import crossed, exchanged, inference, significance, threads
 from avfusion.evaluation.crossed import Sample
 from avfusion.evaluation.samples import Grid, balanced, contrast
 from avfusion.metrics.sums import MEAN
@@ -55,7 +55,7 @@ class CurveSamples:
         clean, *corrupted = np.stack(by_fit, axis=1)  # (L, E, S, K, V, 6)
         if (fusion, grid) not in self._clean:  # every corruption starts with it
             self._clean[fusion, grid] = self._sample(clean)
-        samples = [self._clean[fusion, grid], *map(self._sample, corrupted)]
+        samples = [self._clean[fusion, grid], *threads.each(self._sample, corrupted)]
         places = curves.places(corruption)
         lost, mean = (contrast(samples, of(places)) for of in (loss_shares, shares))
         self._kept[fusion, grid, corruption] = lost, mean

@@ -16,6 +16,7 @@ from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation import inference, units
 from avfusion.evaluation.scored import placed, read_rating
+from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS
 from avfusion.protocols import protocol
@@ -83,28 +84,28 @@ def read_curves(corpus: str, study: Study, layout: Layout) -> Curves | None:
     path = layout.robustness(corpus) / "sums.parquet"
     if not path.is_file():
         return None
-    table = pd.read_parquet(path)
-    wanted, present = cases(study), set(zip(table["corruption"], table["level"], strict=True))
-    if set(table["protocol"]) != {study.headline} or not present.issuperset(wanted):
+    table, wanted = read_table(path), cases(study)
+    place = pd.DataFrame(wanted, columns=["corruption", "level"]).assign(case=range(len(wanted)))
+    table = table.merge(place, "left", ["corruption", "level"]).fillna({"case": -1})
+    if set(table["protocol"]) != {study.headline} or not set(place["case"]) <= set(table["case"]):
         raise AvfError(f"{path} was made with other settings. Run: avf robust {corpus}")
+    table = table.astype(dict.fromkeys(("corruption", "fusion", "target", "video"), "category"))
     runs = [(fusion, seed) for fusion in study.fusions for seed in study.seeds]
-    groups: dict[Any, pd.DataFrame] = dict(list(table.groupby(["fusion", "seed"])))
+    groups: dict[Any, pd.DataFrame] = dict(list(table.groupby(["fusion", "seed"], observed=True)))
     by_run = {run: groups[run] for run in runs if run in groups}
     if not by_run:
         return None
     names = read_rating(corpus, layout).names
-    videos = sorted(set.intersection(*(set(rows["video"]) for rows in by_run.values())))
-    number = {one: i for i, one in enumerate(wanted)}
+    videos = sorted(set.intersection(*(set(rows["video"].unique()) for rows in by_run.values())))
     sums: dict[str, dict[int, dict[Case, np.ndarray]]] = {}
     for (fusion, seed), rows in by_run.items():
-        of_rows = zip(rows["corruption"], rows["level"], strict=True)
-        case = pd.Series([number.get(one, -1) for one in of_rows])
-        places = [(case, range(len(wanted))), (rows["target"], names), (rows["video"], videos)]
+        axes = {"case": range(len(wanted)), "target": names, "video": videos}
+        places = [(rows[name], axis) for name, axis in axes.items()]
         each = placed(rows[list(SUMS)], places)
         sums.setdefault(fusion, {})[seed] = dict(zip(wanted, each, strict=True))
     robustness = study.robustness.items()
     levels = {name: np.array([find(name)[1].clean, *given]) for name, given in robustness}
-    share = table.groupby(["corruption", "level"])[["no_audio", "no_video"]].mean()
+    share = table.groupby(["corruption", "level"], observed=True)[["no_audio", "no_video"]].mean()
     absent: dict[str, dict[Any, float]] = {
         modality: share[f"no_{modality}"].to_dict() for modality in MODALITIES
     }

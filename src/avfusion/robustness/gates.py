@@ -9,10 +9,10 @@ between people, and for each training, because trainings may answer in opposite 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from avfusion.config.sections import StatisticsSettings
 from avfusion.evaluation import crossed, inference
@@ -77,14 +77,15 @@ def mark(rows: pd.DataFrame, spans: pd.DataFrame, clip_s: float) -> np.ndarray:
         Number of the span; -1 if the clip overlaps no span, -2 if it overlaps spans but none by
         more than half.
     """
-    marked = np.full(len(rows), -1)
-    video, end = rows["video"].to_numpy(), rows["time_s"].to_numpy(float)
+    marked, end = np.full(len(rows), -1), rows["time_s"].to_numpy(float)
+    place = rows.groupby("video", sort=False).indices
     columns = (spans[name] for name in ("video", "start_s", "end_s"))
     for number, (name, start_s, end_s) in enumerate(zip(*columns, strict=True)):
-        inside = np.minimum(end, end_s) - np.maximum(end - clip_s, start_s)
-        here = video == name
-        marked[here & (inside > 1e-9) & (marked == -1)] = -2
-        marked[here & (inside > clip_s / 2 + 1e-9)] = number
+        here = place.get(name, np.empty(0, int))
+        inside = np.minimum(end[here], end_s) - np.maximum(end[here] - clip_s, start_s)
+        overlaps, most = inside > 1e-9, inside > clip_s / 2 + 1e-9
+        marked[here[overlaps & (marked[here] == -1)]] = -2
+        marked[here[most]] = number
     return marked
 
 
@@ -116,27 +117,27 @@ def respond(
     fits
         Encoder fit of each training, (S,); by default one.
     """
-    owner = video if unit is None else unit
-    names = [name for name in np.unique(video) if hit[video == name].any()]
-    names = [name for name in names if clean[video == name].any()]
-    rows = [(video == name) & (hit | clean) for name in names]
+    names, code = np.unique(video, return_inverse=True)
+    clips, others = (np.bincount(code[rows], minlength=len(names)) for rows in (hit, clean))
+    both = (clips > 0) & (others > 0)
     sizes = {
-        "videos": len(names),
-        "clips": int(sum(hit[one].sum() for one in rows)),
-        "clean": int(sum(clean[one].sum() for one in rows)),
+        "videos": int(both.sum()),
+        "clips": int(clips[both].sum()),
+        "clean": int(others[both].sum()),
     }
-    if not names:
+    if not both.any():
         return Response(np.nan, np.nan, np.nan, (np.nan,) * len(weights), **sizes)
-    each = np.stack([_auroc(weights[:, one], hit[one]) for one in rows], axis=1)  # (S, V)
-    owners = np.array([owner[one][0] for one in rows])
+    rows = np.flatnonzero((hit | clean) & both[code])
+    _, number, at = np.unique(code[rows], return_index=True, return_inverse=True)
+    each = np.stack([_aurocs(run[rows], hit[rows], at) for run in weights])  # (S, V)
+    owners = (code if unit is None else unit)[rows[number]]
     units = np.stack([each[:, owners == name].mean(axis=1) for name in np.unique(owners)], axis=1)
     grid = balanced(range(len(weights)), dict(enumerate(fits)))
     table = np.stack([units[list(places)] for places in grid])[:, :, None]  # (E, S, 1, U)
     count = units.shape[1]
-    drawn = inference.draw(count, statistics.draws, statistics.seed)
     sample = Sample(
         Parts(table.mean(axis=-1), table),
-        (drawn @ units.mean(axis=0))[None] / count,
+        (_draws(count, statistics.draws, statistics.seed) @ units.mean(axis=0))[None] / count,
         np.array([float(count)]),
     )
     estimate = crossed.score(sample, statistics.alpha, statistics.seed)
@@ -145,9 +146,32 @@ def respond(
     return Response(float(np.mean(scores)), float(low), float(high), scores, **sizes)
 
 
-def _auroc(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """Return the AUROC (S,) of weights (S, r) for the rows that are hit; ties count half."""
-    hits, others = hit.sum(), (~hit).sum()
-    ranks = rankdata(weights, axis=1)[:, hit].sum(axis=1)
-    area: np.ndarray = (ranks - hits * (hits + 1) / 2) / (hits * others)
-    return area
+@lru_cache(maxsize=16)
+def _draws(count: int, draws: int, seed: int) -> np.ndarray:
+    """Return draws of units (N, U), as small integers because all gates share those of a count."""
+    drawn = inference.draw(count, draws, seed)
+    return drawn.astype(np.min_scalar_type(int(drawn.max())))
+
+
+def _aurocs(weights: np.ndarray, hit: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """Return the AUROC of each video, (V,); ties count half.
+
+    Parameters
+    ----------
+    weights, hit
+        Weight of each row, and whether it is in a span, (R,).
+    video
+        Number of the video of each row, (R,); each of the V videos has rows of both kinds.
+    """
+    order = np.lexsort((weights, video))
+    at, value = video[order], weights[order]
+    begins = np.append(True, (at[1:] != at[:-1]) | (value[1:] != value[:-1]))  # of equal weights
+    start = np.flatnonzero(begins)
+    end = np.append(start[1:], len(order))
+    first = np.searchsorted(at, at[start])  # row of the lowest rank of the video
+    rank = np.repeat((start + end + 1) / 2 - first, end - start)
+    is_hit = hit[order]
+    hits, count = np.bincount(at[is_hit]), np.bincount(at)
+    area: np.ndarray = np.bincount(at[is_hit], rank[is_hit]) - hits * (hits + 1) / 2
+    unknown = np.bincount(video, np.isnan(weights)) > 0
+    return np.where(unknown, np.nan, area / (hits * (count - hits)))

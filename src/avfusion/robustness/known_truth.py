@@ -16,8 +16,8 @@ import pandas as pd
 import torch
 
 from avfusion.errors import AvfError
+from avfusion.features.gold import targets
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import targets
 from avfusion.layout import Layout
 from avfusion.metrics.concordance import ccc
 from avfusion.robustness.gates import mark

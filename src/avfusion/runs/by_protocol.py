@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from avfusion.config.jobs import RunSettings, TrainedSettings
 from avfusion.errors import ConfigError, CorpusError, TrainError
@@ -19,7 +18,11 @@ from avfusion.protocols import protocol as protocols
 from avfusion.protocols.protocol import Protocol
 from avfusion.protocols.rated import RatedVideo
 from avfusion.rating import Rating, in_unit
-from avfusion.runs.inputs import Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from avfusion.runs.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class ProtocolScore:
     def read(
         cls,
         settings: RunSettings,
-        data: Inputs,
+        data: "Inputs",
         partition: str,
         layout: Layout,
         delay_s: dict[str, float],
@@ -81,7 +84,7 @@ class ProtocolScore:
         """Return the score of one target; the videos stay the same."""
         return replace(self, rating=replace(self.rating, names=(target,)))
 
-    def scores(self, prediction: Tensor) -> dict[str, float]:
+    def scores(self, prediction: "Tensor") -> dict[str, float]:
         """Return the CCC of each target and their mean as "score", from predictions (R, K)."""
         columns = in_unit(prediction, self.rating)
         ends = np.cumsum([len(time_s) for time_s in self.times.values()])

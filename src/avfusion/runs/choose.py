@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from avfusion.config.grid import points
+from avfusion.config.grid import CRITERION, points
 from avfusion.config.jobs import GridSettings
 from avfusion.errors import AvfError, ConfigError
 from avfusion.io.atomic import write_text
@@ -22,11 +22,6 @@ from avfusion.runs.files import (
     read_traces,
     refuse_other_inputs,
     train_command,
-)
-
-CRITERION = (
-    "mean over seeds of the best epoch's score on validation (pooled CCC, of classes UA, or as "
-    "`train.select` says); ties: first in the file"
 )
 
 

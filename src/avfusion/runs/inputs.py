@@ -13,8 +13,9 @@ from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.arrange import off_baseline, side_by_side
+from avfusion.features.gold import targets
 from avfusion.features.store import FeatureStore
-from avfusion.features.windows import Last, Windows, join, last_of, stride_of, targets
+from avfusion.features.windows import Last, Windows, join, last_of, stride_of
 from avfusion.io.shards import read_table
 from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout

@@ -94,7 +94,7 @@ def test_exchanges_of_other_seeds_units_and_draws_do_not_stay():
     ]:
         estimate = crossed.difference(one, other, 0.05, seed)
         plain = swap_p(one, other, estimate, 1, draws, seed)
-        found = exchanged.p_of_target(one, other, estimate, 1, draws, seed)
+        (found,) = exchanged.p_values([(one, other, estimate, 1)], draws, seed)
         assert found == pytest.approx(plain, **CLOSE)
 
 

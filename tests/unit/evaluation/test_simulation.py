@@ -36,7 +36,7 @@ def measure(plan: Plan, seed: int) -> tuple[float, float, float]:
             estimate = crossed.difference(drawn[i], drawn[j], 0.05, 0)
             differences.append(estimate.low[0] <= truth[i] - truth[j] <= estimate.high[0])
         # The last pair is of two equal fusions.
-        p = exchanged.p_of_target(drawn[0], drawn[1], estimate, 0, 400, 0)
+        (p,) = exchanged.p_values([(drawn[0], drawn[1], estimate, 0)], 400, 0)
         wrong.append(p <= 0.05)
     return float(np.mean(scores)), float(np.mean(differences)), float(np.mean(wrong))
 

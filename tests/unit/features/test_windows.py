@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avfusion.features.windows import cut, join, targets
+from avfusion.features.gold import targets
+from avfusion.features.windows import cut, join
 
 NO_DELAY = {"valence": 0.0, "arousal": 0.0}
 

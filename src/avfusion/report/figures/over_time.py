@@ -35,7 +35,8 @@ def draw_over_time(files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]
     gold = files.gold()
     gold, traces = gold[gold["video"] == video], files.traces()
     planted = truth[truth["video"] == video] if len(truth) else truth
-    for fusion in (name for name in files.study.fusions if name in set(every["fusion"])):
+    drawn = set(every["fusion"].unique())
+    for fusion in (name for name in files.study.fusions if name in drawn):
         gates, seen, lines = (
             table[(table["fusion"] == fusion) & (table["video"] == video)] if len(table) else table
             for table in (weights, maps, traces)

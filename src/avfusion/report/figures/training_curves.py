@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 
 COLUMNS, COLUMNS_NARROW = 5, 2
+LEFT, RIGHT, GAP, BELOW = 0.62, 0.08, 0.14, 0.1
+"""Inches beside the pairs, between columns, and below."""
+PAIR, TITLE, PANEL, BETWEEN = 3.0, 0.26, 1.1, 0.1
+"""Inches from a pair to the next row, of its title, of each of its axes, and between them."""
 
 
 def draw_curves(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Caption] | None":
@@ -33,7 +37,6 @@ def draw_curves(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Capt
             _run(upper, lower, run, style[name])
         upper.set_title(name)
         lower.set_xlabel("epoch")
-        lower.tick_params(labelbottom=True)
         locator = lower.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True, min_n_ticks=1)
@@ -41,28 +44,36 @@ def draw_curves(files: CorpusFiles, narrow: bool = False) -> "tuple[Figure, Capt
 
 
 def _grid(count: int, score: str, narrow: bool) -> "tuple[Figure, list[tuple[Axes, Axes]]]":
-    """Return pairs of axes (loss above score), `COLUMNS` pairs per row, with shared scales."""
+    """Return pairs of axes (loss above score), `COLUMNS` pairs per row, with shared scales.
+
+    All pairs have the same labels, so their places are computed here: the general layout needs
+    many seconds for a hundred axes.
+    """
     from matplotlib.figure import Figure
 
     columns = min(count, COLUMNS_NARROW if narrow else COLUMNS)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(width(narrow), 3.0 * rows))
-    figure.set_layout_engine("constrained", hspace=0.04, h_pad=0.06)
-    axes = figure.subplots(2 * rows, columns, sharex=True, squeeze=False)
-    pairs = []
-    for place in range(rows * columns):
-        row, column = 2 * (place // columns), place % columns
-        for axis, first in ((axes[row, column], axes[0, 0]), (axes[row + 1, column], axes[1, 0])):
-            if axis is not first:
-                axis.sharey(first)
+    rows, wide = -(-count // columns), width(narrow)
+    tall = rows * PAIR + BELOW
+    figure = Figure(figsize=(wide, tall))
+    pairs: list[tuple[Axes, Axes]] = []
+    across = (wide - LEFT - RIGHT - (columns - 1) * GAP) / columns
+    for place in range(count):
+        row, column = divmod(place, columns)
+        x, top = LEFT + column * (across + GAP), tall - row * PAIR - TITLE
+        both: list[Axes] = []
+        for i in range(2):
+            y = top - (i + 1) * PANEL - i * BETWEEN
+            box = (x / wide, y / tall, across / wide, PANEL / tall)
+            first = pairs[0] if pairs else (*both, None, None)
+            axis = figure.add_axes(box, sharex=first[0], sharey=pairs[0][i] if pairs else None)
             axis.grid(axis="y")
-            axis.tick_params(labelleft=column == 0)
-            axis.set_visible(place < count)
-        pairs.append((axes[row, column], axes[row + 1, column]))
-        if column == 0:
-            axes[row, 0].set_ylabel("training loss")
-            axes[row + 1, 0].set_ylabel(f"validation {score}")
-    return figure, pairs[:count]
+            axis.tick_params(labelleft=column == 0, labelbottom=i == 1)
+            if column == 0:
+                axis.set_ylabel(("training loss", f"validation {score}")[i])
+            both.append(axis)
+        pairs.append((both[0], both[1]))
+    figure.align_ylabels([axis for pair in pairs[::columns] for axis in pair])
+    return figure, pairs
 
 
 def _run(upper: "Axes", lower: "Axes", run: pd.DataFrame, style: Look) -> None:

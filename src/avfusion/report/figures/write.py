@@ -7,11 +7,15 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 from avfusion.config.study import Study
+from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.report.absent import scored
@@ -25,33 +29,106 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def write_figures(study: Study, layout: Layout, stamp: str = "") -> None:
+Task = tuple[str, FigureSpec, bool]
+"""Corpus, kind of figure, and whether its form for phones is drawn."""
+
+
+def write_figures(study: Study, layout: Layout, stamp: str = "", processes: int = 1) -> None:
     """Draw every figure of every corpus into results/figures, and captions.json last.
 
     Older figures of these corpora that the study does not have are removed. A corpus without the
-    numbers for a figure gets a figure that states what is missing. `stamp` is written across each.
+    numbers for a figure gets a figure that states what is missing.
+
+    Parameters
+    ----------
+    study
+        The settings of the study.
+    layout
+        Paths of the results folder.
+    stamp
+        Words that are written across each figure.
+    processes
+        Number of processes that draw.
+
+    Raises
+    ------
+    AvfError
+        If one of the processes was killed.
     """
     layout.figures.mkdir(parents=True, exist_ok=True)
-    captions: dict[str, Any] = {}
-    made: set[str] = set()
-    for corpus, entry in study.corpora.items():
-        if entry.if_present and not scored(corpus, layout):
-            continue  # left out of the study; the tables give the reason
-        files = CorpusFiles(corpus, study.scoped(corpus), layout)
-        with drawing():
-            for spec in specs_of(files.study, corpus):
-                for name, figure, caption in _drawn(spec, files):
-                    stem = f"{corpus}_{name}"
-                    save(stamped(figure, stamp), layout.figures / stem)
-                    captions[stem] = asdict(caption)
-                    log.info("figure %s", stem)
-                for name, figure in _narrow(spec, files) if spec.narrow else ():
-                    narrow = layout.figures / f"{corpus}_{name}_narrow"
-                    save(stamped(figure, stamp), narrow, ["svg"])
-                    made.add(f"{corpus}_{name}_narrow")
-    _remove_others(study.corpora, {*captions, *made}, layout)
+    tasks: list[Task] = [
+        (corpus, spec, narrow)
+        for corpus, entry in study.corpora.items()
+        # One that is left out of the study has a reason in the tables.
+        if not entry.if_present or scored(corpus, layout)
+        for spec in specs_of(study.scoped(corpus), corpus)
+        for narrow in ((False, True) if spec.narrow else (False,))
+    ]
+    drawn = {stem: words for made in _each(tasks, (study, layout, stamp), processes)
+             for stem, words in made.items()}  # fmt: skip
+    _remove_others(study.corpora, set(drawn), layout)
+    captions = {stem: asdict(words) for stem, words in drawn.items() if words}
     text = json.dumps(captions, indent=2, ensure_ascii=False) + "\n"
     write_text(layout.figures / "captions.json", text)
+
+
+class _Draw:
+    """Draws tasks of a study; what it reads of a corpus stays in memory."""
+
+    def __init__(self, study: Study, layout: Layout, stamp: str) -> None:
+        self.study, self.layout, self.stamp = study, layout, stamp
+        self._files: dict[str, CorpusFiles] = {}
+
+    def __call__(self, task: Task) -> dict[str, Caption | None]:
+        """Return the caption of each file stem; None for a form for phones, which shares it."""
+        corpus, spec, narrow = task
+        if corpus not in self._files:
+            self._files[corpus] = CorpusFiles(corpus, self.study.scoped(corpus), self.layout)
+        files, made = self._files[corpus], dict[str, Caption | None]()
+        with drawing():
+            if narrow:
+                for name, figure in _narrow(spec, files):
+                    stem = f"{corpus}_{name}_narrow"
+                    save(stamped(figure, self.stamp), self.layout.figures / stem, ["svg"])
+                    made[stem] = None
+                return made
+            for name, figure, caption in _drawn(spec, files):
+                stem = f"{corpus}_{name}"
+                save(stamped(figure, self.stamp), self.layout.figures / stem)
+                made[stem] = caption
+                log.info("figure %s", stem)
+        return made
+
+
+def _each(
+    tasks: list[Task], given: tuple[Study, Layout, str], processes: int
+) -> Iterator[dict[str, Caption | None]]:
+    """Yield what each task made, in their order."""
+    if min(processes, len(tasks)) < 2:
+        yield from map(_Draw(*given), tasks)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(tasks)), context, _start, given) as pool:
+        try:
+            yield from pool.map(_in_process, tasks)
+        except BrokenProcessPool:
+            raise AvfError(
+                "figures: a process was killed, perhaps for lack of memory. Run the same command "
+                "again; it draws all figures."
+            ) from None
+
+
+_started: list[_Draw] = []
+"""In a process of `_each`, what draws."""
+
+
+def _start(study: Study, layout: Layout, stamp: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    _started.append(_Draw(study, layout, stamp))
+
+
+def _in_process(task: Task) -> dict[str, Caption | None]:
+    return _started[0](task)
 
 
 def _drawn(spec: FigureSpec, files: CorpusFiles) -> "Iterator[tuple[str, Figure, Caption]]":

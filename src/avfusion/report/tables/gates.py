@@ -90,15 +90,16 @@ def gate_table(corpus: str, study: Study, layout: Layout, known: Claims) -> pd.D
         first = next(iter(tables.values()))
         seen = spans[spans["video"].isin(first["video"])].reset_index(drop=True)
         marked = mark(first, seen, study.windows.clip_s)
-        video = first["video"].to_numpy()
-        subject = _subjects(corpus, video, study, layout)
+        names, video = np.unique(first["video"].to_numpy(), return_inverse=True)
+        subject = units.numbers(units.subjects(corpus, list(names), layout), study.statistics)
         word = units.word(subject)
         fits = [study.fit_of(seed) for seed in tables]
         for gate in (name for name in first if name.startswith(KINDS)):
             weights = np.stack([table[gate].to_numpy(float) for table in tables.values()])
             for modality, kind, numbers in _groups(seen):
                 hit, clean = np.isin(marked, numbers), marked == -1
-                response = respond(weights, hit, clean, video, study.statistics, subject, fits)
+                person = None if subject is None else subject[video]
+                response = respond(weights, hit, clean, video, study.statistics, person, fits)
                 direction = declared.get(fusion, {}).get(gate, {}).get(modality, "")
                 rows.append({"corpus": corpus, "fusion": fusion, "gate": gate,
                              "modality": modality, "kind": kind, **vars(response),
@@ -137,13 +138,6 @@ def _answer(each: tuple[float, ...], low: float, high: float, direction: str) ->
         verdict = "answers the other way"
     count = sum(sign * (x - 0.5) > 0 for x in each)
     return {"declared": direction, "as_declared": count, "verdict": verdict}
-
-
-def _subjects(corpus: str, video: np.ndarray, study: Study, layout: Layout) -> np.ndarray | None:
-    """Return the subject's number of each row (R,); None if videos are the units."""
-    names, place = np.unique(video, return_inverse=True)
-    numbers = units.numbers(units.subjects(corpus, list(names), layout), study.statistics)
-    return None if numbers is None else numbers[place]
 
 
 def _groups(spans: pd.DataFrame) -> list[tuple[str, str, np.ndarray]]:

@@ -5,14 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from avfusion.config.grid import points
+from avfusion.config.grid import CRITERION, points
 from avfusion.config.study import Study
 from avfusion.layout import Layout
 from avfusion.report import format
 from avfusion.report.format import markdown, number
 from avfusion.report.inputs import read_json
 from avfusion.report.tables.part import TableData
-from avfusion.runs.choose import CRITERION
 
 HEAD = ["fusion", "points", "chosen", "validation", "least", "failed", "tries"]
 

@@ -4,10 +4,11 @@ import pandas as pd
 
 from avfusion.config import modalities
 from avfusion.config.study import Study
-from avfusion.evaluation.score_verification import AVERAGE, TABLE
 from avfusion.evaluation.verification_estimates import (
+    AVERAGE,
     MEASURES,
     PLACE,
+    TABLE,
     differences,
     errors,
     estimates,
