@@ -50,13 +50,13 @@ class Chunk:
         kind = self.file.schema.column(self.column)
         if not longest or kind.length > 0 or kind.max_repetition_level:
             return self.most_repeated  # exact, or a row of lists, which cannot be read in parts
-        found, rows = 0, max(1, BATCH_BYTES // longest)
+        counted, rows = 0, max(1, BATCH_BYTES // longest)
         name = self.file.metadata.row_group(self.group).column(self.column).path_in_schema
         for batch in self.file.iter_batches(rows, [self.group], [name], use_threads=False):
-            found += _bytes(batch)
-            if found > most:
+            counted += _bytes(batch)
+            if counted > most:
                 break
-        return found
+        return counted
 
     @cached_property
     def _data(self) -> list[Page]:

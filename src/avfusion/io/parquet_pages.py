@@ -18,7 +18,7 @@ _UNPACKED, _PACKED = 2, 3
 _KINDS = {5: 2, 7: 2, 8: 4}
 """Field of a PageHeader for a data page, a dictionary or a new data page -> field of encoding."""
 _DICTIONARY, _VALUES = 7, 1
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 _NESTED = 8
 """Most structs or lists within each other; a PageHeader has 3."""
 
@@ -96,6 +96,7 @@ class Header:
         return fields
 
     def _value(self, kind: int, depth: int) -> object:
+        """Return an integer, flag or struct; pass over other values and return None."""
         if depth > _NESTED:
             raise ValueError("a header that is nested too deeply")
         if kind in (_TRUE, _FALSE):
@@ -103,14 +104,16 @@ class Header:
         if kind == _STRUCT:
             return self.struct(depth + 1)
         if kind in (_LIST, _SET):
-            return self._list(depth + 1)
-        if kind in (_BYTE, _DOUBLE):
-            return self._skip(1 if kind == _BYTE else 8)
-        if kind == _BINARY:
-            return self._skip(self._varint())
-        if kind < _DOUBLE:
+            self._list(depth + 1)
+        elif kind in (_BYTE, _DOUBLE):
+            self._skip(1 if kind == _BYTE else 8)
+        elif kind == _BINARY:
+            self._skip(self._varint())
+        elif kind < _DOUBLE:
             return self._integer()
-        raise ValueError("a header with a value of unknown type")
+        else:
+            raise ValueError("a header with a value of unknown type")
+        return None
 
     def _list(self, depth: int) -> None:
         byte = self._byte()

@@ -6,14 +6,14 @@ from os import environ
 from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")
-OWN_GROUPS = Path("/proc/self/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 _MB = 1 << 20
 _UNLIMITED = 1 << 50
 """Bytes of a limit that is none: version 1 of the groups states the largest number."""
 
 
 def job_mb(
-    variables: Mapping[str, str] = environ, groups: Path = GROUPS, own: Path = OWN_GROUPS
+    variables: Mapping[str, str] = environ, groups: Path = GROUPS, membership: Path = MEMBERSHIP
 ) -> float:
     """Return the least limit of memory in MB; infinite if there is none.
 
@@ -24,20 +24,20 @@ def job_mb(
         core in `SLURM_MEM_PER_CPU`; 0 is all that the node has.
     groups
         Where the control groups are mounted.
-    own
+    membership
         File that lists the groups of the process.
     """
     node = _number(variables.get("SLURM_MEM_PER_NODE"))
     cores = _number(variables.get("SLURM_CPUS_ON_NODE")) or 1.0
     limits = [node, cores * _number(variables.get("SLURM_MEM_PER_CPU"))]
-    limits += [_number(path) / _MB for path in _limit_files(groups, own)]
+    limits += [_number(path) / _MB for path in _limit_files(groups, membership)]
     return min((mb for mb in limits if 0 < mb < _UNLIMITED / _MB), default=math.inf)
 
 
-def _limit_files(groups: Path, own: Path) -> list[str]:
-    """Return the limits of the own groups and of those around them, as they are written."""
+def _limit_files(groups: Path, membership: Path) -> list[str]:
+    """Return the limits of the groups of the process and of those around them, as they are written."""
     texts = []
-    for line in _text(own).splitlines():
+    for line in _text(membership).splitlines():
         _, _, rest = line.partition(":")
         kinds, _, place = rest.partition(":")
         if kinds and "memory" not in kinds.split(","):
