@@ -35,7 +35,7 @@ def job_mb(
 
 
 def _limit_files(groups: Path, membership: Path) -> list[str]:
-    """Return the limits of the groups of the process and of those around them, as they are written."""
+    """Return the limits of the process' groups and of those around them, as they are written."""
     texts = []
     for line in _text(membership).splitlines():
         _, _, rest = line.partition(":")
