@@ -36,11 +36,15 @@ real: env ## download six actors of RAVDESS (3.1 GB, CC BY-NC-SA 4.0) and run th
 	@echo; head -n 18 results/real/tables/scores.md; echo
 	@ls results/real/tables/scores.md results/real/figures/*.png results/real/report.html
 
-study: env ## run every fusion, variant and control that the papers' claims need, on more videos
+study: env ## run every fusion, variant and control of the papers' claims, and verification
 	@snakemake --cores $(CORES) --configfile config/experiments/study.yaml --keep-going --rerun-incomplete \
 	  --show-failed-logs --quiet host reason rules -- all
+	@snakemake --cores $(CORES) --configfile config/experiments/verification_demo.yaml --keep-going \
+	  --rerun-incomplete --show-failed-logs --quiet host reason rules -- all
 	@echo; sed -n '/^## /,/^- /p' results/study/tables/claims.md | grep -v '^- '
-	@ls results/study/tables/claims.md results/study/tables/scores.md results/study/report.html
+	@grep 'EER' results/verification_demo/tables/verification.md | head -n 2
+	@ls results/study/tables/claims.md results/study/tables/scores.md results/study/report.html \
+	  results/verification_demo/tables/verification.md results/verification_demo/report.html
 
 test: env ## run the fast tests
 	@pytest -n $(WORKERS) -m "not slow" --durations=30

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS, COLUMNS_NARROW = 5, 2
 LEFT, RIGHT, GAP, BELOW = 0.62, 0.08, 0.14, 0.1
-"""Inches beside the pairs, between columns, and below."""
+"""Inches next to the pairs, between columns, and below."""
 PAIR, TITLE, PANEL, BETWEEN = 3.0, 0.26, 1.1, 0.1
 """Inches from a pair to the next row, of its title, of each of its axes, and between them."""
 
