@@ -61,6 +61,16 @@ def test_a_suggested_command_repeats_the_results_that_were_named():
     assert messages.with_study(text, args) == text
 
 
+@pytest.mark.parametrize("end", ["", ". Then wait.", " (it does)."])
+def test_quoted_parts_of_a_suggested_command_are_kept_whole(end):
+    command = "avf record demo --results 'my results, 2. (b)'"
+    for before, after in (("Run: ", end), ("Run `", f"`{end}")):
+        text = messages.with_study(f"{before}{command}{after}", named(config=Path("b.yaml")))
+        assert text == f"{before}{command} --config b.yaml{after}"
+    text = messages.with_study("Run: avf score demo of today's run", named(config=Path("b.yaml")))
+    assert text == "Run: avf score demo of today's run --config b.yaml"
+
+
 def test_settings_are_repeated_by_the_same_command_only():
     """They hold one job; the workflow also names the results of each job."""
     args = named(settings=Path("run.json"), results=Path("out"))

@@ -3,6 +3,7 @@
 What compares contents is imported when it is used: it takes long, and each plan reads this file.
 """
 
+import shlex
 from dataclasses import asdict
 
 from snakemake.io import is_flagged
@@ -89,7 +90,7 @@ def refuse_to_overwrite():
         raise WorkflowError(
             f"These results were copied or fetched: Snakemake would make the files of {len(same)} "
             f"jobs again that match already, such as {same[0].job.outputs[0]}. To take them over, "
-            f"run: avf adopt. To make everything again, run: rm {lay.jobs}"
+            f"run: avf adopt. To make everything again, run: rm {shlex.quote(str(lay.jobs))}"
         )
 
 

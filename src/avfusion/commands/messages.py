@@ -12,9 +12,12 @@ from avfusion.io.cells import visible
 
 DEFAULT = Path("config/config.yaml")
 
+_PART = r"(?:'[^'\n]*'|[^'\n]|'(?![^'\n]*'))"
+"""A quoted part of a command, or one character; an apostrophe without another one is one."""
+
 SUGGESTED = re.compile(
     r"`(?P<quoted>(?:avf|snakemake) [^`]+)`"
-    r"|(?:(?<=: )|(?<=->  ))(?P<plain>(?:avf|snakemake) .*?)(?=\. |,? or |[,;] | \(|\n|$)",
+    rf"|(?:(?<=: )|(?<=->  ))(?P<plain>(?:avf|snakemake) {_PART}*?)(?=\. |,? or |[,;] | \(|\n|$)",
     re.MULTILINE,
 )
 """A command in backticks, or one after a colon or the arrow of `avf doctor`."""

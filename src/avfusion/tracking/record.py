@@ -7,6 +7,7 @@ frames and face crops never are. See study.py for the content and store.py for i
 
 import json
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def record_corpus(
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
             "back: avf record %s --results %s%s",
-            *(corpus, shown, reason, corpus, layout.results),
+            *(corpus, shown, reason, corpus, shlex.quote(str(layout.results))),
             " --store URI" if store else "",
         )
     write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")

@@ -6,6 +6,7 @@ another training is kept with `current` False, so that two trainings can be comp
 """
 
 import logging
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,8 @@ def _deleted(name: str, corpus: str, ident: str, uri: str, layout: Layout) -> st
     return (
         f"the experiment {name!r} was deleted on MLflow's page. To restore it with its runs, run "
         f"`mlflow experiments restore --experiment-id {ident}` with "
-        f"MLFLOW_TRACKING_URI={address}, then `avf record {corpus} --results {layout.results}`."
+        f"MLFLOW_TRACKING_URI={shlex.quote(address)}, then `avf record {corpus} --results "
+        f"{shlex.quote(str(layout.results))}`."
     )
 
 

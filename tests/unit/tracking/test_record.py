@@ -192,6 +192,12 @@ def test_a_dead_store_is_said_and_stops_nothing(here, store, caplog):
     assert "avf record demo --results" in caplog.text
 
 
+def test_the_command_that_records_later_has_its_folder_quoted(here, caplog):
+    layout = Layout(here.results / "my results, 2")
+    record_corpus("demo", None, layout, "sqlite:////proc/none/mlflow.db")
+    assert f"avf record demo --results '{layout.results}' --store URI" in caplog.text
+
+
 def test_without_a_finished_run_it_says_so(here):
     assert record_corpus("demo", None, here) == 0
     assert (
