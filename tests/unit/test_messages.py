@@ -71,6 +71,26 @@ def test_quoted_parts_of_a_suggested_command_are_kept_whole(end):
     assert text == "Run: avf score demo of today's run --config b.yaml"
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([str(DEFAULT)], "Run `snakemake all` again, or `avf record demo`."),
+        (
+            ["my b.yaml", str(DEFAULT)],
+            "Run `snakemake all --configfile 'my b.yaml'` again, or `avf record demo --config "
+            "'my b.yaml'`.",
+        ),
+        (
+            ["a.yaml", "b.yaml", str(DEFAULT)],
+            "add --configfile a.yaml b.yaml to snakemake; add --config FILE",
+        ),
+    ],
+)
+def test_a_command_of_the_workflow_names_its_config_files(files, expected):
+    text = messages.of_files("Run `snakemake all` again, or `avf record demo`.", files)
+    assert expected in text
+
+
 def test_settings_are_repeated_by_the_same_command_only():
     """They hold one job; the workflow also names the results of each job."""
     args = named(settings=Path("run.json"), results=Path("out"))

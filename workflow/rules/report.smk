@@ -182,10 +182,11 @@ onsuccess:
                 f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}"
             )
         if not_recorded(name):
-            logger.warning(
+            text = (
                 f"{name}: all results are there; showing them in MLflow is PENDING. Run "
-                f"`snakemake` again, or `avf record {name}`: {LOGS / 'record' / name}.log"
+                f"`snakemake all` again, or `avf record {name}`: {LOGS / 'record' / name}.log"
             )
+            logger.warning(of_study(text))
 
 
 onerror:
