@@ -293,7 +293,8 @@ def test_tracing_before_a_study_names_the_next_command(tmp_path, project, monkey
     assert cli.main(["trace", "results/tables/scores.csv", "--row", "1"]) == 1
     error = capsys.readouterr().err
     assert "scores.csv: no such table. Tables in" in error
-    assert "seeds.csv. To write them again, run `avf report --only tables`" in error
+    again = f"avf report --only tables --results {tables.resolve().parent}"
+    assert f"seeds.csv. To write them again, run `{again}`" in error
 
 
 @pytest.mark.parametrize(
