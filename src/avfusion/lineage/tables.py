@@ -59,8 +59,8 @@ def read_origins(layout: Layout) -> Origins:
         If the file is missing or was edited.
     """
     remedy = (
-        f"Run `{tables_command(layout)}`, which writes it with the tables. Add --config FILE unless "
-        f"config/config.yaml is the study of this folder."
+        f"Run `{tables_command(layout)}`, which writes it with the tables. Add --config FILE "
+        f"unless config/config.yaml is the study of this folder."
     )
     return cast(Origins, read_sealed(layout.tables / FILE, remedy))
 
