@@ -5,6 +5,7 @@ from importlib.resources import files
 from avfusion.report import elsewhere
 from avfusion.report.figures import catalogue as figure_catalogue
 from avfusion.report.tables import catalogue as table_catalogue
+from avfusion.tracking.place import page_command
 
 TABLES = table_catalogue.tables_of(study, HERE)
 try:
@@ -179,7 +180,7 @@ onsuccess:
     for name in HERE:
         if address := view(name):
             logger.info(
-                f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}"
+                f"{name}: compare its fusions in MLflow: run `{page_command(lay)}`, open {address}"
             )
         if not_recorded(name):
             text = (
