@@ -79,8 +79,12 @@ class Store:
     def start(
         self, name: str, key: str, trained: str, tags: Tags, began_ms: int | None = None
     ) -> tuple[str, bool]:
-        """Return the ID of the record called `name`, and whether it is new and must be filled."""
-        same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
+        """Return the ID of the record called `name`, and whether it is new and must be filled.
+
+        Records of another kind may have the same name: a fusion may be called `study`.
+        """
+        kept = self.of_kind(tags["kind"]).items()
+        same = [ident for ident, known in kept if known.get("mlflow.runName") == name]
         for ident in same:
             if self.known[ident].get("key") == key and ident not in self.lost:
                 for other in set(same) - {ident}:  # of another branch, whose turn it was
