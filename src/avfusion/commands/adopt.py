@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.results is not None:  # the plan comes from Snakemake, which reads the config
         raise ConfigError(
-            f"--results {args.results}: avf adopt compares the results that the config names. Set "
+            f"--results {args.results}: the plan is that of the results that the config names. Set "
             f"`results` in {args.config}."
         )
     layout = options.layout(args)

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     if args.write and args.config != DEFAULT:
         raise ConfigError(
             f"--config {args.config}: --write writes the digests of the study in {DEFAULT} only. "
-            f"Run `avf digests --write` without --config."
+            f"Leave out --config."
         )
     study, layout = options.study(args), options.layout(args)
     if args.write:
