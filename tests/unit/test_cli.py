@@ -22,6 +22,8 @@ from avfusion.config.study import Study
         (["train", "demo", "jca", "--settings", "src"], "--settings src: no such file"),
         (["train", "demo", "jca", "--config", "no.yaml"], "no.yaml: no such file"),
         (["media", "demo", "--shard", "2"], "--shard '2': expected i/n, such as 0/2"),
+        (["adopt", "--results", "a"], "Set `results` in config/config.yaml"),
+        (["digests", "--write", "--config", "b.yaml"], "--write writes the digests of the study"),
         (["media", "demo", "--shard", "2/2"], "i must lie in 0"),
         (["verify", "dmeo"], "lists no corpus 'dmeo', only: demo"),
         (["media", "dmeo"], "lists no corpus 'dmeo', only: demo. Did you mean 'demo'?"),

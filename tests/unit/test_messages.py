@@ -61,6 +61,36 @@ def test_a_suggested_command_repeats_the_results_that_were_named():
     assert messages.with_study(text, args) == text
 
 
+@pytest.mark.parametrize("end", ["", ". Then wait.", " (it does)."])
+def test_quoted_parts_of_a_suggested_command_are_kept_whole(end):
+    command = "avf record demo --results 'my results, 2. (b)'"
+    for before, after in (("Run: ", end), ("Run `", f"`{end}")):
+        text = messages.with_study(f"{before}{command}{after}", named(config=Path("b.yaml")))
+        assert text == f"{before}{command} --config b.yaml{after}"
+    text = messages.with_study("Run: avf score demo of today's run", named(config=Path("b.yaml")))
+    assert text == "Run: avf score demo of today's run --config b.yaml"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([str(DEFAULT)], "Run `snakemake all` again, or `avf record demo`."),
+        (
+            ["my b.yaml", str(DEFAULT)],
+            "Run `snakemake all --configfile 'my b.yaml'` again, or `avf record demo --config "
+            "'my b.yaml'`.",
+        ),
+        (
+            ["a.yaml", "b.yaml", str(DEFAULT)],
+            "add --configfile a.yaml b.yaml to snakemake; add --config FILE",
+        ),
+    ],
+)
+def test_a_command_of_the_workflow_names_its_config_files(files, expected):
+    text = messages.of_files("Run `snakemake all` again, or `avf record demo`.", files)
+    assert expected in text
+
+
 def test_settings_are_repeated_by_the_same_command_only():
     """They hold one job; the workflow also names the results of each job."""
     args = named(settings=Path("run.json"), results=Path("out"))
@@ -263,7 +293,8 @@ def test_tracing_before_a_study_names_the_next_command(tmp_path, project, monkey
     assert cli.main(["trace", "results/tables/scores.csv", "--row", "1"]) == 1
     error = capsys.readouterr().err
     assert "scores.csv: no such table. Tables in" in error
-    assert "seeds.csv. To write them again, run `avf report --only tables`" in error
+    again = f"avf report --only tables --results {tables.resolve().parent}"
+    assert f"seeds.csv. To write them again, run `{again}`" in error
 
 
 @pytest.mark.parametrize(

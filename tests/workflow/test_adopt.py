@@ -46,7 +46,7 @@ def copied(tiny):
 def test_a_copied_study_is_not_overwritten_before_it_was_adopted(copied):
     before = {p: p.read_bytes() for p in (copied.folder / "results/features").rglob("index.*")}
     printed = copied.snakemake("--cores", "1", *TINY, "--", "all", good=False)
-    assert "run: avf adopt" in printed
+    assert "run: avf adopt --config tiny.yaml. To make" in printed
     assert before == {path: path.read_bytes() for path in before}
 
 

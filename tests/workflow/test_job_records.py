@@ -19,12 +19,14 @@ import functools, json, os
 from pathlib import Path
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_common.logging import get_logger
+from avfusion.commands import messages
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 
 logger, lay = get_logger(), Layout(Path("results"))
 os.environ.setdefault("AVF_PLANNED_BY", str(os.getpid()))
+of_study = lambda text: messages.of_files(text, [*map(os.path.relpath, workflow.configfiles)])
 include: "{ROOT}/workflow/rules/lost.smk"
 include: "{ROOT}/workflow/rules/jobs.smk"
 
@@ -117,7 +119,7 @@ def test_matching_files_without_metadata_of_their_own_are_not_made_again(toy):
     snakemake("--cleanup-metadata", "results/run.txt")
     os.utime("source.txt")
     printed = snakemake("--cores", "1", good=False)
-    assert "run: avf adopt" in printed
+    assert "run: avf adopt --config config.json. To make" in printed
     assert "results/run.txt" in printed
     snakemake("--cores", "1", "--forcerun", "results/run.txt")
 

@@ -24,7 +24,7 @@ def test_a_study_without_its_server_is_whole_says_what_is_pending_and_is_recorde
     assert "not recorded in" in printed
     end = printed[printed.rindex("steps (100%) done") :]
     assert "demo: all results are there; showing them in MLflow is PENDING" in end
-    assert "avf record demo" in end
+    assert "Run `snakemake all` again, or `avf record demo`" in end
     table = (here.folder / "results/tables/scores.csv").read_bytes()
     assert b"ca" in table
     assert json.loads(stamp.read_text())["recorded"] is False

@@ -15,6 +15,7 @@ from snakemake_interface_common.logging import get_logger
 
 from avfusion.config import arithmetic
 from avfusion import registry
+from avfusion.commands import messages
 from avfusion.config import assets
 from avfusion.config.availability import absences
 from avfusion.config.availability import not_here
@@ -52,6 +53,7 @@ shell.prefix(f'set -euo pipefail; export PATH={bin_folder}:"$PATH"; {held}')
 
 logger = get_logger()
 lay = Layout(Path(study.results))
+STATED = [os.path.relpath(path) for path in workflow.configfiles]
 LOGS = lay.results / "logs"
 
 
@@ -83,7 +85,7 @@ if NEEDED:
     )
 if not HERE:
     missing = [f"{absence.title}: {absence.why}." for absence in absences(ABSENT, study, lay)]
-    files = " ".join(map(os.path.relpath, workflow.configfiles))
+    files = " ".join(STATED)
     raise WorkflowError(
         "None of the study's corpora is present.\n" + "\n".join(missing) + "\nTo try the study on "
         f"the demo corpus, add it: --configfile {files} config/experiments/with_demo.yaml"
@@ -95,6 +97,11 @@ if os.environ.setdefault("AVF_PLANNED_BY", str(os.getpid())) == str(os.getpid())
         logger.warning(f"{absence.title}: not run, {absence.why}. The study goes on without it.")
     for use, origin in study.outside().items():
         logger.warning(f"Code that is not part of avfusion: {use} = {origin}.")
+
+
+def of_study(text):
+    """Return a text whose suggested commands act on this study."""
+    return messages.of_files(text, STATED)
 
 
 wildcard_constraints:

@@ -3,6 +3,7 @@
 What compares contents is imported when it is used: it takes long, and each plan reads this file.
 """
 
+import shlex
 from dataclasses import asdict
 
 from snakemake.io import is_flagged
@@ -57,7 +58,8 @@ def record_jobs():
     try:
         jobs.add(planned(workflow.dag.finished), lay)
     except (AvfError, OSError) as error:
-        logger.warning(f"{lay.jobs}: not written ({error}). `avf adopt` will know no new job.")
+        text = f"{lay.jobs}: not written ({error}). `avf adopt` will know no new job."
+        logger.warning(of_study(text))
 
 
 def due_unknown(job):
@@ -80,17 +82,18 @@ def refuse_to_overwrite():
     try:
         records = jobs.read(lay)
     except AvfError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(of_study(str(error))) from None
     if not records:
         return
     verdicts = adoption.judge(planned(), records, lay)
     same = [v for v in verdicts if v.state == adoption.MATCHES and due.intersection(v.job.outputs)]
     if same:
-        raise WorkflowError(
+        text = (
             f"These results were copied or fetched: Snakemake would make the files of {len(same)} "
             f"jobs again that match already, such as {same[0].job.outputs[0]}. To take them over, "
-            f"run: avf adopt. To make everything again, run: rm {lay.jobs}"
+            f"run: avf adopt. To make everything again, run: rm {shlex.quote(str(lay.jobs))}"
         )
+        raise WorkflowError(of_study(text))
 
 
 onstart:

@@ -5,6 +5,7 @@ from importlib.resources import files
 from avfusion.report import elsewhere
 from avfusion.report.figures import catalogue as figure_catalogue
 from avfusion.report.tables import catalogue as table_catalogue
+from avfusion.tracking.place import page_command
 
 TABLES = table_catalogue.tables_of(study, HERE)
 try:
@@ -179,13 +180,14 @@ onsuccess:
     for name in HERE:
         if address := view(name):
             logger.info(
-                f"{name}: compare its fusions in MLflow: run `mlflow ui`, open {address}"
+                f"{name}: compare its fusions in MLflow: run `{page_command(lay)}`, open {address}"
             )
         if not_recorded(name):
-            logger.warning(
+            text = (
                 f"{name}: all results are there; showing them in MLflow is PENDING. Run "
-                f"`snakemake` again, or `avf record {name}`: {LOGS / 'record' / name}.log"
+                f"`snakemake all` again, or `avf record {name}`: {LOGS / 'record' / name}.log"
             )
+            logger.warning(of_study(text))
 
 
 onerror:

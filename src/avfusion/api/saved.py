@@ -9,7 +9,7 @@ from avfusion.config.load import load
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
-from avfusion.lineage.tables import FILE, read_origins
+from avfusion.lineage.tables import FILE, read_origins, tables_command
 
 
 def read_study(layout: Layout, config: Path | None = None) -> Study:
@@ -46,7 +46,7 @@ def read_study(layout: Layout, config: Path | None = None) -> Study:
         except ValidationError as error:
             raise AvfError(
                 f"{recorded}: the settings of another version of avfusion ({error.error_count()} "
-                f"faults). Run `avf report --only tables`, or pass `config`, the study's YAML file."
+                f"faults). Run `{tables_command(layout)}`, or pass `config`, the study's YAML file."
             ) from None
     if len(written) == 1:
         return job_files.read(Study, written[0])

@@ -28,9 +28,15 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take over what matches and list what is stale; return 1 if it lists anything stale."""
+    from avfusion.errors import ConfigError
     from avfusion.lineage import adoption, jobs, planned
     from avfusion.tracking.connection import follow_move
 
+    if args.results is not None:  # the plan comes from Snakemake, which reads the config
+        raise ConfigError(
+            f"--results {args.results}: the plan is that of the results that the config names. Set "
+            f"`results` in {args.config}."
+        )
     layout = options.layout(args)
     plan = planned.plan(args.targets, args.config)
     verdicts = adoption.judge(plan, jobs.read(layout), layout)

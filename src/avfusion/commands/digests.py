@@ -3,7 +3,8 @@
 import argparse
 
 from avfusion.commands import options
-from avfusion.commands.messages import say
+from avfusion.commands.messages import DEFAULT, say
+from avfusion.errors import ConfigError
 
 HELP = "Compare results with config/demo_digests.json, stage by stage; or write that file."
 STAGE = 64
@@ -22,6 +23,11 @@ def run(args: argparse.Namespace) -> None:
     """Print one line per stage, or write the file."""
     from avfusion.lineage import departures, digests
 
+    if args.write and args.config != DEFAULT:
+        raise ConfigError(
+            f"--config {args.config}: --write writes the digests of the study in {DEFAULT} only. "
+            f"Leave out --config."
+        )
     study, layout = options.study(args), options.layout(args)
     if args.write:
         written = digests.write_digests(study, layout)

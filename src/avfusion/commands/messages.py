@@ -5,6 +5,7 @@ import logging
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from avfusion.errors import AvfError
@@ -12,9 +13,12 @@ from avfusion.io.cells import visible
 
 DEFAULT = Path("config/config.yaml")
 
+_PART = r"(?:'[^'\n]*'|[^'\n]|'(?![^'\n]*'))"
+"""A quoted part of a command, or one character; an apostrophe without another one is one."""
+
 SUGGESTED = re.compile(
     r"`(?P<quoted>(?:avf|snakemake) [^`]+)`"
-    r"|(?:(?<=: )|(?<=->  ))(?P<plain>(?:avf|snakemake) .*?)(?=\. |,? or |[,;] | \(|\n|$)",
+    rf"|(?:(?<=: )|(?<=->  ))(?P<plain>(?:avf|snakemake) {_PART}*?)(?=\. |,? or |[,;] | \(|\n|$)",
     re.MULTILINE,
 )
 """A command in backticks, or one after a colon or the arrow of `avf doctor`."""
@@ -50,6 +54,21 @@ def with_study(text: str, args: argparse.Namespace) -> str:
         return match[0].replace(command, f"{command}{_options(command.split(), args)}", 1)
 
     return SUGGESTED.sub(repeated, text)
+
+
+def of_files(text: str, files: Sequence[str]) -> str:
+    """Add the config files of a workflow to the commands that a text suggests.
+
+    `avf` takes one file next to the default, so the text says if a study has several.
+    """
+    others = [name for name in files if Path(name) != DEFAULT]
+    if len(others) > 1:
+        return (
+            f"{text} This study has several config files: add --configfile {shlex.join(others)} to "
+            f"snakemake; add --config FILE to avf, where FILE holds the settings of all of them."
+        )
+    config = Path(others[0]) if others else DEFAULT
+    return with_study(text, argparse.Namespace(config=config, results=None))
 
 
 def _options(words: list[str], args: argparse.Namespace) -> str:

@@ -154,9 +154,11 @@ def code(study: Study) -> dict[str, str]:
 
 
 def scores(study: Study, layout: Layout) -> dict[str, dict[str, float]]:
-    """Return `corpus: fusion` -> target -> mean test CCC over seeds."""
+    """Return `corpus: fusion` -> target -> mean test CCC over seeds; only ratings have a CCC."""
     means: dict[str, dict[str, float]] = {}
     for corpus in study.corpora:
+        if study.task(corpus) != "ratings":
+            continue
         table = read_table(layout.scores(corpus) / "scores.parquet")
         rows = table[(table["partition"] == "test") & (table["protocol"] == study.headline)]
         rows = rows.dropna(subset=["ccc"])

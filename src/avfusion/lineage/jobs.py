@@ -7,6 +7,7 @@ branch changes both. These records, results/settings/jobs.json, hold contents in
 import hashlib
 import json
 import logging
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -139,7 +140,8 @@ def read(layout: Layout) -> list[Record]:
     path = layout.jobs
     if not path.is_file():
         return []
-    remedy = f"Without it, no file can be taken over: `rm {path}`, then `snakemake all`."
+    remove = f"rm {shlex.quote(str(path))}"
+    remedy = f"Without it, no file can be taken over: `{remove}`, then `snakemake all`."
     return [Record(**record) for record in read_sealed(path, remedy)["jobs"]]
 
 

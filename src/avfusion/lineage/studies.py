@@ -1,6 +1,7 @@
 """Compare two finished studies: scores of the same fusions, paired over people, and settings."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -104,7 +105,9 @@ def _corpus(corpus: str, first: Side, second: Side) -> list[dict[str, Any]]:
         if side.study.task(corpus) == "verification":
             return [_not(corpus, note="verification is not compared")]
         if read_scores(corpus, side.layout).empty:
-            return [_not(corpus, note=f"not scored in {letter}; run: avf score {corpus}")]
+            folder = shlex.quote(str(side.layout.results))
+            command = f"avf score {corpus} --results {folder} --config FILE"
+            return [_not(corpus, note=f"not scored in {letter}; run, with its config: {command}")]
     rules = [
         {rule.name: rule for rule in read_rules(corpus, side.study, side.layout)} for side in sides
     ]

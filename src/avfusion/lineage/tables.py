@@ -1,5 +1,6 @@
 """Record in tables/provenance.json what the tables were made from, and compare it with the disk."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
@@ -13,7 +14,6 @@ from avfusion.provenance import code_state, machine_state
 from avfusion.runs.files import predictions
 
 FILE = "provenance.json"
-REMEDY = "Run `avf report --only tables` (or `snakemake all`), which writes it with the tables."
 TRIALS = "trials.parquet"
 RUN_FILES = ("settings.json", "best.safetensors", "epochs.csv", "fit.json", "scaling.csv")
 
@@ -58,7 +58,20 @@ def read_origins(layout: Layout) -> Origins:
     DamagedError
         If the file is missing or was edited.
     """
-    return cast(Origins, read_sealed(layout.tables / FILE, REMEDY))
+    remedy = (
+        f"Run `{tables_command(layout)}`, which writes it with the tables. Add --config FILE "
+        f"unless config/config.yaml is the study of this folder."
+    )
+    return cast(Origins, read_sealed(layout.tables / FILE, remedy))
+
+
+def tables_command(layout: Layout) -> str:
+    """Return the command that writes the tables of a folder of results again.
+
+    >>> tables_command(Layout(Path("my results")))
+    "avf report --only tables --results 'my results'"
+    """
+    return f"avf report --only tables --results {shlex.quote(str(layout.results))}"
 
 
 def stamp_of(layout: Layout) -> str:

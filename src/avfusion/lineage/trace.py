@@ -16,7 +16,14 @@ from avfusion.io.shards import read_table
 from avfusion.io.stamped import weights_digest
 from avfusion.layout import Layout
 from avfusion.lineage import commands
-from avfusion.lineage.tables import Origins, corpus_sources, read_origins, run_sources, state
+from avfusion.lineage.tables import (
+    Origins,
+    corpus_sources,
+    read_origins,
+    run_sources,
+    state,
+    tables_command,
+)
 from avfusion.literature import claims
 from avfusion.runs.files import read_settings, train_command
 
@@ -111,7 +118,7 @@ def _read(path: Path, layout: Layout) -> pd.DataFrame:
     what = "not a CSV table" if path.is_file() else "no such table"
     raise AvfError(
         f"{path}: {what}. Tables in {layout.tables}: {names}. To write them again, "
-        f"run `avf report --only tables`."
+        f"run `{tables_command(layout)}`."
     )
 
 

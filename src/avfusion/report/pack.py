@@ -20,7 +20,7 @@ from avfusion.errors import AvfError
 from avfusion.io.atomic import file_digest, write_bytes
 from avfusion.io.stamped import SEAL, digest
 from avfusion.layout import Layout
-from avfusion.lineage.tables import FILE, read_origins
+from avfusion.lineage.tables import FILE, read_origins, tables_command
 from avfusion.registry import corpora
 from avfusion.report.figures import catalogue
 from avfusion.report.inputs import read_json
@@ -169,8 +169,9 @@ def _add_tables(result: Pack, layout: Layout, names: Names) -> None:
         name = f"tables/{path.name}"
         if path.suffix == ".csv" and sealed.get(path.name) not in (None, file_digest(path).hex()):
             raise AvfError(
-                f"{path}: edited since it was made: its seal does not match. Run: avf report "
-                f"--only tables"
+                f"{path}: edited since it was made: its seal does not match. Run: "
+                f"{tables_command(layout)} (add --config FILE unless config/config.yaml is its "
+                f"study)"
             )
         if path.name == FILE or path.stem in stems:
             _add(result, name, path.read_bytes(), names)

@@ -4,21 +4,40 @@ import ast
 from typing import Any
 
 from avfusion.config.jobs import RunRecord
+from avfusion.config.sections import Task
 from avfusion.evaluation.run_scores import Run
 from avfusion.metrics.sums import MEAN
 from avfusion.registry import fusions
 from avfusion.runs.files import did_not_train
 
 LIMITS = (
-    "Valence and arousal are ratings of what raters saw and heard. They do not measure what a "
-    "person feels.",
+    "{meaning}",
     "The model was fitted on the training partition of one corpus. {chosen} It may fail on other "
     "data.",
     "It takes features of exactly these encoders with exactly these windows. An encoder that was "
     "fitted on the corpus is part of the model; its weights are stored with the study.",
-    "Intervals cover other videos of this corpus, not other people, cameras or trainings.",
+    "{intervals}",
 )
 
+MEANING: dict[Task, str] = {
+    "ratings": "Targets such as valence and arousal are ratings of what raters saw and heard. They "
+    "do not measure what a person feels.",
+    "classes": "Classes are labels of what a person acted or showed. They do not measure what a "
+    "person feels.",
+    "verification": "A score says how similar two recordings are. It does not prove who a person "
+    "is, and a threshold that was set on this corpus may fail on other recordings.",
+}
+"""Task -> what the predictions mean."""
+
+INTERVALS: dict[Task, str] = {
+    "ratings": "Intervals cover other videos of this corpus, not other people, cameras or "
+    "trainings.",
+    "classes": "Intervals cover other videos of this corpus, not other people, cameras or "
+    "trainings.",
+    "verification": "Equal error rates on this card have no intervals. They hold for the listed "
+    "trials, not for other people, cameras or trainings.",
+}
+"""Task -> what the scores do not cover."""
 
 CHOSEN = {
     "validation": "Its epoch was chosen on the validation partition, so validation scores are too "
@@ -76,11 +95,12 @@ def model_card(run: Run, corpus: dict[str, Any], final: dict[str, float]) -> str
         "## Limits",
         "",
     ]
-    limits = limitations(record.class_, record.train.select.on, did_not_train(run.folder))
+    marks = did_not_train(run.folder)
+    limits = limitations(record.class_, record.train.select.on, marks, record.task)
     return "\n".join([*lines, *(f"- {limit}" for limit in limits), ""])
 
 
-def limitations(kind: str, on: str, marks: list[str]) -> list[str]:
+def limitations(kind: str, on: str, marks: list[str], task: Task = "ratings") -> list[str]:
     """Return the limits of a run.
 
     Parameters
@@ -91,11 +111,14 @@ def limitations(kind: str, on: str, marks: list[str]) -> list[str]:
         `train.select.on` of the run.
     marks
         Reasons why it counts as "did not train".
+    task
+        Task of its corpus.
     """
     solved = fusions.known(kind) and fusions.constant(kind, "closed_form")
     chosen = (SOLVED if solved else CHOSEN)[on]
     first = [f"This run did not train: {'; '.join(marks)}."] if marks else []
-    return first + [limit.format(chosen=chosen) for limit in LIMITS]
+    words = {"chosen": chosen, "meaning": MEANING[task], "intervals": INTERVALS[task]}
+    return first + [limit.format(**words) for limit in LIMITS]
 
 
 def _scores(final: dict[str, float], targets: tuple[str, ...]) -> list[str]:

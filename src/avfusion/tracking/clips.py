@@ -5,6 +5,7 @@ networks that find faces and speech. It loads where avfusion is not installed.
 """
 
 import logging
+import shlex
 import time
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,8 @@ def register_bundle(bundle: Bundle, layout: Layout, store: str | None = None) ->
         log.warning(
             "%s: not registered in %s (%s). The bundle is complete without it. When the store is "
             "back: avf bundle --check %s --register --results %s%s",
-            *(bundle.folder, shown, short(error, uri), bundle.folder, layout.results),
+            *(bundle.folder, shown, short(error, uri)),
+            *(shlex.quote(str(path)) for path in (bundle.folder, layout.results)),
             " --store URI" if store else "",
         )
         return None

@@ -5,6 +5,7 @@ shows them.
 """
 
 import os
+import shlex
 from pathlib import Path
 
 from avfusion.layout import Layout
@@ -27,6 +28,20 @@ def store_folder(layout: Layout) -> Path:
     """
     below = Path(os.path.relpath(layout.results)).is_relative_to(SHARED)
     return Path(SHARED) if below else layout.results
+
+
+def page_command(layout: Layout) -> str:
+    """Return the command that serves MLflow's page of the local store of a study.
+
+    >>> page_command(Layout(Path("results/experiments/fg2021_ca")))
+    'mlflow ui'
+    >>> page_command(Layout(Path("/srv/my results")))
+    "mlflow ui --backend-store-uri 'sqlite:////srv/my results/mlflow.db'"
+    """
+    folder = store_folder(layout)
+    if folder == Path(SHARED):
+        return "mlflow ui"
+    return f"mlflow ui --backend-store-uri {shlex.quote(f'sqlite:///{folder / FILE}')}"
 
 
 def experiment_name(corpus: str, layout: Layout) -> str:

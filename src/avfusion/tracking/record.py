@@ -7,6 +7,7 @@ frames and face crops never are. See study.py for the content and store.py for i
 
 import json
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.tracking.connection import SQLITE, address, opened, short
+from avfusion.tracking.place import page_command
 from avfusion.tracking.study import record_study, study_key
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ def record_corpus(
         with opened(uri, corpus, layout) as records:
             result |= {"recorded": True, **record_study(records, settings, layout, uri)}
         log.info("%s: %d runs in %s, %d of them new", corpus, result["runs"], shown, result["new"])
-        log.info("%s: fusions by rank (`mlflow ui`): %s", corpus, result["view"])
+        served = page_command(layout)
+        log.info("%s: fusions by rank (`%s`): %s", corpus, served, result["view"])
     except AvfError as error:  # nothing to record, or results that are damaged
         result |= {"recorded": False, "reason": str(error)[:240]}
         _count(layout.results / f"mlflow.{corpus}.failures")
@@ -59,7 +62,7 @@ def record_corpus(
         log.warning(
             "%s: not recorded in %s (%s). The study is complete without it. When the store is "
             "back: avf record %s --results %s%s",
-            *(corpus, shown, reason, corpus, layout.results),
+            *(corpus, shown, reason, corpus, shlex.quote(str(layout.results))),
             " --store URI" if store else "",
         )
     write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")

@@ -6,6 +6,7 @@ another training is kept with `current` False, so that two trainings can be comp
 """
 
 import logging
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,12 @@ class Store:
     def start(
         self, name: str, key: str, trained: str, tags: Tags, began_ms: int | None = None
     ) -> tuple[str, bool]:
-        """Return the ID of the record called `name`, and whether it is new and must be filled."""
-        same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
+        """Return the ID of the record called `name`, and whether it is new and must be filled.
+
+        Records of another kind may have the same name: a fusion may be called `study`.
+        """
+        kept = self.of_kind(tags["kind"]).items()
+        same = [ident for ident, known in kept if known.get("mlflow.runName") == name]
         for ident in same:
             if self.known[ident].get("key") == key and ident not in self.lost:
                 for other in set(same) - {ident}:  # of another branch, whose turn it was
@@ -151,7 +156,8 @@ def _deleted(name: str, corpus: str, ident: str, uri: str, layout: Layout) -> st
     return (
         f"the experiment {name!r} was deleted on MLflow's page. To restore it with its runs, run "
         f"`mlflow experiments restore --experiment-id {ident}` with "
-        f"MLFLOW_TRACKING_URI={address}, then `avf record {corpus} --results {layout.results}`."
+        f"MLFLOW_TRACKING_URI={shlex.quote(address)}, then `avf record {corpus} --results "
+        f"{shlex.quote(str(layout.results))}`."
     )
 
 

@@ -27,7 +27,7 @@ from avfusion.tracking.view import save_view
 log = logging.getLogger(__name__)
 
 LOG_EVERY_S = 5.0
-FORM = b"4"
+FORM = b"5"
 """Raised when the content of records changes, so that they are written again."""
 
 NOTE = 5000  # characters; MLflow's limit for a tag is 8000

@@ -209,3 +209,10 @@ def test_the_command_writes_the_file_and_lists_the_stages(finished, monkeypatch,
     lines = capsys.readouterr().out.splitlines()
     assert "differs  demo: runs of ca" in lines
     assert "equal    demo: scores" in lines
+
+
+def test_a_corpus_of_classes_has_no_ccc(study, finished):
+    entry = study.corpora["demo"].model_copy(update={"task": "classes"})
+    classes = study.model_copy(update={"corpora": {"demo": entry}})
+    assert digests.scores(classes, finished) == {}
+    assert digests.scores(study, finished)

@@ -167,3 +167,12 @@ def test_the_command_prints_both_tables_and_writes_them(sides, tmp_path, capsys)
     table = pd.read_csv(tmp_path / "both.csv")
     assert {"same", "worse", "better"} <= set(table["decision"])
     assert main(["compare", *folders, "--out", str(tmp_path / "both.pdf")]) == 1
+
+
+def test_a_study_without_scores_is_named_with_the_command_that_scores_it(sides, tmp_path):
+    first, other = sides[0], Layout(tmp_path / "my study")
+    shutil.copytree(first.layout.results, other.results)
+    shutil.rmtree(other.scores("demo"))
+    (note,) = compare(first, Side(first.study, other))["note"]
+    assert note.startswith("not scored in B; run")
+    assert note.endswith(f"avf score demo --results '{other.results}' --config FILE")

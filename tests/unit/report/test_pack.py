@@ -107,8 +107,9 @@ def test_an_edited_table_is_refused(made):
     before = path.read_bytes()
     path.write_bytes(before + b"x\n")
     try:
-        with pytest.raises(AvfError, match="does not match"):
+        with pytest.raises(AvfError, match="does not match") as caught:
             pack(study, layout)
+        assert f"avf report --only tables --results {layout.results} (add" in str(caught.value)
     finally:
         path.write_bytes(before)
 

@@ -26,3 +26,18 @@ def test_the_card_of_a_run_that_did_not_train_says_so_first():
     marks = ["kept epoch 1 of 40", "train CCC 0.1, ridge 0.5"]
     limits = limitations("jca", "validation", marks)
     assert limits[0] == "This run did not train: kept epoch 1 of 40; train CCC 0.1, ridge 0.5."
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "last"),
+    [
+        ("ratings", "valence and arousal are ratings", "not other people"),
+        ("classes", "Classes are labels", "not other people"),
+        ("verification", "how similar two recordings are", "have no intervals"),
+    ],
+)
+def test_the_card_says_what_predictions_of_its_task_mean(task, first, last):
+    limits = limitations("jca", "validation", [], task)
+    assert first in limits[0]
+    assert last in limits[-1]
+    assert ("valence" in "".join(limits)) == (task == "ratings")

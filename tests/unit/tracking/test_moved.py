@@ -179,6 +179,6 @@ def test_a_record_of_an_earlier_training_stays_when_its_artifacts_are_out_of_rea
     first.tag(ident, {"key": "key"})
     second = Store(uri, "toy", "study", layout)
     assert ident in second.lost
-    second.start("run", "other key", "trained again", {})
+    second.start("run", "other key", "trained again", {"kind": "run"})
     kept = second.client.get_run(ident)
     assert (kept.info.lifecycle_stage, kept.data.tags["current"]) == ("active", "False")

@@ -13,6 +13,7 @@ from avfusion.evaluation import inference
 from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, weighted_score
 from avfusion.tracking.record import record_corpus
+from avfusion.tracking.store import Store
 from support.recorded_study import train_study, write_study
 from support.synthetic_features import Plan, run_settings, write_inputs
 
@@ -190,6 +191,23 @@ def test_a_dead_store_is_said_and_stops_nothing(here, store, caplog):
     assert "secret" not in caplog.text + json.dumps(stamp)
     assert "The study is complete without it" in caplog.text
     assert "avf record demo --results" in caplog.text
+
+
+def test_the_command_that_records_later_has_its_folder_quoted(here, caplog):
+    layout = Layout(here.results / "my results, 2")
+    record_corpus("demo", None, layout, "sqlite:////proc/none/mlflow.db")
+    assert f"avf record demo --results '{layout.results}' --store URI" in caplog.text
+
+
+def test_a_fusion_that_is_called_study_leaves_the_record_of_the_study(here):
+    here.results.mkdir()
+    store = Store(f"sqlite:///{here.results / 'mlflow.db'}", "toy", "key of the study", here)
+    study, _ = store.start("study", "a", "a", {"kind": "study"})
+    fusion, new = store.start("study", "b", "b", {"kind": "fusion"})
+    assert new
+    assert fusion != study
+    run = store.client.get_run(study)
+    assert (run.info.lifecycle_stage, run.data.tags["current"]) == ("active", "True")
 
 
 def test_without_a_finished_run_it_says_so(here):
