@@ -103,7 +103,8 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     done = {item.name: item.output.is_file() for item in listed}
     jobs, held = queue(folder), locks()
     running = {item.name: not done[item.name] and _held(item.lock, held) for item in listed}
-    failures = dict(_failures(listed, done, running, jobs))
+    turns = _turns(study, listed, running)
+    failures = dict(_failures(listed, done, running | dict.fromkeys(turns, True), jobs))
     started_s = _started_s(folder)
     unsure = {
         item.name: failures.pop(item.name).removeprefix("ended: ")
@@ -120,6 +121,14 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     at_once = max(sum(row.running for row in rows), 1)
     left_s = work_s if known else None
     return Status(rows, failures, unsure, left_s, at_once, started_s is not None)
+
+
+def _turns(study: Study, listed: list[Item], running: dict[str, bool]) -> set[str]:
+    """Return the runs of jobs that train now: a job trains them one after the other."""
+    if study.training_jobs != "fusion":
+        return set()
+    busy = {item.what for item in listed if item.stage == "train" and running[item.name]}
+    return {item.name for item in listed if item.stage == "train" and item.what in busy}
 
 
 def _started_s(folder: Path) -> float | None:
@@ -160,17 +169,20 @@ def _row(
 
 
 def _failures(
-    listed: Iterable[Item], done: dict[str, bool], running: dict[str, bool], jobs: Queue | None
+    listed: Iterable[Item], done: dict[str, bool], busy: dict[str, bool], jobs: Queue | None
 ) -> Iterable[tuple[str, str]]:
-    """Yield results that failed: runs that say so, and jobs that ended without their result."""
+    """Yield results that failed: runs that say so, and jobs that ended without their result.
+
+    `busy` are the results whose jobs run.
+    """
     active = Counter() if jobs is None else jobs.running + jobs.waiting
     for item in listed:
         if done[item.name] and item.stage in ("train", "grid"):
             if reason := failure(item.output.parent):
                 yield item.name, _short(reason.removeprefix("failed: "))
             continue
-        busy = done[item.name] or running[item.name] or active[item.rule]
-        if not busy and (last := _last_line(item.log)):
+        ended = not (done[item.name] or busy[item.name] or active[item.rule])
+        if ended and (last := _last_line(item.log)):
             yield item.name, f"ended: {_short(last)} ({item.log})"
 
 

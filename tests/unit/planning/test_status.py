@@ -100,6 +100,19 @@ def test_failures_say_why(made, tmp_path):
     assert any("No space left" in line for line in found.text())
 
 
+@pytest.mark.parametrize(("jobs", "failed"), [("fusion", set()), ("run", {"train demo ca seed1"})])
+def test_runs_that_wait_for_their_turn_in_a_job_did_not_fail(made, tmp_path, jobs, failed):
+    study, layout, _ = made
+    log = layout.train_log("demo", "ca", 1)
+    log.parent.mkdir(parents=True)
+    log.write_text("trained, of an earlier start\n")
+    with locked(layout.run("demo", "ca", 0)):
+        found = status(study.model_copy(update={"training_jobs": jobs}), layout, tmp_path)
+    assert set(found.failures) == failed
+    assert next(row.running for row in found.rows if row.stage == "train") == 1
+    assert set(status(study, layout, tmp_path).failures) == {"train demo ca seed1"}
+
+
 @pytest.mark.parametrize(
     "job", ["verify/demo", "fit_encoder/demo.mel_cnn", "score/demo", "report/page"]
 )
