@@ -16,21 +16,30 @@ ENDINGS = re.compile(r"(s|_classes|_verification|_fits|_part)$")
 
 
 class Queue(NamedTuple):
-    """Rule -> number of jobs that run, and that wait."""
+    """Rule -> number of jobs that run, and that wait; `fault` is why squeue did not answer."""
 
     running: Counter[str]
     waiting: Counter[str]
+    fault: str = ""
 
 
 def queue(folder: Path) -> Queue | None:
-    """Return the jobs that were submitted from a folder; None if there is no SLURM."""
+    """Return the jobs that were submitted from a folder; None if there is no SLURM.
+
+    A squeue that does not answer gives no jobs, and the reason.
+    """
     if not shutil.which("squeue"):
         return None
     words = ["squeue", "--me", "--array", "-h", "-o", "%T|%j|%Z|%k"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
+    except subprocess.TimeoutExpired:
+        return Queue(Counter(), Counter(), f"it took more than {LIMIT_S} s")
+    except subprocess.CalledProcessError as error:
+        fault = error.stderr.strip() or f"exit status {error.returncode}"
+        return Queue(Counter(), Counter(), fault)
+    except OSError as error:
+        return Queue(Counter(), Counter(), str(error))
     return read(done.stdout, folder)
 
 
@@ -39,7 +48,7 @@ def read(squeue: str, folder: Path) -> Queue:
 
     >>> line = "RUNNING|avf_1f|/home/me|rule_train_classes_wildcards_demo_ca"
     >>> read(line, Path("/home/me"))
-    Queue(running=Counter({'train': 1}), waiting=Counter())
+    Queue(running=Counter({'train': 1}), waiting=Counter(), fault='')
     """
     here, jobs = os.path.realpath(folder), Queue(Counter(), Counter())
     for line in squeue.splitlines():

@@ -56,6 +56,9 @@ class Status:
         Jobs that run now, at least 1.
     locked
         Whether Snakemake's lock is in this folder.
+    queue_fault
+        Why squeue did not answer; "" if it did, or if there is no SLURM. Then nothing tells of a
+        job without a result whether it runs on another machine, and none is in `failures`.
     """
 
     rows: list[Row]
@@ -64,6 +67,7 @@ class Status:
     left_s: float | None
     at_once: int
     locked: bool
+    queue_fault: str
 
     def document(self) -> dict[str, Any]:
         """Return the status for `--json`."""
@@ -80,7 +84,16 @@ class Status:
             f"{stage:<8}" + "".join(f"{value:>9}" for value in counts) for stage, *counts in table
         ]
         listed = [*_first("FAILED", self.failures), *_first("RUNS OR FAILED", self.unsure)]
-        return [*lines, *([""] if listed else []), *listed, "", self._time_left(total["left"])]
+        lines += ["", *listed] if listed else []
+        return [*lines, "", *self._notes(), self._time_left(total["left"])]
+
+    def _notes(self) -> Iterable[str]:
+        """Yield what is not known."""
+        if self.queue_fault:
+            yield (
+                f"squeue did not answer: {_short(self.queue_fault)}. So jobs on other machines are "
+                f"not counted, and jobs that ended without a result are not listed."
+            )
 
     def _time_left(self, left: int) -> str:
         if not left:
@@ -103,6 +116,7 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     done = {item.name: item.output.is_file() for item in listed}
     jobs, held = queue(folder), locks()
     running = {item.name: not done[item.name] and _held(item.lock, held) for item in listed}
+    fault = jobs.fault if jobs else ""
     turns = _turns(study, listed, running)
     failures = dict(_failures(listed, done, running | dict.fromkeys(turns, True), jobs))
     started_s = _started_s(folder)
@@ -120,7 +134,7 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     rows = [row for row in rows if row.done + row.left]
     at_once = max(sum(row.running for row in rows), 1)
     left_s = work_s if known else None
-    return Status(rows, failures, unsure, left_s, at_once, started_s is not None)
+    return Status(rows, failures, unsure, left_s, at_once, started_s is not None, fault)
 
 
 def _turns(study: Study, listed: list[Item], running: dict[str, bool]) -> set[str]:
@@ -176,13 +190,14 @@ def _failures(
     `busy` are the results whose jobs run.
     """
     active = Counter() if jobs is None else jobs.running + jobs.waiting
+    answered = jobs is None or not jobs.fault
     for item in listed:
         if done[item.name] and item.stage in ("train", "grid"):
             if reason := failure(item.output.parent):
                 yield item.name, _short(reason.removeprefix("failed: "))
             continue
         ended = not (done[item.name] or busy[item.name] or active[item.rule])
-        if ended and (last := _last_line(item.log)):
+        if answered and ended and (last := _last_line(item.log)):
             yield item.name, f"ended: {_short(last)} ({item.log})"
 
 

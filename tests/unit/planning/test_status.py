@@ -46,6 +46,14 @@ def rows(study, layout, folder) -> dict:
     return {row.stage: row for row in status(study, layout, folder).rows}
 
 
+def write_squeue(tmp_path, code: str) -> None:
+    """Write a squeue that runs some Python."""
+    program = tmp_path / "bin/squeue"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!{sys.executable}\n{code}\n")
+    program.chmod(0o755)
+
+
 def test_before_anything_runs_everything_is_left(made, tmp_path):
     study, layout, _ = made
     found = status(study, layout, tmp_path)
@@ -155,14 +163,40 @@ def test_jobs_of_this_folder_in_slurm_run_or_wait(made, tmp_path):
         "RUNNING|avf_1|/elsewhere|rule_train_wildcards_demo_ca",
         f"RUNNING|other|{tmp_path}|",
     ]
-    program = tmp_path / "bin/squeue"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nprint({chr(10).join(lines)!r})\n")
-    program.chmod(0o755)
+    write_squeue(tmp_path, f"print({chr(10).join(lines)!r})")
     found = rows(study, layout, tmp_path)
     assert (found["train"].running, found["train"].queued) == (1, 1)
     assert found["encode"].queued == 1
     assert found["media"].running == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit('error: Unable to contact slurm controller')", "Unable to contact"),
+        ("import time; time.sleep(30)", "it took more than"),
+    ],
+)
+def test_without_an_answer_of_squeue_an_old_log_is_no_failure(
+    made, tmp_path, monkeypatch, code, reason
+):
+    study, layout, _ = made
+    monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 1)
+    finish(study, layout, "grid")
+    stopped = {"reason": "The loss is not finite.", "next": "Lower train.lr."}
+    found = next(item for item in items(study, layout, ["demo"]) if item.stage == "grid")
+    (found.output.parent / "failed.json").write_text(json.dumps(stopped))
+    log = layout.train_log("demo", "ca", 1)
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch 3\n")
+    write_squeue(tmp_path, code)
+    state = status(study, layout, tmp_path)
+    assert [*state.failures] == [found.name], "a run that says so failed"
+    assert any("squeue did not answer" in line and reason in line for line in state.text())
+    write_squeue(tmp_path, "")
+    state = status(study, layout, tmp_path)
+    assert "train demo ca seed1" in state.failures
+    assert not any("squeue" in line for line in state.text())
 
 
 def test_a_finished_study_says_so_and_json_has_it_all(made, tmp_path, capsys):
