@@ -11,6 +11,7 @@ from avfusion.config.study import Study
 from avfusion.encoders.cost import duration
 from avfusion.io.cells import visible
 from avfusion.layout import Layout
+from avfusion.planning.absent import absent, needed
 from avfusion.planning.items import LOCKING, Item, items
 from avfusion.planning.lines import STAGES
 from avfusion.planning.plan import Plan
@@ -59,6 +60,10 @@ class Status:
     queue_fault
         Why squeue did not answer; "" if it did, or if there is no SLURM. Then nothing tells of a
         job without a result whether it runs on another machine, and none is in `failures`.
+    absent
+        A line per reason why corpora of the study are not here, and are in no row.
+    complete
+        Whether a corpus is here, and all those without which Snakemake does not start.
     """
 
     rows: list[Row]
@@ -68,6 +73,8 @@ class Status:
     at_once: int
     locked: bool
     queue_fault: str
+    absent: list[str]
+    complete: bool
 
     def document(self) -> dict[str, Any]:
         """Return the status for `--json`."""
@@ -88,7 +95,8 @@ class Status:
         return [*lines, "", *self._notes(), self._time_left(total["left"])]
 
     def _notes(self) -> Iterable[str]:
-        """Yield what is not known."""
+        """Yield what the table does not show."""
+        yield from self.absent
         if self.queue_fault:
             yield (
                 f"squeue did not answer: {_short(self.queue_fault)}. So jobs on other machines are "
@@ -96,6 +104,8 @@ class Status:
             )
 
     def _time_left(self, left: int) -> str:
+        if not left and not self.complete:
+            return "Nothing is left of the corpora that are here."
         if not left:
             return "Everything is there. `snakemake -n all` tells whether anything is out of date."
         lock = "Snakemake runs here, or was killed. " if self.locked else ""
@@ -134,7 +144,10 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     rows = [row for row in rows if row.done + row.left]
     at_once = max(sum(row.running for row in rows), 1)
     left_s = work_s if known else None
-    return Status(rows, failures, unsure, left_s, at_once, started_s is not None, fault)
+    return Status(
+        *(rows, failures, unsure, left_s, at_once, started_s is not None, fault),
+        *(absent(study, layout), bool(plan.sizes) and not needed(study, layout)),
+    )
 
 
 def _turns(study: Study, listed: list[Item], running: dict[str, bool]) -> set[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from avfusion import cli
 from avfusion.config.load import load
+from avfusion.config.sections import CorpusEntry
 from avfusion.io.atomic import locked
 from avfusion.layout import Layout
 from avfusion.planning.items import items
@@ -197,6 +198,19 @@ def test_without_an_answer_of_squeue_an_old_log_is_no_failure(
     state = status(study, layout, tmp_path)
     assert "train demo ca seed1" in state.failures
     assert not any("squeue" in line for line in state.text())
+
+
+@pytest.mark.parametrize(("optional", "last"), [(False, "Nothing is left"), (True, "Everything")])
+def test_a_study_is_not_complete_without_a_corpus_that_it_needs(made, tmp_path, optional, last):
+    study, layout, _ = made
+    finish(study, layout)
+    away = CorpusEntry(root=str(tmp_path / "away"), is_="recola", if_present=optional)
+    more = study.model_copy(update={"corpora": {**study.corpora, "other": away}})
+    found = status(more, layout, tmp_path)
+    (line,) = [line for line in found.text() if line.startswith("other: not here")]
+    assert f"nothing at {tmp_path / 'away'} (`avf obtain recola`)" in line
+    assert ("does not start" in line) == (not optional)
+    assert found.text()[-1].startswith(last)
 
 
 def test_a_finished_study_says_so_and_json_has_it_all(made, tmp_path, capsys):
