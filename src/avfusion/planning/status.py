@@ -1,7 +1,6 @@
 """`avf status`: how far a study is, from its files, and from SLURM where there is one."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -189,8 +188,8 @@ def _row(
     busy, waiting = sum(running[item.name] for item in mine), 0
     if jobs is not None:
         rules = {item.rule for item in mine}
-        busy = max(busy, sum(jobs.running[rule] for rule in rules))
-        waiting = sum(jobs.waiting[rule] for rule in rules)
+        busy = max(busy, sum(job.rule in rules for job in jobs.running))
+        waiting = sum(job.rule in rules for job in jobs.waiting)
     failed = sum(item.name in failures for item in mine)
     return Row(stage, ready, busy, waiting, failed, len(mine) - ready)
 
@@ -202,15 +201,17 @@ def _failures(
 
     `busy` are the results whose jobs run.
     """
-    active = Counter() if jobs is None else jobs.running + jobs.waiting
+    active = [] if jobs is None else [*jobs.running, *jobs.waiting]
     answered = jobs is None or not jobs.fault
     for item in listed:
         if done[item.name] and item.stage in ("train", "grid"):
             if reason := failure(item.output.parent):
                 yield item.name, _short(reason.removeprefix("failed: "))
             continue
-        ended = not (done[item.name] or busy[item.name] or active[item.rule])
-        if answered and ended and (last := _last_line(item.log)):
+        if not answered or done[item.name] or busy[item.name]:
+            continue
+        makers = (job for job in active if job.may_make(item.rule, item.what.split()))
+        if not any(makers) and (last := _last_line(item.log)):
             yield item.name, f"ended: {_short(last)} ({item.log})"
 
 

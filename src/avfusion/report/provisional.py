@@ -4,8 +4,8 @@
 
 Each says `PROVISIONAL, k of n runs`, and so does tables/provenance.json. All is written into
 results/.provisional first, which is renamed when everything has its stamp. The workflow neither
-reads nor writes these folders. A run counts if it was trained with the study's current settings, code,
-data and features; one that failed counts, as failed.
+reads nor writes these folders. A run counts if it was trained with the study's current settings,
+code, data and features; one that failed counts, as failed.
 """
 
 import json

@@ -158,17 +158,30 @@ def test_a_job_that_locks_what_it_writes_failed_if_the_lock_is_gone(made, tmp_pa
 def test_jobs_of_this_folder_in_slurm_run_or_wait(made, tmp_path):
     study, layout, _ = made
     lines = [
-        f"RUNNING|avf_1|{tmp_path}|rule_train_wildcards_demo_ca",
-        f"PENDING|avf_1|{tmp_path}|rule_train_wildcards_demo_concat",
-        f"PENDING|avf_1|{tmp_path}|rule_encode_fits_wildcards_demo_mel_cnn_0_2",
-        "RUNNING|avf_1|/elsewhere|rule_train_wildcards_demo_ca",
-        f"RUNNING|other|{tmp_path}|",
+        f"RUNNING|avf_1|{tmp_path}|N/A|rule_train_wildcards_demo_ca",
+        f"PENDING|avf_1|{tmp_path}|N/A|rule_train_wildcards_demo_concat",
+        f"PENDING|avf_1|{tmp_path}|N/A|rule_encode_fits_wildcards_demo_mel_cnn_0_2",
+        "RUNNING|avf_1|/elsewhere|N/A|rule_train_wildcards_demo_ca",
+        f"RUNNING|other|{tmp_path}|N/A|",
     ]
     write_squeue(tmp_path, f"print({chr(10).join(lines)!r})")
     found = rows(study, layout, tmp_path)
     assert (found["train"].running, found["train"].queued) == (1, 1)
     assert found["encode"].queued == 1
     assert found["media"].running == 0
+
+
+@pytest.mark.parametrize(("task", "failed"), [("N/A", {"train demo ca seed1"}), ("3", set())])
+def test_a_job_in_slurm_hides_no_failure_of_others(made, tmp_path, task, failed):
+    """Of a job array, only the wildcards of the first task are known."""
+    study, layout, _ = made
+    for fusion in ("ca", "concat"):
+        log = layout.train_log("demo", fusion, 1)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("Killed\n")
+    line = f"RUNNING|avf_1|{tmp_path}|{task}|rule_train_wildcards_demo_concat"
+    write_squeue(tmp_path, f"print({line!r})")
+    assert set(status(study, layout, tmp_path).failures) == failed
 
 
 @pytest.mark.parametrize(
