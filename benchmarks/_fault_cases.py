@@ -6,40 +6,14 @@ import random
 import shutil
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from _fault_place import RUN, TRAINED, Place, commands, kill, said, until_works
+from _fault_kills import killed
+from _fault_place import RUN, TRAINED, Place, kill, said, until_works
 
 Case = Callable[[Place], dict[str, str]]
 Words = tuple[tuple[str, ...], ...]
-
-
-def killed(place: Place, kills: int = 20, seed: int = 1) -> dict[str, str]:
-    """Kill the process group with kill -9 at moments spread over a complete first run."""
-    draw, hit, moments, passes = random.Random(seed), Counter(), [], 1
-    place.undo()
-    while len(moments) < kills:
-        place.unlock()
-        job, at_s = place.head(), draw.uniform(2, place.cold_s)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            job.wait(at_s)
-        if job.poll() is not None:  # it was through before
-            job.communicate()
-            place.undo()
-            passes += 1
-            continue
-        hit.update(commands(job) or ["no job"])
-        kill(job)
-        moments.append(at_s)
-    code, _ = place.study()
-    ranged = f"{min(moments):.0f} to {max(moments):.0f} s after the start"
-    struck = ", ".join(f"{name} {count}" for name, count in hit.most_common())
-    return {"done": f"kill -9 of the whole process group at {kills} moments, {ranged} of a study "
-            f"of {place.cold_s:.0f} s, which was begun from nothing {passes} times",
-            "seen": f"jobs cut short: {struck}", "ended": f"`snakemake --unlock` and the same "
-            f"command; exit code {code}"}  # fmt: skip
 
 
 def flip(path: Path, place: int) -> None:

@@ -1,5 +1,6 @@
 """A scratch copy of the project with the tiny study, in which faults are tried."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -24,6 +25,9 @@ class Place:
     cold_s: float
     """Seconds that the whole study took, from nothing and undisturbed."""
 
+    expected: dict[str, bytes]
+    """Tables of the undisturbed study."""
+
     def __init__(self, folder: Path, source: "Place | None" = None) -> None:
         self.folder = folder
         if source is None:
@@ -31,17 +35,22 @@ class Place:
             shutil.copy2(ROOT / ".test/config/config.yaml", folder / "tiny.yaml")
         else:
             shutil.copytree(source.folder, folder, symlinks=True)
-            self.cold_s = source.cold_s
+            self.cold_s, self.expected = source.cold_s, source.expected
         self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
         self.env["PATH"] = f"{BIN}:{self.env['PATH']}"
         self.env.pop("MLFLOW_TRACKING_URI", None)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
-        return subprocess.Popen(
-            words, cwd=self.folder, env=self.env, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    def start(self, *words: str, log: Path | None = None) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own.
+
+        Give a log file if its jobs may outlive it: reading a pipe would wait for them.
+        """
+        with contextlib.ExitStack() as stack:
+            out = stack.enter_context(log.open("w")) if log else subprocess.PIPE
+            return subprocess.Popen(
+                words, cwd=self.folder, env=self.env, text=True, start_new_session=True,
+                stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
     def run(self, *words: str) -> tuple[int, str]:
         """Run a command and return its exit code and output."""
@@ -53,9 +62,9 @@ class Place:
         """Return the output of a command after its end, with the scratch folder as `…`."""
         return job.communicate()[0].replace(str(self.folder), "…")
 
-    def head(self, cores: int = 2) -> subprocess.Popen[str]:
+    def head(self, cores: int = 2, log: Path | None = None) -> subprocess.Popen[str]:
         """Start the workflow."""
-        return self.start("snakemake", "--cores", str(cores), *FLAGS, "--", "all")
+        return self.start("snakemake", "--cores", str(cores), *FLAGS, "--", "all", log=log)
 
     def study(self) -> tuple[int, str]:
         """Run the workflow after removing a lock that a kill left."""
@@ -90,18 +99,33 @@ class Place:
         path = self.folder / "results/tables/scores.csv"
         return path.read_bytes() if path.is_file() else b""
 
+    def tables(self) -> dict[str, bytes]:
+        """Return each table that a program reads: name -> content."""
+        results = self.folder / "results"
+        paths = sorted([*results.glob("*.csv"), *results.glob("tables/*.csv")])
+        return {path.name: path.read_bytes() for path in paths}
 
-def commands(job: subprocess.Popen[str]) -> list[str]:
-    """Return the running `avf` commands (`train`, `media`) of the job's process group."""
-    found = []
+
+def processes(job: subprocess.Popen[str]) -> dict[int, list[str]]:
+    """Return the processes of the job's process group: ID -> words of its command."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
             words = (path / "cmdline").read_bytes().decode().split("\0")
             group = int((path / "stat").read_text().rpartition(")")[2].split()[2])
         except (OSError, ValueError, UnicodeDecodeError):
             continue  # ended in the meantime
+        if group == job.pid and words[0]:  # a process that has ended has no words
+            found[int(path.name)] = words
+    return found
+
+
+def commands(job: subprocess.Popen[str]) -> list[str]:
+    """Return the running `avf` commands (`train`, `media`) of the job's process group."""
+    found = []
+    for words in processes(job).values():
         own = [n for n, word in enumerate(words) if word.endswith("/avf")]
-        if group == job.pid and own and "python" in words[0]:
+        if own and "python" in words[0]:
             found.append(words[own[0] + 1])
     return sorted(found)
 

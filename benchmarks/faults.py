@@ -2,8 +2,9 @@
 
     python benchmarks/faults.py --out benchmarks/results/faults.json
 
-Every case starts from a copy of one undisturbed study and compares tables/scores.csv byte for byte.
-benchmarks/faults.md is written too. A full and a read-only disk require root.
+Every case starts from a copy of one undisturbed study and compares tables/scores.csv byte for byte,
+`kill -9` every table. benchmarks/faults.md is written too. A full and a read-only disk require
+root. `--only CASE` keeps the rows of the other cases, each with the day and commit of its run.
 """
 
 import argparse
@@ -13,12 +14,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from _fault_cases import CASES
 from _fault_place import Place
-from machine import finish
+from machine import describe, finish
 
-WHAT = "Faults planted in the study of .test/config/config.yaml. The compared table is scores.csv."
+WHAT = (
+    "Faults planted in the study of .test/config/config.yaml. The compared table is scores.csv; "
+    "after kill -9, every table."
+)
 
 
 def main() -> None:
@@ -26,25 +31,45 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", choices=CASES, default=list(CASES))
     args = parser.parse_args()
-    rows = []
+    rows, now = kept(args.out), ran(describe())
     with tempfile.TemporaryDirectory(prefix="avf-faults-") as temporary:
         whole = Place(Path(temporary) / "whole")
         began = time.monotonic()
         if whole.study()[0]:
             sys.exit("The undisturbed study fails; nothing to compare with.")
-        whole.cold_s = time.monotonic() - began
+        whole.cold_s, whole.expected = time.monotonic() - began, whole.tables()
         for name in args.only:
             place = Place(Path(temporary) / name.replace(" ", "_"), whole)
-            row = {"case": name, **CASES[name](place)}
-            skipped = row["seen"].startswith("skipped")
-            equal = "not tried" if skipped else str(place.table() == whole.table())
-            row |= {"measure": name, "found": equal, "expected": "" if skipped else "True"}
-            rows.append(row)
-            print(json.dumps(row), flush=True)
+            rows[name] = tried(name, place, whole) | {"ran": now}
+            print(json.dumps(rows[name]), flush=True)
             shutil.rmtree(place.folder)
-            if len(args.only) == len(CASES):
-                write(rows, args.out)
-    finish({"title": "Damaged studies", "what": WHAT, "rows": rows}, args.out)
+            listed = [rows[name] for name in CASES if name in rows]
+            write(listed, args.out)
+    finish({"title": "Damaged studies", "what": WHAT, "rows": listed}, args.out)
+
+
+def kept(out: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of earlier runs by case, with what they ran on."""
+    if not out.is_file():
+        return {}
+    result = json.loads(out.read_text())
+    return {row["case"]: {**row, "ran": row.get("ran", ran(result["machine"]))}
+            for row in result["rows"]}  # fmt: skip
+
+
+def ran(machine: dict[str, Any]) -> str:
+    """Return the day and the commit of a run."""
+    changed = " with uncommitted changes" if machine["dirty"] else ""
+    return f"{machine['day']}, commit {machine['commit']}{changed}"
+
+
+def tried(name: str, place: Place, whole: Place) -> dict[str, str]:
+    """Try a case; return its row."""
+    row = {"case": name, **CASES[name](place)}
+    skipped = row["seen"].startswith("skipped")
+    row.setdefault("found", "not tried" if skipped else str(place.table() == whole.table()))
+    row |= {"measure": name, "expected": "" if skipped else "True"}
+    return row
 
 
 def write(rows: list[dict[str, str]], out: Path) -> None:
@@ -55,6 +80,7 @@ def write(rows: list[dict[str, str]], out: Path) -> None:
         lines += [
             f"- Recovery: {row['ended']}",
             f"- Table equal, byte for byte: {row['found']}",
+            f"- Ran: {row['ran']}",
             "",
         ]
     (out.parents[1] / "faults.md").write_text("\n".join(lines))

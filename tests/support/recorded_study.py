@@ -38,8 +38,10 @@ def train_study(layout: Layout, study: Study) -> None:
     score_corpus("toy", study.score_settings("toy"), layout)
 
 
-def features_table(layout: Layout, settings: RunSettings) -> pd.DataFrame:
-    """`video, time_s, audio_0, …, video_0, …` of every video of a run's corpus."""
+def features_table(
+    layout: Layout, settings: RunSettings, videos: list[str] | None = None
+) -> pd.DataFrame:
+    """`video, time_s, audio_0, …, video_0, …` of some videos of a run's corpus, or of all."""
     parts = []
     stores = {
         modality: [
@@ -48,7 +50,7 @@ def features_table(layout: Layout, settings: RunSettings) -> pd.DataFrame:
         ]
         for modality, names in settings.features.by_modality.items()
     }
-    for video in pd.read_parquet(layout.manifest(settings.corpus))["video"]:
+    for video in videos or pd.read_parquet(layout.manifest(settings.corpus))["video"]:
         part = {"video": video, "time_s": stores["audio"][0].load(video).times_s}
         for modality, encoders in stores.items():
             rows = np.concatenate([store.load(video).rows for store in encoders], axis=1)

@@ -186,6 +186,17 @@ def test_usual_names_are_kept(name):
     assert name_fault(name) == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_not_utf_8_is_named_and_the_others_are_read(tmp_path):
+    root = tmp_path / "corpus"
+    root.mkdir()
+    (root / "a.txt").write_text("a")
+    (root / os.fsdecode(b"M\xfcller.txt")).write_text("b")
+    tree = read_tree(root, tmp_path / "digests")
+    assert tree.find("a.txt")
+    assert list(tree.unread.values()) == ["its name is not UTF-8"]
+
+
 def test_links_that_lead_out_are_refused_and_named(tmp_path):
     root, secret = tmp_path / "corpus", tmp_path / "secret"
     for folder in (root, secret):

@@ -1,4 +1,4 @@
-"""A study that was moved, copied or switched between branches runs nothing again."""
+"""What `avf adopt` takes over and names, and what is not overwritten before it ran."""
 
 import os
 import random
@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
-from support.scratch import Copy
 
 TINY = ("--configfile", "tiny.yaml")
 GIT = {
@@ -44,13 +42,6 @@ def copied(tiny):
     return tiny
 
 
-def test_a_copied_study_runs_nothing_after_it_was_adopted(copied):
-    printed = avf(copied, "adopt")
-    assert "files taken over" in printed
-    assert "STALE" not in printed
-    assert copied.jobs("all", TINY) == {}
-
-
 @pytest.mark.long
 def test_a_copied_study_is_not_overwritten_before_it_was_adopted(copied):
     before = {p: p.read_bytes() for p in (copied.folder / "results/features").rglob("index.*")}
@@ -65,11 +56,6 @@ def test_what_does_not_match_is_named_and_not_taken_over(copied):
     assert "STALE   train results/runs/demo/ca/seed0/traces.parquet: made with other" in printed
     assert "--forcerun results/runs/demo/ca/seed0/traces.parquet -- all" in printed
     assert copied.jobs("all", TINY)["train"] == 1
-
-
-def test_a_moved_study_runs_nothing_as_it_is(tiny, tmp_path):
-    moved = shutil.move(tiny.folder, tmp_path / "moved, elsewhere")
-    assert Copy(moved).jobs("all", TINY) == {}
 
 
 @pytest.mark.long

@@ -31,7 +31,7 @@ rule grid_point:
 
 use rule grid_point as grid_point_classes with:
     input:
-        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        features=train_features,
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         labels="<results>/manifest/{corpus}/labels.parquet",
         card="<results>/manifest/{corpus}/corpus.json",

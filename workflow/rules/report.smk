@@ -7,6 +7,10 @@ from avfusion.report.figures import catalogue as figure_catalogue
 from avfusion.report.tables import catalogue as table_catalogue
 
 TABLES = table_catalogue.tables_of(study, HERE)
+try:
+    figure_catalogue.check_files(study, HERE)
+except AvfError as error:
+    raise WorkflowError(str(error)) from None
 FIGURES = [(name, kind) for name in HERE for kind in figure_catalogue.figures_of(study, name)]
 
 # The templates of the page are files of the installed package.

@@ -35,7 +35,7 @@ rule train:
 
 use rule train as train_classes with:
     input:
-        features=lambda wildcards: feature_indexes(wildcards.corpus),
+        features=train_features,
         manifest="<results>/manifest/{corpus}/manifest.parquet",
         labels="<results>/manifest/{corpus}/labels.parquet",
         card="<results>/manifest/{corpus}/corpus.json",

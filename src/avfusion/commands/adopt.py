@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         planned.touch(verdicts, args.config)
         if (moved := follow_move(layout)) and not args.stale:
             say(f"MLflow: {moved} addresses of artifacts follow the store to {layout.results}")
+        _show(verdicts, args)
     again = adoption.to_force(verdicts)
     if args.stale:
         for path in again:
@@ -48,6 +49,19 @@ def run(args: argparse.Namespace) -> int:
     if again:
         say(f"To make the stale files again, run: {_command(again, held, args)}")
     return int(bool(again))
+
+
+def _show(verdicts: "list[Verdict]", args: argparse.Namespace) -> None:
+    """Record the studies that MLflow showed and does not show as they are now."""
+    from avfusion.lineage.adoption import MATCHES
+    from avfusion.tracking.record import show_again
+
+    layout, settings = options.layout(args), options.study(args).record_settings()
+    for verdict in verdicts:
+        if verdict.job.rule == "record" and verdict.state == MATCHES:
+            corpus = Path(verdict.job.outputs[0]).name.removeprefix("mlflow.").removesuffix(".json")
+            if show_again(corpus, settings, layout) and not args.stale:
+                say(f"MLflow: {corpus} is recorded again: its store did not show it as it is now")
 
 
 def _report(verdicts: "list[Verdict]", held: dict[str, str], dry: bool) -> None:

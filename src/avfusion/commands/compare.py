@@ -40,7 +40,19 @@ def run(args: argparse.Namespace) -> None:
     text = _page(scores, other, args, stamps)
     say(text)
     if args.out is not None:
-        write_text(args.out, safe_csv(scores) if args.out.suffix == ".csv" else f"{text}\n")
+        whole = _stamped(scores, stamps)
+        write_text(args.out, safe_csv(whole) if args.out.suffix == ".csv" else f"{text}\n")
+
+
+def _stamped(scores: "pd.DataFrame", stamps: list[str]) -> "pd.DataFrame":
+    """Return the scores with a column per study that is not finished, as provisional tables have.
+
+    >>> import pandas as pd
+    >>> list(_stamped(pd.DataFrame({"a": [1]}), ["", "PROVISIONAL, 2 of 3 runs"]))
+    ['a', 'provisional_b']
+    """
+    named = zip(("provisional_a", "provisional_b"), stamps, strict=True)
+    return scores.assign(**{name: stamp for name, stamp in named if stamp})
 
 
 def _page(

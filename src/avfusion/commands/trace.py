@@ -62,11 +62,14 @@ def _lines(result: "Trace") -> list[str]:
 
 def _seeds(result: "Trace") -> list[str]:
     """Return a line per seed with its score, and how the mean of the row follows from them."""
+    metrics = [result["row"]["measure"]] if "measure" in result["row"] else ["ccc", "recall"]
     lines = [
-        f"seed {row['seed']}: {metric} {row[metric]:.6f}, {row['videos']} videos, "
-        f"{row['frames']} frames"
+        ", ".join(
+            [f"seed {row['seed']}: {metric} {row[metric]:.6f}"]
+            + [f"{row[n]} {n}" for n in ("videos", "frames", "trials") if row.get(n) is not None]
+        )
         for row in result["seeds"]
-        for metric in ("ccc", "recall")
+        for metric in metrics
         if row.get(metric) is not None
     ]
     if len(lines) > 1 and "mean" in result["row"]:

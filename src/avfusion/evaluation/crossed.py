@@ -229,7 +229,7 @@ def _estimates(
     each: Sequence[tuple[Sample, Sample | None]], alpha: float, seed: int
 ) -> Iterator[Estimate]:
     """Widen the draws of units to people and trainings, and take percentiles."""
-    people = [_people(*_deviation(*one), one[0].count) for one in each]
+    people = [_people(_deviation(*one)[1], one[0].count) for one in each]
     parts = [(first.parts, None if second is None else second.parts) for first, second in each]
     spreads = variances(parts, people, [first.count for first, _ in each])
     pairs = list(zip(each, spreads, strict=True))
@@ -246,8 +246,8 @@ def _deviation(first: Sample, second: Sample | None) -> tuple[np.ndarray, np.nda
     return value, deviation
 
 
-def _people(value: np.ndarray, deviation: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Return the variance over units of `value` with `count` units each, (K + 1,)."""
+def _people(deviation: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the variance over units of draws (K + 1, N) with `count` units each, (K + 1,)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return count / (count - 1) * np.where(count > 1, _moment(deviation), np.nan)
 

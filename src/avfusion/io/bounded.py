@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from avfusion.errors import CorpusError
+from avfusion.io.parquet_chunks import chunks
 
 MOST_CELLS = 10_000_000
 """Cells of a table that is read as text: ratings of 28 hours at 50 Hz have half as many."""
@@ -45,20 +46,34 @@ def content(path: Path, most: int = MOST_BYTES) -> bytes:
 def refuse_large_parquet(
     path: Path, cells: int = MOST_CELLS, most: int = MOST_BYTES, columns: int = 100_000
 ) -> None:
-    """Raise ValueError if a Parquet file states more cells, bytes or columns than are read.
+    """Raise ValueError if a Parquet file has more cells, bytes or columns than are read.
 
-    Only the footer is read.
+    The footer is compared first, then the headers of all pages. Text that a small file can repeat
+    is unpacked in parts and counted.
     """
     with pq.ParquetFile(path) as file:
         footer = file.metadata
-        held = footer.num_rows * max(1, footer.num_columns)
-        groups = range(footer.num_row_groups)
-        size = sum(footer.row_group(group).total_byte_size for group in groups)
-        if footer.num_columns > columns or held > cells or not 0 <= size <= most:
-            raise ValueError(
-                f"{footer.num_rows:,} rows of {footer.num_columns:,} columns and {size:,} bytes; "
-                f"at most {cells:,} cells and {most:,} bytes are read; split it into several files"
-            )
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        rows = max(footer.num_rows, sum(group.num_rows for group in groups))
+
+        def refuse(size: int, values: int) -> None:
+            if footer.num_columns > columns or values > cells or not 0 <= size <= most:
+                raise ValueError(
+                    f"{rows:,} rows of {footer.num_columns:,} columns and {size:,} bytes or more; "
+                    f"at most {cells:,} cells and {most:,} bytes are read; split it into several "
+                    f"files"
+                )
+
+        refuse(sum(g.total_byte_size for g in groups), rows * max(1, footer.num_columns))
+        held, size, values = [], 0, 0
+        for chunk in chunks(file, path):
+            size, values = size + chunk.unpacked, values + chunk.values
+            refuse(size, values)
+            held.append(chunk)
+        if size + sum(chunk.most_repeated for chunk in held) > most:
+            for chunk in held:
+                size += chunk.repeated(most - size)
+                refuse(size, values)
 
 
 def refuse_large_zip(path: Path, most: int = MOST_ARRAY_BYTES) -> None:

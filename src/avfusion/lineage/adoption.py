@@ -103,6 +103,8 @@ class _Judged:
             return "made from other inputs"
         for path, expected in record.inputs.items():
             if (self.contents.of(path) or self.recorded.get(path)) != expected:
+                if not self.contents.of(path) and not self.recorded.get(path):
+                    return f"its input {path} is gone, and no record tells what it was"
                 absent = " is gone, and" if not self.contents.of(path) else ""
                 return f"its input {path}{absent} is another one than it was made from"
         for path in there:

@@ -84,7 +84,9 @@ def touch(verdicts: list[Verdict], config: Path) -> None:
 def _snakemake(targets: list[str], config: Path, variable: str) -> subprocess.CompletedProcess[str]:
     """Run Snakemake so that it touches the outputs behind some targets, and those only."""
     words = [sys.executable, "-m", "snakemake", "--touch", "--forceall", "--cores", "1"]
-    words += ["--rerun-incomplete", "--quiet", "all", "--configfile", str(config), "--", *targets]
+    words += ["--rerun-incomplete", "--configfile", str(config)]
+    words += ["--quiet", "progress", "rules", "host", "reason"]  # `all` would hide errors too
+    words += ["--", *targets]
     done = subprocess.run(
         words,
         env={**os.environ, VARIABLE: variable},

@@ -102,7 +102,7 @@ def _corpus(corpus: str, first: Side, second: Side) -> list[dict[str, Any]]:
     sides = [Side(side.study.scoped(corpus), side.layout) for side in (first, second)]
     for letter, side in zip("AB", sides, strict=True):
         if side.study.task(corpus) == "verification":
-            return [_not(corpus, note="verification is compared by its own tables")]
+            return [_not(corpus, note="verification is not compared")]
         if read_scores(corpus, side.layout).empty:
             return [_not(corpus, note=f"not scored in {letter}; run: avf score {corpus}")]
     rules = [

@@ -102,19 +102,19 @@ def corpus_sources(corpus: str, study: Study, layout: Layout) -> list[Path]:
     """Return the files of a corpus that all its runs and scores depend on."""
     names = dict.fromkeys(study.all_features().encoders)
     robust = [layout.robustness(corpus) / "sums.parquet"] if study.robustness else []
+    some = layout.labels(corpus), layout.votes(corpus), layout.trials(corpus)
     return [
         *(layout.manifest(corpus), layout.gold(corpus), layout.card(corpus)),
         *(layout.features(corpus, name) / "index.parquet" for name in names),
         *(layout.scores(corpus) / name for name in ("scores.parquet", "sums.parquet")),
         *robust,
+        *filter(Path.is_file, (*some, layout.scores(corpus) / TRIALS)),
     ]
 
 
 def _sources(study: Study, layout: Layout) -> Iterator[Path]:
     for corpus in study.corpora:
         yield from filter(Path.is_file, corpus_sources(corpus, study, layout))
-        others = layout.votes(corpus), layout.trials(corpus), layout.scores(corpus) / TRIALS
-        yield from filter(Path.is_file, others)
         for fusion in study.fusions:
             for seed in study.seeds:
                 folder = layout.run(corpus, fusion, seed)

@@ -20,6 +20,9 @@ from avfusion.lineage.tables import Origins, corpus_sources, read_origins, run_s
 from avfusion.literature import claims
 from avfusion.runs.files import read_settings, train_command
 
+RATED, OF_TRIALS = ("protocol", "target"), ("list", "condition", "norm")
+"""Columns that a row of scores has besides partition and fusion, of ratings and of trials."""
+
 
 class TracedRun(TypedDict):
     """One run: its folder, the state of its files, and what made it."""
@@ -159,9 +162,10 @@ def _run(folder: Path, recorded: dict[str, str], layout: Layout) -> TracedRun:
 
 def _seeds(cells: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
     """Return the score of each seed behind a mean, from scores.parquet."""
-    keys = [k for k in ("fusion", "protocol", "partition", "target", "seed") if k in cells]
+    keys = [k for k in ("fusion", "partition", *RATED, *OF_TRIALS, "seed") if k in cells]
     path = layout.scores(str(cells.get("corpus", ""))) / "scores.parquet"
-    if not path.is_file() or not {"fusion", "protocol", "target"} <= set(keys):
+    complete = any({"fusion", *place} <= set(keys) for place in (RATED, OF_TRIALS))
+    if not path.is_file() or not complete:
         return []
     rows = read_table(path)
     for key in keys:

@@ -21,6 +21,7 @@ from avfusion.config.sections import MediaSettings
 from avfusion.errors import AvfError, ConfigError, of_place
 from avfusion.io.private import current_umask
 from avfusion.io.sockets import use_short_sockets
+from avfusion.media.job_memory import job_mb
 from avfusion.media.limits import DEFAULT, Limits, apply, peak_mb
 from avfusion.media.person import Person
 
@@ -105,7 +106,7 @@ class Reader:
         context.set_forkserver_preload([*self._preload])
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_work, args=(theirs, self._limits, current_umask()), daemon=True
+            target=_work, args=(theirs, self._limits, current_umask(), job_mb()), daemon=True
         )
         use_short_sockets()
         process.start()
@@ -217,10 +218,10 @@ def _death(code: int | None) -> str:
     return f"the reader ended without a result (exit code {code})."
 
 
-def _work(pipe: Connection, limits: Limits, umask: int) -> None:
+def _work(pipe: Connection, limits: Limits, umask: int, job_mb: float) -> None:
     """Do the jobs that arrive, in the child process, and send each result."""
     os.umask(umask)
-    apply(limits)
+    apply(limits, job_mb)
     while True:
         try:
             work, job = pipe.recv()
@@ -279,8 +280,8 @@ def outcome_of(path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def out_of_memory(path: str | Path) -> str:
     """Return why a file that needs too much memory was not read."""
     return (
-        f"{path}: needs more than the {DEFAULT.memory_mb:,} MB of memory that reading a file may "
-        f"take. Check the file, or convert it to pictures of 1920 x 1080 pixels."
+        f"{path}: needs more memory than reading a file may take, {DEFAULT.memory_mb:,} MB or what "
+        f"its job has left. Check the file, or convert it to pictures of 1920 x 1080 pixels."
     )
 
 

@@ -24,6 +24,8 @@ from avfusion.errors import MediaError, NotVideoError
 from avfusion.fingerprint import fingerprint
 from avfusion.io.atomic import replacing
 from avfusion.media.isolate import HEAVY, Reader, out_of_memory
+from avfusion.media.job_memory import job_mb
+from avfusion.media.limits import DEFAULT, LEAST_MB, resident_mb
 from avfusion.media.probe import probe
 from avfusion.media.sound_only import probe_sound, span_s
 from avfusion.media.sound_track import choose
@@ -110,13 +112,15 @@ def timings(
 
 def _read_all(paths: dict[str, Path], time_zero: TimeZero) -> Iterator[tuple[str, Timing]]:
     """Read in processes of their own; the first frame and pieces of the sound are decoded."""
-    count = min(2 * len(os.sched_getaffinity(0)), len(paths))
-    if not count:
+    if not paths:
         return
+    room = (job_mb() - resident_mb()) / LEAST_MB
+    count = int(max(1, min(2 * len(os.sched_getaffinity(0)), len(paths), room)))
+    limits = DEFAULT._replace(readers=count)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         free: SimpleQueue[Reader] = SimpleQueue()
         for _ in range(count):
-            free.put(stack.enter_context(Reader(preload=_preload())))
+            free.put(stack.enter_context(Reader(limits, _preload())))
         jobs = {
             pool.submit(_timed_apart, path, time_zero, free): name for name, path in paths.items()
         }

@@ -248,11 +248,11 @@ class Planner:
         """Yield the jobs of tables, figures, page and MLflow, and `all` itself."""
         runs = len(self.study.fusions) * len(self.study.seeds) * len(self.sizes)
         for rule in ("tables", "figures", "page"):
-            taken = rates.start_s("light") + runs * rates.per_unit_s(rule)
+            taken = rates.stage_start_s(rule) + runs * rates.per_unit_s(rule)
             yield Line("report", rule, "", 1, taken, rates.memory_mb(rule))
         for corpus in self.sizes:
             each = runs / len(self.sizes)
-            taken = rates.start_s("light") + each * rates.per_unit_s("record")
+            taken = rates.stage_start_s("record") + each * rates.per_unit_s("record")
             disk = each * rates.rates()["record_bytes"]
             yield Line("report", "record", corpus, 1, taken, rates.memory_mb("record"), disk)
         yield Line("report", "all", "", 1, 0.0, 0.0)
@@ -271,8 +271,7 @@ class Planner:
         """
         if not size.known:
             return None
-        kind = rates.rates()["stages"][stage]["start"]
-        return jobs * rates.start_s(kind) + units * rates.per_unit_s(stage) + work_s
+        return jobs * rates.stage_start_s(stage) + units * rates.per_unit_s(stage) + work_s
 
     def _again(self, corpus: str) -> bool:
         """Return whether an earlier entry has the same folder, so that nothing is read twice."""

@@ -28,6 +28,11 @@ def start_s(kind: str) -> float:
     return float(rates()["start_s"][kind])
 
 
+def stage_start_s(stage: str) -> float:
+    """Return how long a job of a stage takes to start."""
+    return start_s(rates()["stages"][stage]["start"])
+
+
 def per_unit_s(stage: str) -> float:
     """Return seconds of a stage per unit of its work, see `units` in rates.json."""
     return float(rates()["stages"][stage]["unit_s"])

@@ -190,6 +190,7 @@ def _add_figures(result: Pack, layout: Layout, terms: dict[str, str], names: Nam
         stem, name = _stem(path), f"figures/{path.name}"
         caption = captions.get(stem)
         if path.name == "captions.json":
+            result.left_out[name] = "it also lists figures that are left out; the page has captions"
             continue
         if caption is None:
             result.left_out[name] = "captions.json does not list it"

@@ -41,7 +41,8 @@ class Response:
     Attributes
     ----------
     auroc, low, high
-        Mean AUROC and the ends of its interval; NaN without clips of both kinds in one video.
+        AUROC, the mean over equally many trainings of each encoder fit, and the ends of its
+        interval; NaN without clips of both kinds in one video, or if a weight is NaN.
     each
         AUROC of each training, (S,).
     videos
@@ -137,13 +138,14 @@ def respond(
     count = units.shape[1]
     sample = Sample(
         Parts(table.mean(axis=-1), table),
-        (_draws(count, statistics.draws, statistics.seed) @ units.mean(axis=0))[None] / count,
+        (_draws(count, statistics.draws, statistics.seed) @ table.mean(axis=(0, 1))[0])[None]
+        / count,
         np.array([float(count)]),
     )
     estimate = crossed.score(sample, statistics.alpha, statistics.seed)
     low, high = np.clip([estimate.low[0], estimate.high[0]], 0.0, 1.0)
     scores = tuple(float(x) for x in units.mean(axis=1))
-    return Response(float(np.mean(scores)), float(low), float(high), scores, **sizes)
+    return Response(float(estimate.value[0]), float(low), float(high), scores, **sizes)
 
 
 @lru_cache(maxsize=16)

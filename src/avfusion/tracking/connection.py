@@ -26,6 +26,8 @@ PATIENCE = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
+SQLITE = "sqlite:///"
+
 
 def address(store: str | None, layout: Layout) -> tuple[str, str]:
     """Return the URI of a store, and how it is shown: scheme, host and port.
@@ -40,7 +42,7 @@ def address(store: str | None, layout: Layout) -> tuple[str, str]:
     file = store_folder(layout) / FILE
     local = _local(layout)
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or local
-    here = f"sqlite:///{file}"
+    here = f"{SQLITE}{file}"
     return uri, here if uri == local else shown(uri)
 
 
@@ -76,13 +78,13 @@ def short(error: BaseException, uri: str) -> str:
 
 def _local(layout: Layout) -> str:
     """Return the URI of the study's own store."""
-    return f"sqlite:///{(store_folder(layout) / FILE).resolve()}"
+    return f"{SQLITE}{(store_folder(layout) / FILE).resolve()}"
 
 
 def _check_sqlite(uri: str) -> None:
     """Fail at once if SQLite cannot open its file; MLflow would try for 100 s."""
-    if uri.startswith("sqlite:///"):
-        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:
+    if uri.startswith(SQLITE):
+        with closing(sqlite3.connect(uri.removeprefix(SQLITE))) as base:
             base.execute("PRAGMA schema_version")
 
 

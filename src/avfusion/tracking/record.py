@@ -14,8 +14,8 @@ from avfusion.config.jobs import RecordSettings
 from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
-from avfusion.tracking.connection import address, opened, short
-from avfusion.tracking.study import record_study
+from avfusion.tracking.connection import SQLITE, address, opened, short
+from avfusion.tracking.study import record_study, study_key
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,33 @@ def record_corpus(
         )
     write_text(layout.results / f"mlflow.{corpus}.json", json.dumps(result) + "\n")
     return 0
+
+
+def show_again(corpus: str, settings: RecordSettings, layout: Layout) -> bool:
+    """Record a study that was recorded, if the store of this machine does not show it as it is now.
+
+    After a switch to another branch, the store shows the study of the former branch: its runs are
+    current, and its best model is registered. After a copy, the store may be absent.
+
+    Returns
+    -------
+    bool
+        Whether it was recorded again; False too if the store is down, which is logged.
+    """
+    path = layout.results / f"mlflow.{corpus}.json"
+    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not said.get("recorded"):
+        return False  # the workflow records it
+    uri, shown = address(None, layout)
+    there = not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
+    if (
+        there
+        and said["store"] == shown
+        and said.get("shows") == study_key(corpus, settings, layout)
+    ):
+        return False
+    record_corpus(corpus, settings, layout)
+    return bool(json.loads(path.read_text(encoding="utf-8"))["recorded"])
 
 
 def _count(path: Path) -> None:

@@ -82,6 +82,8 @@ class Store:
         same = [i for i, known in self.known.items() if known.get("mlflow.runName") == name]
         for ident in same:
             if self.known[ident].get("key") == key and ident not in self.lost:
+                for other in set(same) - {ident}:  # of another branch, whose turn it was
+                    self.tag(other, {"current": "False"})
                 self.tag(ident, {**tags, "current": "True"})
                 return ident, False
         for ident in same:

@@ -52,15 +52,13 @@ def record_study(
     Returns
     -------
     dict
-        Number of runs, number of new records of runs, URI of the best model or None, and address
-        of the saved view.
+        Number of runs, number of new records of runs, URI of the best model or None, address of
+        the saved view, and what the store now shows: see `study_key`.
     """
     statistics = settings.statistics if settings else StatisticsSettings()
-    runs = [run for run in finished_runs(store.corpus, layout) if _is_current(run, settings)]
-    pages = [*_files(layout.tables), *_files(layout.figures)]
-    drawn = json.dumps(statistics.model_dump(), sort_keys=True).encode()
-    keys = [content_key(FORM, run.key().encode(), drawn).encode() for run in runs]
-    key = content_key(FORM, *keys, *(page.read_bytes() for page in pages))
+    runs, keys = _runs(store.corpus, settings, layout)
+    pages = _pages(layout)
+    key = study_key(store.corpus, settings, layout)
     study, changed = store.start("study", key, key, _study_tags(runs, layout))
     card = json.loads(layout.card(store.corpus).read_text(encoding="utf-8"))
     protocol = settings.headline if settings else "pooled"
@@ -69,7 +67,7 @@ def record_study(
     new, logged = 0, time.monotonic()
     for count, (run, run_key) in enumerate(zip(runs, keys, strict=True), start=1):
         parent = parents[run.settings.fusion]
-        new += _record(run, store, run_key.decode(), parent, card, (statistics, headline))
+        new += _record(run, store, run_key, parent, card, (statistics, headline))
         if time.monotonic() - logged > LOG_EVERY_S:
             log.info("%s: %d of %d runs recorded", store.corpus, count, len(runs))
             logged = time.monotonic()
@@ -81,7 +79,24 @@ def record_study(
     if changed:
         store.close(study, key, {}, _table(store.corpus, layout), int(time.time() * 1000))
     view = save_view(store, headline, _findings(store.corpus, layout), uri)
-    return {"runs": len(runs), "new": new, "model": model, "view": view}
+    return {"runs": len(runs), "new": new, "model": model, "view": view, "shows": key}
+
+
+def study_key(corpus: str, settings: RecordSettings | None, layout: Layout) -> str:
+    """Return what a store that shows the study as it is now would hold, as a digest of contents."""
+    _, keys = _runs(corpus, settings, layout)
+    pages = (page.read_bytes() for page in _pages(layout))
+    return content_key(FORM, *(key.encode() for key in keys), *pages)
+
+
+def _runs(
+    corpus: str, settings: RecordSettings | None, layout: Layout
+) -> tuple[list[Run], list[str]]:
+    """Return the current runs, and the key of the record of each."""
+    statistics = settings.statistics if settings else StatisticsSettings()
+    drawn = json.dumps(statistics.model_dump(), sort_keys=True).encode()
+    runs = [run for run in finished_runs(corpus, layout) if _is_current(run, settings)]
+    return runs, [content_key(FORM, run.key().encode(), drawn) for run in runs]
 
 
 def _record(
@@ -164,6 +179,10 @@ def _is_current(run: Run, settings: RecordSettings | None) -> bool:
 def _commit(commit: str | None, dirty: bool | None) -> dict[str, Any]:
     """Return the tags of a commit and of local changes; empty without a commit."""
     return {"mlflow.source.git.commit": commit, "dirty": dirty} if commit else {}
+
+
+def _pages(layout: Layout) -> list[Path]:
+    return [*_files(layout.tables), *_files(layout.figures)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -397,3 +397,10 @@ def test_a_foreign_state_is_damaged_and_no_traceback(tmp_path):
         (tmp_path / "state.pt").write_bytes(json.dumps(head).encode() + b"\n" + body)
         with pytest.raises(DamagedError, match="not a state"):
             load_state(tmp_path / "state.pt", "k")
+
+
+def test_a_record_does_not_name_the_machine(monkeypatch):
+    from avfusion import provenance
+
+    monkeypatch.setattr(provenance.platform, "node", lambda: "node17.lab.example.org")
+    assert "node17" not in json.dumps(provenance.machine_state())

@@ -94,7 +94,6 @@ def test_turned_round_the_decisions_are_opposite(sides):
 def test_settings_that_differ_are_listed_and_no_others(sides):
     table = settings(*sides)
     assert table["setting"].tolist() == ["train.lr"]
-    assert "seeds" not in set(table["setting"])
     assert settings(sides[0], sides[0]).empty
 
 
@@ -110,6 +109,51 @@ def test_what_only_one_study_has_is_named(sides):
         second.study.corpora.values()))}})  # fmt: skip
     with pytest.raises(AvfError, match="no corpus in common"):
         compare(first, Side(other, second.layout))
+
+
+@pytest.fixture(scope="module")
+def rated_again(sides, tmp_path_factory):
+    """The first study, and its copies with another gold standard of two test videos, and of all."""
+    first, made = sides[0], []
+    gold = pd.read_parquet(first.layout.gold("demo"))
+    manifest = pd.read_parquet(first.layout.manifest("demo"))
+    tested = manifest.loc[manifest["partition"] == "test", "video"].tolist()
+    for count in (2, len(tested)):
+        there = Layout(tmp_path_factory.mktemp("rated") / "again")
+        shutil.copytree(first.layout.results, there.results)
+        changed = gold["video"].isin(tested[:count])
+        shifted = gold["valence"].where(~changed, gold["valence"] * 0.9)
+        gold.assign(valence=shifted).to_parquet(there.gold("demo"), index=False)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            made.append(scored(there, first.study))
+    return made
+
+
+def test_videos_with_another_gold_standard_are_left_out_and_counted(sides, rated_again):
+    for pair in ((sides[0], rated_again[0]), (rated_again[0], sides[0])):
+        table = compare(*pair)
+        assert set(table["decision"]) == {"same"}, "on the other videos, nothing differs"
+        assert set(table["videos"]) == {9}, "one of 12 cannot be read"
+        assert set(table["note"]) == {"2 videos are left out: their gold standard differs"}
+
+
+def test_studies_without_a_video_of_the_same_gold_standard_are_not_compared(sides, rated_again):
+    (row,) = compare(sides[0], rated_again[1]).to_dict("records")
+    assert row["decision"] == "not compared"
+    assert row["note"] == ("no video that both have scored by the same gold standard; 11 differ")
+
+
+def test_a_comparison_with_an_unfinished_study_says_so_in_each_form(sides, tmp_path, capsys):
+    second = Layout(tmp_path / "provisional")
+    shutil.copytree(sides[1].layout.results, second.results)
+    write_origins(sides[1].study, second, stamp="PROVISIONAL, 3 of 6 runs")
+    folders = [str(sides[0].layout.results), str(second.results)]
+    assert main(["compare", *folders, "--out", str(tmp_path / "both.csv")]) == 0
+    assert f"B: {second.results} (PROVISIONAL, 3 of 6 runs)" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "both.csv")
+    assert set(table["provisional_b"]) == {"PROVISIONAL, 3 of 6 runs"}
+    assert "provisional_a" not in table
 
 
 def test_the_command_prints_both_tables_and_writes_them(sides, tmp_path, capsys):

@@ -116,6 +116,22 @@ def test_one_strange_file_fails_alone(tmp_path, monkeypatch):
     assert "claims to last" in read["bad"].reason
 
 
+def test_files_with_flipped_bits_are_read_or_refused_by_name(tmp_path):
+    good = odd_videos.write(tmp_path / "good.mp4", odd_videos.pictures(5)).read_bytes()
+    generator, videos = np.random.default_rng(0), []
+    for number in range(30):
+        raw = bytearray(good)
+        for at in generator.integers(len(raw), size=3):
+            raw[at] ^= 1 << int(generator.integers(8))
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(raw)
+        videos.append((path.stem, path, str(number)))
+    read = timings(videos, tmp_path / "times")
+    assert read.keys() == {name for name, *_ in videos}
+    for name, path, _ in videos:
+        assert len(read[name].times_s) or str(path) in read[name].reason
+
+
 def test_only_plain_files_are_read_by_decord(tmp_path):
     plain = odd_videos.write(tmp_path / "plain.mp4", odd_videos.pictures(5))
     edited = hostile_videos.repeated(tmp_path / "edited.mp4", 2)

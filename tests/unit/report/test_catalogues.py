@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from avfusion.config.study import Study
+from avfusion.errors import ConfigError
 from avfusion.report.figures import catalogue as figures
 from avfusion.report.tables import catalogue as tables
 from avfusion.report.tables.write import write_tables
@@ -32,6 +33,14 @@ def test_a_task_has_its_figures():
     assert figures.figures_of(corrupted, "films") == [*rated, "robust", "gates"]
     classes = ["ccc", "differences", "confusion", "curves"]
     assert figures.figures_of(corrupted, "calls") == classes
+
+
+def test_two_figures_of_one_file_are_refused_with_what_to_rename():
+    two = {"films": {"root": "films"}, "films_gates": {"root": "other"}}
+    more = {"corpora": two, "robustness": {"audio_missing": [0.5]}}
+    figures.check_files(Study(fusions={"ca": {}}, **more), two)
+    with pytest.raises(ConfigError, match=r"figures/films_gates_ccc\.svg would be both .* Rename"):
+        figures.check_files(Study(fusions={"ccc": {"is": "ca"}}, **more), two)
 
 
 def test_optional_tables_follow_the_study():

@@ -1,5 +1,8 @@
 """Test the page: complete, offline, escaped, without folders of the machine or video frames."""
 
+import base64
+import hashlib
+import html
 import re
 from html.parser import HTMLParser
 
@@ -89,6 +92,14 @@ def test_nothing_is_fetched_and_no_picture_is_embedded(page):
     assert "data:" not in page[2]
     assert "base64" not in page[2]
     assert "default-src &#39;none&#39;" in page[2] or "default-src 'none'" in page[2]
+
+
+def test_the_policy_of_the_page_allows_its_own_script_only(page):
+    policy = html.unescape(re.search(r'Security-Policy" content="(.*?)"', page[2])[1])
+    allowed = re.search(r"script-src (.*)", policy)[1].split()
+    scripts = re.findall(r"<script>(.*?)</script>", page[2], re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in scripts]
+    assert allowed == [f"'sha256-{digest.decode()}'" for digest in digests]
 
 
 def test_every_headline_number_stands_in_the_page(page):

@@ -80,7 +80,19 @@ def test_auroc_is_the_mean_over_videos_of_the_share_of_pairs_in_order():
     assert response.auroc == pytest.approx(0.5)
 
 
-def test_a_weight_that_differs_between_videos_alone_is_no_response():
+def test_estimate_and_interval_are_of_the_same_trainings():
+    """With two fits, one of which has a training more, that one counts in neither."""
+    video, hit, clean = planted()
+    rng = np.random.default_rng(3)
+    weights = np.stack([rng.normal(size=len(hit)), hit.astype(float), rng.normal(size=len(hit))])
+    response = respond(weights, hit, clean, video, STATISTICS, fits=(0, 0, 3))
+    both = respond(weights[[0, 2]], hit, clean, video, STATISTICS, fits=(0, 3))
+    assert response.each[1] == 1.0
+    assert (response.auroc, response.low, response.high) == (both.auroc, both.low, both.high)
+    assert response.low < 0.5 < response.high
+
+
+def test_a_weight_that_differs_only_between_videos_is_no_response():
     video, hit, clean = planted()
     offset = np.arange(8.0).repeat(120)  # more hits lie in videos with a high weight
     hit[:480:2] = False

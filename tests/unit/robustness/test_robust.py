@@ -1,7 +1,10 @@
 """What corruption costs: known curves, equal draws, resumption, and what the report makes of it."""
 
+import itertools
 import json
+import logging
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +21,7 @@ from avfusion.layout import Layout
 from avfusion.metrics.sums import SUMS, video_sums
 from avfusion.protocols.protocol import load
 from avfusion.report.tables.write import write_tables
-from avfusion.robustness import curves
+from avfusion.robustness import curves, stage
 from avfusion.robustness.curve_estimates import comparisons
 from avfusion.robustness.curves import loss_shares, shares
 from avfusion.robustness.stage import robust_corpus, write_part
@@ -161,6 +164,31 @@ def test_the_parts_deal_out_every_run_once(done):
         write_part(CORPUS, (i, 2), study.robust_settings(), layout)
         runs += json.loads((folder / f"part-{i}-of-2.json").read_text())
     assert sorted(runs) == sorted(f"{f}/seed{s}" for f in study.fusions for s in study.seeds)
+
+
+def test_progress_is_held_back_for_some_seconds_and_its_last_line_is_shown(
+    done, caplog, monkeypatch
+):
+    """Runs that are read together count by the share of their cases."""
+    study, layout, _ = done
+    caplog.set_level(logging.INFO)
+    settings, now_s = study.robust_settings(), itertools.count(step=2)
+    monkeypatch.setattr(stage, "time", SimpleNamespace(monotonic=lambda: next(now_s)))
+    stage.predict_runs(CORPUS, (0, 1), settings, layout)
+    words = f"{CORPUS}: corrupted input to"
+    told = [line for line in caplog.messages if line.startswith(words)]
+    assert told == [f"{words} 3.0 of 6 runs", f"{words} 6.0 of 6 runs"]
+
+    caplog.clear()
+    for seed in study.seeds:
+        (layout.robustness(CORPUS) / f"concat/seed{seed}/settings.json").unlink()
+    monkeypatch.setattr(stage, "LOG_EVERY_S", 0)
+    stage.predict_runs(CORPUS, (0, 1), settings, layout)
+    told = [line for line in caplog.messages if line.startswith(words)]
+    shown = [float(line.split()[-4]) for line in told]
+    assert shown == sorted(shown)
+    assert shown[-1] == 6
+    assert any(value % 1 for value in shown)
 
 
 def test_areas_are_losses_paired_by_video(done):

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.commands.trace import _seeds as printed
 from avfusion.config.baseline import with_ridge
 from avfusion.errors import TrainError
 from avfusion.evaluation.score import score_corpus
-from avfusion.evaluation.score_verification import AVERAGE
+from avfusion.evaluation.verification_estimates import AVERAGE
 from avfusion.layout import Layout
+from avfusion.lineage.tables import corpus_sources
+from avfusion.lineage.trace import _seeds
 from avfusion.metrics.verification import as_norm, eer
 from avfusion.report import write
 from avfusion.runs.train import train_run, write_traces
@@ -142,3 +145,17 @@ def test_a_corpus_without_trials_is_refused(tmp_path):
     layout.trials("met").unlink()
     with pytest.raises(TrainError, match="has no trials"):
         train_run(plan.run_settings("met", "concat", 0), layout)
+
+
+@pytest.mark.slow
+def test_a_row_of_errors_is_traced_to_its_seeds_and_trials(met):
+    path = met.tables / "verification.csv"
+    table = pd.read_csv(path)
+    of = (table["fusion"] == "concat") & (table["measure"] == "eer") & (table["list"] == "test")
+    of &= (table["condition"] == "clean") & (table["norm"] == "cosine")
+    cells = table[of].to_dict("records")[0]
+    rows = _seeds(cells, met)
+    assert [row["eer"] for row in rows] == scores(met).loc["concat", "eer"].tolist()
+    assert np.mean([row["eer"] for row in rows]) == pytest.approx(cells["mean"], abs=1e-5)
+    assert met.trials("met") in corpus_sources("met", with_ridge(study()), met)
+    assert printed({"row": cells, "seeds": rows})[0].startswith(f"seed 0: eer {rows[0]['eer']:.6f}")

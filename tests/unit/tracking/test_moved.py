@@ -11,7 +11,7 @@ import pytest
 from avfusion.layout import Layout
 from avfusion.tracking.moved import follow
 from avfusion.tracking.place import experiment_name, store_folder
-from avfusion.tracking.record import record_corpus
+from avfusion.tracking.record import record_corpus, show_again
 from avfusion.tracking.store import Store
 from support.recorded_study import train_study, write_study
 
@@ -83,6 +83,34 @@ def test_records_whose_artifacts_are_gone_are_written_again(study, tmp_path):
     for run in current(layout).values():
         if run.data.tags["kind"] == "run":
             assert client_of(layout).list_artifacts(run.info.run_id)
+
+
+@pytest.mark.slow
+def test_a_store_that_shows_another_branch_shows_this_study_again(study, tmp_path):
+    """Runs of one branch are current, and its best model has the alias; a lost store is filled."""
+    layout, settings = Layout(tmp_path / "first" / "results"), study.record_settings()
+    assert not show_again("toy", settings, layout)
+    kept = ("runs", "scores")
+    for name in kept:
+        shutil.copytree(layout.results / name, tmp_path / name)
+    longer = study.model_copy(update={"train": study.train.model_copy(update={"epochs": 3})})
+    train_study(layout, longer)
+    assert record(layout, longer)["model"] == "models:/avfusion-toy/2"
+    for name in kept:  # as a switch of the branch does
+        shutil.rmtree(layout.results / name)
+        shutil.copytree(tmp_path / name, layout.results / name)
+
+    assert show_again("toy", settings, layout)
+    client = client_of(layout)
+    assert client.get_model_version_by_alias("avfusion-toy", "best").version == 1
+    runs = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    named = [run.data.tags["mlflow.runName"] for run in runs if run.data.tags["current"] == "True"]
+    assert sorted(named) == ["concat", "concat/seed0", "concat/seed1", "study"]
+    assert not show_again("toy", settings, layout)
+
+    (layout.results / "mlflow.db").unlink()
+    assert show_again("toy", settings, layout)
+    assert client_of(layout).get_model_version_by_alias("avfusion-toy", "best").version == 1
 
 
 @pytest.mark.slow

@@ -4,13 +4,14 @@ A new figure takes a file with its function and one entry here. The figures comm
 the workflow read this tuple. Nothing heavy is imported, because Snakemake reads it too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from avfusion.config.sections import Task
 from avfusion.config.study import Study
+from avfusion.errors import ConfigError
 
 PACKAGE = "avfusion.report.figures"
 
@@ -195,6 +196,32 @@ def specs_of(study: Study, corpus: str) -> list[FigureSpec]:
 def figures_of(study: Study, corpus: str) -> list[str]:
     """Return the names of a corpus' figures, such as `"ccc"` and `"traces_1"`."""
     return [name for spec in specs_of(study, corpus) for name in spec.names]
+
+
+def check_files(study: Study, corpora: Iterable[str]) -> None:
+    """Check that no two figures of a study have the same file.
+
+    Names of corpora and fusions are parts of it. Of the corpora `a` and `a_gates` with a fusion
+    called `ccc`, gates of the first and scores of the second would both be `a_gates_ccc.svg`.
+
+    Raises
+    ------
+    ConfigError
+        If two figures would have the same file.
+    """
+    owners: dict[str, str] = {}
+    for corpus in corpora:
+        for spec in specs_of(study, corpus):
+            names = [f"{spec.name}_{f}" for f in study.fusions] if spec.per_fusion else spec.names
+            forms = [*names, *(f"{name}_narrow" for name in names if spec.narrow)]
+            for stem in (f"{corpus}_{name}" for name in forms):
+                shown = f"`{spec.title}` of {corpus}"
+                if owners.setdefault(stem, shown) != shown:
+                    raise ConfigError(
+                        f"figures/{stem}.svg would be both {owners[stem]} and {shown}, because "
+                        f"names of corpora and fusions are parts of the file names. Rename the "
+                        f"corpus or the fusion in the config."
+                    )
 
 
 def title(name: str) -> str:

@@ -19,7 +19,7 @@ from avfusion.errors import AvfError
 from avfusion.io.atomic import write_text
 from avfusion.layout import Layout
 from avfusion.report.absent import scored
-from avfusion.report.figures.catalogue import FIGURES, FigureSpec, specs_of
+from avfusion.report.figures.catalogue import FIGURES, FigureSpec, check_files, specs_of
 from avfusion.report.figures.style import SOFT, drawing, save, stamped
 from avfusion.report.inputs import Caption, CorpusFiles
 
@@ -53,8 +53,9 @@ def write_figures(study: Study, layout: Layout, stamp: str = "", processes: int 
     Raises
     ------
     AvfError
-        If one of the processes was killed.
+        If two figures would have the same file, or if one of the processes was killed.
     """
+    check_files(study, study.corpora)
     layout.figures.mkdir(parents=True, exist_ok=True)
     tasks: list[Task] = [
         (corpus, spec, narrow)
