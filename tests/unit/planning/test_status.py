@@ -195,7 +195,8 @@ def test_without_an_answer_of_squeue_an_old_log_is_no_failure(
     made, tmp_path, monkeypatch, code, reason
 ):
     study, layout, _ = made
-    monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 1)
+    if "sleep" in code:
+        monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 1)
     finish(study, layout, "grid")
     stopped = {"reason": "The loss is not finite.", "next": "Lower train.lr."}
     found = next(item for item in items(study, layout, ["demo"]) if item.stage == "grid")
@@ -207,6 +208,7 @@ def test_without_an_answer_of_squeue_an_old_log_is_no_failure(
     state = status(study, layout, tmp_path)
     assert [*state.failures] == [found.name], "a run that says so failed"
     assert any("squeue did not answer" in line and reason in line for line in state.text())
+    monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 10)
     write_squeue(tmp_path, "")
     state = status(study, layout, tmp_path)
     assert "train demo ca seed1" in state.failures
