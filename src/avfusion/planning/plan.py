@@ -10,6 +10,7 @@ from avfusion.encoders.cost import duration
 from avfusion.errors import AvfError
 from avfusion.layout import Layout
 from avfusion.planning import rates
+from avfusion.planning.absent import absent
 from avfusion.planning.lines import GB, STAGES, Line, Planner, Sizes, here
 from avfusion.planning.requests import SAFETY, request
 from avfusion.planning.sizes import Size, size_of
@@ -42,7 +43,8 @@ class Plan:
     sizes
         Corpus -> what it holds.
     notes
-        What the reader must know: stand-ins, widths and sizes that are not known.
+        What the reader must know: corpora that are not here, stand-ins, widths and lengths that
+        are not known.
     """
 
     lines: list[Line]
@@ -58,7 +60,9 @@ class Plan:
             for name in here(study, layout, given)
         }
         lines = list(Planner(study, layout, sizes).lines())
-        return cls(lines, sizes, list(_notes(study, lines, sizes)))
+        away = absent(study, layout, given)
+        hint = ["To plan a corpus that is not here: --assume NAME=VIDEOS:HOURS"] if away else []
+        return cls(lines, sizes, [*away, *hint, *_notes(study, lines, sizes)])
 
     @property
     def totals(self) -> list[Total]:
@@ -144,7 +148,7 @@ def _group(line: Line) -> str:
 
 def _size(size: Size) -> str:
     if not size.known:
-        return f"{size.videos:,} recordings of unknown length; their stages have no hours"
+        return f"{size.videos:,} recordings of unknown length"
     return f"{size.videos:,} recordings, {size.hours:.3g} h, {size.basis}"
 
 
@@ -160,6 +164,8 @@ def _notes(study: Study, lines: Iterable[Line], sizes: dict[str, Size]) -> Itera
         "GPU hours are those of jobs that the SLURM profile gives a GPU, at the speed of one core: "
         "a GPU takes less. `avf doctor --measure` tells the speed of encoders on it."
     )
+    if unmeasured := [name for name, size in sizes.items() if not size.known]:
+        yield f"Length not known, so that their stages have no hours: {', '.join(unmeasured)}."
     if stand_ins := sorted({line.stand_in for line in lines if line.stand_in}):
         yield f"Not measured, a slow one of their kind stands for them: {', '.join(stand_ins)}."
     if unknown := [name for name in study.features.encoders if not _known(study, name)]:

@@ -1,7 +1,6 @@
 """`avf status`: how far a study is, from its files, and from SLURM where there is one."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from avfusion.config.study import Study
 from avfusion.encoders.cost import duration
 from avfusion.io.cells import visible
 from avfusion.layout import Layout
+from avfusion.planning.absent import absent, needed
 from avfusion.planning.items import LOCKING, Item, items
 from avfusion.planning.lines import STAGES
 from avfusion.planning.plan import Plan
@@ -56,6 +56,13 @@ class Status:
         Jobs that run now, at least 1.
     locked
         Whether Snakemake's lock is in this folder.
+    queue_fault
+        Why squeue did not answer; "" if it did, or if there is no SLURM. Then nothing tells of a
+        job without a result whether it runs on another machine, and none is in `failures`.
+    absent
+        A line per reason why corpora of the study are not here, and are in no row.
+    complete
+        Whether a corpus is here, and all those without which Snakemake does not start.
     """
 
     rows: list[Row]
@@ -64,6 +71,9 @@ class Status:
     left_s: float | None
     at_once: int
     locked: bool
+    queue_fault: str
+    absent: list[str]
+    complete: bool
 
     def document(self) -> dict[str, Any]:
         """Return the status for `--json`."""
@@ -80,9 +90,21 @@ class Status:
             f"{stage:<8}" + "".join(f"{value:>9}" for value in counts) for stage, *counts in table
         ]
         listed = [*_first("FAILED", self.failures), *_first("RUNS OR FAILED", self.unsure)]
-        return [*lines, *([""] if listed else []), *listed, "", self._time_left(total["left"])]
+        lines += ["", *listed] if listed else []
+        return [*lines, "", *self._notes(), self._time_left(total["left"])]
+
+    def _notes(self) -> Iterable[str]:
+        """Yield what the table does not show."""
+        yield from self.absent
+        if self.queue_fault:
+            yield (
+                f"squeue did not answer: {_short(self.queue_fault)}. So jobs on other machines are "
+                f"not counted, and jobs that ended without a result are not listed."
+            )
 
     def _time_left(self, left: int) -> str:
+        if not left and not self.complete:
+            return "Nothing is left of the corpora that are here."
         if not left:
             return "Everything is there. `snakemake -n all` tells whether anything is out of date."
         lock = "Snakemake runs here, or was killed. " if self.locked else ""
@@ -103,7 +125,9 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     done = {item.name: item.output.is_file() for item in listed}
     jobs, held = queue(folder), locks()
     running = {item.name: not done[item.name] and _held(item.lock, held) for item in listed}
-    failures = dict(_failures(listed, done, running, jobs))
+    fault = jobs.fault if jobs else ""
+    turns = _turns(study, listed, running)
+    failures = dict(_failures(listed, done, running | dict.fromkeys(turns, True), jobs))
     started_s = _started_s(folder)
     unsure = {
         item.name: failures.pop(item.name).removeprefix("ended: ")
@@ -119,7 +143,18 @@ def status(study: Study, layout: Layout, folder: Path) -> Status:
     rows = [row for row in rows if row.done + row.left]
     at_once = max(sum(row.running for row in rows), 1)
     left_s = work_s if known else None
-    return Status(rows, failures, unsure, left_s, at_once, started_s is not None)
+    return Status(
+        *(rows, failures, unsure, left_s, at_once, started_s is not None, fault),
+        *(absent(study, layout), bool(plan.sizes) and not needed(study, layout)),
+    )
+
+
+def _turns(study: Study, listed: list[Item], running: dict[str, bool]) -> set[str]:
+    """Return the runs of jobs that train now: a job trains them one after the other."""
+    if study.training_jobs != "fusion":
+        return set()
+    busy = {item.what for item in listed if item.stage == "train" and running[item.name]}
+    return {item.name for item in listed if item.stage == "train" and item.what in busy}
 
 
 def _started_s(folder: Path) -> float | None:
@@ -153,24 +188,30 @@ def _row(
     busy, waiting = sum(running[item.name] for item in mine), 0
     if jobs is not None:
         rules = {item.rule for item in mine}
-        busy = max(busy, sum(jobs.running[rule] for rule in rules))
-        waiting = sum(jobs.waiting[rule] for rule in rules)
+        busy = max(busy, sum(job.rule in rules for job in jobs.running))
+        waiting = sum(job.rule in rules for job in jobs.waiting)
     failed = sum(item.name in failures for item in mine)
     return Row(stage, ready, busy, waiting, failed, len(mine) - ready)
 
 
 def _failures(
-    listed: Iterable[Item], done: dict[str, bool], running: dict[str, bool], jobs: Queue | None
+    listed: Iterable[Item], done: dict[str, bool], busy: dict[str, bool], jobs: Queue | None
 ) -> Iterable[tuple[str, str]]:
-    """Yield results that failed: runs that say so, and jobs that ended without their result."""
-    active = Counter() if jobs is None else jobs.running + jobs.waiting
+    """Yield results that failed: runs that say so, and jobs that ended without their result.
+
+    `busy` are the results whose jobs run.
+    """
+    active = [] if jobs is None else [*jobs.running, *jobs.waiting]
+    answered = jobs is None or not jobs.fault
     for item in listed:
         if done[item.name] and item.stage in ("train", "grid"):
             if reason := failure(item.output.parent):
                 yield item.name, _short(reason.removeprefix("failed: "))
             continue
-        busy = done[item.name] or running[item.name] or active[item.rule]
-        if not busy and (last := _last_line(item.log)):
+        if not answered or done[item.name] or busy[item.name]:
+            continue
+        makers = (job for job in active if job.may_make(item.rule, item.what.split()))
+        if not any(makers) and (last := _last_line(item.log)):
             yield item.name, f"ended: {_short(last)} ({item.log})"
 
 

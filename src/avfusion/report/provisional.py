@@ -4,8 +4,8 @@
 
 Each says `PROVISIONAL, k of n runs`, and so does tables/provenance.json. All is written into
 results/.provisional first, which is renamed when everything has its stamp. The workflow neither
-reads nor writes these folders. A run counts if it was trained with the study's current settings and
-code; one that failed counts, as failed.
+reads nor writes these folders. A run counts if it was trained with the study's current settings,
+code, data and features; one that failed counts, as failed.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from avfusion.config.availability import not_here
-from avfusion.config.jobs import RunRecord
+from avfusion.config.jobs import RunRecord, RunSettings
 from avfusion.config.study import Study
 from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
@@ -26,7 +26,7 @@ from avfusion.layout import Layout
 from avfusion.lineage.tables import FILE, write_origins
 from avfusion.report import write
 from avfusion.report.format import write_json
-from avfusion.runs.files import predictions, read_settings
+from avfusion.runs.files import predictions, read_settings, refuse_other_inputs
 
 log = logging.getLogger(__name__)
 
@@ -92,16 +92,22 @@ def _current(study: Study, corpus: str, fusion: str, seed: int, layout: Layout) 
     if not predictions(folder).is_file():
         return False
     try:
-        record: RunRecord = read_settings(folder)
-    except AvfError as error:
+        record = read_settings(folder)
+        if others := _other_settings(record, study.run_settings(corpus, fusion, seed)):
+            log.warning("%s left out: trained with another %s.", folder, ", ".join(others))
+            return False
+        card = json.loads(layout.card(corpus).read_text(encoding="utf-8"))
+        refuse_other_inputs(record, card["data_hash"], folder, layout)
+    except (AvfError, OSError) as error:
         log.warning("%s left out: %s", folder, error)
         return False
-    wanted = study.run_settings(corpus, fusion, seed)
+    return True
+
+
+def _other_settings(record: RunRecord, wanted: RunSettings) -> list[str]:
+    """Return the compared settings that a run does not share with the study."""
     names = [name for name in COMPARED if not (wanted.grid and name in CHOSEN)]
-    others = [name for name in names if getattr(record, name) != getattr(wanted, name)]
-    if others:
-        log.warning("%s left out: trained with another %s.", folder, ", ".join(others))
-    return not others
+    return [name for name in names if getattr(record, name) != getattr(wanted, name)]
 
 
 def _view(finished: list[tuple[str, str, int]], layout: Layout) -> Layout:

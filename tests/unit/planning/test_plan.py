@@ -52,6 +52,9 @@ def test_a_study_of_a_corpus_that_is_not_here_is_planned_by_its_size(here, capsy
     without = json.loads(capsys.readouterr().out)
     assert cli.main([*words, "--assume", "affwild2=564:26"]) == 0
     with_it = json.loads(capsys.readouterr().out)
+    (line,) = [note for note in without["notes"] if note.startswith("affwild2: not here, nothing")]
+    assert line not in with_it["notes"]
+    assert any("--assume NAME=VIDEOS:HOURS" in note for note in without["notes"])
     assert with_it["corpora"].keys() - without["corpora"].keys() == {"affwild2"}
     assert with_it["total"]["core_h"] > without["total"]["core_h"] + 10
     assert with_it["total"]["disk_gb"] > 5
@@ -80,6 +83,7 @@ def test_a_corpus_of_unknown_length_has_jobs_and_no_hours(here, tmp_path):
     assert plan.total.jobs > 10
     text = "\n".join(plan.text())
     assert "one: 0 recordings of unknown length" in text
+    assert "Length not known, so that their stages have no hours: one." in text
     assert "?" in text
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from avfusion import cli
 from avfusion.config.load import load
+from avfusion.config.sections import CorpusEntry
 from avfusion.io.atomic import locked
 from avfusion.layout import Layout
 from avfusion.planning.items import items
@@ -44,6 +45,14 @@ def finish(study, layout, *stages) -> None:
 
 def rows(study, layout, folder) -> dict:
     return {row.stage: row for row in status(study, layout, folder).rows}
+
+
+def write_squeue(tmp_path, code: str) -> None:
+    """Write a squeue that runs some Python."""
+    program = tmp_path / "bin/squeue"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!{sys.executable}\n{code}\n")
+    program.chmod(0o755)
 
 
 def test_before_anything_runs_everything_is_left(made, tmp_path):
@@ -100,6 +109,19 @@ def test_failures_say_why(made, tmp_path):
     assert any("No space left" in line for line in found.text())
 
 
+@pytest.mark.parametrize(("jobs", "failed"), [("fusion", set()), ("run", {"train demo ca seed1"})])
+def test_runs_that_wait_for_their_turn_in_a_job_did_not_fail(made, tmp_path, jobs, failed):
+    study, layout, _ = made
+    log = layout.train_log("demo", "ca", 1)
+    log.parent.mkdir(parents=True)
+    log.write_text("trained, of an earlier start\n")
+    with locked(layout.run("demo", "ca", 0)):
+        found = status(study.model_copy(update={"training_jobs": jobs}), layout, tmp_path)
+    assert set(found.failures) == failed
+    assert next(row.running for row in found.rows if row.stage == "train") == 1
+    assert set(status(study, layout, tmp_path).failures) == {"train demo ca seed1"}
+
+
 @pytest.mark.parametrize(
     "job", ["verify/demo", "fit_encoder/demo.mel_cnn", "score/demo", "report/page"]
 )
@@ -136,20 +158,74 @@ def test_a_job_that_locks_what_it_writes_failed_if_the_lock_is_gone(made, tmp_pa
 def test_jobs_of_this_folder_in_slurm_run_or_wait(made, tmp_path):
     study, layout, _ = made
     lines = [
-        f"RUNNING|avf_1|{tmp_path}|rule_train_wildcards_demo_ca",
-        f"PENDING|avf_1|{tmp_path}|rule_train_wildcards_demo_concat",
-        f"PENDING|avf_1|{tmp_path}|rule_encode_fits_wildcards_demo_mel_cnn_0_2",
-        "RUNNING|avf_1|/elsewhere|rule_train_wildcards_demo_ca",
-        f"RUNNING|other|{tmp_path}|",
+        f"RUNNING|avf_1|{tmp_path}|N/A|rule_train_wildcards_demo_ca",
+        f"PENDING|avf_1|{tmp_path}|N/A|rule_train_wildcards_demo_concat",
+        f"PENDING|avf_1|{tmp_path}|N/A|rule_encode_fits_wildcards_demo_mel_cnn_0_2",
+        "RUNNING|avf_1|/elsewhere|N/A|rule_train_wildcards_demo_ca",
+        f"RUNNING|other|{tmp_path}|N/A|",
     ]
-    program = tmp_path / "bin/squeue"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nprint({chr(10).join(lines)!r})\n")
-    program.chmod(0o755)
+    write_squeue(tmp_path, f"print({chr(10).join(lines)!r})")
     found = rows(study, layout, tmp_path)
     assert (found["train"].running, found["train"].queued) == (1, 1)
     assert found["encode"].queued == 1
     assert found["media"].running == 0
+
+
+@pytest.mark.parametrize(("task", "failed"), [("N/A", {"train demo ca seed1"}), ("3", set())])
+def test_a_job_in_slurm_hides_no_failure_of_others(made, tmp_path, task, failed):
+    """Of a job array, only the wildcards of the first task are known."""
+    study, layout, _ = made
+    for fusion in ("ca", "concat"):
+        log = layout.train_log("demo", fusion, 1)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("Killed\n")
+    line = f"RUNNING|avf_1|{tmp_path}|{task}|rule_train_wildcards_demo_concat"
+    write_squeue(tmp_path, f"print({line!r})")
+    assert set(status(study, layout, tmp_path).failures) == failed
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit('error: Unable to contact slurm controller')", "Unable to contact"),
+        ("import time; time.sleep(30)", "it took more than"),
+    ],
+)
+def test_without_an_answer_of_squeue_an_old_log_is_no_failure(
+    made, tmp_path, monkeypatch, code, reason
+):
+    study, layout, _ = made
+    if "sleep" in code:
+        monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 1)
+    finish(study, layout, "grid")
+    stopped = {"reason": "The loss is not finite.", "next": "Lower train.lr."}
+    found = next(item for item in items(study, layout, ["demo"]) if item.stage == "grid")
+    (found.output.parent / "failed.json").write_text(json.dumps(stopped))
+    log = layout.train_log("demo", "ca", 1)
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch 3\n")
+    write_squeue(tmp_path, code)
+    state = status(study, layout, tmp_path)
+    assert [*state.failures] == [found.name], "a run that says so failed"
+    assert any("squeue did not answer" in line and reason in line for line in state.text())
+    monkeypatch.setattr("avfusion.planning.scheduler.LIMIT_S", 10)
+    write_squeue(tmp_path, "")
+    state = status(study, layout, tmp_path)
+    assert "train demo ca seed1" in state.failures
+    assert not any("squeue" in line for line in state.text())
+
+
+@pytest.mark.parametrize(("optional", "last"), [(False, "Nothing is left"), (True, "Everything")])
+def test_a_study_is_not_complete_without_a_corpus_that_it_needs(made, tmp_path, optional, last):
+    study, layout, _ = made
+    finish(study, layout)
+    away = CorpusEntry(root=str(tmp_path / "away"), is_="recola", if_present=optional)
+    more = study.model_copy(update={"corpora": {**study.corpora, "other": away}})
+    found = status(more, layout, tmp_path)
+    (line,) = [line for line in found.text() if line.startswith("other: not here")]
+    assert f"nothing at {tmp_path / 'away'} (`avf obtain recola`)" in line
+    assert ("does not start" in line) == (not optional)
+    assert found.text()[-1].startswith(last)
 
 
 def test_a_finished_study_says_so_and_json_has_it_all(made, tmp_path, capsys):

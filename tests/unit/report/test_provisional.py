@@ -101,6 +101,19 @@ def test_runs_of_older_code_do_not_count(made):
     assert ("toy", "audio", 0) in current(study, layout)
 
 
+@pytest.mark.parametrize("part", ["data_hash", "predicted"])
+def test_a_run_of_older_data_or_features_is_left_out(made, caplog, part):
+    study, layout, *_ = made
+    path = layout.run("toy", "audio", 0) / "settings.json"
+    before = path.read_bytes()
+    record = json.loads(before)
+    older = "1" * 64 if part == "data_hash" else dict.fromkeys(record["predicted"], "1" * 64)
+    write_sealed(path, record | {part: older})
+    assert current(study, layout) == [("toy", "concat", 0), ("toy", "audio", 1)]
+    assert f"{path.parent} left out" in caplog.text
+    path.write_bytes(before)
+
+
 def test_absent_corpora_that_the_study_goes_without_are_not_counted(made, tmp_path):
     study, layout, *_ = made
     away = CorpusEntry(root=str(tmp_path / "away"), is_="recola", if_present=True)
