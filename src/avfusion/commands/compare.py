@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> None:
     text = _page(scores, other, args, stamps)
     say(text)
     if args.out is not None:
-        whole = _stamped(scores, stamps)
-        write_text(args.out, safe_csv(whole) if args.out.suffix == ".csv" else f"{text}\n")
+        stamped = _stamped(scores, stamps)
+        write_text(args.out, safe_csv(stamped) if args.out.suffix == ".csv" else f"{text}\n")
 
 
 def _stamped(scores: "pd.DataFrame", stamps: list[str]) -> "pd.DataFrame":

@@ -81,15 +81,15 @@ def show_again(corpus: str, settings: RecordSettings, layout: Layout) -> bool:
         Whether it was recorded again; False too if the store is down, which is logged.
     """
     path = layout.results / f"mlflow.{corpus}.json"
-    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not said.get("recorded"):
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not earlier.get("recorded"):
         return False  # the workflow records it
     uri, shown = address(None, layout)
     there = not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
     if (
         there
-        and said["store"] == shown
-        and said.get("shows") == study_key(corpus, settings, layout)
+        and earlier["store"] == shown
+        and earlier.get("shows") == study_key(corpus, settings, layout)
     ):
         return False
     record_corpus(corpus, settings, layout)
