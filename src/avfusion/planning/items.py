@@ -1,9 +1,10 @@
 """The results that a study is made of: one file per job, or per run of a training job."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from avfusion import registry
 from avfusion.config.grid import points
 from avfusion.config.study import Study
 from avfusion.layout import Layout
@@ -38,7 +39,7 @@ class Item:
     log
         Log of its job.
     lock
-        File that is locked while it is written, in the stages of `LOCKING`.
+        File that is locked while it is written, in the stages of `LOCKING`; of others, any file.
     """
 
     stage: str
@@ -53,6 +54,7 @@ class Item:
 def items(study: Study, layout: Layout, corpora: list[str]) -> Iterator[Item]:
     """Yield all results of a study on some corpora, in the order in which they are made."""
     logs = layout.results / "logs"
+    yield from _fetched(study, corpora, logs)
     for corpus in corpora:
         card = layout.card(corpus)
         lock = card.with_name(".lock")
@@ -66,15 +68,42 @@ def items(study: Study, layout: Layout, corpora: list[str]) -> Iterator[Item]:
         lock = scores.with_name(".lock")
         yield Item("score", "score", corpus, f"score {corpus}", scores, log, lock)
         if study.robustness and study.task(corpus) == "ratings":
-            sums, log = (
-                layout.robustness(corpus) / "sums.parquet",
-                logs / "robust" / f"{corpus}.log",
-            )
-            lock = sums.with_name(".lock")
-            yield Item("robust", "robust", corpus, f"robust {corpus}", sums, log, lock)
+            yield from _robust(study, layout, corpus, logs)
     for rule, path in _report(layout, corpora):
         log = logs / "report" / f"{rule}.log"
         yield Item("report", rule, "", path.name, path, log, path.with_name(".lock"))
+
+
+def _fetched(study: Study, corpora: list[str], logs: Path) -> Iterator[Item]:
+    """Yield the folders of corpora that are generated or downloaded."""
+    roots: set[str] = set()
+    for corpus in corpora:
+        entry, kind = study.corpora[corpus], study.corpus_class(corpus)
+        made = registry.corpora.known(kind) and registry.corpora.defines(kind, "make")
+        root = entry.root.rstrip("/")
+        if root in roots or not (made or entry.download):
+            continue
+        roots.add(root)
+        rule, file = ("make_corpus", "corpus.json") if made else ("obtain", "obtained.json")
+        output, log = Path(root) / file, logs / root.lstrip("/") / f"{rule}.log"
+        yield Item("corpus", rule, corpus, f"{rule} {corpus}", output, log, output)
+
+
+def _robust(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator[Item]:
+    """Yield features of corrupted input, predictions on it, and their scores."""
+    for kind, level, encoder in study.signal_cases():
+        case, folder = f"{kind}-{level}", layout.robustness(corpus) / "features"
+        output = folder / case / encoder / "index.parquet"
+        log = logs / "corrupt" / f"{corpus}.{case}.{encoder}.log"
+        name = f"corrupt {corpus} {case} {encoder}"
+        yield Item("robust", "corrupt", f"{corpus} {encoder}", name, output, log, output)
+    sums, count = layout.robustness(corpus) / "sums.parquet", study.corpora[corpus].shards
+    for i in range(count):
+        output = sums.with_name(f"part-{i}-of-{count}.json")
+        log = logs / "robust" / f"{corpus}.{i}-of-{count}.log"
+        yield Item("robust", "robust", corpus, f"robust {corpus} {i}/{count}", output, log, output)
+    log = logs / "robust" / f"{corpus}.log"
+    yield Item("robust", "robust", corpus, f"robust {corpus}", sums, log, sums)
 
 
 def _features(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator[Item]:
@@ -87,9 +116,10 @@ def _features(study: Study, layout: Layout, corpus: str, logs: Path) -> Iterator
                 lock = folder / ".lock"
                 name = f"fit_encoder {corpus} {fit}"
                 yield Item("fit", "fit_encoder", what, name, output, log, lock)
-            folder, log = layout.features(corpus, fit), logs / "encode" / f"{corpus}.{fit}"
+            folder, log = layout.features(corpus, fit), logs / "encode" / f"{corpus}.{encoder}"
             count = study.corpora[corpus].shards
-            yield from _shards("encode", "encode", what, folder, log, count)
+            for item in _shards("encode", "encode", what, folder, log, count):  # a job has all fits
+                yield replace(item, name=item.name.replace(log.name, f"{corpus}.{fit}", 1))
 
 
 def _shards(

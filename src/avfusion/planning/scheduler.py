@@ -93,4 +93,4 @@ def plain(rule: str) -> str:
     >>> plain("fit_encoders"), plain("encode_fits"), plain("tables")
     ('fit_encoder', 'encode', 'tables')
     """
-    return rule if rule in ("tables", "figures") else ENDINGS.sub("", rule)
+    return rule if rule in ("tables", "figures", "make_corpus") else ENDINGS.sub("", rule)

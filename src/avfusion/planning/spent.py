@@ -21,18 +21,21 @@ STEMS = {
 
 def planned_s(plan: Plan, listed: list[Item]) -> dict[str, float | None]:
     """Return result -> its seconds on one core; None if the plan does not know them."""
-    parts = Counter((item.stage, item.what) for item in listed)
+    keys = {item.name: _key(item.stage, item.what) for item in listed}
+    parts = Counter(keys.values())
     total: dict[tuple[str, str], float | None] = {}
     for line in plan.lines:
-        what = line.what.partition(" ")[0] if line.stage == "robust" else line.what
-        key = (line.stage, "" if line.stage == "report" else what)
+        key = _key(line.stage, line.what)
         before = total.get(key, 0.0)
         total[key] = None if before is None or line.core_s is None else before + line.core_s
-    return {
-        item.name: _part(total.get(key, 0.0), parts[key])
-        for item in listed
-        for key in [(item.stage, item.what)]
-    }
+    return {name: _part(total.get(key, 0.0), parts[key]) for name, key in keys.items()}
+
+
+def _key(stage: str, what: str) -> tuple[str, str]:
+    """Return of what the seconds are added up; corrupted input is planned per corpus."""
+    if stage == "robust":
+        return stage, what.partition(" ")[0]
+    return stage, "" if stage == "report" else what
 
 
 def _part(all_s: float | None, parts: int) -> float | None:

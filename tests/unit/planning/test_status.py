@@ -60,7 +60,7 @@ def test_before_anything_runs_everything_is_left(made, tmp_path):
     found = status(study, layout, tmp_path)
     states = {row.stage: (row.done, row.left) for row in found.rows}
     assert states == {
-        **{"verify": (0, 1), "media": (0, 2), "fit": (0, 4), "encode": (0, 8)},
+        **{"corpus": (0, 1), "verify": (0, 1), "media": (0, 2), "fit": (0, 4), "encode": (0, 8)},
         **{"grid": (0, 2), "train": (0, 6), "score": (0, 1), "report": (0, 4)},
     }
     assert found.left_s > 10
@@ -72,7 +72,7 @@ def test_before_anything_runs_everything_is_left(made, tmp_path):
 def test_what_is_done_takes_no_more_time(made, tmp_path):
     study, layout, _ = made
     before = status(study, layout, tmp_path).left_s
-    finish(study, layout, "verify", "fit", "encode", "grid", "train")
+    finish(study, layout, "corpus", "verify", "fit", "encode", "grid", "train")
     (layout.run("demo", "concat", 1) / "traces.parquet").unlink()
     after = status(study, layout, tmp_path)
     assert {row.stage: row.left for row in after.rows if row.left} == {
@@ -236,3 +236,22 @@ def test_a_finished_study_says_so_and_json_has_it_all(made, tmp_path, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["total"]["left"] == 0
     assert document["total"]["done"] == sum(row["done"] for row in document["rows"])
+
+
+def test_failures_of_a_corpus_that_is_made_and_of_corrupted_input_are_listed(made, tmp_path):
+    _, layout, path = made
+    path.write_text(path.read_text() + "robustness: {audio_noise_db: [10], audio_missing: [0.5]}\n")
+    study = load(path)
+    listed = list(items(study, layout, ["demo"]))
+    assert len({item.name for item in listed}) == len(listed)
+    logs = [item.log for item in listed if item.stage in ("corpus", "robust")]
+    names = {log.relative_to(layout.results / "logs").as_posix() for log in logs}
+    assert {"corrupt/demo.audio_noise_db-10.mel_cnn.log", "robust/demo.0-of-2.log"} <= names
+    for log in logs:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("No space left on device.\n")
+    found = status(study, layout, tmp_path)
+    states = {row.stage: (row.failed, row.left) for row in found.rows}
+    assert states["corpus"] == (1, 1)
+    assert states["robust"][0] == states["robust"][1] == len(logs) - 1
+    assert found.left_s > 0
