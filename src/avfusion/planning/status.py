@@ -96,10 +96,11 @@ class Status:
     def _notes(self) -> Iterable[str]:
         """Yield what the table does not show."""
         yield from self.absent
-        if self.queue_fault:
+        if self.queue_fault and any(row.left for row in self.rows):
+            fault = _short(" ".join(self.queue_fault.split()))
             yield (
-                f"squeue did not answer: {_short(self.queue_fault)}. So jobs on other machines are "
-                f"not counted, and jobs that ended without a result are not listed."
+                f"squeue did not answer: {fault}. So jobs on other machines are not counted, and "
+                f"jobs that ended without a result are not listed."
             )
 
     def _time_left(self, left: int) -> str:
