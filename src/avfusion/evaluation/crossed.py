@@ -27,6 +27,7 @@ from scipy.special import stdtr
 
 from avfusion.evaluation import threads
 from avfusion.evaluation.components import Measure, Parts, Variance, parts, variances
+from avfusion.evaluation.draws import percentiles, variance_of
 from avfusion.evaluation.inference import units
 from avfusion.metrics.sums import target_scores
 
@@ -249,7 +250,7 @@ def _deviation(first: Sample, second: Sample | None) -> tuple[np.ndarray, np.nda
 def _people(deviation: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Return the variance over units of draws (K + 1, N) with `count` units each, (K + 1,)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return count / (count - 1) * np.where(count > 1, _moment(deviation), np.nan)
+        return count / (count - 1) * np.where(count > 1, variance_of(deviation), np.nan)
 
 
 def _widened(
@@ -273,30 +274,5 @@ def _widened(
     for k, row in enumerate(samples):
         if count[k] > 1 and finite[k].any():
             kept = row if complete else row[finite[k]]
-            ends[:, k] = _ends(kept, alpha)
+            ends[:, k] = percentiles(kept, alpha)
     return Estimate(value, ends[0], ends[1], samples, spread)
-
-
-def _ends(samples: np.ndarray, alpha: float) -> list[float]:
-    """Return both percentiles of samples (N,), equal to those of `numpy.quantile`.
-
-    Sorting is three times as fast as its search for each percentile.
-    """
-    ordered, ends = np.sort(samples), []
-    for share in (alpha / 2, 1 - alpha / 2):
-        place = share * (len(ordered) - 1)
-        below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
-        part, gap = place % 1, above - below
-        ends.append(float(below + gap * part if part < 0.5 else above - gap * (1 - part)))
-    return ends
-
-
-def _moment(deviation: np.ndarray) -> np.ndarray:
-    """Return the variance of the finite deviations of each row, (K + 1,)."""
-    finite = np.isfinite(deviation)
-    if finite.all():
-        kept, count = deviation, np.full(len(deviation), deviation.shape[-1])
-    else:
-        kept, count = np.where(finite, deviation, 0.0), finite.sum(axis=-1)
-    mean = kept.sum(axis=-1) / count
-    return (kept**2).sum(axis=-1) / count - mean**2

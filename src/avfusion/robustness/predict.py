@@ -24,6 +24,7 @@ from avfusion.io.atomic import write_text
 from avfusion.io.shards import write_table
 from avfusion.io.stamped import content_hash
 from avfusion.layout import Layout
+from avfusion.runs import input_hashes
 from avfusion.runs.files import read_settings, read_traces
 from avfusion.runs.predictor import Trained
 
@@ -117,7 +118,7 @@ class _Run:
             "code": settings.code,
             "partition": partition,
             "inputs": trained.settings.inputs,
-            "predicted": trained.data.predicted(),
+            "predicted": input_hashes.predicted(trained.data),
             "weights": content_hash(*trained.model.state_dict().values()),
         }
         made_of["signals"] = {

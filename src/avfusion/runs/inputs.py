@@ -1,9 +1,8 @@
 """Read what a training run needs: features of all partitions, gold of train and validation."""
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from avfusion.features.gold import targets
 from avfusion.features.store import FeatureStore
 from avfusion.features.windows import Last, Windows, join, last_of, stride_of
 from avfusion.io.shards import read_table
-from avfusion.io.stamped import listing_digest
 from avfusion.layout import Layout
 from avfusion.rating import Rating
 from avfusion.runs.refusals import refuse_infinite, refuse_short
@@ -284,31 +282,6 @@ class Inputs:
             refuse_infinite(self.corpus, name, self.stores[name], video, part.rows)
         rows = side_by_side([part.rows for part in loaded])
         return off_baseline(rows) if self.baseline == "video" else rows
-
-    def hashes(self) -> dict[str, Any]:
-        """Return hashes of what training reads: features and split of train and validation.
-
-        Videos that are only predicted are left out, so that more of them train nothing again.
-        """
-        seen = self.videos[self.videos["partition"].isin(SEES)]
-        split = dict(zip(seen["video"], seen["partition"], strict=True))
-        return {
-            "features": self._digests(split),
-            "widths": {name: store.dim for name, store in self.stores.items()},
-            "partitions": listing_digest(split),
-        }
-
-    def predicted(self) -> dict[str, str]:
-        """Return encoder -> hash of the features of all videos, also of those only predicted."""
-        return self._digests(self.videos["video"])
-
-    def _digests(self, videos: Iterable[str]) -> dict[str, str]:
-        """Return encoder -> hash of the features of some videos, in their order."""
-        names, digests = list(videos), {}
-        for encoder, store in self.stores.items():
-            of_video = store.index["sha256"].to_dict()
-            digests[encoder] = listing_digest({video: of_video[video] for video in names})
-        return digests
 
 
 def warn(corpus: str, missing: list[str]) -> None:

@@ -15,6 +15,7 @@ from avfusion.features.windows import Windows
 from avfusion.layout import Layout
 from avfusion.models.model import Model, build
 from avfusion.rating import Rating, in_unit
+from avfusion.runs import input_hashes
 from avfusion.runs.files import WEIGHTS, checked, train_command
 from avfusion.runs.inputs import Inputs
 from avfusion.runs.shared import ReadInputs
@@ -53,7 +54,7 @@ class Trained:
         weights, document = load_weights(path)
         settings = checked(TrainedSettings, document, path, remedy)
         data = read(settings, layout)
-        now = data.hashes()
+        now = input_hashes.trained_on(data)
         if now != {k: v for k, v in settings.inputs.items() if k not in ("gold", "select")}:
             raise TrainError(
                 f"{folder}: its features have changed since it was trained. "

@@ -13,7 +13,7 @@ from avfusion.io.stamped import digest, weights_digest, write_sealed, write_stam
 from avfusion.layout import Layout
 from avfusion.models.model import Model, SeparateModel, build
 from avfusion.provenance import code_state, machine_state
-from avfusion.runs import classes, marks, ratings, ridge, scaling, verification
+from avfusion.runs import classes, input_hashes, marks, ratings, ridge, scaling, verification
 from avfusion.runs.divide import set_aside
 from avfusion.runs.files import ATTENTION, EPOCHS, FIT, GATES, SCALING, WEIGHTS, run_folder
 from avfusion.runs.grid import resolved
@@ -56,7 +56,7 @@ def train_run(settings: RunSettings, layout: Layout, read: ReadInputs = Inputs.r
     with deterministic(settings.seed):
         model = build(settings, *data.dims())
     scaling.measure(model, job)
-    trained = TrainedSettings(**dict(settings), inputs=data.hashes() | job.hashes())
+    trained = TrainedSettings(**dict(settings), inputs=input_hashes.trained_on(data) | job.hashes())
     folder = run_folder(settings, layout)
     files = (ratings.FILE, classes.FILE, verification.FILE)
     for name in (*files, "failed.json", GATES, ATTENTION, SCALING, FIT):
@@ -145,7 +145,7 @@ def _record(
     return RunRecord(
         **dict(trained),
         data_hash=card["data_hash"],
-        predicted=job.data.predicted(),
+        predicted=input_hashes.predicted(job.data),
         missing=job.data.missing,
         set_aside=set_aside(job.divided),
         parameters=sum(p.numel() for p in model.parameters()),

@@ -58,7 +58,7 @@ def record_study(
     statistics = settings.statistics if settings else StatisticsSettings()
     runs, keys = _runs(store.corpus, settings, layout)
     pages = _pages(layout)
-    key = study_key(store.corpus, settings, layout)
+    key = _key(keys, layout)
     study, changed = store.start("study", key, key, _study_tags(runs, layout))
     card = json.loads(layout.card(store.corpus).read_text(encoding="utf-8"))
     protocol = settings.headline if settings else "pooled"
@@ -85,6 +85,10 @@ def record_study(
 def study_key(corpus: str, settings: RecordSettings | None, layout: Layout) -> str:
     """Return what a store that shows the study as it is now would hold, as a digest of contents."""
     _, keys = _runs(corpus, settings, layout)
+    return _key(keys, layout)
+
+
+def _key(keys: list[str], layout: Layout) -> str:
     pages = (page.read_bytes() for page in _pages(layout))
     return content_key(FORM, *(key.encode() for key in keys), *pages)
 

@@ -81,7 +81,7 @@ def test_auroc_is_the_mean_over_videos_of_the_share_of_pairs_in_order():
 
 
 def test_estimate_and_interval_are_of_the_same_trainings():
-    """With two fits, one of which has a training more, that one counts in neither."""
+    """Each fit counts with equally many trainings; a further training counts nowhere."""
     video, hit, clean = planted()
     rng = np.random.default_rng(3)
     weights = np.stack([rng.normal(size=len(hit)), hit.astype(float), rng.normal(size=len(hit))])

@@ -93,12 +93,12 @@ def gate_table(corpus: str, study: Study, layout: Layout, known: Claims) -> pd.D
         names, video = np.unique(first["video"].to_numpy(), return_inverse=True)
         subject = units.numbers(units.subjects(corpus, list(names), layout), study.statistics)
         word = units.word(subject)
+        person = None if subject is None else subject[video]
         fits = [study.fit_of(seed) for seed in tables]
         for gate in (name for name in first if name.startswith(KINDS)):
             weights = np.stack([table[gate].to_numpy(float) for table in tables.values()])
             for modality, kind, numbers in _groups(seen):
                 hit, clean = np.isin(marked, numbers), marked == -1
-                person = None if subject is None else subject[video]
                 response = respond(weights, hit, clean, video, study.statistics, person, fits)
                 direction = declared.get(fusion, {}).get(gate, {}).get(modality, "")
                 rows.append({"corpus": corpus, "fusion": fusion, "gate": gate,
