@@ -26,7 +26,7 @@ def code_state() -> dict[str, Any]:
 
 
 def machine_state(gpu: str | None = None) -> dict[str, Any]:
-    """Return `host` (hashed), `slurm_job` (None outside SLURM), `gpu`, and the kind of machine.
+    """Return `host_state`, and what else the digits of PyTorch depend on.
 
     Parameters
     ----------
@@ -38,11 +38,24 @@ def machine_state(gpu: str | None = None) -> dict[str, Any]:
     dict
         Machines with equal processor, isa, system, torch, threads and gpu give equal digits.
     """
+    import torch
+
     return {
-        **_kind(),
+        **host_state(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "threads": 1,  # training uses one
+        "gpu": gpu,
+    }
+
+
+def host_state() -> dict[str, Any]:
+    """Return processor, system, `host` (hashed) and `slurm_job` (None outside SLURM)."""
+    return {
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
         "host": hidden_name(platform.node()),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
-        "gpu": gpu,
     }
 
 
@@ -53,19 +66,6 @@ def hidden_name(name: str) -> str | None:
     'machine-1e88ec03'
     """
     return f"machine-{hashlib.sha256(name.encode()).hexdigest()[:8]}" if name else None
-
-
-def _kind() -> dict[str, Any]:
-    """Return processor, instruction set used by torch, system, torch version and threads."""
-    import torch
-
-    return {
-        "processor": _processor(),
-        "isa": torch.backends.cpu.get_cpu_capability(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "torch": torch.__version__,
-        "threads": 1,  # training uses one
-    }
 
 
 def _processor() -> str:

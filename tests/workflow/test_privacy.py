@@ -56,7 +56,7 @@ def search(study: str, folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES))
+@pytest.mark.parametrize("study", studies.cases(*studies.STUDIES, long=(*studies.LONG, "own")))
 def test_no_face_voice_word_or_folder_is_in_what_is_handed_around(finished, study):
     assert search(study, finished(study).folder) == []
 

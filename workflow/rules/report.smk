@@ -25,6 +25,9 @@ TEMPLATES = hashlib.sha256(repr(sorted(CONTENTS)).encode()).hexdigest()[:16]
 # The table, figure and section about human votes depend on them, and are not listed as outputs.
 VOTES = expand("<results>/manifest/{corpus}/votes.parquet", corpus=HERE)
 
+# Tables and figures leave one core to the bundle and the records, which take as long.
+DRAWING = max(1, min(4, (workflow.cores or 1) - 1))
+
 
 rule tables:
     """Write scores, comparisons, protocols, claims and published numbers as tables."""
@@ -52,7 +55,7 @@ rule tables:
     benchmark:
         "<benchmarks>/tables.bench.tsv"
     localrule: True
-    threads: 4
+    threads: DRAWING
     resources:
         mem_mb=2000,
         runtime=30,
@@ -89,7 +92,7 @@ rule figures:
     benchmark:
         "<benchmarks>/figures.bench.tsv"
     localrule: True
-    threads: 4
+    threads: DRAWING
     resources:
         mem_mb=2000,
         runtime=30,

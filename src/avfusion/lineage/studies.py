@@ -95,7 +95,10 @@ def _described(side: Side) -> dict[str, Any]:
     for corpus in side.study.corpora:
         runs = sorted((side.layout.results / "runs" / corpus).glob("*/seed*/settings.json"))
         if runs:
-            about[f"data of {corpus}"] = read_settings(runs[0].parent).data_hash
+            record = read_settings(runs[0].parent)
+            about[f"data of {corpus}"] = record.data_hash
+            machine = {n: value for n, value in record.machine.items() if n != "slurm_job"}
+            about |= {f"machine of {corpus}: {name}": value for name, value in machine.items()}
     return about
 
 

@@ -10,7 +10,7 @@ from avfusion.io.atomic import file_digest
 from avfusion.io.redact import plain
 from avfusion.io.stamped import read_sealed, write_sealed
 from avfusion.layout import Layout
-from avfusion.provenance import code_state, machine_state
+from avfusion.provenance import code_state, host_state
 from avfusion.runs.files import predictions
 
 FILE = "provenance.json"
@@ -41,7 +41,7 @@ def write_origins(study: Study, layout: Layout, stamp: str = "") -> None:
     tables = {path.name: file_digest(path).hex() for path in sorted(layout.tables.glob("*.csv"))}
     origins = Origins(
         study=plain(study.model_dump(mode="json")),
-        made={"machine": machine_state(), **code_state()},
+        made={"machine": host_state(), **code_state()},
         tables=tables,
         sources=sources,
     )

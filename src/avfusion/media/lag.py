@@ -1,14 +1,35 @@
 """Estimate the lag between the sounds of two files by cross-correlation."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import correlate, correlation_lags
 
+from avfusion.fingerprint import fingerprint
+from avfusion.io.atomic import write_text
 from avfusion.media.audio import Sound
 from avfusion.media.probe import Probe
 
 RATE_HZ, FIRST_S, MOST_S = 8000, 120.0, 2.0
+
+
+File = tuple[Path, str]
+"""A file and its SHA-256."""
+
+
+def lags(pairs: Iterable[tuple[str, File, File]], cache: Path) -> dict[str, float]:
+    """Return name -> `lag_s` of pairs (name, first, second), cached by the code and both SHA-256.
+
+    cache: folder of earlier results.
+    """
+    found, code = {}, fingerprint(__name__)
+    for name, (first, digest), (second, other) in pairs:
+        kept = cache / code / f"{digest}-{other}.txt"
+        if not kept.is_file():
+            write_text(kept, f"{lag_s(first, second)}\n")
+        found[name] = float(kept.read_text())
+    return found
 
 
 def lag_s(first: Path, second: Path) -> float:

@@ -10,7 +10,7 @@ from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import levels
 from avfusion.media.audio import Sound
-from avfusion.media.lag import lag_s
+from avfusion.media.lag import lag_s, lags
 from avfusion.media.person import Person
 from avfusion.media.probe import probe
 from avfusion.media.read import read_video
@@ -192,6 +192,18 @@ def test_the_lag_of_two_files_is_that_of_the_tracks_that_are_read(tmp_path):
     two = film(tmp_path / "b.mkv", noise)
     assert lag_s(one, two) == pytest.approx(0.25, abs=0.01)
     assert np.isnan(lag_s(one, film(tmp_path / "c.mkv", silence())))
+
+
+def test_the_lag_is_kept_for_the_same_two_contents(tmp_path):
+    noise = np.random.default_rng(3).normal(0, 0.1, HZ).astype("f4")
+    late, early = film(tmp_path / "a.mkv", noise[HZ // 10 :]), film(tmp_path / "b.mkv", noise)
+    cache = tmp_path / "cache"
+    first = lags([("x", (late, "1"), (early, "2"))], cache)
+    assert first["x"] == pytest.approx(0.1, abs=0.01)
+    early.unlink()
+    assert lags([("y", (late, "1"), (early, "2"))], cache) == {"y": first["x"]}
+    film(early, silence())
+    assert np.isnan(lags([("x", (late, "1"), (early, "3"))], cache)["x"])
 
 
 def test_what_is_odd_about_the_sound_is_also_known_before_the_media_stage(tmp_path):

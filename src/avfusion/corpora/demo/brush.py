@@ -37,8 +37,11 @@ class Brush:
 
     def blend(self, colour: ArrayLike, mask: np.ndarray) -> None:
         """Blend a colour (3,) or picture (H, W, 3) over the image where mask (H, W) is 1."""
-        share = mask[..., None].astype(np.float32)
-        self.image = self.image * (1 - share) + np.asarray(colour, np.float32) * share
+        box = _box(mask)
+        paint = np.asarray(colour, np.float32)
+        share = mask[box][..., None].astype(np.float32)
+        below = self.image[box]
+        self.image[box] = below * (1 - share) + (paint[box] if paint.ndim == 3 else paint) * share
 
     def shape(self, outline: np.ndarray, soft_px: float) -> np.ndarray:
         """Return the mask (H, W) of a polygon with soft edges."""
@@ -50,9 +53,8 @@ class Brush:
     def bump(self, at: np.ndarray, across: float, down: float) -> np.ndarray:
         """Return a Gaussian (H, W) around a point, with widths in eye distances."""
         u = self.unit
-        return np.exp(
-            -(((self.x - at[0]) / (across * u)) ** 2) - ((self.y - at[1]) / (down * u)) ** 2
-        )
+        wide = np.exp(-(((self.x[0] - at[0]) / (across * u)) ** 2))
+        return wide * np.exp(-(((self.y[:, 0] - at[1]) / (down * u)) ** 2))[:, None]
 
     def noise(self, across_px: float, down_px: float) -> np.ndarray:
         """Return smooth noise (H, W) of unit variance with the given grain."""
@@ -73,6 +75,17 @@ class Brush:
         thick = max(1, round(width * self.unit))
         cv2.polylines(mask, [dots], False, 255, thick, lineType=cv2.LINE_AA, shift=4)
         self.blend(colour, share * cv2.GaussianBlur(mask, (0, 0), 0.6).astype(np.float32) / 255)
+
+
+def _box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns of a mask (H, W) that colour a picture.
+
+    Less than 1e-12 of a colour is below the rounding step of a float32 picture.
+    """
+    seen = mask > 1e-12
+    spans = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (slice(*(span[[0, -1]] + (0, 1))) if len(span) else slice(0) for span in spans)
+    return rows, columns
 
 
 def between(colours: tuple[tuple[int, int, int], ...], at: float) -> np.ndarray:

@@ -4,6 +4,8 @@ Indices are those of the MediaPipe face mesh. "right" is the right of the person
 left of the picture.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -52,6 +54,7 @@ PARTS: dict[str, tuple[int, ...]] = {
 CONTROLS: tuple[int, ...] = tuple(sorted({i for part in PARTS.values() for i in part} | {*OVAL}))
 
 
+@cache
 def rows(*parts: str) -> list[int]:
     """Return the positions in `CONTROLS` of the landmarks of some parts."""
     return [CONTROLS.index(i) for part in parts for i in PARTS[part]]

@@ -126,7 +126,8 @@ class _Painter(Brush):
             centre = outline.mean(axis=0) * 0.6 + p[ring[0]] * 0.4
             self.blend(np.array((205, 212, 218)), opening)
             away = np.hypot(self.x - centre[0], self.y - centre[1]) / (0.066 * u)
-            self.blend(iris * (1.15 - 0.5 * away[..., None] ** 4), opening * (away < 1))
+            fade = 1.15 - 0.5 * np.square(np.square(away))[..., None]
+            self.blend(iris * fade, opening * (away < 1))
             self.blend((12, 12, 14), opening * np.clip((0.45 - away) * 8, 0, 1))
             spark = self.bump(centre + u * np.array((0.02, -0.025)), 0.012, 0.012)
             self.blend((245, 245, 245), spark)

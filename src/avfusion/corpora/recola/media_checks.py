@@ -11,6 +11,7 @@ from avfusion.corpora.wording import stated
 
 if TYPE_CHECKING:
     from avfusion.corpora.recola.release import RecolaRelease
+    from avfusion.media.lag import File
 
 
 MOST_LAG_S = 0.04  # one frame
@@ -21,7 +22,7 @@ AGAIN = "Unpack that file again. For the contact, run: avf obtain recola"
 
 def media_checks(corpus: "RecolaRelease") -> Iterator[Check]:
     """Yield the checks of films and of the wav files next to them."""
-    from avfusion.media.lag import lag_s
+    from avfusion.media.lag import lags
 
     needed = set(corpus.videos()["video"])
     files = {n: p for n, p in corpus.parts.video.items() if n in needed}
@@ -48,18 +49,29 @@ def media_checks(corpus: "RecolaRelease") -> Iterator[Check]:
         "Times are read from the file. A different rate suggests a converted copy.",
         verdict="WARN", certainty=READ,
     )  # fmt: skip
-    late = []
-    for name, path in corpus.parts.audio.items():
-        clock = readable.get(name)
-        if clock is not None and clock.has_sound and corpus.tree.find(path):
-            by_s = lag_s(corpus.root / files[name], corpus.root / path)
-            if not abs(by_s) < MOST_LAG_S:
-                late.append(f"{name} by {by_s:+.2f} s")
+    heard = {n for n, c in readable.items() if c.has_sound}
+    by_s = lags(
+        [
+            (name, film, sound)
+            for name, path in corpus.parts.audio.items()
+            if name in heard
+            and (film := _file(corpus, files[name]))
+            and (sound := _file(corpus, path))
+        ],
+        corpus.cache / "lags",
+    )
+    late = [f"{name} by {lag:+.2f} s" for name, lag in by_s.items() if not abs(lag) < MOST_LAG_S]
     yield check(
         "wav against pictures", not late, "both sounds start within one frame",
         stated(late, len(corpus.parts.audio)), "The sound of the wav file is used.",
         verdict="WARN",
     )  # fmt: skip
+
+
+def _file(corpus: "RecolaRelease", path: str) -> "File | None":
+    """Return a file with its SHA-256; None if it is missing or unreadable."""
+    _, digest = corpus.tree.find(path) or (0, None)
+    return (corpus.root / path, digest) if digest else None
 
 
 def _rate(times_s: np.ndarray) -> float:
