@@ -1,5 +1,6 @@
 """Two studies side by side: what a change of one fusion, of videos or of settings leads to."""
 
+import json
 import shutil
 
 import pandas as pd
@@ -9,6 +10,7 @@ from avfusion.cli import main
 from avfusion.config.sections import StatisticsSettings
 from avfusion.errors import AvfError
 from avfusion.evaluation.score import score_corpus
+from avfusion.io.stamped import write_sealed
 from avfusion.layout import Layout
 from avfusion.lineage.studies import Side, compare, settings
 from avfusion.lineage.tables import write_origins
@@ -95,6 +97,17 @@ def test_settings_that_differ_are_listed_and_no_others(sides):
     table = settings(*sides)
     assert table["setting"].tolist() == ["train.lr"]
     assert settings(sides[0], sides[0]).empty
+
+
+def test_another_machine_of_the_runs_is_listed(sides, tmp_path):
+    folder = tmp_path / "there"
+    shutil.copytree(sides[0].layout.results, folder)
+    for path in folder.glob("runs/demo/*/seed*/settings.json"):
+        record = json.loads(path.read_text())
+        record["machine"] = {**record["machine"], "isa": "other", "slurm_job": "7"}
+        write_sealed(path, record)
+    table = settings(sides[0], Side(sides[0].study, Layout(folder)))
+    assert table.set_index("setting")["b"].to_dict() == {"machine of demo: isa": "other"}
 
 
 def test_what_only_one_study_has_is_named(sides):

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -173,6 +175,20 @@ def test_the_same_scores_give_the_same_bytes(complete):
     before = {p.name: p.read_bytes() for p in complete.layout.tables.iterdir()}
     write_tables(complete.study, complete.layout)
     assert before == {p.name: p.read_bytes() for p in complete.layout.tables.iterdir()}
+
+
+def test_tables_load_no_torch_which_takes_longer_than_they_do(complete, tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(complete.study.model_dump_json())
+    given = ["--settings", str(settings), "--results", str(complete.layout.results)]
+    code = (
+        "import sys\n"
+        "from avfusion.cli import main\n"
+        f"assert main(['report', '--only', 'tables', *{given!r}]) == 0\n"
+        "print(sorted({'torch', 'mlflow', 'cv2'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], text=True, check=True, capture_output=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_leaking_protocol_is_stamped_wherever_it_appears(tmp_path):
