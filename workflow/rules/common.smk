@@ -342,7 +342,7 @@ def request_of(corpus, fusion, runs, gpu, attempt, read):
 
 
 def training_request(part, rule, runs=1):
-    """Return a function for `resources`: `minutes` or `mb` of a job that trains some runs.
+    """Return a function for `resources` or `priority`: a field of `Request` for some runs.
 
     They follow the estimate of `avf plan`, and whether the profile gives the rule a GPU. Snakemake
     asks for the plan, and again before the job starts, when the media tell how long the corpus is.

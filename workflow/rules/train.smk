@@ -21,6 +21,8 @@ rule train:
         "<benchmarks>/train-" + "-".join(f"{{{name}}}" for name in NAMED) + ".bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
+    # The longest first: if it came last, it would run while all other cores are idle.
+    priority: training_request("core_s", "train", len(TRAINED))
     threads: 1
     resources:
         mem_mb=training_request("mb", "train", len(TRAINED)),

@@ -23,10 +23,11 @@ GPU_BASE_MB = 5000.0
 
 
 class Request(NamedTuple):
-    """Time limit and memory of a job."""
+    """Time limit and memory of a job, and the seconds on one core that it is estimated at."""
 
     minutes: int
     mb: int
+    core_s: float
 
 
 def request(core_s: float, mb: float, gpu: bool, attempt: int) -> Request:
@@ -46,7 +47,7 @@ def request(core_s: float, mb: float, gpu: bool, attempt: int) -> Request:
     minutes = SAFETY * core_s / (GPU_SPEED if gpu else 1.0) / 60
     mb += max(GPU_BASE_MB - memory_mb("train"), 0.0) if gpu else 0.0
     least = max(LEAST_MINUTES, round(minutes)), max(LEAST_MB, round(SAFETY_MB * mb))
-    return Request(least[0] * attempt, least[1] * attempt)
+    return Request(least[0] * attempt, least[1] * attempt, core_s)
 
 
 def training(
