@@ -30,6 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from _models import model
 from _turns import say
 from avfusion.features.windows import Windows, cut
+from avfusion.io.memory import keep_freed
 from avfusion.models.model import Model
 from avfusion.training.loop import deterministic
 from avfusion.training.losses import ccc_loss
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12, help="of measuring, a fusion")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     args = parser.parse_args()
+    keep_freed()  # as `avf train` does
     with tempfile.TemporaryDirectory() as folder:
         windows = made(Path(folder), args.videos)
         per_video = len(windows) // args.videos

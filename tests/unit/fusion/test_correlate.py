@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from avfusion.fusion.layers import correlation
 from avfusion.fusion.layers.correlation import attend, correlations
 from avfusion.fusion.layers.dense import DenseJointAttention
 from avfusion.registry import fusions
@@ -23,6 +24,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(params=["scores are kept", "scores are computed again"])
+def kept(request, monkeypatch):
+    """Whether the backward pass reads the scores of the forward pass or computes them again."""
+    if request.param != "scores are kept":
+        monkeypatch.setattr(correlation, "KEPT", 0)
 
 
 def case(shared: bool, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -43,7 +51,7 @@ def test_equals_the_plain_form_in_any_block(shared, block):
 
 @pytest.mark.parametrize("dropout", [0.0, 0.6])
 @pytest.mark.parametrize(("shared", "block"), EITHER)
-def test_gradients_are_those_of_its_own_output(shared, block, dropout):
+def test_gradients_are_those_of_its_own_output(kept, shared, block, dropout):
     """By finite differences; with dropout, backward drops what forward dropped."""
 
     def drawn(*inputs: Tensor) -> Tensor:
@@ -54,6 +62,17 @@ def test_gradients_are_those_of_its_own_output(shared, block, dropout):
 
 
 @pytest.mark.parametrize("shared", [False, True])
+def test_kept_scores_give_the_same_bits(shared, monkeypatch):
+    grads = []
+    for most in (correlation.KEPT, 0):
+        monkeypatch.setattr(correlation, "KEPT", most)
+        inputs = case(shared, torch.float32)
+        attend(*inputs, block=40).square().sum().backward()
+        grads.append([x.grad for x in inputs])
+    assert all(torch.equal(x, y) for x, y in zip(*grads, strict=True))
+
+
+@pytest.mark.parametrize("shared", [False, True])
 def test_float32_is_near_float64(shared):
     found = attend(*case(shared, torch.float32), block=40)
     expected = attend(*case(shared)).float()
@@ -61,7 +80,7 @@ def test_float32_is_near_float64(shared):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_bfloat16_autocast_is_near_float64_with_its_gradients(shared):
+def test_bfloat16_autocast_is_near_float64_with_its_gradients(kept, shared):
     inputs, exact = case(shared, torch.float32), case(shared)
     with torch.autocast("cpu", torch.bfloat16):
         found = attend(*inputs, block=40)
@@ -116,8 +135,9 @@ def _dense() -> nn.Module:
 
 @pytest.mark.parametrize("make", [_jca, _dense])
 def test_a_training_step_never_holds_all_scores(make):
-    """32 windows of 256 x 512 scores a modality; neither step makes a tensor of half as many."""
-    windows, x = 32, torch.randn(32, 4, 256, requires_grad=True)
+    """40 windows of 256 x 512 scores a modality, which are too many to be kept."""
+    windows, x = 40, torch.randn(40, 4, 256, requires_grad=True)
+    assert windows * 256 * 512 > correlation.KEPT
     here, module = torch.ones(windows, 4, dtype=torch.bool), make()
     with _Largest() as watched:
         torch.cat(module.attend(x, x, here, here).after).sum().backward()

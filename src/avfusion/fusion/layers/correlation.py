@@ -5,7 +5,8 @@
 The joint attentions compare each feature with each joint feature, so N x M is large and T small:
 64 windows of 512 + 512 features have 134 MB of scores per modality. Forward and backward go over
 the same blocks of a few windows and rows, which stay in the processor's cache. The backward pass
-computes the scores again (each costs T multiplications) and draws the same dropout again.
+computes the scores again (each costs T multiplications) and draws the same dropout again; few
+scores without dropout are kept instead.
 """
 
 import math
@@ -24,6 +25,9 @@ WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 HALF = 4
 """Factor of the block under autocast, where scores take half the memory and fewer passes."""
+
+KEPT = 2**22
+"""Most scores that the forward pass keeps for the backward pass: 16 MB."""
 
 TOGETHER = 4
 """Least number of windows multiplied at once: small products run one per core."""
@@ -80,10 +84,13 @@ class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, keys: Tensor, queries: Tensor, values: Tensor, *rule: int) -> Tensor:
         ctx.save_for_backward(keys, queries, values)
-        ctx.rule = rule
+        ctx.rule, ctx.kept = rule, []
         out = keys.new_empty(*keys.shape[:2], values.shape[-1])  # (B, N, P)
-        for windows, rows, scores, _ in _blocks(keys, queries, *rule):
+        kept = any(ctx.needs_input_grad) and _few(keys, queries, rule)
+        for windows, rows, scores, mask in _blocks(keys, queries, kept, *rule):
             out[windows, rows] = scores @ (values if values.dim() == 2 else values[windows])
+            if kept:
+                ctx.kept.append((windows, rows, scores, mask))
         return out
 
     @staticmethod
@@ -96,7 +103,7 @@ class _Attend(torch.autograd.Function):
         d_values = torch.zeros_like(values, dtype=sums)
         shared = values.dim() == 2
         spare = None
-        for windows, rows, scores, kept in _blocks(keys, queries, *ctx.rule):
+        for windows, rows, scores, mask in ctx.kept or _blocks(keys, queries, False, *ctx.rule):
             d_block = d_out[windows, rows]  # (b, n, P)
             spare = torch.empty_like(scores) if spare is None else spare
             d_scores = spare.flatten()[: scores.numel()].view_as(scores)
@@ -107,20 +114,26 @@ class _Attend(torch.autograd.Function):
                 d_values[windows] += scores.mT @ d_block
                 torch.bmm(d_block, values[windows].mT, out=d_scores)
             torch.ops.aten.tanh_backward.grad_input(d_scores, scores, grad_input=d_scores)
-            if kept is not None:
-                d_scores.view(kept.dtype).bitwise_and_(kept)
+            if mask is not None:
+                d_scores.view(mask.dtype).bitwise_and_(mask)
             d_keys[windows, rows] = d_scores @ queries[windows].mT
             d_queries[windows] += keys[windows, rows].mT @ d_scores
         return d_keys, d_queries.to(queries), d_values.to(values), None, None, None
 
 
+def _few(keys: Tensor, queries: Tensor, rule: tuple[int, ...]) -> bool:
+    """Return whether all scores are kept; with dropout their masks would be needed too."""
+    _, share, _ = rule
+    return not share and keys.shape[0] * keys.shape[1] * queries.shape[2] <= KEPT
+
+
 def _blocks(
-    keys: Tensor, queries: Tensor, block: int, share: int, seed: int
+    keys: Tensor, queries: Tensor, kept: bool, block: int, share: int, seed: int
 ) -> Iterator[tuple[slice, slice, Tensor, Tensor | None]]:
     """Yield windows, rows, their scores (b, n, M) and, with dropout, their bit masks.
 
-    All blocks share one buffer: the next block overwrites the previous one. tanh(x) is computed as
-    2 sigmoid(2x) - 1, because torch's sigmoid is up to ten times as fast.
+    Unless they are `kept`, all blocks share one buffer: the next block overwrites the previous one.
+    tanh(x) is computed as 2 sigmoid(2x) - 1, because torch's sigmoid is up to ten times as fast.
     """
     (count, height, _), width = keys.shape, queries.shape[2]
     together = min(count, max(TOGETHER, block // (height * width)))
@@ -131,20 +144,20 @@ def _blocks(
     wide = buffer if kind == keys.dtype else torch.empty_like(buffer, dtype=kind)
     less = wide.new_tensor(-1)
     masks = _Masks(buffer, share, seed) if share else None
-    kept = None
+    mask = None
     for windows in _cut(count, together):
         for rows in _cut(height, tall):
             some = keys[windows, rows]
             size = (*some.shape[:2], width)
-            scores = buffer[: math.prod(size)].view(size)
+            scores = keys.new_empty(size) if kept else buffer[: math.prod(size)].view(size)
             exact = scores if wide is buffer else wide[: math.prod(size)].view(size)
             torch.bmm(some, twice[windows], out=scores)
             torch.add(less, exact.copy_(scores).sigmoid_(), alpha=2, out=exact)
             scores.copy_(exact)
             if masks:
-                kept = masks.draw(size)
-                scores.view(kept.dtype).bitwise_and_(kept)
-            yield windows, rows, scores, kept
+                mask = masks.draw(size)
+                scores.view(mask.dtype).bitwise_and_(mask)
+            yield windows, rows, scores, mask
 
 
 def _cut(length: int, size: int) -> list[slice]:
