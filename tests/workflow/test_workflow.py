@@ -109,15 +109,18 @@ def test_a_training_job_requests_what_its_fusion_takes_on_its_device(copy):
     study = base[: base.index("encoders:")] + wide + base[base.index("\nwindows:") :]
     study = study.replace("  jca: {}", "  dense_joint: {}").replace("videos: 160", "videos: 90000")
     (copy.folder / "large.yaml").write_text(study)
-    requests = {}
+    requests, first = {}, {}
     for device in ("&gpu {slurm_partition: cpu}", "&gpu {slurm_partition: gpu, gpu: threads}"):
         copy.edit_profile(device)
         printed = copy.snakemake(
             *("--profile", "slurm", "--configfile", "large.yaml", "-n", "-p", "train_all")
         )
-        found = re.findall(r"wildcards: corpus=demo, fusion=(\w+)\n.*resources: (.*)", printed)
-        requests[device] = {name: int(re.search(r"runtime=(\d+)", text)[1]) for name, text in found}
+        job = r"wildcards: corpus=demo, fusion=(\w+)\n\s+priority: (\S+)\n.*resources: (.*)"
+        found = re.findall(job, printed)
+        first[device] = max(found, key=lambda job: float(job[1]))[0]
+        requests[device] = {n: int(re.search(r"runtime=(\d+)", text)[1]) for n, _, text in found}
     cpu, gpu = requests.values()
+    assert set(first.values()) == {"dense_joint"}, "which takes longest"
     assert cpu["dense_joint"] > 20 * cpu["concat"]
     assert gpu["dense_joint"] < cpu["dense_joint"] / 2
 

@@ -75,8 +75,8 @@ def test_memory_holds_two_copies_of_all_features(baseline, value_bytes):
 
 
 def test_requests_grow_with_each_attempt_and_small_jobs_have_a_floor():
-    assert request(10, 100, gpu=False, attempt=1) == (LEAST_MINUTES, LEAST_MB)
-    assert request(10, 100, gpu=False, attempt=3) == (3 * LEAST_MINUTES, 3 * LEAST_MB)
+    assert request(10, 100, gpu=False, attempt=1) == (LEAST_MINUTES, LEAST_MB, 10)
+    assert request(10, 100, gpu=False, attempt=3) == (3 * LEAST_MINUTES, 3 * LEAST_MB, 10)
 
 
 def test_a_corpus_of_unknown_length_requests_as_much_as_one_of_the_largest():
