@@ -66,7 +66,8 @@ class FeatureStore:
     def __init__(self, path: Path, index: pd.DataFrame) -> None:
         self.path = path
         self.index = index.set_index("video")
-        self._checked: set[str] = set()  # videos whose files match the index
+        self._entries = {row["video"]: row for row in index.to_dict("records")}
+        self._times_s: dict[str, np.ndarray] = {}  # of videos whose files match the index
 
     @classmethod
     def open(cls, path: Path) -> "FeatureStore":
@@ -115,19 +116,20 @@ class FeatureStore:
         DamagedError
             If a file differs from the index.
         """
-        if video not in self.index.index:
+        if video not in self._entries:
             raise AvfError(f"{self.path}: no video {video!r}. Run {_again(self.path.parent)}.")
-        entry = self.index.loc[video]
+        entry = self._entries[video]
         if entry["status"] != "ok":
             raise AvfError(f"{self.path}: {video!r} has no features: {entry['reason']}")
         rows = self._array(f"{video}.npy", (int(entry["rows"]), int(entry["dim"])), np.float16)
-        times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
-        if video not in self._checked:
+        if video not in self._times_s:
+            times_s = self._array(f"{video}.times.npy", (int(entry["rows"]),), np.float64)
             self._check(video, times_s, entry["sha256"])
-        return Features(np.array(times_s), rows)
+            self._times_s[video] = np.array(times_s)
+        return Features(self._times_s[video], rows)
 
     def _check(self, video: str, times_s: np.ndarray, sha256: str) -> None:
-        """Check once per video that the bytes match the index and clips end every hop."""
+        """Check that the bytes match the index and that clips end every hop."""
         good = {
             f"{video}.npy": file_digest(self.path.parent / f"{video}.npy").hex() == sha256,
             f"{video}.times.npy": np.array_equal(
@@ -136,7 +138,6 @@ class FeatureStore:
         }
         for name in (name for name, equal in good.items() if not equal):
             raise self._refusal(name, "what `avf encode` wrote", "other bytes")
-        self._checked.add(video)
 
     def _refusal(self, name: str, expected: str, actual: str) -> DamagedError:
         path = self.path.parent

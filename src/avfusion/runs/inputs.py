@@ -2,7 +2,8 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,7 @@ class Inputs:
     rating: Rating = field(default_factory=Rating)
     _times_s: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     _joined: dict[tuple[str, ...], Windows] = field(default_factory=dict, repr=False, compare=False)
+    _gold: dict[Any, dict[str, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, settings: RunSettings, layout: Layout) -> "Inputs":
@@ -150,6 +152,20 @@ class Inputs:
             refuse_short(self.corpus, partition, self.cuts, videos[at], lengths[at])
         return windows
 
+    def joined(self, partition: str) -> Windows:
+        """Return the unrated windows of a partition: those in memory, or others that are not kept.
+
+        Raises
+        ------
+        TrainError
+            If the partition has no video.
+        """
+        videos = self.videos_in(partition)
+        kept = [key for key in self._joined if list(key[1:]) == videos]
+        return (
+            self._joined[kept[0]] if kept else self._windows_of(videos, last_of(self.cuts), False)
+        )
+
     def divided(self, partitions: pd.Series) -> "Inputs":
         """Return the same features with other partitions; both share the windows that they keep."""
         return replace(self, videos=self.videos.assign(partition=partitions))
@@ -224,9 +240,16 @@ class Inputs:
         if partition == "test":
             raise TrainError("Gold of the test partition is for scoring; training must not see it.")
         videos = self.videos_in(partition)
-        path = layout.gold(self.corpus)
-        table = read_table(path, filters=[("video", "in", videos)])
         late_s = {name: delay_s.get(name, 0.0) for name in self.rating.names}
+        key = (layout, self.rating, *late_s.values(), *videos)
+        if key not in self._gold:
+            self._gold[key] = self._read_gold(partition, videos, layout.gold(self.corpus), late_s)
+        return self._gold[key]
+
+    def _read_gold(
+        self, partition: str, videos: list[str], path: Path, late_s: dict[str, float]
+    ) -> dict[str, np.ndarray]:
+        table = read_table(path, filters=[("video", "in", videos)])
         rated = dict(list(table.groupby("video")))
         none = table.iloc[:0]
         golds = {}

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
+from torch import Tensor
 
 from avfusion.config.training import TrainSettings
 from avfusion.errors import TrainError
@@ -44,6 +44,9 @@ SHARE = 0.01
 
 MOST = 0.5
 """Greatest share of one feature without a warning."""
+
+AT_ONCE = 10_000
+"""Rows counted at once, so that the memory needed does not grow with the corpus."""
 
 
 class Columns(NamedTuple):
@@ -168,8 +171,8 @@ def record(data: Inputs, scales: dict[str, Standardise]) -> pd.DataFrame:
     """
     rows = []
     for partition in dict.fromkeys(data.videos["partition"]):
-        videos = data.videos["video"][data.videos["partition"] == partition].tolist()
-        counts = {name: _counts(data, videos, name, scale) for name, scale in scales.items()}
+        videos, windows = data.videos_in(partition), data.joined(partition)
+        counts = {name: _counts(getattr(windows, name), scale) for name, scale in scales.items()}
         for encoder, modality, part in columns(data):
             scale, (present, limited, missing) = scales[modality], counts[modality]
             about = {"encoder": encoder, "partition": partition, "videos": len(videos)}
@@ -177,14 +180,12 @@ def record(data: Inputs, scales: dict[str, Standardise]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("encoder", kind="stable", ignore_index=True)
 
 
-def _counts(
-    data: Inputs, videos: list[str], modality: str, scale: Standardise
-) -> tuple[int, np.ndarray, np.ndarray]:
+def _counts(rows: Tensor, scale: Standardise) -> tuple[int, np.ndarray, np.ndarray]:
     """Return the number of present rows, and per feature limited and missing values (D,)."""
     limited, missing = (np.zeros(len(scale.mean), int) for _ in range(2))
     present = 0
-    for video in videos:
-        x = torch.from_numpy(data.rows(video, data.features.by_modality[modality])).float()
+    for part in rows.split(AT_ONCE):
+        x = part.float()
         x = x[is_present(x)]
         present += len(x)
         limited += scale.beyond(x).sum(0).numpy()

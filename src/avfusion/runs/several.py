@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
     """Train runs one after the other; one that cannot be trained does not stop the others.
 
+    Runs on the same features follow each other, so that these are read once.
+
     Raises
     ------
     AvfError
@@ -32,7 +34,8 @@ def train_runs(runs: Sequence[RunSettings], layout: Layout) -> None:
     """
     failed: dict[str, str] = {}  # no exceptions: their tracebacks would hold the data of the runs
     read = SharedInputs().read
-    for settings in runs:
+    features = list(dict.fromkeys(run.features.model_dump_json() for run in runs))
+    for settings in sorted(runs, key=lambda run: features.index(run.features.model_dump_json())):
         name = f"{settings.corpus}/{settings.fusion}/seed{settings.seed}"
         try:
             with locked(run_folder(settings, layout)), _logged(settings, layout):
