@@ -165,6 +165,30 @@ def test_runs_of_one_process_share_their_features(layout):
     assert read(plain, layout) is not read(raw, layout)
 
 
+def test_features_that_take_turns_are_read_once_each(layout, alone, monkeypatch):
+    """As the fits of an encoder do, which the seeds take in turn."""
+    opened, real = [], Inputs.read
+
+    def watched(settings, layout):
+        opened.append(settings.seed)
+        return real(settings, layout)
+
+    monkeypatch.setattr(Inputs, "read", watched)
+    names = [("concat", seed) for seed in range(4)]
+    turns = [
+        one.model_copy(update={"features": one.features.model_copy(update={"audio": []})})
+        if one.seed % 2
+        else one
+        for one in runs(names)
+    ]
+    train_runs(turns, layout)
+    assert opened == [0, 1], "then 2 has the features of 0, and 3 those of 1"
+    for file in FILES:
+        folders = layout.run(PLAN.corpus, "concat", 0), layout.run(PLAN.corpus, "concat", 2)
+        for folder, seed in zip(folders, (0, 2), strict=True):
+            assert (folder / file).read_bytes() == alone["concat", seed, file], file
+
+
 def test_runs_that_leave_out_videos_share_the_windows_that_they_are_trained_on(layout):
     read = SharedInputs().read
     less = [run_settings(PLAN, "concat", seed, exclude=["train_01"]) for seed in (0, 1)]
