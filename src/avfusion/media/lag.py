@@ -23,13 +23,13 @@ def lags(pairs: Iterable[tuple[str, File, File]], cache: Path) -> dict[str, floa
 
     cache: folder of earlier results.
     """
-    found, code = {}, fingerprint(__name__)
+    by_s, code = {}, fingerprint(__name__)
     for name, (first, digest), (second, other) in pairs:
         kept = cache / code / f"{digest}-{other}.txt"
         if not kept.is_file():
             write_text(kept, f"{lag_s(first, second)}\n")
-        found[name] = float(kept.read_text())
-    return found
+        by_s[name] = float(kept.read_text())
+    return by_s
 
 
 def lag_s(first: Path, second: Path) -> float:
