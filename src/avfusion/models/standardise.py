@@ -107,7 +107,8 @@ def limited(z: Tensor, limit: float) -> Tensor:
     >>> limited(torch.tensor([-3.0, 7.0, 15.0, 99.0]), 5.0).tolist()
     [-3.0, 5.0, 2.5, 0.0]
     """
-    most = z.abs().mul_(-0.5).add_(2 * limit).clamp_(0, limit)  # L, or less beyond 2 L
+    # L, or less beyond 2 L. An ONNX graph needs bounds of one kind, so not 0.
+    most = z.abs().mul_(-0.5).add_(2 * limit).clamp_(0.0, limit)
     return torch.clamp(z, -most, most)
 
 
