@@ -26,7 +26,7 @@ TEMPLATES = hashlib.sha256(repr(sorted(CONTENTS)).encode()).hexdigest()[:16]
 VOTES = expand("<results>/manifest/{corpus}/votes.parquet", corpus=HERE)
 
 # Tables and figures leave one core to the bundle and the records, which take as long.
-DRAWING = max(1, min(4, (workflow.cores or 1) - 1))
+DRAWING = max(1, min(4, len(os.sched_getaffinity(0)) - 1))
 
 
 rule tables:
