@@ -17,6 +17,7 @@ rule grid_point:
         "<benchmarks>/grid-{corpus}-{fusion}-{point}-{seed}.bench.tsv"
     wildcard_constraints:
         corpus="|".join(RATINGS) or "(?!)",
+    priority: training_request("core_s", "grid_point")  # as of rule train
     threads: 1
     resources:
         mem_mb=training_request("mb", "grid_point"),

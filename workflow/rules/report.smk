@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from avfusion.evaluation.threads import count
 from avfusion.report import elsewhere
 from avfusion.report.figures import catalogue as figure_catalogue
 from avfusion.report.tables import catalogue as table_catalogue
@@ -26,7 +27,7 @@ TEMPLATES = hashlib.sha256(repr(sorted(CONTENTS)).encode()).hexdigest()[:16]
 VOTES = expand("<results>/manifest/{corpus}/votes.parquet", corpus=HERE)
 
 # Tables and figures leave one core to the bundle and the records, which take as long.
-DRAWING = max(1, min(4, len(os.sched_getaffinity(0)) - 1))
+DRAWING = max(1, count() - 1)
 
 
 rule tables:

@@ -128,6 +128,12 @@ class FeatureStore:
             self._times_s[video] = np.array(times_s)
         return Features(self._times_s[video], rows)
 
+    def times(self, video: str) -> np.ndarray:
+        """Return the times (N,) of one video; they stay in memory. Errors are those of `load`."""
+        if video not in self._times_s:
+            self.load(video)
+        return self._times_s[video]
+
     def _check(self, video: str, times_s: np.ndarray, sha256: str) -> None:
         """Check that the bytes match the index and that clips end every hop."""
         good = {

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,12 +12,12 @@ from avfusion.config.jobs import RunSettings
 from avfusion.config.sections import FeatureSettings, WindowSettings
 from avfusion.errors import TrainError
 from avfusion.features.arrange import off_baseline, side_by_side
-from avfusion.features.gold import targets
 from avfusion.features.store import FeatureStore
 from avfusion.features.windows import Last, Windows, join, last_of, stride_of
 from avfusion.io.shards import read_table
 from avfusion.layout import Layout
 from avfusion.rating import Rating
+from avfusion.runs.gold import read_gold
 from avfusion.runs.refusals import refuse_infinite, refuse_short
 from avfusion.schemas import SEES
 
@@ -57,7 +56,6 @@ class Inputs:
     missing: list[str]
     cuts: WindowSettings = field(default_factory=WindowSettings)
     rating: Rating = field(default_factory=Rating)
-    _times_s: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     _joined: dict[tuple[str, ...], Windows] = field(default_factory=dict, repr=False, compare=False)
     _gold: dict[Any, dict[str, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -243,29 +241,10 @@ class Inputs:
         late_s = {name: delay_s.get(name, 0.0) for name in self.rating.names}
         key = (layout, self.rating, *late_s.values(), *videos)
         if key not in self._gold:
-            self._gold[key] = self._read_gold(partition, videos, layout.gold(self.corpus), late_s)
+            times_s = {video: self.times(video) for video in videos}
+            path = layout.gold(self.corpus)
+            self._gold[key] = read_gold(path, times_s, self.rating, late_s, partition)
         return self._gold[key]
-
-    def _read_gold(
-        self, partition: str, videos: list[str], path: Path, late_s: dict[str, float]
-    ) -> dict[str, np.ndarray]:
-        table = read_table(path, filters=[("video", "in", videos)])
-        rated = dict(list(table.groupby("video")))
-        none = table.iloc[:0]
-        golds = {}
-        for video in videos:
-            rows = rated.get(video, none).sort_values("time_s")
-            ratings = self.rating.inward(rows[list(self.rating.names)].to_numpy(float))
-            golds[video] = targets(self.times(video), rows["time_s"].to_numpy(), ratings, late_s)
-        rated_in = np.any([np.isfinite(g).any(axis=0) for g in golds.values()], axis=0)  # (K,)
-        lost = [name for name, some in zip(self.rating.names, rated_in, strict=True) if not some]
-        if lost:
-            of = f" of {', '.join(lost)}" if rated_in.any() else ""
-            raise TrainError(
-                f"{path}: no rating{of} for any of {len(videos)} {partition} videos. Correct the "
-                f"ratings or the split, then run `avf verify {self.corpus}`."
-            )
-        return golds
 
     def dims(self) -> list[int]:
         """Return the widths of audio and video, and of text if it is read.
@@ -278,9 +257,7 @@ class Inputs:
 
     def times(self, video: str) -> np.ndarray:
         """Return the clip ends (R,) of the grid that all encoders share, in seconds."""
-        if video not in self._times_s:
-            self._times_s[video] = next(iter(self.stores.values())).load(video).times_s
-        return self._times_s[video]
+        return next(iter(self.stores.values())).times(video)
 
     def rows(self, video: str, encoders: list[str]) -> np.ndarray:
         """Return the features of the encoders of a modality side by side (R, D).

@@ -83,9 +83,10 @@ def _box(mask: np.ndarray) -> tuple[slice, slice]:
     Less than 1e-12 of a colour is below the rounding step of a float32 picture.
     """
     seen = mask > 1e-12
-    spans = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
-    rows, columns = (slice(*(span[[0, -1]] + (0, 1))) if len(span) else slice(0) for span in spans)
-    return rows, columns
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def between(colours: tuple[tuple[int, int, int], ...], at: float) -> np.ndarray:
