@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import av
 
+from avfusion.errors import MediaError
 from avfusion.media.bounds import limit_pixels, opened
 
 _REORDERED = 32  # no codec holds back more frames
@@ -99,9 +100,21 @@ class Decoded(Generic[F]):
 def demuxed(
     container: av.container.InputContainer, *streams: av.stream.Stream
 ) -> Iterator[av.Packet]:
-    """Yield the packets of some streams, by default of all that the header announces."""
+    """Yield the packets of some streams, by default of all that the header announces.
+
+    Raises
+    ------
+    MediaError
+        If a packet is encrypted; decoders would make noise of it.
+    """
     with suppress(IndexError):  # PyAV's at the end, if another stream began inside the file
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            if packet.has_sidedata("encryption_info"):
+                raise MediaError(
+                    f"{container.name.removeprefix('file:')}: its {packet.stream.type} is "
+                    f"encrypted. Ask its owner for a copy without protection, and use that."
+                )
+            yield packet
 
 
 def _time_s(frame: av.VideoFrame | av.AudioFrame, stream: av.stream.Stream) -> float | None:

@@ -9,6 +9,8 @@ import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import VideoReformatter
 
+from avfusion.media.cropping import UNCROPPED, Crop
+
 SQUARE = Fraction(1)
 _LIMIT = 4  # the widest pixels in use are 128:45 (half the lines of wide PAL)
 _ROUNDING = 0.005  # encoders round the shape of a picture: 1081:1080 means square
@@ -53,20 +55,30 @@ def turn_of(matrix: np.ndarray) -> Turn:
     return Turn(-quarters * 90 % 360, mirrored, clockwise_deg - 90 * quarters)
 
 
-def frame_turn(frame: av.VideoFrame) -> Turn:
-    """Return the turn of a frame from its display matrix, which the container or codec gives."""
+def side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
+    """Return data that a frame carries: b"" without such, None if PyAV does not know what it has.
+
+    An example of the latter is the EXIF of a JPEG.
+    """
     # `frame.side_data` would make a cycle of references: frames would stay until a late collection.
     try:
-        side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]
-    except ValueError:  # data of a kind that PyAV does not know, such as EXIF of a JPEG
+        every: Any = SideDataContainer(frame)  # type: ignore[call-arg]
+    except ValueError:
+        return None
+    try:
+        return bytes(every[kind])
+    except (KeyError, ValueError):
+        return b""
+
+
+def frame_turn(frame: av.VideoFrame) -> Turn:
+    """Return the turn of a frame from its display matrix, which the container or codec gives."""
+    data = side_data(frame, Type.DISPLAYMATRIX)
+    if data is None:
         quarters = round(frame.rotation / 90)
         off_deg = float(90 * quarters - frame.rotation)
         return Turn(90 * quarters % 360, off_deg=off_deg, known=False)
-    try:
-        data = bytes(side_data[Type.DISPLAYMATRIX])
-    except (KeyError, ValueError):
-        return UPRIGHT
-    return turn_of(np.frombuffer(data, np.int32, 9).reshape(3, 3))
+    return turn_of(np.frombuffer(data, np.int32, 9).reshape(3, 3)) if data else UPRIGHT
 
 
 def aspect_of(value: Fraction | None) -> tuple[Fraction, str]:
@@ -93,12 +105,23 @@ def square_px(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
 
 
 def upright(
-    frame: av.VideoFrame, turn: Turn, aspect: Fraction, converter: VideoReformatter
+    frame: av.VideoFrame,
+    turn: Turn,
+    aspect: Fraction,
+    converter: VideoReformatter,
+    crop: Crop = UNCROPPED,
 ) -> np.ndarray:
-    """Return a frame as it is shown, RGB uint8 (H, W, 3).
+    """Return a frame as it is shown, RGB uint8 (H, W, 3): cropped, then scaled, then turned.
 
     converter: one for all frames of a video; `frame.to_ndarray` would prepare one for each.
     """
+    if crop != UNCROPPED:
+        rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        bottom, right = max(0, frame.height - crop.bottom), max(0, frame.width - crop.right)
+        part = rgb[crop.top : bottom, crop.left : right]
+        # Pictures may become smaller than what is cut off; they are then left as they are.
+        part = np.ascontiguousarray(part if part.size else rgb)
+        frame = av.VideoFrame.from_ndarray(part, format="rgb24")
     width, height = square_px(frame.width, frame.height, aspect)
     scaling = None if (width, height) == (frame.width, frame.height) else "BICUBIC"
     rgb = converter.reformat(frame, width, height, format="rgb24", interpolation=scaling, threads=1)

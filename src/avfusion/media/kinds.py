@@ -29,6 +29,8 @@ _MEDIA = {
 }
 _HEAD = 4096
 _STILLS = {"image2", "image2pipe", "ico", "psd_pipe"}
+_STILL_BRANDS = {"avif", "heic", "heix", "heim", "heis", "mif1", "mif2"}
+"""What MP4 files of still pictures call themselves; sequences have other names."""
 
 
 def refuse_other_kinds(path: Path) -> None:
@@ -94,6 +96,9 @@ def refuse_other_formats(path: Path, container: av.container.InputContainer) -> 
     name = container.format.name
     if name in _STILLS or name.endswith("_pipe"):
         raise _refusal(path, f"a still picture ({name.removesuffix('_pipe')})")
+    brand = container.metadata.get("major_brand", "")
+    if brand in _STILL_BRANDS:
+        raise _refusal(path, f"a still picture ({brand.upper()})")
 
 
 def _refusal(path: Path, kind: str) -> NotVideoError:

@@ -49,7 +49,7 @@ class Look:
 
     def image(self, frame: av.VideoFrame) -> np.ndarray:
         """Return the frame that was seen last as it is shown, RGB uint8 (H, W, 3)."""
-        return upright(frame, self._turn, self._aspect, self._converter)
+        return upright(frame, self._turn, self._aspect, self._converter, self._pictures.crop)
 
     def warnings(self) -> list[str]:
         """Return a sentence per kind of change."""

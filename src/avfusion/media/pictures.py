@@ -7,16 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from avfusion.errors import MediaError, NotVideoError
-from avfusion.media.display import SQUARE, UPRIGHT, Turn, aspect_of, frame_turn, square_px
+from avfusion.media.cropping import UNCROPPED, Crop, crop_of
+from avfusion.media.display import (
+    SQUARE,
+    UPRIGHT,
+    Turn,
+    aspect_of,
+    frame_turn,
+    side_data,
+    square_px,
+)
 
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 # Formats that store the shape of a pixel; players prefer it to the codec's.
 _WITH_ASPECT = ("mp4", "matroska", "avi", "asf", "mxf", "nut")
 
+
+# FFmpeg's numbers of how two views share a picture.
+_THREE_D = {1: "side by side", 2: "one above the other", 3: "in turn", 4: "as a checkerboard"}
+_THREE_D |= {5: "side by side", 6: "line by line", 7: "column by column"}
+_FLAT = 4  # FFmpeg's number of a projection without distortion
 
 # MP4 sample entries whose codec is described in the container only.
 _STEADY = ("avc1", "hvc1", "mp4v")
@@ -36,6 +51,8 @@ class Pictures:
         Width and height of the first frame before turning and scaling.
     turn
         How its frames are made upright.
+    crop
+        What the container cuts off the stored pictures.
     aspect
         Width over height of a pixel.
     aspect_is_fixed
@@ -43,7 +60,7 @@ class Pictures:
     interlaced
         Whether two instants share a frame, line by line.
     steady
-        Whether nothing can change inside the track, because the container describes its codec once.
+        Whether the container describes its codec once, so that changes inside are not expected.
     warnings
         What is odd about it.
     """
@@ -54,6 +71,7 @@ class Pictures:
     pixels: str = ""
     stored_px: tuple[int, int] = (0, 0)
     turn: Turn = UPRIGHT
+    crop: Crop = UNCROPPED
     aspect: Fraction = SQUARE
     aspect_is_fixed: bool = True
     interlaced: bool = False
@@ -63,11 +81,15 @@ class Pictures:
     @property
     def plain(self) -> bool:
         """Whether frames are shown as they are stored."""
-        return not self.turn.rotation and not self.turn.mirrored and self.aspect == 1
+        turned = self.turn.rotation or self.turn.mirrored
+        return not turned and self.crop == UNCROPPED and self.aspect == 1
 
     def described(self) -> dict[str, Any]:
         """Return this track's part of a record."""
-        shown_px = square_px(*self.stored_px, self.aspect)
+        left, top, right, bottom = self.crop
+        width, height = self.stored_px
+        shown_px = square_px(width - left - right, height - top - bottom, self.aspect)
+        cropped = {} if self.crop == UNCROPPED else {"crop": self.crop._asdict()}
         return {
             "track": self.track,
             "tracks": self.tracks,
@@ -79,6 +101,7 @@ class Pictures:
             "mirrored": self.turn.mirrored,
             "pixel_aspect": f"{self.aspect.numerator}:{self.aspect.denominator}",
             "interlaced": self.interlaced,
+            **cropped,
         }
 
 
@@ -120,6 +143,7 @@ def first_picture(
     video = container.streams.video[track]
     turn = frame_turn(frame)
     aspect, _ = aspect_of(video.sample_aspect_ratio)
+    crop = crop_of(container, video)
     return Pictures(
         track=track,
         tracks=tracks,
@@ -127,11 +151,12 @@ def first_picture(
         pixels=frame.format.name,
         stored_px=(frame.width, frame.height),
         turn=turn,
+        crop=crop,
         aspect=aspect,
         aspect_is_fixed=any(name in container.format.name for name in _WITH_ASPECT),
         interlaced=bool(frame.interlaced_frame),
         steady="mp4" in container.format.name and video.codec_tag in _STEADY,
-        warnings=tuple(_oddities(container, track, turn, frame)),
+        warnings=tuple(_oddities(container, track, turn, crop, frame)),
     )
 
 
@@ -139,6 +164,7 @@ def _oddities(
     container: av.container.InputContainer,
     track: int,
     turn: Turn,
+    crop: Crop,
     frame: av.VideoFrame,
 ) -> Iterator[str]:
     others = [
@@ -148,19 +174,35 @@ def _oddities(
     ]
     if others:
         yield f"picture track {track + 1} is read, not {', '.join(others)}"
-    if turn.is_odd:
+    width, height = frame.width - crop.left - crop.right, frame.height - crop.top - crop.bottom
+    if crop != UNCROPPED:
         yield (
-            f"the file asks to turn its pictures by {turn.off_deg:+.0f} degrees more than a "
-            f"quarter turn; they are turned by {turn.rotation} degrees"
+            f"the file asks to crop its pictures from {frame.width}x{frame.height} to "
+            f"{width}x{height}; they are cropped"
         )
     aspect, senseless = aspect_of(container.streams.video[track].sample_aspect_ratio)
     if senseless:
         yield senseless
     if aspect != 1:
-        width, height = square_px(frame.width, frame.height, aspect)
+        wide, high = square_px(width, height, aspect)
         yield (
             f"pixels are not square ({aspect.numerator}:{aspect.denominator}): pictures are "
-            f"scaled from {frame.width}x{frame.height} to {width}x{height}"
+            f"scaled from {width}x{height} to {wide}x{high}"
+        )
+    yield from _turned(turn)
+    yield from _views(frame)
+    if frame.interlaced_frame:
+        yield (
+            "interlaced pictures: each holds two instants, which blurs a moving face; "
+            "deinterlace them first (ffmpeg -vf bwdif)"
+        )
+
+
+def _turned(turn: Turn) -> Iterator[str]:
+    if turn.is_odd:
+        yield (
+            f"the file asks to turn its pictures by {turn.off_deg:+.0f} degrees more than a "
+            f"quarter turn; they are turned by {turn.rotation} degrees"
         )
     if not turn.known:
         yield (
@@ -169,10 +211,21 @@ def _oddities(
         )
     if turn.mirrored:
         yield "the file asks to mirror its pictures, as front cameras do; they are mirrored"
-    if frame.interlaced_frame:
+
+
+def _views(frame: av.VideoFrame) -> Iterator[str]:
+    """Yield that each picture holds two views, or one in all directions."""
+    views = _THREE_D.get((side_data(frame, Type.STEREO3D) or b"\0")[0])
+    if views:
         yield (
-            "interlaced pictures: each holds two instants, which blurs a moving face; "
-            "deinterlace them first (ffmpeg -vf bwdif)"
+            f"each picture holds two views for 3-D ({views}), which shows everyone twice; keep one "
+            f"of them (ffmpeg -vf stereo3d)"
+        )
+    around = side_data(frame, Type.SPHERICAL)
+    if around and around[0] != _FLAT:
+        yield (
+            "the pictures show all directions, which distorts faces; make flat ones first "
+            "(ffmpeg -vf v360)"
         )
 
 

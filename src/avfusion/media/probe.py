@@ -64,7 +64,7 @@ class Probe:
     sounds
         Its sound tracks; None if they are not known yet.
     hidden
-        Number of frames that an edit list hides.
+        Number of frames that an edit list hides, or that need pictures before the file begins.
     """
 
     path: Path
@@ -185,7 +185,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
     track, tracks = choose_track(path, container)
     video = container.streams.video[track]
     refuse_pixels(path, video.width, video.height)
-    sounds = sound_streams(container)  # before the walk, which may add streams
+    sounds = sound_streams(container, video)  # before the walk, which may add streams
     walk = Walk(container, video)
     if not walk.ticks:
         raise MediaError(f"{path}: a picture track without a frame. Copy or download it again.")
@@ -211,6 +211,7 @@ def _probe(path: Path, container: av.container.InputContainer, time_zero: TimeZe
         warnings=(
             *pictures.warnings,
             *_restart_warning(segments, origin_s),
+            *_lead(walk.lead, time_zero),
             *_late_start(first_s - start_s, time_zero),
             *(_early_end(container, walk) if len(segments) < 2 else ()),
         ),
@@ -249,6 +250,16 @@ def _restart_warning(segments: tuple[Segment, ...], origin_s: float) -> tuple[st
     return (
         f"the file's timestamps restart {often} (at {at}{more}): joined recordings, which are read "
         f"one after another",
+    )
+
+
+def _lead(frames: int, time_zero: TimeZero) -> tuple[str, ...]:
+    if not frames:
+        return ()
+    zero = "; time 0 is the first picture that can" if time_zero == "picture" else ""
+    return (
+        f"the file begins inside a group of pictures: those that refer to earlier ones cannot be "
+        f"shown ({frames}){zero}",
     )
 
 

@@ -112,6 +112,10 @@ class Restarts:
             self._ahead.append((last * self.base, at * self.base) if ahead else None)
             self._heard.append(set())
 
+    def leave_out(self, frames: int) -> None:
+        """Take note that so many frames of the first segment are left out."""
+        self.first_of[1:] = [first - frames for first in self.first_of[1:]]
+
     def _is_back(self, step_s: float, packet: av.Packet) -> bool:
         if self.discontinuous:
             return step_s < -_BACK_S

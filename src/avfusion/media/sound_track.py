@@ -159,9 +159,14 @@ def _nothing(refused: dict[int, str]) -> str:
     return f"no sound track to read: {listed}"
 
 
-def sound_streams(container: av.container.InputContainer) -> tuple[SoundStream, ...]:
-    """Return the sound tracks as an open file describes them."""
-    best = container.streams.best("audio")
+def sound_streams(
+    container: av.container.InputContainer, pictures: av.VideoStream | None = None
+) -> tuple[SoundStream, ...]:
+    """Return the sound tracks as an open file describes them.
+
+    The best one is of the same program as `pictures`, where a broadcast holds several programs.
+    """
+    best = container.streams.best("audio", pictures)
     return tuple(
         SoundStream(
             number,

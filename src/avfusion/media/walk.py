@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from contextlib import suppress
+from itertools import compress
 from typing import Any
 
 import av
@@ -21,7 +21,9 @@ class Walk:
     ticks, lengths
         Timestamps and durations of displayed frames in ticks, in file order.
     hidden
-        Number of frames that an edit list hides.
+        Number of frames that an edit list hides, or that need pictures before the file begins.
+    lead
+        Number of the latter.
     ends_s, first_s
         Last and first container time of any picture or sound.
     size
@@ -38,10 +40,11 @@ class Walk:
         # packet with the frame before them or not.
         self.by_order = container.format.name == "avi"
         self.ticks, self.lengths = array("q"), array("q")
-        self.hidden, self.untimed, self.size = 0, 0, 0
+        self.hidden, self.lead, self.untimed, self.size = 0, 0, 0, 0
         self.ends_s, self.first_s = -math.inf, math.inf
         self.restarts = Restarts(may_restart(container), self.base)
         self.first: av.VideoFrame | None = None
+        self._inside, self._errors = False, 0  # whether the first packet needs others before it
         video.codec_context.thread_type = "NONE"
         limit_pixels(video.codec_context)
         try:
@@ -57,10 +60,34 @@ class Walk:
             self._decode(video, None)  # flushes the decoder
         if not self.ticks and self.untimed:
             self._count(video)
+        self._leave_out_lead()
 
     def _decode(self, video: av.VideoStream, packet: av.Packet | None) -> None:
-        with suppress(av.FFmpegError):
+        try:
             self.first = next(iter(video.codec_context.decode(packet)), None)
+        except av.FFmpegError:
+            self._errors += 1
+
+    def _leave_out_lead(self) -> None:
+        """Leave out frames before the first that can be decoded, unless damage is the reason.
+
+        A recording of a broadcast, or a copy that is cut at any packet, begins with pictures that
+        refer to earlier ones. No player shows them. If the file begins with a key frame, these are
+        the ones that are stored after it and shown before it.
+        """
+        pts = None if self.first is None else self.first.pts
+        if self.by_order or pts is None or self._errors:
+            return
+        if not self._inside and pts != self.ticks[0]:
+            return
+        ends = [*self.restarts.first_of[1:], len(self.ticks)]
+        kept = [at >= pts or number >= ends[0] for number, at in enumerate(self.ticks)]
+        self.lead = len(kept) - sum(kept)
+        if self.lead:
+            self.hidden += self.lead
+            self.ticks = array("q", compress(self.ticks, kept))
+            self.lengths = array("q", compress(self.lengths, kept))
+            self.restarts.leave_out(self.lead)
 
     def _take(self, packet: av.Packet, video: av.VideoStream) -> None:
         at = packet.dts if packet.pts is None else packet.pts
@@ -78,6 +105,8 @@ class Walk:
                 self.restarts.hear(at_s)
             return
         self.restarts.see(packet, len(self.ticks))
+        if not self.ticks and not self.hidden:
+            self._inside = not packet.is_keyframe
         if packet.is_discard:
             self.hidden += 1
             return

@@ -67,11 +67,13 @@ def _streams(
     container: av.container.InputContainer, source: Source
 ) -> Iterator[av.VideoStream | av.AudioStream]:
     """Yield the picture track and the default sound track, as far as they exist."""
-    sound = container.streams.best("audio")
+    pictures = None
     try:
-        yield container.streams.video[choose_track(source.path, container)[0]]
+        pictures = container.streams.video[choose_track(source.path, container)[0]]
+        yield pictures
     except NotVideoError:
-        if sound is None:
+        if container.streams.best("audio") is None:
             raise
+    sound = container.streams.best("audio", pictures)
     if isinstance(sound, av.AudioStream) and sound.codec_context is not None:
         yield sound
