@@ -116,12 +116,12 @@ def upright(
     converter: one for all frames of a video; `frame.to_ndarray` would prepare one for each.
     """
     if crop != UNCROPPED:
-        rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        stored: Any = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         bottom, right = max(0, frame.height - crop.bottom), max(0, frame.width - crop.right)
-        part = rgb[crop.top : bottom, crop.left : right]
+        part = stored[crop.top : bottom, crop.left : right]
         # Pictures may become smaller than what is cut off; they are then left as they are.
-        part = np.ascontiguousarray(part if part.size else rgb)
-        frame = av.VideoFrame.from_ndarray(part, format="rgb24")
+        part = part if part.size else stored
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")
     width, height = square_px(frame.width, frame.height, aspect)
     scaling = None if (width, height) == (frame.width, frame.height) else "BICUBIC"
     rgb = converter.reformat(frame, width, height, format="rgb24", interpolation=scaling, threads=1)

@@ -9,6 +9,7 @@ from typing import Any
 import av
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
+from av.video.reformatter import ColorTrc
 
 from avfusion.errors import MediaError, NotVideoError
 from avfusion.media.cropping import UNCROPPED, Crop, crop_of
@@ -214,12 +215,17 @@ def _turned(turn: Turn) -> Iterator[str]:
 
 
 def _views(frame: av.VideoFrame) -> Iterator[str]:
-    """Yield that each picture holds two views, or one in all directions."""
+    """Yield what makes a player show something else than the stored picture."""
     views = _THREE_D.get((side_data(frame, Type.STEREO3D) or b"\0")[0])
     if views:
         yield (
             f"each picture holds two views for 3-D ({views}), which shows everyone twice; keep one "
             f"of them (ffmpeg -vf stereo3d)"
+        )
+    if frame.color_trc == ColorTrc.SMPTE2084:
+        yield (
+            "HDR pictures (PQ) are read without tone mapping, which makes faces dark and flat; "
+            "convert them first (ffmpeg -vf zscale=t=linear,tonemap,zscale=t=bt709)"
         )
     around = side_data(frame, Type.SPHERICAL)
     if around and around[0] != _FLAT:

@@ -269,3 +269,16 @@ def test_the_gain_in_the_header_of_opus_is_applied(tmp_path, gain_db):
         samples = np.concatenate([piece for _, piece in Sound(probe(path), 16_000)])
         levels.append(20 * math.log10(np.sqrt(np.square(samples).mean())))
     assert levels[1] - levels[0] == pytest.approx(gain_db, abs=0.05)
+
+
+@pytest.mark.parametrize(("transfer", "count"), [("smpte2084", 1), ("arib-std-b67", 0)])
+def test_pictures_that_need_tone_mapping_are_named(tmp_path, transfer, count):
+    lines = f"colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:log-level=none"
+    path = odd_pictures.encode(
+        tmp_path / "v.mp4",
+        pictures(3),
+        codec="libx265",
+        pixels="yuv420p10le",
+        codec_options={"x265-params": lines},
+    )
+    assert sum("without tone mapping" in text for text in probe(path).warnings) == count

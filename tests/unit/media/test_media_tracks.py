@@ -185,6 +185,25 @@ def test_a_rate_that_changes_inside_the_track_keeps_every_sound_in_its_place(tmp
     assert pitch == pytest.approx([440, 880], abs=8)
 
 
+@pytest.mark.parametrize("layouts", [("mono", "stereo"), ("stereo", "mono")])
+def test_channels_that_change_inside_the_track_keep_their_level(tmp_path, layouts):
+    content = b""
+    for number, layout in enumerate(layouts):
+        part = tmp_path / f"{number}.part"
+        sound = tone(seconds=1.0)
+        sound = sound if layout == "mono" else np.stack([sound, np.roll(sound, 7)])
+        odd_sounds.write(part.with_suffix(".ts"), [sound], HZ, "mp2", start_s=number, frames=25)
+        content += part.with_suffix(".ts").read_bytes()
+    path = tmp_path / "both.ts"
+    path.write_bytes(content)
+    samples = heard(path)
+    levels_db = db(samples[:16_000]), db(samples[-16_000:])
+    assert levels_db == pytest.approx((-17.0, -17.0), abs=0.6)
+    (warning,) = [text for text in choose(path).warnings if "changes inside" in text]
+    assert warning.endswith(f"changes inside the track: {', '.join(layouts)}")
+    assert choose(path).only is None
+
+
 def test_the_lag_of_two_files_is_that_of_the_tracks_that_are_read(tmp_path):
     rng = np.random.default_rng(3)
     noise = rng.normal(0, 0.1, 2 * HZ).astype("f4")

@@ -138,10 +138,10 @@ def over_time(rows: list[Row], ends_s: Mapping[str, float], where: str) -> Split
         most = max((ends_s.get(row.video, 0.0) for row in rated), default=0.0)
         people = len({row.subject for row in rated})
         raise CorpusError(
-            f"{where}: {people} rated subject{'s' if people > 1 else ''} in {len(rated)} videos of "
-            f"at most {most:.1f} s, which is too little to train and to test. Add people (3 or "
-            f"more are split by subject), one rated video of {SHORTEST_S:g} s or more, or 3 rated "
-            f"videos."
+            f"{where}: {people} rated subject{'s' if people > 1 else ''} in {len(rated)} "
+            f"video{'s' if len(rated) > 1 else ''} of at most {most:.1f} s, which is too little to "
+            f"train and to test. Add people (3 or more are split by subject), one rated video of "
+            f"{SHORTEST_S:g} s or more, or 3 rated videos."
         )
     tested = max(1, round(len(rated) * (ENDS[2] - ENDS[1])))
     last = ["test"] * tested
