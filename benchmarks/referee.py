@@ -53,6 +53,7 @@ def main() -> None:
 
 def build(folder: Path) -> dict[str, Path]:
     """Write a small video of each kind."""
+    from support import odd_containers as boxes
     from support import odd_pictures as odd
     from support.odd_videos import pictures, uneven_ms, write
 
@@ -83,6 +84,15 @@ def build(folder: Path) -> dict[str, Path]:
     kinds["packed B-frames, AVI"] = odd.packed(folder / "packed.avi")
     kinds["B-frames, AVI"] = odd.encode(
         folder / "b.avi", pictures(12), "avi", "mpeg4", codec_options={"bf": "2"}
+    )
+    cropped = odd.encode(folder / "cropped.mkv", pictures(12), "matroska")
+    sides = boxes.element(0x54CC, 20) + boxes.element(0x54AA, 14)
+    kinds["cropped, Matroska"] = boxes.with_elements(cropped, sides)
+    kinds["cropped, MP4"] = boxes.copied(cropped, folder / "cropped.mp4", "mp4")
+    groups = {"x264-params": "open-gop=1:keyint=12:scenecut=0:bframes=3"}
+    groups_of = odd.encode(folder / "all.ts", pictures(36), "mpegts", codec_options=groups)
+    kinds["cut after three pictures of a group"] = boxes.copied(
+        groups_of, folder / "inside.ts", "mpegts", 1, 3
     )
     kinds["uneven times"] = write(folder / "uneven.mp4", pictures(), uneven_ms())
     return kinds
