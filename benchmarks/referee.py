@@ -1,10 +1,11 @@
-"""Compare frames and their times with the `ffmpeg` program's: turned, mirrored and square pixels.
+"""Compare frames, their times and mixed sound with the `ffmpeg` program's.
 
     python benchmarks/referee.py --out benchmarks/results/referee.json
 
 `ffmpeg` must be on PATH (or name it with --ffmpeg). It turns and mirrors by itself; one filter
 scales to square pixels. Every frame of a small video of each kind is compared. Where pictures
-change inside a file, `ffmpeg` keeps the first aspect and size, so tests check those kinds.
+change inside a file, `ffmpeg` keeps the first aspect and size, so tests check those kinds. Sound is
+compared with the mean of its two-channel mix, which is 3 dB lower where a centre exists.
 """
 
 import argparse
@@ -24,6 +25,9 @@ from machine import finish
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 SHOWN = re.compile(r"n: *\d+ pts: *\S+ pts_time:(\S+).* s:(\d+)x(\d+)")
+RATE_HZ = 16_000
+LAYOUTS = {"mono": 1, "stereo": 2, "quad": 4, "4.0": 4, "5.0": 5, "5.1": 6, "6.1": 7, "7.0": 7}
+WITH_CENTRE = ("4.0", "5.0", "5.1", "6.1", "7.0")
 SQUARE = "scale=w='max(iw,iw*sar)':h='max(ih,ih/sar)':flags=bicubic,format=rgb24,showinfo"
 
 
@@ -38,11 +42,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         kinds = {path.name: path for path in args.videos} or build(Path(scratch))
         rows = [row for kind, path in kinds.items() for row in compare(kind, path, args.ffmpeg)]
+        rows += [] if args.videos else mixes(Path(scratch), args.ffmpeg)
     version = subprocess.run([args.ffmpeg, "-version"], capture_output=True, text=True, check=True)
     result = {
         "title": "Frames as ffmpeg shows them",
         "what": "Mean and largest difference of RGB values over all frames, and largest difference "
-        f"of their times after the first, against {' '.join(version.stdout.split()[:3])}.",
+        "of their times after the first, and of the samples of mixed sound (full scale is 1), "
+        f"against {' '.join(version.stdout.split()[:3])}.",
         "rows": rows,
     }
     for row in rows:
@@ -136,6 +142,32 @@ def shown(path: Path, track: int, ffmpeg: str) -> list[tuple[float, np.ndarray]]
         frames.append((float(time_s), raw.reshape(int(height), int(width), 3)))
         at += size
     return frames
+
+
+def mixes(folder: Path, ffmpeg: str) -> list[dict[str, Any]]:
+    """Return rows on the mono sound of each layout, with another tone in each channel."""
+    from avfusion.media.audio import Sound
+    from avfusion.media.channels import Q
+    from avfusion.media.probe import probe
+    from support import odd_sounds
+
+    rows = []
+    for layout, count in LAYOUTS.items():
+        pitches_hz = 200.0 * (1 + np.arange(count))[:, None]
+        tones = 0.1 * np.sin(2 * np.pi * pitches_hz * np.arange(RATE_HZ) / RATE_HZ)
+        path = odd_sounds.write(folder / f"{layout}.mov", [tones], RATE_HZ, layout=layout)
+        ours = np.concatenate([samples for _, samples in Sound(probe(path), RATE_HZ)])
+        command = [ffmpeg, "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a"]
+        channels = min(count, 2)
+        command += ["-ac", str(channels), "-f", "s16le", "-"]  # it attenuates only whole numbers
+        done = subprocess.run(command, capture_output=True, check=True)
+        samples = np.frombuffer(done.stdout, "<i2") / 32768
+        theirs = samples.reshape(-1, channels).mean(axis=1)
+        theirs = theirs / Q if layout in WITH_CENTRE else theirs
+        step = np.abs(ours - theirs).max() if len(ours) == len(theirs) else 1.0
+        found = {"found": f"{step:.5f}", "expected": "<= 0.001"}
+        rows.append({"measure": f"sound, {layout}: largest difference", **found})
+    return rows
 
 
 if __name__ == "__main__":

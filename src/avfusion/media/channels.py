@@ -3,9 +3,9 @@
 Mono is kept. Stereo is averaged, so that mono stored as stereo keeps its loudness. More channels
 are mixed by ITU-R BS.775 for one output channel: front left and right by 0.7071, centre by 1,
 surrounds by 0.5; the low-frequency channel is left out. The sum is attenuated by
-1 / (1 + 0.7071 per centre and per pair of surrounds), as FFmpeg does for two channels. A voice in
-the centre of 5.1 is then 7.66 dB below the same voice in mono. Without a centre, the sum is
-attenuated by 3 dB more, as that of stereo is.
+1 / (1 + 0.7071 per centre and per pair of surrounds + 0.5 per centre of the back), as FFmpeg does
+for two channels. A voice in the centre of 5.1 is then 7.66 dB below the same voice in mono. Without
+a centre, the sum is attenuated by 3 dB more, as that of stereo is.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,7 @@ _USUAL = {
 """FFmpeg's default layouts, for channels without a name."""
 
 
+_BACK = {"BC", "TBC"}
 _FRONT = {"FL", "FR", "FLC", "FRC", "WL", "WR", "DL", "DR"}
 
 
@@ -81,8 +82,9 @@ def weights(names: Sequence[str], only: int | None = None) -> np.ndarray:
     gains = np.array([_GAINS.get(name, 0.5) for name in names], np.float32)
     centre = "FC" in names
     sides = sum(gain > 0 and name not in _FRONT for name, gain in zip(names, gains, strict=True))
-    pairs = centre + -(-(sides - centre) // 2)
-    return gains / np.float32(1 + Q * pairs) * np.float32(1 if centre else Q)
+    backs = sum(name in _BACK for name in names)
+    pairs = centre + -(-(sides - centre - backs) // 2)
+    return gains / np.float32(1 + Q * pairs + 0.5 * backs) * np.float32(1 if centre else Q)
 
 
 def rule(names: Sequence[str], only: int | None = None, inverted: bool = False) -> str:

@@ -10,6 +10,7 @@ from avfusion.config.sections import SignalSettings
 from avfusion.errors import MediaError
 from avfusion.media import levels
 from avfusion.media.audio import Sound
+from avfusion.media.channels import weights
 from avfusion.media.lag import lag_s, lags
 from avfusion.media.person import Person
 from avfusion.media.probe import probe
@@ -149,6 +150,24 @@ def test_surround_is_mixed_as_by_bs_775(tmp_path, channel, gain_db):
         assert db(heard(path)) < -100
     else:
         assert db(heard(path)) - db(tone()) == pytest.approx(gain_db, abs=0.1)
+
+
+LAYOUTS = ("quad", "3.0", "3.0(back)", "4.0", "5.0", "5.1(side)", "6.0", "6.1", "7.0", "7.1")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_channel_has_the_share_of_ffmpeg_s_two_channel_mix(layout):
+    names = [channel.name for channel in av.AudioLayout(layout).channels]
+    shares = []
+    for number in range(len(names)):
+        samples = np.zeros((2048, len(names)), np.int16)
+        samples[:, number] = 16_384
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", layout)
+        frame.sample_rate = HZ
+        mixed = av.AudioResampler("s16", "stereo", HZ).resample(frame)[0].to_ndarray()
+        shares.append(mixed.reshape(-1, 2).mean(axis=1)[1000] / 16_384)
+    gain = 2**0.5 if "FC" in names else 1.0  # see `channels`
+    np.testing.assert_allclose(weights(names), gain * np.array(shares), atol=2e-4)
 
 
 def test_sound_before_the_gain_of_full_scale_is_kept_and_said(tmp_path):
