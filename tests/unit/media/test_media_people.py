@@ -8,18 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avfusion.config.jobs import MediaJobSettings
 from avfusion.config.sections import FaceEmbedding, MediaSettings
 from avfusion.config.study import Study
 from avfusion.encoders.faces import thin
 from avfusion.errors import ConfigError, MediaError
+from avfusion.layout import Layout
 from avfusion.media import appearance
 from avfusion.media.follow import Seen, switches
 from avfusion.media.isolate import Reader, read_apart
 from avfusion.media.person import Person
 from avfusion.media.read import read_video
+from avfusion.media.stage import run_shard
 from avfusion.media.store import MediaRecord
 from avfusion.registry import encoders
 from support import odd_videos, people_videos
+from support.miniatures import verify
 from support.people_videos import FPS, Shot
 
 SETTINGS = MediaSettings(read_hz=12.5)
@@ -301,3 +305,27 @@ def test_a_covered_face_that_is_seen_briefly_is_no_change_of_person(glimpse, tim
     seen = Seen(rows, np.zeros(len(who), int), who)
     found = [switch.time_s for switch in switches(seen, np.ones(len(who), bool))]
     assert found == pytest.approx(times)
+
+
+def test_a_manifest_says_whose_face_is_followed_in_each_video(tmp_path):
+    layout = Layout(tmp_path / "results")
+    rules = {"a": "right", "b": "left", "c": "", "d": "all"}
+    lines = ["video,subject,ratings,face"]
+    for name, rule in rules.items():
+        image = odd_videos.two_faces(1.0, 0.7)
+        odd_videos.write(tmp_path / f"{name}.mp4", odd_videos.pictures(12, image))
+        (tmp_path / f"{name}.csv").write_text("time_s,valence,arousal\n0,0.1,0\n0.2,0.4,0.3\n")
+        lines.append(f"{name}.mp4,{name},{name}.csv,{rule}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    code, _ = verify("own", tmp_path, {"rating_hz": 5}, layout.results)
+    assert code == 0
+    run_shard("own", (0, 1), MediaJobSettings(root=tmp_path, media=MediaSettings()), layout)
+    sides, people = {}, {}
+    for name in rules:
+        record = MediaRecord.open(layout.media("own") / name)
+        frames = pd.read_parquet(record.folder / "frames.parquet")
+        sides[name] = "right" if (frames.x + frames.w / 2).mean() > 320 else "left"
+        table = pd.read_parquet(record.folder / "people.parquet")
+        people[name] = table.person.nunique()
+    assert sides == {"a": "right", "b": "left", "c": "left", "d": "left"}
+    assert set(people.values()) == {2}
