@@ -75,9 +75,11 @@ class Walk:
         refer to earlier ones. No player shows them. If the file begins with a key frame, these are
         the ones that are stored after it and shown before it.
         """
-        pts = None if self.first is None else self.first.pts
-        if self.by_order or pts is None or self._errors:
+        first, pts = self.first, None if self.first is None else self.first.pts
+        if first is None or pts is None or self._errors:
             return
+        if self.by_order and not (self._inside and first.key_frame):
+            return  # MPEG-4 in AVI shows something for each frame
         if not self._inside and pts != self.ticks[0]:
             return
         ends = [*self.restarts.first_of[1:], len(self.ticks)]

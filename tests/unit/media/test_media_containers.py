@@ -148,6 +148,17 @@ def test_time_zero_is_the_first_picture_that_can_be_shown(tmp_path, codec, packe
     assert file.hidden > 0
 
 
+def test_an_avi_that_is_cut_inside_a_group_keeps_its_times(tmp_path):
+    lines = {"x264-params": "keyint=15:min-keyint=15:scenecut=0:bframes=2:b-adapt=0"}
+    source = odd_pictures.encode(tmp_path / "all.avi", pictures(45), "avi", codec_options=lines)
+    path = odd.copied(source, tmp_path / "part.avi", "avi", 1, 6)
+    file, complete = probe(path), probe(source)
+    frames, _ = read(file)
+    assert [number_in(image) for *_, image in frames] == [*range(30, 45)]
+    at_s = [file.origin_s + time_s - complete.origin_s for _, time_s, _ in frames]
+    np.testing.assert_allclose(at_s, np.arange(30, 45) / FPS)
+
+
 def test_a_join_after_a_cut_beginning_keeps_its_place(tmp_path):
     first = odd.copied(group(tmp_path / "a.ts", "libx264"), tmp_path / "b.ts", "mpegts", 1)
     path = tmp_path / "joined.ts"
