@@ -281,7 +281,8 @@ def test_a_record_without_an_archive_is_refused(tmp_path):
         source.plan(Record(["Video_Speech_Actor_01.zip"]), tmp_path)
 
 
-def test_unpacking_keeps_clips_with_sound_only(tmp_path):
+@pytest.mark.parametrize("folder", ["", "Video_Speech_Actor_01/"])
+def test_unpacking_keeps_clips_with_sound_only(tmp_path, folder):
     kept = "Actor_01/01-01-06-01-02-01-01.mp4"
     members = [
         kept, kept.replace("/01-", "/02-"), "Actor_01/readme.txt", "01-01-06-01-02-01-01.mp4",
@@ -290,7 +291,7 @@ def test_unpacking_keeps_clips_with_sound_only(tmp_path):
     archive = tmp_path / "Video_Speech_Actor_01.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for member in members:
-            packed.writestr(member, member)
+            packed.writestr(f"{folder}{member}", member)
     source = RavdessSource((1,), "speech")
     item = Item(RemoteFile("https://zenodo.org/x", archive.name, 1, "md5:0"), archive=True)
     assert list(unpack(archive, tmp_path / "out", lambda m: source.path_of(item, m))) == [kept]

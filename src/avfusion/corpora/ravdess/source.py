@@ -15,7 +15,7 @@ RECORD = 1188976
 
 
 _WORDS = {SPEECH: "Speech", SONG: "Song"}  # vocal channel -> its word in names of archives
-_MEMBER = re.compile(r"Actor_\d\d/01(?:-\d\d){6}\.mp4", flags=re.ASCII)
+_MEMBER = re.compile(r"(?:.*/)?(Actor_\d\d/01(?:-\d\d){6}\.mp4)", flags=re.ASCII)
 
 
 class RavdessSource(Source):
@@ -60,4 +60,5 @@ class RavdessSource(Source):
 
     def path_of(self, item: Item, member: str) -> str | None:
         """Return the path of a clip with sound; None for its picture-only twin and other files."""
-        return member if _MEMBER.fullmatch(member) else None
+        match = _MEMBER.fullmatch(member)
+        return match[1] if match else None
