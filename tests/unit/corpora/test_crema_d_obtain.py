@@ -90,6 +90,9 @@ def test_the_plan_lists_the_files_of_the_chosen_actors(release, zipped, tmp_path
         assert not item.archive
     for name in (VOTES, "processedResults/summaryTable.csv", "VideoDemographics.csv"):
         assert (tmp_path / name).read_bytes() == (release / name).read_bytes()
+    for code, text in crema_d.SENTENCES.items():
+        assert (tmp_path / f"sentences/{code}.sentence").read_text() == text
+    assert len(list((tmp_path / "sentences").iterdir())) == 12
     assert (tmp_path / "LICENSE.txt").exists()
     assert (tmp_path / "README.md").exists()
     assert not (tmp_path / "finishedResponses.csv").exists()

@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
 import pytest
@@ -144,7 +145,7 @@ def test_the_pause_that_a_server_asks_for_is_kept(site, client, tmp_path, monkey
         (503, {"X-RateLimit-Reset": 99}, 2),  # the server is busy, not we
     ],
 )
-def test_too_many_requests_wait_until_they_are_counted_anew(
+def test_too_many_requests_wait_until_the_limit_is_reset(
     site, tmp_path, monkeypatch, status, headers, expected
 ):
     client, waited = Client(ZENODO, site.address), []
@@ -326,8 +327,12 @@ def test_nothing_counts_as_whole_after_a_failure(shelf, site, name, kind):
 def test_a_disk_that_fills_up_keeps_what_was_received(shelf, monkeypatch, place):
     """The kernel refuses each byte that is written to /dev/full."""
     get, root = shelf
+
+    def full(path, append=False):
+        return Path("/dev/full").open("wb")
+
     with monkeypatch.context() as at:
-        at.setattr(place, "open_part", lambda path, append=False: open("/dev/full", "wb"))
+        at.setattr(place, "open_part", full)
         with pytest.raises(DownloadError, match=r"No space left on device\. What was received"):
             get()
     assert not (root / "obtained.json").exists()

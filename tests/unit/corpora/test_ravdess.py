@@ -166,6 +166,16 @@ def test_the_card_states_the_split_and_the_source_of_intensities(release):
     assert card["split_sha256"] != other["split_sha256"]
 
 
+def test_the_statement_of_a_clip_is_its_transcript_if_it_was_written(release, tmp_path):
+    corpus = opened(release)
+    assert set(corpus.videos()["transcript"]) == {"sentences/01.sentence"}
+    shutil.copytree(release[0], tmp_path / "tree")
+    shutil.rmtree(tmp_path / "tree/sentences")  # unpacked by hand
+    bare = Ravdess(root=tmp_path / "tree", **ravdess.OPTIONS)
+    bare.tree = read_tree(tmp_path / "tree", tmp_path / "digests")
+    assert bare.videos()["transcript"].isna().all()
+
+
 def test_mean_ratings_replace_acted_levels(release, tmp_path):
     root = tmp_path / "tree"
     shutil.copytree(release[0], root)
@@ -265,6 +275,11 @@ def test_a_download_is_the_video_archives_of_the_chosen_actors(tmp_path, options
     client = Record(archives())
     plan = Ravdess(root=tmp_path, **options).source().plan(client, tmp_path)
     names = [item.file.path for item in plan.items]
+    said = {path.name: path.read_text() for path in (tmp_path / "sentences").iterdir()}
+    assert said == {
+        "01.sentence": ravdess.SENTENCE,
+        "02.sentence": "Dogs are sitting by the door\n",
+    }
     assert client.asked == ["https://zenodo.org/api/records/1188976"]
     assert len(names) == len(set(names)) == count
     assert all(item.archive for item in plan.items)

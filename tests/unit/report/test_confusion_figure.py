@@ -1,5 +1,7 @@
 """The figure of confusion matrices can be read, however many classes there are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -38,5 +40,5 @@ def test_names_of_classes_do_not_touch_each_other(names):
         height = min(label.get_fontsize() for label in labels) * figure.dpi / 72
         assert step * np.sin(np.pi / 4) > height
     else:
-        gaps = [right.x0 - left.x1 for left, right in zip(boxes, boxes[1:], strict=False)]
+        gaps = [right.x0 - left.x1 for left, right in pairwise(boxes)]
         assert min(gaps) > 0

@@ -11,7 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from avfusion.corpora.crema_d.votes import clip_of
+from avfusion.corpora.acted import write_sentences
+from avfusion.corpora.crema_d.votes import SENTENCES, clip_of
 from avfusion.corpora.obtain import lfs
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB
@@ -64,7 +65,7 @@ class CremaDSource(Source):
         self._server: dict[str, str] = {}  # path of an item -> server of its address
 
     def plan(self, client: Client, root: Path) -> Plan:
-        """Write the tables, and return them with the films and wavs that the repository refers to.
+        """Write tables and sentences; return tables, and films and wavs of the repository.
 
         Each call downloads the archive of the repository, and removes it after reading. A pointer
         that a clone without Git LFS has left in place of the same file is removed.
@@ -102,6 +103,7 @@ class CremaDSource(Source):
                 f"{len(self.actors)} chosen actors). No film or wav was requested. Compare with "
                 f"{HOME}, update avfusion, then run the same command again."
             )
+        write_sentences(root, SENTENCES)
         return Plan(tuple(items))
 
     def located(self, client: Client, items: tuple[Item, ...]) -> Iterator[Item]:

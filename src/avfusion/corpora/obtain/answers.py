@@ -69,8 +69,8 @@ def raise_for(answer: requests.Response, url: str) -> None:
 def _pause_of(answer: requests.Response) -> float | None:
     """Return the seconds of Retry-After, which may be a number or a date.
 
-    Without it, the answer to too many requests may state the second in which they are counted anew
-    (Zenodo and GitHub).
+    Without it, the answer to too many requests may state when the limit is reset, in seconds since
+    1970 (Zenodo, GitHub).
     """
     asked = answer.headers.get("Retry-After", "")
     if _is_count(asked):

@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from avfusion.corpora.acted import write_sentences
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import ZENODO
 from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.zenodo import record_files
-from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH
+from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH, STATEMENTS
 
 RECORD = 1188976
 
@@ -41,7 +42,7 @@ class RavdessSource(Source):
         ]
 
     def plan(self, client: Client, root: Path) -> Plan:
-        """Return the archives of the actors.
+        """Return the archives of the actors, and write the two statements as transcripts.
 
         Raises
         ------
@@ -56,6 +57,7 @@ class RavdessSource(Source):
                 f"downloaded. Compare with https://zenodo.org/records/{RECORD}, update avfusion, "
                 "then run the same command again."
             )
+        write_sentences(root, STATEMENTS)
         return Plan(tuple(Item(files[name], archive=True) for name in self.archives))
 
     def path_of(self, item: Item, member: str) -> str | None:
