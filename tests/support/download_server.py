@@ -19,6 +19,9 @@ from pathlib import Path
 ZENODO = "zenodo.org/api/records"
 GITHUB = "github.com/CheyneyComputerScience/CREMA-D"
 GITLAB = "gitlab.com/cs-cooper-lab/crema-d-mirror"
+FORMS = ("list", "entries", "mapping")
+"""Forms in which Zenodo has stated the files of a record: a list, and InvenioRDM's two."""
+
 CODELOAD = "codeload.github.com/CheyneyComputerScience/CREMA-D/zip/refs/heads/master"
 
 
@@ -46,28 +49,34 @@ class Site:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     ignores_ranges: bool = False
+    unsized: set[str] = field(default_factory=set)  # paths that are sent in chunks, without a size
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def zenodo(self, record: int, files: dict[str, bytes]) -> None:
-        """Put a record there, in the form of Zenodo's metadata."""
+    def zenodo(self, record: int, files: dict[str, bytes], form: str = "list") -> None:
+        """Put a record there, in one of the forms of Zenodo's metadata (`FORMS`)."""
         entries = []
         for name, body in files.items():
-            path = f"{ZENODO}/{record}/files/{name}/content"
-            self.bodies[path] = body
+            path = f"{ZENODO}/{record}/files/{name}"
+            self.bodies[f"{path}/content"] = body
+            links = {"self": f"https://{path}/content"}
+            if form != "list":
+                links = {"self": f"https://{path}", "content": f"https://{path}/content"}
             checksum = f"md5:{hashlib.md5(body).hexdigest()}"
-            entries.append(
-                {"key": name, "size": len(body), "checksum": checksum,
-                 "links": {"self": f"https://{path}"}}
-            )  # fmt: skip
-        self.bodies[f"{ZENODO}/{record}"] = json.dumps({"id": record, "files": entries}).encode()
+            entries.append({"key": name, "size": len(body), "checksum": checksum, "links": links})
+        found: dict | list = {"enabled": True, "count": len(files), "entries": entries}
+        if form == "mapping":
+            found["entries"] = {entry["key"]: entry for entry in entries}
+        answer = {"id": record, "files": entries if form == "list" else found}
+        self.bodies[f"{ZENODO}/{record}"] = json.dumps(answer).encode()
 
     def repository(self, archive: bytes, github: dict[str, bytes], gitlab: dict[str, bytes]):
         """Put the archive of a repository there, and the LFS objects of its two servers."""
         self.bodies[CODELOAD] = archive
+        self.unsized.add(CODELOAD)
         self.faults[f"{GITHUB}/archive/refs/heads/master.zip"] = [
             Fault(302, {"Location": f"https://{CODELOAD}"}) for _ in range(50)
         ]
@@ -92,6 +101,10 @@ class Site:
         return json.dumps({"transfer": "basic", "objects": answers}).encode()
 
 
+def _parts(body: bytes, size: int = 1000) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
 @contextmanager
 def serving() -> Iterator[Site]:
     """Run a server until the block ends."""
@@ -114,6 +127,7 @@ def serving() -> Iterator[Site]:
             fault = waiting.pop(0) if waiting else Fault()
             if fault.status or body is None:
                 self.send_response(fault.status or 404)
+                self.send_header("Set-Cookie", "session=1; Path=/")
                 for name, value in fault.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", "0")
@@ -125,7 +139,12 @@ def serving() -> Iterator[Site]:
             self.send_response(206 if asked else 200)
             if asked:
                 self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
-            self.send_header("Content-Length", str(len(rest)))
+            self.send_header("Set-Cookie", "session=1; Path=/")
+            if path in site.unsized:
+                self.send_header("Transfer-Encoding", "chunked")
+                rest = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in _parts(rest)) + b"0\r\n\r\n"
+            else:
+                self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
             if fault.drip_s:
                 with suppress(ConnectionError):  # the client does not wait for it

@@ -31,7 +31,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print licence, access and next command, and download the files if the licence is accepted."""
+    """Print licence and access; if the licence is accepted, download the files instead."""
     from avfusion.errors import AvfError
     from avfusion.registry import corpora
 
@@ -39,9 +39,12 @@ def run(args: argparse.Namespace) -> None:
     kind = corpora.get(name)
     listed = args.settings is not None or _listed(args)
     config = "" if not listed or args.config == DEFAULT else f" --config {args.config}"
-    say(f"{args.corpus}\n\nLicence: {kind.licence}\n\n{kind.access or kind.obtain}")
+    public = corpora.defines(name, "source")
+    say(f"{args.corpus}\n\nLicence: {kind.licence}")
+    if not (public and args.accept_licence):
+        say(f"\n{kind.access or kind.obtain}")
     then = f"\nThen: avf verify {args.corpus}{config if listed else _UNLISTED}"
-    if not corpora.defines(name, "source"):
+    if not public:
         if kind.licensed:
             say("\nNo file of it can be downloaded by a program.")
         say(then)

@@ -6,15 +6,18 @@ A clip has one class and one rating. Actors are subjects, so no actor may be in 
 import random
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from avfusion.errors import ConfigError, CorpusError
+from avfusion.io.atomic import write_text
 from avfusion.schemas import GOLD, PARTITIONS
 
 if TYPE_CHECKING:
+    from avfusion.corpora.tree.tree import Tree
     from avfusion.media.timing import Timing
 
 INSTANTS = 10
@@ -183,6 +186,22 @@ def rule(
     complete = all(chosen & set(members) for members in folds)
     origin = source if complete else "even folds with seed 0, because a fold has no actor"
     return f"fold {fold} of {len(used_folds(folds, actors))}, {origin}; {'; '.join(named)}"
+
+
+def write_sentences(root: Path, sentences: Mapping[str, str]) -> None:
+    """Write the sentences that actors say, by their codes, as transcripts of the clips."""
+    for code, text in sentences.items():
+        if not (path := root / _sentence(code)).is_file():
+            write_text(path, f"{text}\n")
+
+
+def sentence_of(tree: "Tree", code: str) -> str | None:
+    """Return the path of a written sentence below the root; None if it is not there."""
+    return _sentence(code) if tree.find(_sentence(code)) else None
+
+
+def _sentence(code: str) -> str:
+    return f"sentences/{code}.sentence"
 
 
 def known_ends(timed: "Mapping[str, Timing]") -> dict[str, float]:

@@ -1,9 +1,10 @@
 """Transcripts: words with times, and the words in each clip.
 
 The column `transcript` of the manifest names a file: a CSV table `word, start_s, end_s` in seconds
-of the video's timeline; a word alignment of Sphinx (`.wdseg`); or the text of a dialog (`.txt`, one
-turn per line), whose line with the video's name is used with its words spread evenly. Words are
-licensed like faces, so they stay in the corpus folder; files elsewhere contain only their hashes.
+of the video's timeline; a word alignment of Sphinx (`.wdseg`); the text of a dialog (`.txt`, one
+turn per line), whose line with the video's name is used with its words spread evenly; or a sentence
+in UTF-8 (`.sentence`), whose words are spread evenly over the video. Words are licensed like faces,
+so they stay in the corpus folder; files elsewhere contain only their hashes.
 """
 
 import hashlib
@@ -16,10 +17,14 @@ import pandas as pd
 
 from avfusion.errors import AvfError
 from avfusion.io.bounded import refuse_large
-from avfusion.media.transcript_formats import Word, read_alignment, read_dialog, spread
+from avfusion.media.transcript_formats import Turn, Word, read_alignment, read_dialog, spread
 from avfusion.schemas import SLACK_S
 
 COLUMNS = ("word", "start_s", "end_s")
+
+
+SENTENCE = ".sentence"
+"""Ending of a file with the words of a video without their times."""
 
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -74,6 +79,8 @@ class Transcript:
         try:
             refuse_large(path)
             raw = path.read_bytes()
+            if path.suffix == SENTENCE:
+                return cls._of(spread(Turn(0.0, duration_s, raw.decode())), raw, duration_s)
             if path.suffix in _FORMS:
                 return cls._of(_FORMS[path.suffix](raw, path.name, video), raw, duration_s)
             table = pd.read_csv(path, usecols=list(COLUMNS), dtype={"word": str}, na_filter=False)

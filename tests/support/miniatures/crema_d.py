@@ -23,6 +23,7 @@ EMOTIONS = ("NEU", "HAP", "SAD", "ANG", "FEA", "DIS")
 CLASSES = dict(zip(EMOTIONS, ("neutral", "happy", "sad", "anger", "fear", "disgust"), strict=True))
 LEVELS = {"NEU": "XX", "HAP": "HI", "SAD": "LO", "ANG": "HI", "FEA": "LO", "DIS": "MD"}
 LETTERS = "ADFHNS"
+SENTENCES = {"IEO": "It's eleven o'clock\n", "TIE": "That is exactly what happened\n"}
 TIE, NO_VOICE, DIFFERS = "1001_IEO_ANG_HI", "1002_TIE_NEU_XX", "1003_TIE_HAP_XX"
 SPOILT = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX")
 SHORT_NAME = "1004_TIE_SAD_XX"  # its wav is named …_X.wav
@@ -90,8 +91,10 @@ FAULTS = faults(OPTIONS)
 
 def build(root: Path) -> None:
     """Write the clean folder: tables, films, wavs, an MP3 file, and a desktop file."""
-    for folder in ("VideoFlash", "AudioWAV", "AudioMP3", "processedResults"):
+    for folder in ("VideoFlash", "AudioWAV", "AudioMP3", "processedResults", "sentences"):
         (root / folder).mkdir(parents=True)
+    for code, text in SENTENCES.items():
+        (root / f"sentences/{code}.sentence").write_text(text)
     tables(root)
     for number, clip in enumerate(clips()):
         film(root / f"VideoFlash/{clip}.flv", number)

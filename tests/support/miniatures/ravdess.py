@@ -18,6 +18,7 @@ SONG = ((1, 1), (5, 2))
 FRAMES, FPS, WIDTH_PX, HEIGHT_PX = 20, 30, 320, 240
 END_S = FRAMES / FPS
 HZ = 48000
+SENTENCE = "Kids are talking by the door\n"  # of every clip
 OPTIONS = {
     "actors": "1-3,8,10,18",
     "expect": {
@@ -61,6 +62,8 @@ def build(root: Path) -> None:
     for at, (emotion, intensity) in enumerate(SPEECH):
         path = sounds / f"{name(3, 1, emotion, intensity, 1)}.wav"
         wav(path, number(1, at), channels=1 + (at == 1))
+    (root / "sentences").mkdir()
+    (root / "sentences/01.sentence").write_text(SENTENCE)
     (root / "Actor_01/._01-01-05-01-01-01-01.mp4").write_bytes(b"\0\5\x16\7\0\xff")
 
 

@@ -22,9 +22,11 @@ ARRAYS = FOLDER / "icassp2022_selfcross_arrays.yaml"  # where no recordings are
 PUBLISHED = sorted(FOLDER.glob("*_as_published.yaml"))
 REAL = FOLDER / "real.yaml"  # `make real`, without the demo
 WITH_DEMO = FOLDER / "with_demo.yaml"  # given after the study of a paper
+WITH_OPEN = FOLDER / "with_open.yaml"  # given after any study of recordings
 PEOPLE = sorted({*FOLDER.glob("verification_*.yaml")} - {*PUBLISHED})
 """Studies of `task: verification`, on other corpora than the demo."""
-FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, WITH_DEMO, *PUBLISHED, *PEOPLE})
+NO_STUDY = {WITH_DEMO, WITH_OPEN}
+FILES = sorted({*FOLDER.glob("*.yaml")} - {ARRAYS, REAL, *NO_STUDY, *PUBLISHED, *PEOPLE})
 ON_DEMO = {"robustness", "study", "crema_d"}
 """Studies that repeat no paper, and so have the demo corpus."""
 OF_NO_PAPER = {"robustness", "study", "ravdess", "crema_d", "incomplete", "verification_demo"}
@@ -41,9 +43,9 @@ def marked(path):
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
-def asked(path):
-    """Return the study of a paper with the demo corpus, as Snakemake merges the two files."""
-    raw, more = read_mapping(path), read_mapping(WITH_DEMO)
+def asked(path, more=WITH_DEMO):
+    """Return a study with the corpora of a second file, as Snakemake merges the two."""
+    raw, more = read_mapping(path), read_mapping(more)
     assert more.keys() == {"corpora"}
     return load({**raw, "corpora": raw["corpora"] | more["corpora"]})
 
@@ -269,10 +271,22 @@ def test_the_folds_of_iemocap_are_two_splits_on_whose_features_nothing_is_taken_
     assert demo.run_settings("demo", "concat", 0).train.baseline == "none"
 
 
+@each
+def test_the_open_corpora_are_added_to_it_without_an_edit(path):
+    """tests/workflow/test_open_corpora.py runs such studies."""
+    study = asked(path, WITH_OPEN)
+    for kind in ("ravdess", "crema_d"):
+        assert study.corpus_class(kind) == kind
+        for fusion in study.fusions:
+            run = study.run_settings(kind, fusion, 0)
+            assert run.task == study.task(kind)
+            assert run.class_ == study.fusion_class(fusion)
+
+
 @pytest.mark.parametrize("task", ["ratings", "classes"])
 @pytest.mark.parametrize("kind", ["ravdess", "crema_d"])
 @each
-def test_it_runs_on_the_open_corpora_without_an_edit(path, kind, task, tmp_path):
+def test_it_runs_on_one_open_corpus_with_either_task(path, kind, task, tmp_path):
     if task == "classes" and path.stem in ("robustness", "incomplete"):
         pytest.skip("corrupted input is offered for ratings only")
     settings = read_mapping(path) | {"corpora": {kind: {"root": kind, "task": task}}}

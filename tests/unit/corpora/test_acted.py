@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avfusion.corpora import acted
+from avfusion.corpora.tree.scan import read_tree
 from avfusion.errors import ConfigError, CorpusError
 from avfusion.schemas import PARTITIONS
 
@@ -132,6 +133,17 @@ def test_gold_repeats_a_rating_from_0_to_the_end_of_its_clip():
     np.testing.assert_allclose(times_s, np.linspace(0, 3.6, 10))
     assert (gold["intensity"][gold["video"] == "a"] == 2).all()
     assert gold["intensity"][gold["video"] == "b"].isna().all()
+
+
+def test_sentences_are_written_once_and_found(tmp_path):
+    sentences = {"a": "It's late", "b": "No"}
+    acted.write_sentences(tmp_path, sentences)
+    (tmp_path / "sentences/b.sentence").write_text("corrected by hand")
+    acted.write_sentences(tmp_path, sentences)
+    tree = read_tree(tmp_path, tmp_path / "digests")
+    paths = [acted.sentence_of(tree, code) for code in ("a", "b", "c")]
+    assert paths == ["sentences/a.sentence", "sentences/b.sentence", None]
+    assert (tmp_path / paths[1]).read_text() == "corrected by hand"
 
 
 def test_gold_without_a_clip_has_its_columns():

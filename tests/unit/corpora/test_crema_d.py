@@ -74,6 +74,12 @@ def test_a_clip_shows_its_film_and_sounds_like_its_wav(release, tmp_path):
     assert set(heard) == {_film.tone_band(crema_d.tone(clip))}
 
 
+def test_the_sentence_of_a_clip_is_its_transcript(release):
+    table = opened(release).videos()
+    words = [(release[0] / path).read_text() for path in table["transcript"]]
+    assert words == [crema_d.SENTENCES[video[5:8]] for video in table["video"]]
+
+
 def test_spoilt_clips_are_in_the_votes_and_not_in_the_study(release):
     corpus = opened(release)
     assert set(crema_d.SPOILT) <= set(UNUSABLE)

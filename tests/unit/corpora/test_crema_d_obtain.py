@@ -14,6 +14,7 @@ from support.download_server import pointer
 from support.miniatures import crema_d
 
 VOTES = "processedResults/tabulatedVotes.csv"
+NOTES = ("LICENSE.txt", "README.md")
 
 
 @pytest.fixture(scope="module")
@@ -75,24 +76,49 @@ def test_the_plan_lists_the_files_of_the_chosen_actors(release, zipped, tmp_path
     plan = CremaDSource([1001, 1002]).plan(client, tmp_path)
     assert client.asked == [ARCHIVE]
     names = [clip for clip in crema_d.clips() if clip < "1003"]
+    written = {VOTES, "processedResults/summaryTable.csv", "VideoDemographics.csv", *NOTES}
     assert {item.file.path for item in plan.items} == {
         *(f"VideoFlash/{clip}.flv" for clip in names),
         *(f"AudioWAV/{clip}.wav" for clip in names),
+        *written,
     }
     for item in plan.items:
-        raw = (release / item.file.path).read_bytes()
+        folder = tmp_path if item.file.path in NOTES else release
+        raw = (folder / item.file.path).read_bytes()
         assert item.file.digest == f"sha256:{hashlib.sha256(raw).hexdigest()}"
         assert item.file.size == len(raw)
         assert not item.archive
     for name in (VOTES, "processedResults/summaryTable.csv", "VideoDemographics.csv"):
         assert (tmp_path / name).read_bytes() == (release / name).read_bytes()
+    for code, text in crema_d.SENTENCES.items():
+        assert (tmp_path / f"sentences/{code}.sentence").read_text() == text
+    assert len(list((tmp_path / "sentences").iterdir())) == 12
     assert (tmp_path / "LICENSE.txt").exists()
     assert (tmp_path / "README.md").exists()
     assert not (tmp_path / "finishedResponses.csv").exists()
     direct = "VideoFlash/1002_IEO_NEU_XX.flv"
     assert (tmp_path / direct).read_bytes() == (release / direct).read_bytes()
     later = {item.file.path for item in plan.items if item.file.url == ASKED_LATER}
-    assert {item.file.path for item in plan.items} - later == {direct}
+    assert {item.file.path for item in plan.items} - later == {direct, *written}
+
+
+def test_a_table_that_git_lfs_stores_is_downloaded_as_a_film_is(release, tmp_path):
+    raw = (release / VOTES).read_bytes()
+    film = f"VideoFlash/{crema_d.clips()[0]}.flv"
+    with zipfile.ZipFile(tmp_path / "master.zip", "w") as out:
+        out.writestr(f"CREMA-D-master/{VOTES}", pointer(raw))
+        out.writestr(f"CREMA-D-master/{film}", pointer(b"film"))
+    root = tmp_path / "root"
+    (root / VOTES).parent.mkdir(parents=True)
+    (root / VOTES).write_bytes(pointer(raw))  # of a clone without Git LFS
+    plan = CremaDSource([1001]).plan(FakeClient(tmp_path / "master.zip"), root)
+    (item,) = [item for item in plan.items if item.file.path == VOTES]
+    assert item.file.url == ASKED_LATER
+    assert (item.file.digest, item.file.size) == (
+        f"sha256:{hashlib.sha256(raw).hexdigest()}",
+        len(raw),
+    )
+    assert not (root / VOTES).exists()
 
 
 def test_the_archive_is_downloaded_by_every_call_and_never_kept(zipped, tmp_path):

@@ -1,15 +1,16 @@
 """Files are downloaded in full and checked, also after a break, from listed hosts only."""
 
-import errno
 import hashlib
 import zipfile
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
 import pytest
 
 from avfusion import cli
 from avfusion.corpora.obtain import client as requests_of
+from avfusion.corpora.obtain import unpack as unpacking
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB, ZENODO
 from avfusion.corpora.obtain.lfs import Pointer, located, read_pointer
@@ -17,7 +18,7 @@ from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.unpack import UnpackError, unpack
 from avfusion.corpora.obtain.zenodo import record_files
 from avfusion.registry import corpora
-from support.download_server import Fault, pointer, serving, tree, zipped
+from support.download_server import FORMS, Fault, pointer, serving, tree, zipped
 from support.shelf import (
     BODY,
     EXPECTED,
@@ -49,6 +50,13 @@ def test_a_file_is_downloaded_and_nothing_but_the_request_is_sent(site, client, 
     assert not list(tmp_path.rglob("*.part"))
     sent = {name.lower() for name in site.headers[0]}
     assert sent <= {"host", "user-agent", "accept", "accept-encoding", "connection"}
+
+
+def test_no_cookie_goes_back_to_a_server_that_sets_one(site, client, tmp_path):
+    site.faults[PLACE] = [Fault(503), Fault(cut=1000), Fault(302, {"Location": URL})]
+    fetch(client, remote(), tmp_path)
+    assert len(site.headers) == 4
+    assert not [name for sent in site.headers for name in sent if name.lower() == "cookie"]
 
 
 def test_no_password_of_a_file_is_sent(site, client, tmp_path, monkeypatch):
@@ -126,6 +134,31 @@ def test_the_pause_that_a_server_asks_for_is_kept(site, client, tmp_path, monkey
     assert waited == [pytest.approx(7, abs=1.5)]
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (429, {"X-RateLimit-Reset": 9}, 9),
+        (429, {"X-RateLimit-Reset": 9, "Retry-After": "5"}, 5),
+        (429, {"X-RateLimit-Reset": -9}, 2),  # the own pause
+        (429, {"X-RateLimit-Reset": "soon"}, 2),
+        (429, {"Retry-After": "0"}, 2),
+        (503, {"X-RateLimit-Reset": 99}, 2),  # the server is busy, not we
+    ],
+)
+def test_too_many_requests_wait_until_the_limit_is_reset(
+    site, tmp_path, monkeypatch, status, headers, expected
+):
+    client, waited = Client(ZENODO, site.address), []
+    monkeypatch.setattr(client.stopped, "wait", waited.append)
+    texts = {
+        name: str(int(time()) + value) if isinstance(value, int) else value
+        for name, value in headers.items()
+    }
+    site.faults[PLACE] = [Fault(status, texts)]
+    fetch(client, remote(), tmp_path)
+    assert waited == [pytest.approx(expected, abs=1.5)]
+
+
 def test_a_very_long_pause_ends_the_download_with_its_length(site, client, tmp_path):
     site.faults[PLACE] = [Fault(429, {"Retry-After": "7200"})]
     with pytest.raises(DownloadError, match="a pause of 120 minutes"):
@@ -190,15 +223,23 @@ def test_a_mirror_is_https_unless_it_is_on_this_machine():
     assert Client(ZENODO).address("https://zenodo.org/a") == "https://zenodo.org/a"
 
 
-def test_a_record_of_zenodo_lists_name_size_and_checksum(site, client):
-    site.zenodo(7, {"a.zip": b"a", "b.zip": BODY})
+@pytest.mark.parametrize("form", FORMS)
+def test_a_record_of_zenodo_lists_name_size_and_checksum(site, client, tmp_path, form):
+    site.zenodo(7, {"a.zip": b"a", "b.zip": BODY}, form)
     files = record_files(client, 7)
+    assert list(files) == ["a.zip", "b.zip"]
+    assert fetch(client, files["b.zip"], tmp_path).read_bytes() == BODY
     assert files["b.zip"].size == len(BODY)
     assert files["b.zip"].digest == f"md5:{hashlib.md5(BODY).hexdigest()}"
 
 
 @pytest.mark.parametrize(
-    "answer", [b"<html>down</html>", b"[]", b'{"files": [{"key": "a"}]}', b'{"files": null}']
+    "answer",
+    [
+        *(b"<html>down</html>", b"[]", b'{"files": [{"key": "a"}]}', b'{"files": null}'),
+        *(b'{"files": {}}', b'{"files": {"entries": [7]}}', b'{"files": {"entries": {"a": null}}}'),
+        b'{"files": [{"key": "a", "size": 1, "checksum": "md5:0", "links": "https://zenodo.org"}]}',
+    ],
 )
 def test_metadata_that_is_none_is_named(site, client, answer):
     site.bodies["zenodo.org/api/records/7"] = answer
@@ -282,17 +323,20 @@ def test_nothing_counts_as_whole_after_a_failure(shelf, site, name, kind):
     assert {path: visible(root)[path] for path in EXPECTED} == EXPECTED
 
 
-def test_a_disk_that_fills_up_keeps_what_was_received(shelf, monkeypatch):
+@pytest.mark.parametrize("place", [requests_of, unpacking], ids=["download", "unpack"])
+def test_a_disk_that_fills_up_keeps_what_was_received(shelf, monkeypatch, place):
+    """The kernel refuses each byte that is written to /dev/full."""
     get, root = shelf
 
-    def full(part, path):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    def full(path, append=False):
+        return Path("/dev/full").open("wb")
 
     with monkeypatch.context() as at:
-        at.setattr(requests_of, "_keep", full)
+        at.setattr(place, "open_part", full)
         with pytest.raises(DownloadError, match=r"No space left on device\. What was received"):
             get()
     assert not (root / "obtained.json").exists()
+    assert not set(visible(root)) & {path for path in EXPECTED if path.endswith(".mp4")}
     get()
     assert {path: visible(root)[path] for path in EXPECTED} == EXPECTED
 
@@ -326,6 +370,28 @@ def test_links_and_names_that_differ_by_case_are_refused(tmp_path):
     archive.write_bytes(zipped({"A.mp4": b"1", "a.mp4": b"2"}))
     with pytest.raises(UnpackError, match="listed twice"):
         unpack(archive, tmp_path / "in")
+    assert not (tmp_path / "in").exists()
+
+
+@pytest.mark.parametrize("names", [("A", "A/1.mp4"), ("a/1.mp4/x", "A/1.mp4"), ("x/y/z", "x")])
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path, names):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(zipped(dict.fromkeys(names, b"1")))
+    with pytest.raises(UnpackError, match="is a file and a folder"):
+        unpack(archive, tmp_path / "in")
+    assert not (tmp_path / "in").exists()
+
+
+def test_two_members_with_one_path_are_refused(tmp_path):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(zipped({"a/1.mp4": b"1", "b/1.mp4": b"2", "c": b"3", "d": b"4"}))
+
+    def path_of(name):
+        return name.rpartition("/")[2] if "/" in name else None
+
+    with pytest.raises(UnpackError, match=r"a/1\.mp4 and b/1\.mp4 are both 1\.mp4"):
+        unpack(archive, tmp_path / "in", path_of)
+    assert not (tmp_path / "in").exists()
 
 
 def test_a_damaged_member_is_named_and_leaves_no_file(tmp_path):

@@ -123,8 +123,11 @@ def test_a_certificate_that_is_not_trusted_is_named_at_once(client, tmp_path, mo
     assert len(tried) == 1
 
 
-def test_a_file_of_unstated_size_has_a_limit_and_is_counted_once(site, client, tmp_path):
-    site.faults[PLACE] = [Fault(cut=1500), Fault(cut=1500)]
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_file_of_unstated_size_has_a_limit_and_is_counted_once(site, client, tmp_path, chunked):
+    """GitHub sends archives in chunks, without a size."""
+    site.unsized = {PLACE} if chunked else set()
+    site.faults[PLACE] = [Fault(cut=1500), Fault(cut=0), Fault(cut=1005), Fault(cut=1503)]
     with Progress("it", None) as progress:
         path = client.fetch_unstated(URL, tmp_path / "a", progress, most=len(BODY))
     assert path.read_bytes() == BODY
@@ -200,6 +203,19 @@ def test_nothing_to_download_is_no_success(shelf, site):
     site.zenodo(7, {})
     with pytest.raises(DownloadError, match="nothing to download"):
         get()
+
+
+def test_files_that_are_there_need_no_receipt_and_are_not_downloaded(shelf, site, caplog):
+    """As after `git lfs pull` in a clone, or a copy from another machine."""
+    caplog.set_level("INFO")
+    get, root = shelf
+    root.mkdir()
+    (root / "table.csv").write_bytes(FILES["table.csv"])
+    get()
+    assert "2 files, 0.00 GB to download, 1 more here already" in caplog.text
+    assert not [path for path, _ in site.asked if "table.csv" in path]
+    get()
+    assert "3 files, here already. Nothing to download." in caplog.text
 
 
 def test_a_complete_corpus_keeps_its_receipt_without_a_connection(shelf, site):

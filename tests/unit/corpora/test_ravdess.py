@@ -166,6 +166,16 @@ def test_the_card_states_the_split_and_the_source_of_intensities(release):
     assert card["split_sha256"] != other["split_sha256"]
 
 
+def test_the_statement_of_a_clip_is_its_transcript_if_it_was_written(release, tmp_path):
+    corpus = opened(release)
+    assert set(corpus.videos()["transcript"]) == {"sentences/01.sentence"}
+    shutil.copytree(release[0], tmp_path / "tree")
+    shutil.rmtree(tmp_path / "tree/sentences")  # unpacked by hand
+    bare = Ravdess(root=tmp_path / "tree", **ravdess.OPTIONS)
+    bare.tree = read_tree(tmp_path / "tree", tmp_path / "digests")
+    assert bare.videos()["transcript"].isna().all()
+
+
 def test_mean_ratings_replace_acted_levels(release, tmp_path):
     root = tmp_path / "tree"
     shutil.copytree(release[0], root)
@@ -265,6 +275,11 @@ def test_a_download_is_the_video_archives_of_the_chosen_actors(tmp_path, options
     client = Record(archives())
     plan = Ravdess(root=tmp_path, **options).source().plan(client, tmp_path)
     names = [item.file.path for item in plan.items]
+    said = {path.name: path.read_text() for path in (tmp_path / "sentences").iterdir()}
+    assert said == {
+        "01.sentence": ravdess.SENTENCE,
+        "02.sentence": "Dogs are sitting by the door\n",
+    }
     assert client.asked == ["https://zenodo.org/api/records/1188976"]
     assert len(names) == len(set(names)) == count
     assert all(item.archive for item in plan.items)
@@ -281,7 +296,8 @@ def test_a_record_without_an_archive_is_refused(tmp_path):
         source.plan(Record(["Video_Speech_Actor_01.zip"]), tmp_path)
 
 
-def test_unpacking_keeps_clips_with_sound_only(tmp_path):
+@pytest.mark.parametrize("folder", ["", "Video_Speech_Actor_01/"])
+def test_unpacking_keeps_clips_with_sound_only(tmp_path, folder):
     kept = "Actor_01/01-01-06-01-02-01-01.mp4"
     members = [
         kept, kept.replace("/01-", "/02-"), "Actor_01/readme.txt", "01-01-06-01-02-01-01.mp4",
@@ -290,7 +306,7 @@ def test_unpacking_keeps_clips_with_sound_only(tmp_path):
     archive = tmp_path / "Video_Speech_Actor_01.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for member in members:
-            packed.writestr(member, member)
+            packed.writestr(f"{folder}{member}", member)
     source = RavdessSource((1,), "speech")
     item = Item(RemoteFile("https://zenodo.org/x", archive.name, 1, "md5:0"), archive=True)
     assert list(unpack(archive, tmp_path / "out", lambda m: source.path_of(item, m))) == [kept]

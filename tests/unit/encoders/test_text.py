@@ -31,6 +31,18 @@ def test_words_are_sorted_lowered_and_freed_of_punctuation(tmp_path):
     assert found.start_s.tolist() == [0, 1, 1]
 
 
+def test_the_words_of_a_sentence_are_spread_over_the_video(tmp_path):
+    path = tmp_path / "03.sentence"
+    path.write_text("We'll stop — NOW.\n")
+    found = Transcript.read(path, 6.0)
+    assert found.words == ("we'll", "stop", "now")
+    assert found.start_s[0] == 0.0
+    assert found.end_s[-1] == 6.0
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(AvfError, match=r"03\.sentence: UnicodeDecodeError"):
+        Transcript.read(path, 6.0)
+
+
 def test_a_clip_holds_the_words_that_overlap_it(tmp_path):
     found = read(tmp_path, "word,start_s,end_s\na,0.0,0.16\nb,0.16,0.5\nc,0.9,0.9\n")
     said = found.spoken(np.array([0.16, 0.32, 0.8, 1.0]), 0.16)

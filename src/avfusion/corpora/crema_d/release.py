@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from avfusion.corpora.acted import clip_gold, even_folds, known_ends, parse_actors, partitions, rule
+from avfusion.corpora.acted import (
+    clip_gold,
+    even_folds,
+    known_ends,
+    parse_actors,
+    partitions,
+    rule,
+    sentence_of,
+)
 from avfusion.corpora.base import Corpus
 from avfusion.corpora.clocks import clocks
 from avfusion.corpora.crema_d.tree import ACTORS, Parts, find_parts
@@ -175,15 +183,17 @@ class CremaDRelease(Corpus):
         return even_folds(ACTORS, self.folds, self.seed)
 
     def videos(self) -> pd.DataFrame:
-        """Return one row per clip: its film, its wav file if there is one, and its actor."""
+        """Return one row per clip: film, actor, and its wav file and sentence if they are there."""
         parts, rows = self.parts, []
+        texts = {code: sentence_of(self.tree, code) for code in SENTENCES}
         for clip in self.clips:
             film = parts.films.get(clip.name, f"{parts.base}VideoFlash/{clip.name}.flv")
             sound = parts.wavs.get(clip.name)
             sha256 = (self.tree.find(sound) or (0, None))[1] if sound else None
             who = str(clip.actor)
             partition = self.partition[clip.actor]
-            rows.append((clip.name, film, partition, who, who, None, sound, sha256))
+            text = texts[clip.sentence]
+            rows.append((clip.name, film, partition, who, who, text, sound, sha256))
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def gold(self) -> pd.DataFrame:

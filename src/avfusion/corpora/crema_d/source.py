@@ -11,7 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from avfusion.corpora.crema_d.votes import clip_of
+from avfusion.corpora.acted import write_sentences
+from avfusion.corpora.crema_d.votes import SENTENCES, clip_of
 from avfusion.corpora.obtain import lfs
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import GITHUB, GITLAB
@@ -20,7 +21,7 @@ from avfusion.corpora.obtain.remote import DownloadError, RemoteFile
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.unpack import UnpackError, members
 from avfusion.corpora.wording import listed
-from avfusion.io.atomic import file_digest, replacing, write_bytes
+from avfusion.io.atomic import file_digest, replacing
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class CremaDSource(Source):
         self._server: dict[str, str] = {}  # path of an item -> server of its address
 
     def plan(self, client: Client, root: Path) -> Plan:
-        """Write the tables, and return the films and wavs that the repository refers to.
+        """Write tables and sentences; return tables, and films and wavs of the repository.
 
         Each call downloads the archive of the repository, and removes it after reading. A pointer
         that a clone without Git LFS has left in place of the same file is removed.
@@ -79,7 +80,8 @@ class CremaDSource(Source):
         Returns
         -------
         Plan
-            One item per film and wav of the chosen actors. Addresses are those of `ASKED_LATER`.
+            One item per table, and per film and wav of the chosen actors. Addresses of what Git LFS
+            stores are `ASKED_LATER`.
 
         Raises
         ------
@@ -101,6 +103,7 @@ class CremaDSource(Source):
                 f"{len(self.actors)} chosen actors). No film or wav was requested. Compare with "
                 f"{HOME}, update avfusion, then run the same command again."
             )
+        write_sentences(root, SENTENCES)
         return Plan(tuple(items))
 
     def located(self, client: Client, items: tuple[Item, ...]) -> Iterator[Item]:
@@ -154,23 +157,22 @@ class CremaDSource(Source):
                 del servers[0]
 
     def _read(self, archive: Path, root: Path) -> list[Item]:
-        """Write the tables of the archive, and return its films and wavs."""
+        """Write what the archive holds itself; return tables, films and wavs, also those of LFS."""
         items = []
         infos = members(archive)
         with zipfile.ZipFile(archive) as opened:
             for info in infos:
                 path = str(PurePosixPath(*PurePosixPath(info.filename).parts[1:]))
-                if _TABLE.fullmatch(path):
-                    _write(root / path, opened.read(info))
-                elif _actor(path) in self.actors:
-                    small = info.file_size <= lfs.LARGEST
-                    pointer = lfs.read_pointer(opened.read(info)) if small else None
-                    if pointer is None:
-                        items.append(_unpacked(opened, info, root, path))
-                    else:
-                        _clear(root / path, pointer)
-                        digest = f"sha256:{pointer.sha256}"
-                        items.append(Item(RemoteFile(ASKED_LATER, path, pointer.size, digest)))
+                if not (_TABLE.fullmatch(path) or _actor(path) in self.actors):
+                    continue
+                small = info.file_size <= lfs.LARGEST
+                pointer = lfs.read_pointer(opened.read(info)) if small else None
+                if pointer is None:
+                    items.append(_unpacked(opened, info, root, path))
+                else:
+                    _clear(root / path, pointer)
+                    digest = f"sha256:{pointer.sha256}"
+                    items.append(Item(RemoteFile(ASKED_LATER, path, pointer.size, digest)))
         return items
 
 
@@ -181,14 +183,8 @@ def _actor(path: str) -> int | None:
     return clip.actor if clip else None
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file, unless it is there with the same content."""
-    if not (path.is_file() and path.read_bytes() == data):
-        write_bytes(path, data)
-
-
 def _unpacked(opened: zipfile.ZipFile, info: zipfile.ZipInfo, root: Path, path: str) -> Item:
-    """Write a film or wav that the archive itself holds, and return its item."""
+    """Write a file that the archive itself holds, and return its item."""
     digest = hashlib.sha256()
     with opened.open(info) as packed:
         while piece := packed.read(_CHUNK):

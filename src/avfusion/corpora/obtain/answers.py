@@ -67,14 +67,25 @@ def raise_for(answer: requests.Response, url: str) -> None:
 
 
 def _pause_of(answer: requests.Response) -> float | None:
-    """Return the seconds of Retry-After, which may be a number or a date."""
+    """Return the seconds of Retry-After, which may be a number or a date.
+
+    Without it, the answer to too many requests may state when the limit is reset, in seconds since
+    1970 (Zenodo, GitHub).
+    """
     asked = answer.headers.get("Retry-After", "")
-    if asked.isascii() and asked.strip().isdigit():
+    if _is_count(asked):
         return float(asked)
+    reset = answer.headers.get("X-RateLimit-Reset", "")
+    if not asked and answer.status_code == 429 and _is_count(reset):
+        return max(0.0, float(reset) - time.time())
     try:
         return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.strip().isdigit()
 
 
 def continues(answer: requests.Response, begin: int) -> bool:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
@@ -80,6 +81,7 @@ class Connection:
             session = requests.Session()
             session.headers["User-Agent"] = f"avfusion/{__version__}"
             session.auth = _no_account
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
             self._local.session = session
         return self._local.session
 
@@ -196,7 +198,7 @@ class Connection:
                         "same command again. What was received is kept."
                     ) from None
                 asked_s = error.pause_s if isinstance(error, BusyError) else None
-                pause_s = min(60.0, self.pause_s * 2**idle) if asked_s is None else asked_s
+                pause_s = max(min(60.0, self.pause_s * 2**idle), asked_s or 0.0)
                 if pause_s > LONGEST_S:
                     raise DownloadError(
                         f"{url}: the server asks for a pause of {pause_s / 60:.0f} minutes. What "

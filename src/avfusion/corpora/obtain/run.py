@@ -1,13 +1,15 @@
 """Download a corpus: several files at once, resumed, checked, unpacked, with a receipt at the end.
 
-Receipts lie in `.obtained` below the root, one for each file, and are written after the file is
-whole. `obtained.json` is written last, so it exists only if everything is there.
+Receipts lie in `.obtained` below the root, one for each archive, and are written after it was
+unpacked. `obtained.json` is written last, so it exists only if everything is there.
 """
 
 import json
 import logging
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def obtain(
         If the source does not answer, a file differs from what it states, or the disk is too small.
     """
     client = Client(source.hosts, mirror, pause_s)
-    with locked(root, _RECEIPTS):
+    with _disk_named(root), locked(root, _RECEIPTS):
         plan = source.plan(client, root)
         if not plan.items:
             raise DownloadError(f"{source.name}: nothing to download for these options.")
@@ -108,15 +110,24 @@ def _download(
                 )
             while running:
                 running = _some_done(running)
-        except BaseException as error:
+        except BaseException:
             client.stopped.set()
             pool.shutdown(cancel_futures=True)
-            if isinstance(error, OSError) and of_place(error):
-                raise DownloadError(
-                    f"{root}: {error.strerror}. What was received is kept. Free some space, then "
-                    "run the same command again."
-                ) from None
             raise
+
+
+@contextmanager
+def _disk_named(root: Path) -> Iterator[None]:
+    """Report a full or read-only disk with the next step."""
+    try:
+        yield
+    except OSError as error:
+        if not of_place(error):
+            raise
+        raise DownloadError(
+            f"{root}: {error.strerror}. What was received is kept. Free some space, then run the "
+            "same command again."
+        ) from None
 
 
 def _some_done(running: set[Future[None]]) -> set[Future[None]]:
@@ -135,7 +146,7 @@ def _obtain_one(
     progress: Progress,
     keep_archives: bool,
 ) -> None:
-    """Download one file, unpack it, and write its receipt."""
+    """Download one file; unpack an archive, and write its receipt."""
     try:
         path = client.fetch(item.file, root, progress)
     except DownloadError as error:
@@ -144,17 +155,17 @@ def _obtain_one(
             raise
         log.warning("%s Asking %s instead.", error, other.file.url)
         path = client.fetch(other.file, root, progress)
-    members: dict[str, int] = {}
-    if item.archive:
-        members = unpack(path, root, lambda member: source.path_of(item, member))
-        if not members:
-            raise DownloadError(
-                f"{path}: holds no file of the corpus. It is kept; look into it, then update "
-                "avfusion or report it."
-            )
+    if not item.archive:
+        return
+    members = unpack(path, root, lambda member: source.path_of(item, member))
+    if not members:
+        raise DownloadError(
+            f"{path}: holds no file of the corpus. It is kept; look into it, then update "
+            "avfusion or report it."
+        )
     content = {"digest": item.file.digest, "members": members}
     write_text(_receipt(item, root), json.dumps(content, indent=2) + "\n")
-    if item.archive and not keep_archives:
+    if not keep_archives:
         path.unlink()
 
 
@@ -163,15 +174,15 @@ def _receipt(item: Item, root: Path) -> Path:
 
 
 def _is_here(item: Item, root: Path, keep_archives: bool) -> bool:
-    """Return whether a file was obtained before and is still there with its content."""
+    """Return whether a file, or what was unpacked from it, is there with its content."""
     receipt, path = _receipt(item, root), root / item.file.path
+    if not item.archive:
+        return path.is_file() and not fault_of(item.file, path)
     if not receipt.is_file():
         return False
     content: dict[str, Any] = json.loads(receipt.read_text(encoding="utf-8"))
     if content["digest"] != item.file.digest:
         return False
-    if not item.archive:
-        return path.is_file() and not fault_of(item.file, path)
     kept = path.is_file() or not keep_archives
     return kept and all(
         (root / name).is_file() and crc_of(root / name) == crc
@@ -196,12 +207,18 @@ def _stated(plan: Plan, missing: tuple[Item, ...], needed: int, source: Source) 
     """Return size, disk and time of what will be downloaded, in one sentence each."""
     size = sum(item.file.size for item in missing)
     there = len(plan.items) - len(missing)
-    here = f", {there} are here already" if there else ""
+    if not missing:
+        return f"{source.name}: {_files(there)}, here already. Nothing to download."
+    here = f", {there} more here already" if there else ""
     return (
-        f"{source.name}: {len(missing)} files, {size / 1e9:.2f} GB to download{here}. About "
-        f"{size / _RATE / 60:.0f} min at {_RATE / 1e6:.0f} MB/s. It needs {needed / 1e9:.2f} GB of "
-        f"disk on the way, and {plan.bytes / 1e9:.2f} GB stay."
+        f"{source.name}: {_files(len(missing))}, {size / 1e9:.2f} GB to download{here}. About "
+        f"{max(1, round(size / _RATE / 60))} min at {_RATE / 1e6:.0f} MB/s. It needs "
+        f"{needed / 1e9:.2f} GB of disk on the way, and {plan.bytes / 1e9:.2f} GB stay."
     )
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
 
 
 def _check_disk(needed: int, root: Path) -> None:

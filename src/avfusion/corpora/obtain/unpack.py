@@ -24,8 +24,8 @@ def members(archive: Path) -> list[zipfile.ZipInfo]:
     Raises
     ------
     UnpackError
-        If it is no ZIP archive, or a member lies outside the folder, is a link, is encrypted or is
-        listed twice.
+        If it is no ZIP archive, or a member lies outside the folder, is a link, is encrypted, is
+        listed twice or is also a folder.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -33,8 +33,9 @@ def members(archive: Path) -> list[zipfile.ZipInfo]:
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise UnpackError(f"{archive}: not a ZIP archive that can be read: {error}.") from None
     seen: set[str] = set()
+    folders = {_folded(str(p)) for info in infos for p in PurePosixPath(info.filename).parents}
     for info in infos:
-        if fault := _fault(info, seen):
+        if fault := _fault(info, seen, folders):
             raise UnpackError(
                 f"{archive}: {info.filename!r} {fault}. Nothing was unpacked. The archive is not "
                 "what its source describes."
@@ -65,10 +66,19 @@ def unpack(
     Raises
     ------
     UnpackError
-        As `members`, if the disk is too small, or if a file differs from its CRC-32.
+        As `members`, if two members have one path, if the disk is too small, or if a file differs
+        from its CRC-32.
     """
     named = [(info, path_of(info.filename)) for info in members(archive)]
-    wanted = {path: info for info, path in named if path is not None}
+    wanted: dict[str, zipfile.ZipInfo] = {}
+    for info, path in named:
+        if path in wanted:
+            raise UnpackError(
+                f"{archive}: {wanted[path].filename} and {info.filename} are both {path}. Nothing "
+                "was unpacked. The archive is not what its source describes."
+            )
+        if path is not None:
+            wanted[path] = info
     left = {p: info for p, info in wanted.items() if not _there(folder / p, info)}
     size = sum(info.file_size for info in left.values())
     free = shutil.disk_usage(archive.parent).free
@@ -106,7 +116,7 @@ def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, archive: 
     part.replace(path)
 
 
-def _fault(info: zipfile.ZipInfo, seen: set[str]) -> str:
+def _fault(info: zipfile.ZipInfo, seen: set[str], folders: set[str]) -> str:
     """Return why a member must not be written; empty if it may."""
     name = info.filename
     parts = PurePosixPath(name).parts
@@ -117,6 +127,8 @@ def _fault(info: zipfile.ZipInfo, seen: set[str]) -> str:
         return "is a link or a device"
     if info.flag_bits & 1:
         return "is encrypted"
+    if _folded(name) in folders:
+        return "is a file and a folder"
     return "is listed twice" if _folded(name) in seen else ""
 
 

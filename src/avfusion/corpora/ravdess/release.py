@@ -21,6 +21,7 @@ from avfusion.corpora.ravdess.tree import (
     CHANNELS,
     EMOTIONS,
     SILENT,
+    STATEMENTS,
     Clip,
     Parts,
     find_parts,
@@ -206,9 +207,13 @@ class RavdessRelease(Corpus):
         return {name: float(clip.intensity) for name, clip in self.clips.items()}
 
     def videos(self) -> pd.DataFrame:
-        """Return one row per clip with sound of the chosen actors and channel."""
+        """Return one row per clip with sound; its transcript is the statement, if it is written."""
+        texts = {code: acted.sentence_of(self.tree, code) for code in STATEMENTS}
         rows = [
-            (name, self.parts.clips[name], self.partition[clip.actor], *[_folder(clip)] * 2, None)
+            (
+                *(name, self.parts.clips[name], self.partition[clip.actor]),
+                *(_folder(clip), _folder(clip), texts[f"{clip.statement:02d}"]),
+            )
             for name, clip in self.clips.items()
         ]
         return pd.DataFrame(rows, columns=list(MANIFEST))

@@ -4,18 +4,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from avfusion.corpora.acted import write_sentences
 from avfusion.corpora.obtain.client import Client
 from avfusion.corpora.obtain.hosts import ZENODO
 from avfusion.corpora.obtain.remote import DownloadError
 from avfusion.corpora.obtain.source import Item, Plan, Source
 from avfusion.corpora.obtain.zenodo import record_files
-from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH
+from avfusion.corpora.ravdess.tree import CHANNELS, SILENT, SONG, SPEECH, STATEMENTS
 
 RECORD = 1188976
 
 
 _WORDS = {SPEECH: "Speech", SONG: "Song"}  # vocal channel -> its word in names of archives
-_MEMBER = re.compile(r"Actor_\d\d/01(?:-\d\d){6}\.mp4", flags=re.ASCII)
+_MEMBER = re.compile(r"(?:.*/)?(Actor_\d\d/01(?:-\d\d){6}\.mp4)", flags=re.ASCII)
 
 
 class RavdessSource(Source):
@@ -41,7 +42,7 @@ class RavdessSource(Source):
         ]
 
     def plan(self, client: Client, root: Path) -> Plan:
-        """Return the archives of the actors.
+        """Return the archives of the actors, and write the two statements as transcripts.
 
         Raises
         ------
@@ -56,8 +57,10 @@ class RavdessSource(Source):
                 f"downloaded. Compare with https://zenodo.org/records/{RECORD}, update avfusion, "
                 "then run the same command again."
             )
+        write_sentences(root, STATEMENTS)
         return Plan(tuple(Item(files[name], archive=True) for name in self.archives))
 
     def path_of(self, item: Item, member: str) -> str | None:
         """Return the path of a clip with sound; None for its picture-only twin and other files."""
-        return member if _MEMBER.fullmatch(member) else None
+        match = _MEMBER.fullmatch(member)
+        return match[1] if match else None

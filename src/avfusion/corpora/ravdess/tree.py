@@ -30,6 +30,9 @@ EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "s
 SUNG = EMOTIONS[:6]
 
 
+STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+
+
 ACTORS = tuple(range(1, 25))
 
 

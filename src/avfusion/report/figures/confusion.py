@@ -18,6 +18,8 @@ MOST = 4
 """Number of panels, for the best fusions; classes.md has the recalls of all."""
 DARK_FROM = 0.55
 """Share above which the number of a cell is written in the background colour."""
+ROOM = 50
+"""Characters that fit below a panel; longer names of classes would touch each other."""
 
 
 def draw_confusion(files: CorpusFiles) -> "tuple[Figure, Caption] | None":
@@ -100,7 +102,9 @@ def _panel(axis: "Axes", shares: np.ndarray, names: tuple[str, ...], colour: str
     axis.set_xlim(-0.5, count - 0.5)
     axis.set_ylim(count - 0.5, -0.5)
     axis.set_aspect("equal")
-    axis.set_xticks(range(count), names)
+    level = count * (max(map(len, names)) + 1) <= ROOM
+    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axis.set_xticks(range(count), names, **({} if level else slanted))
     axis.set_yticks(range(count), names)
     axis.tick_params(length=0)
 
