@@ -25,7 +25,7 @@ TIMES = ("time_s", "times_s", "times", "time")
 """Names of the column, array or dataset with the times of the rows, if no option names it."""
 
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z")
-_FIRST = re.compile(r"(?:[ \t]*[\r\n]+)*([^\r\n]*)")
+_FIRST = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n]+)*([^\r\n]*)")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 """A number with a decimal comma."""
 
@@ -115,9 +115,9 @@ def _text(path: Path) -> pd.DataFrame:
     Numbers may have a decimal comma if the separator is another one. Without a line of names,
     columns have numbers, as those of an array. The index that pandas writes is no feature.
     """
-    text = path.read_bytes().decode("utf-8-sig")
-    first = _FIRST.match(text)
-    line = first[1] if first else ""
+    raw = path.read_bytes()
+    first = _FIRST.match(raw)
+    line = first[1].decode() if first else ""
     sep = max(",;\t", key=re.sub(r"(?<=\d),(?=\d)", "", line).count)
     names = [
         name.strip() for name in next(csv.reader([line], delimiter=sep, skipinitialspace=True), [])
@@ -128,8 +128,9 @@ def _text(path: Path) -> pd.DataFrame:
 
     def read(decimal: str) -> pd.DataFrame:
         return pd.read_csv(
-            io.StringIO(text),
+            io.BytesIO(raw),
             sep=sep,
+            encoding="utf-8-sig",
             decimal=decimal,
             header=None if bare else 0,
             skipinitialspace=True,
