@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from avfusion.encoders import base
 from avfusion.encoders.ahead import Ahead
+from avfusion.encoders.joined import over_videos
 from avfusion.media.clips import clip_ends
 from avfusion.media.store import MediaRecord
 from avfusion.training import device
@@ -39,6 +40,7 @@ LONG_S = 20.0
 FIRST_CLIPS, ENOUGH_S = 4, 1.5
 """The number of clips is doubled until they take so long."""
 GPU_CLIPS = 1_000
+SHORT_S = 3.0
 GOAL = "<= 0.10"
 
 
@@ -133,6 +135,28 @@ def on_the_gpu(name: str, encoder: Any, scratch: Path) -> list[tuple[str, str, s
         rate = len(ends_s) / (time.monotonic() - began)
         how = "reading ahead" if ahead else "reading in turn"
         rows.append((f"{name}: clips per second on {device.gpu()}, {how}", f"{rate:.3g}", ""))
+    if hasattr(encoder, "encode_read"):
+        rows += on_short_videos(name, encoder, scratch)
+    return rows
+
+
+def on_short_videos(name: str, encoder: Any, scratch: Path) -> list[tuple[str, str, str]]:
+    """Return clips per second for videos of a few seconds, each alone and in shared batches."""
+    ends_s, clip_s = clips(SHORT_S)
+    count, rows = -(-GPU_CLIPS // len(ends_s)), []
+    for how in ("each alone", "in shared batches"):
+        videos = [record(scratch, SHORT_S) for _ in range(count)]
+        began = time.monotonic()
+        pairs = [(video, encoder.read(video, ends_s, clip_s)) for video in videos]
+        if how == "each alone":
+            for video, batches in pairs:
+                encoder.encode_read(batches, video, ends_s, clip_s)
+        else:
+            for video, parts in over_videos(encoder.embed, pairs):
+                encoder.gather(parts, video, ends_s, clip_s)
+        rate = count * len(ends_s) / (time.monotonic() - began)
+        text = f"{name}: clips per second on {device.gpu()}, videos of {SHORT_S:g} s, {how}"
+        rows.append((text, f"{rate:.3g}", ""))
     return rows
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avfusion.encoders import base
+from avfusion.encoders import base, joined
 from avfusion.encoders.records import Records
 from avfusion.encoders.stage import fit
 from avfusion.layout import Layout
@@ -145,6 +145,28 @@ def test_a_video_is_encoded_the_same_alone_after_others_and_again(ready, corpus)
     if fresh.fitted:
         fresh.load(corpus.encoder("tiny", settings.encoder) / "best.safetensors", settings)
     np.testing.assert_array_equal(alone, encode(fresh, record_of(ready, corpus, "test_0")))
+
+
+def test_batches_over_videos_give_the_rows_of_each_video(ready, corpus, monkeypatch):
+    """As on a GPU. The place of an input in its batch may change the last digit."""
+    encoder, _ = ready
+    if not (hasattr(encoder, "gather") and getattr(encoder, "batched", True)):
+        pytest.skip("it reads each video on its own")
+    monkeypatch.setattr(joined, "BATCH_BYTES", 600_000)
+    read = [record_of(ready, corpus, video) for video in ("test_0", "gaps", "validation_0")]
+    given = [(record, clip_ends(record.duration_s, HOP_S), CLIP_S) for record in read]
+
+    def together(*chosen):
+        videos = ((number, encoder.read(*given[number])) for number in chosen)
+        return {
+            number: encoder.gather(parts, *given[number])
+            for number, parts in joined.over_videos(encoder.embed, videos)
+        }
+
+    found = together(0, 1, 2)
+    for number, record in enumerate(read):
+        np.testing.assert_allclose(found[number], encode(encoder, record), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(together(1)[1], found[1], rtol=1e-4, atol=1e-5)
 
 
 def test_a_feature_does_not_depend_on_what_follows_its_clip(ready, tmp_path, monkeypatch):

@@ -31,13 +31,14 @@ class Clone:
         self.env.pop("MLFLOW_TRACKING_URI", None)
 
     def fill(self) -> None:
-        """Copy what git tracks or would track, and put the small study in the config's place."""
+        """Copy what git tracks or would track; put the small study and its module in place."""
         listed = self.call("git", "-C", str(ROOT), "ls-files", "-coz", "--exclude-standard")
         for name in filter(None, listed.split("\0")):
             if (ROOT / name).exists():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.folder / name, follow_symlinks=False)
         shutil.copy2(HERE / "study.yaml", self.folder / "config/config.yaml")
+        shutil.copy2(HERE / "lab_encoders.py", self.folder)
 
     def untrained(self, folder: Path) -> "Clone":
         """A copy of this clone with media and features, before any training."""

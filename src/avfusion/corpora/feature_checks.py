@@ -13,7 +13,7 @@ from avfusion.errors import CorpusError
 from avfusion.io.redact import below
 from avfusion.media.feature_files import Source, recordings_s
 from avfusion.media.feature_forms import Form
-from avfusion.media.feature_rows import Rows
+from avfusion.media.feature_rows import TOO_LONG, Rows
 from avfusion.schemas import SLACK_S
 
 LEAST = 0.5
@@ -51,6 +51,9 @@ class _Files:
                 self._add(row.video, rows)
 
     def _add(self, video: str, rows: Rows) -> None:
+        if not len(rows.values):
+            self.lost.append(f"{video} (no row)")
+            return
         self.widths[video] = rows.names
         self.spans[video] = rows.starts_s, rows.stops_s
         self.failed += int(np.isnan(rows.values).all(1).sum())
@@ -109,7 +112,8 @@ class _Files:
                 f"{video}: ratings from {times_s.min():g} to {times_s.max():g} s, features from "
                 f"{starts_s[0]:g} to {stops_s[-1]:g} s"
             )
-            if stops_s[-1] <= times_s.min() or starts_s[0] > times_s.max():
+            beyond = len(starts_s) > 1 and starts_s[-1] > TOO_LONG * max(times_s.max(), 1.0)
+            if beyond or stops_s[-1] <= times_s.min() or starts_s[0] > times_s.max():
                 apart.append(text)
             elif share < LEAST:
                 poor.append(f"{text}, {share:.0%} of the ratings have features")
@@ -117,7 +121,7 @@ class _Files:
             yield check(
                 f"time of {self.entry}", not apart, "features where there are ratings",
                 stated(apart, len(self.spans)),
-                f"Correct `time`, `hop_s` or `begin_s` of encoders.{self.entry}.",
+                f"Correct `time`, `unit`, `hop_s` or `begin_s` of encoders.{self.entry}.",
             )  # fmt: skip
             yield check(
                 f"coverage of {self.entry}", not poor, f"features for {LEAST:.0%} of the ratings",

@@ -1,6 +1,6 @@
 """Read the inputs of a network ahead, in a thread, while the network runs on earlier ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Queue
 from threading import Event, Thread
@@ -83,19 +83,32 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
 class ReadsAhead:
     """Base of encoders whose inputs are read in batches, whatever the network makes of them.
 
-    A subclass implements `read`, which may run in another thread than the network, and
-    `encode_read`. Features do not depend on whether a thread reads.
+    A subclass implements `read`, which may run in another thread than the network, `embed` and
+    `gather`. Features do not depend on whether a thread reads. On a GPU, a batch of `embed` can
+    hold inputs of several videos; see `joined`.
     """
 
+    dim: int
+
     def read(self, record: Any, ends_s: np.ndarray, clip_s: float) -> Iterator[Any]:
-        """Yield the inputs of the network in batches."""
+        """Yield places (B,) and inputs of the network (B, ...) in batches."""
+        raise NotImplementedError
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return the embeddings (B, E) of inputs (B, ...)."""
+        raise NotImplementedError
+
+    def gather(
+        self, parts: Iterable[Any], record: Any, ends_s: np.ndarray, clip_s: float
+    ) -> np.ndarray:
+        """Return the features float32 (N, D) from places (B,) and embeddings float32 (B, E)."""
         raise NotImplementedError
 
     def encode_read(
         self, batches: Iterable[Any], record: Any, ends_s: np.ndarray, clip_s: float
     ) -> np.ndarray:
         """Return the features float32 (N, D) from what `read` yields."""
-        raise NotImplementedError
+        return self.gather(embedded(self.embed, batches), record, ends_s, clip_s)
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return the features of the clips: float32 (N, D), NaN where the modality is absent."""
@@ -104,20 +117,30 @@ class ReadsAhead:
 
 
 class RowsAhead(ReadsAhead):
-    """Base of encoders with an input per clip; `read` yields rows (B,) and inputs (B, ...)."""
+    """Base of encoders with an input per clip; its place is that of the clip."""
 
-    dim: int
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Return the embeddings (B, D), on the CPU."""
-        raise NotImplementedError
-
-    def encode_read(
-        self, batches: Iterable[Any], record: Any, ends_s: np.ndarray, clip_s: float
+    def gather(
+        self, parts: Iterable[Any], record: Any, ends_s: np.ndarray, clip_s: float
     ) -> np.ndarray:
         """Return the embedding of each clip that `read` yields, NaN for the others."""
-        out = np.full((len(ends_s), self.dim), np.nan, np.float32)
+        return rows_of_clips(parts, len(ends_s), self.dim)
+
+
+def rows_of_clips(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], count: int, dim: int
+) -> np.ndarray:
+    """Return float32 (count, dim) with embeddings (B, dim) at their places (B,), else NaN."""
+    out = np.full((count, dim), np.nan, np.float32)
+    for places, values in parts:
+        out[places] = finite(values)
+    return out
+
+
+def embedded(
+    embed: Callable[[Tensor], Tensor], batches: Iterable[tuple[Any, Tensor]]
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """Yield the places (B,) and the embeddings (B, E) of inputs, one batch after the other."""
+    for places, inputs in batches:
         with torch.inference_mode():
-            for rows, inputs in batches:
-                out[rows] = finite(self.embed(inputs).numpy())
-        return out
+            values = embed(inputs).cpu().numpy()
+        yield places, values

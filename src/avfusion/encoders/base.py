@@ -53,9 +53,10 @@ class Encoder(Protocol):
     - `read_hz = 12.5`: an encoder of faces reads so many per second, and an option `frame_hz` of
       it changes that. The media stage stores no more. Without `read_hz`, it stores a face per
       frame.
-    - `read(record, ends_s, clip_s)` and `encode_read(batches, record, ends_s, clip_s)`: the first
-      yields the inputs of the network in batches, and the second computes the features from them.
-      A thread then reads ahead; see `ahead.ReadsAhead`.
+    - `read(record, ends_s, clip_s)`, `embed(inputs)`, `gather(parts, record, ends_s, clip_s)` and
+      `encode_read(batches, record, ends_s, clip_s)` of `ahead.ReadsAhead`: inputs of the network in
+      batches, their embeddings, and the features from these. A thread then reads ahead, and on a
+      GPU a batch can hold inputs of several videos. With `batched = False`, neither is done.
     - `context_before` and `context_after`: the part of the recording that a row depends on; see
       `config.contexts`. Without them, it is the complete recording.
     - `remark(record)` returns a note on one video for the feature index, or None.

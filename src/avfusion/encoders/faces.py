@@ -1,6 +1,6 @@
 """Choose and read the faces of clips: single faces that are averaged, or several at once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -43,11 +43,6 @@ class AveragedFaces(ReadsAhead):
 
     context_before: ClassVar[Span] = 0
     frame_hz: float
-    dim: int
-
-    def embed(self, faces: Tensor) -> Tensor:
-        """Return the embeddings (B, D) of faces uint8 RGB (B, side, side, 3), or as `read`."""
-        raise NotImplementedError
 
     def read(
         self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
@@ -55,15 +50,15 @@ class AveragedFaces(ReadsAhead):
         """Yield frames (B,) and their faces, uint8 RGB (B, side, side, 3)."""
         return face_batches(record, ends_s, clip_s, self.frame_hz)
 
-    def encode_read(
+    def gather(
         self,
-        batches: Iterable[tuple[np.ndarray, Tensor]],
+        parts: Iterable[tuple[np.ndarray, np.ndarray]],
         record: MediaRecord,
         ends_s: np.ndarray,
         clip_s: float,
     ) -> np.ndarray:
         """Return the mean embedding of each clip's faces: float32 (N, D), NaN without a face."""
-        return pool_faces(batches, record, ends_s, clip_s, self.embed, self.dim)
+        return pool_faces(parts, record, ends_s, clip_s, self.dim)
 
 
 def face_batches(
@@ -76,27 +71,24 @@ def face_batches(
 
 
 def pool_faces(
-    batches: Iterable[tuple[np.ndarray, Tensor]],
+    parts: Iterable[tuple[np.ndarray, np.ndarray]],
     record: MediaRecord,
     ends_s: np.ndarray,
     clip_s: float,
-    embed: Callable[[Tensor], Tensor],
     dim: int,
 ) -> np.ndarray:
     """Average the embeddings of each clip's faces.
 
     Parameters
     ----------
-    batches
-        What `face_batches` yields.
+    parts
+        Frames (B,) and the embeddings of their faces (B, dim).
     record
         The video's media.
     ends_s
         Ends of the clips in seconds (N,).
     clip_s
         Length of a clip in seconds.
-    embed
-        Maps faces uint8 RGB (B, side, side, 3) to (B, dim).
     dim
         Width of the embedding.
 
@@ -106,10 +98,9 @@ def pool_faces(
         float32 (N, dim); NaN without a face.
     """
     frames, values = [np.empty(0, np.int64)], [np.empty((0, dim), np.float32)]
-    with torch.inference_mode():
-        for chosen, faces in batches:
-            frames.append(chosen)
-            values.append(finite(embed(faces).cpu().numpy()))
+    for chosen, rows in parts:
+        frames.append(chosen)
+        values.append(finite(rows))
     times_s = record.frames["time_s"].to_numpy()[np.concatenate(frames)]
     return pool_clips(times_s, np.concatenate(values), ends_s, clip_s)
 

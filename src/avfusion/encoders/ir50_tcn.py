@@ -92,27 +92,35 @@ class IR50Tcn(ClipEncoder):
 
     def read(
         self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
-    ) -> Iterator[tuple[Any, Tensor]]:
-        """Yield the place of the first and faces uint8 (B, side, side, 3)."""
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield places (B,) and faces uint8 (B, side, side, 3)."""
         for begin, part in read_faces(record, sample_faces(record, ends_s, clip_s, self.frame_hz)):
-            yield begin, self._small(part)
+            yield np.arange(begin, begin + len(part)), self._small(part)
 
-    def encode_read(
-        self, batches: Iterable[Any], record: MediaRecord, ends_s: np.ndarray, clip_s: float
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return the embeddings (B, D) of single faces, on the CPU."""
+        place = device.of(self.net)
+        backbone: Any = self.net.get_submodule("backbone")
+        with torch.inference_mode(), products(place, self.precision(place)):
+            faces: Tensor = backbone.ir50(device.moved(inputs, place))
+            return faces.float().cpu()
+
+    def gather(
+        self, parts: Iterable[Any], record: MediaRecord, ends_s: np.ndarray, clip_s: float
     ) -> np.ndarray:
         """Return the last step of each clip: float32 (N, D), NaN without a face."""
         out = np.full((len(ends_s), self.dim), np.nan, np.float32)
         frames, rows, windows = self._windows(record, ends_s, clip_s)
         backbone: Any = self.net.get_submodule("backbone")
         place = device.of(self.net)
-        embedded = torch.zeros(len(frames), self.dim, device=place)
+        faces = torch.zeros(len(frames), self.dim)
+        for places, values in parts:
+            faces[places] = torch.from_numpy(values)
+        faces = faces.to(place)
         with torch.inference_mode(), products(place, self.precision(place)):
-            for begin, part in batches:
-                faces = device.moved(part, place)
-                embedded[begin : begin + len(faces)] = backbone.ir50(faces)
             for begin in range(0, len(rows), CHUNK):
                 places = torch.from_numpy(windows[begin : begin + CHUNK])
-                last = backbone.last(embedded[places]).float().cpu()
+                last = backbone.last(faces[places]).float().cpu()
                 out[rows[begin : begin + CHUNK]] = finite(last.numpy())
         return out
 

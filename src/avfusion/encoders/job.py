@@ -1,9 +1,10 @@
-"""Encode videos one after the other: open, encode, and write features with their stamp."""
+"""Encode the videos of a shard in order: open, encode, and write features with their stamp."""
 
 import hashlib
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +16,8 @@ from avfusion.encoders.ahead import Ahead
 from avfusion.encoders.base import Encoder, FittableEncoder, build
 from avfusion.encoders.cost import Progress
 from avfusion.encoders.cross_fit import Fits
+from avfusion.encoders.joined import Parts, over_videos
+from avfusion.encoders.outputs import refuse_partial
 from avfusion.encoders.records import Record, Records, identity, remark
 from avfusion.encoders.stored import Row, failed_row, kept_row
 from avfusion.encoders.weights_file import identifying
@@ -25,8 +28,12 @@ from avfusion.io.atomic import file_digest, write_text
 from avfusion.io.redact import below
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
+from avfusion.training import device
 
 log = logging.getLogger(__name__)
+
+JOINED_AHEAD = 4
+"""Videos that are read ahead, each in a thread, if they share batches."""
 
 
 @dataclass
@@ -86,30 +93,62 @@ class Job:
         if self.fits is not None and self.settings.cross_fit:
             self.weights_sha256 = self.fits.choose(video)
 
+    @property
+    def joins(self) -> bool:
+        """Whether a batch of the network holds inputs of several videos: on a GPU.
+
+        Not if videos go through different fits.
+        """
+        on_gpu = device.of(getattr(self.encoder, "net", None)).type == "cuda"
+        return on_gpu and not self.settings.cross_fit and self._in_batches
+
+    @property
+    def _in_batches(self) -> bool:
+        return hasattr(self.encoder, "encode_read") and getattr(self.encoder, "batched", True)
+
     def rows(self, entries: Iterable[Any]) -> Iterator[Row]:
         """Yield the index row of each video, in order.
 
-        The next video is opened, and its first inputs are read, while the network runs on a video.
+        The next videos are opened, and their first inputs are read, while the network runs.
         """
-        current: Row | Opened | None = None
-        following: Row | Opened | None = None
+        opened: deque[Row | Opened] = deque()
         last_s = time.monotonic()
         try:
-            for entry in [*entries, None]:
-                current, following = following, None if entry is None else self.start(entry)
-                if current is None:
-                    continue
-                row = current if isinstance(current, dict) else self.row(current)
+            for video, row in self._encoded(self._opened(entries, opened)):
                 now_s = time.monotonic()
                 if self.progress is not None:
-                    encoded = not isinstance(current, dict) and row["status"] == "ok"
+                    encoded = isinstance(video, Opened) and row["status"] == "ok"
                     self.progress.step(row["rows"] if encoded else 0, now_s - last_s)
                 last_s = now_s
                 yield row
         finally:
-            for video in (current, following):
-                if isinstance(video, Opened):
-                    video.close()
+            for each in opened:
+                if isinstance(each, Opened):
+                    each.close()
+
+    def _opened(
+        self, entries: Iterable[Any], opened: deque[Row | Opened]
+    ) -> Iterator[Row | Opened]:
+        """Open videos ahead; `opened` holds those that are at work."""
+        ahead = JOINED_AHEAD if self.joins else 1
+        for entry in entries:
+            opened.append(self.start(entry))
+            if len(opened) > ahead:
+                yield opened[0]
+                opened.popleft()
+        while opened:
+            yield opened[0]
+            opened.popleft()
+
+    def _encoded(self, videos: Iterable[Row | Opened]) -> Iterator[tuple[Row | Opened, Row]]:
+        """Yield videos, in order, with their index rows."""
+        if not self.joins:
+            for video in videos:
+                yield video, self.row(video) if isinstance(video, Opened) else video
+            return
+        pairs = ((video, getattr(video, "batches", None)) for video in videos)
+        for video, parts in over_videos(cast(Any, self.encoder).embed, pairs):
+            yield video, self.row(video, parts) if isinstance(video, Opened) else video
 
     def start(self, entry: Any) -> Row | Opened:
         """Open a video and begin to read its inputs; return its row if nothing is to encode."""
@@ -117,7 +156,7 @@ class Job:
             return failed_row(entry.video, entry.reason)
         try:
             video = self.opened(entry.video)
-            if isinstance(video, Opened) and hasattr(self.encoder, "encode_read"):
+            if isinstance(video, Opened) and self._in_batches:
                 clip_s = self.settings.windows.clip_s
                 read = cast(Any, self.encoder).read(video.record, video.ends_s, clip_s)
                 video.batches = Ahead(read)
@@ -125,10 +164,18 @@ class Job:
         except Exception as error:  # a bad video must not stop the others
             return self._failure(entry.video, error)
 
-    def row(self, video: Opened) -> Row:
-        """Return the index row of one video; a video that cannot be encoded has the reason."""
+    def row(self, video: Opened, parts: Parts | None = None) -> Row:
+        """Return the index row of one video; a video that cannot be encoded has the reason.
+
+        Parameters
+        ----------
+        video
+            The video.
+        parts
+            Its embeddings, if batches of several videos gave them.
+        """
         try:
-            return self.encoded(video)
+            return self.encoded(video, parts)
         except Exception as error:  # a bad video must not stop the others
             return self._failure(video.video, error)
         finally:
@@ -187,8 +234,8 @@ class Job:
             )
         return Opened(video, record, key, ends_s)
 
-    def encoded(self, opened: Opened) -> Row:
-        """Encode one video, write its features and return its index row.
+    def encoded(self, opened: Opened, parts: Parts | None = None) -> Row:
+        """Encode one video, write its features and return its index row; see `row`.
 
         Raises
         ------
@@ -199,7 +246,9 @@ class Job:
         self._choose_fit(video)  # the next video is opened already
         name = self.settings.encoder
         given = record, ends_s, self.settings.windows.clip_s
-        if opened.batches is not None:
+        if parts is not None:
+            rows = cast(Any, self.encoder).gather(parts, *given)
+        elif opened.batches is not None and not self.joins:
             rows = cast(Any, self.encoder).encode_read(opened.batches, *given)
         else:
             rows = self.encoder.encode(*given)  # (N, D)
@@ -207,7 +256,7 @@ class Job:
         if rows.shape != expected:
             raise AvfError(f"{name} gave features of shape {rows.shape}, expected {expected}.")
         if self.settings.outside:
-            _refuse_nan(rows, ends_s, name)
+            refuse_partial(rows, ends_s, name)
         beyond = np.abs(rows) > np.finfo(np.float16).max  # False for NaN
         if beyond.any():
             at, feature = (int(index[0]) for index in np.nonzero(beyond))
@@ -247,22 +296,3 @@ class Job:
         settings["options"] = self.settings.lasting["options"]
         parts = [record, settings, identifying(self.weights_sha256)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _refuse_nan(rows: np.ndarray, ends_s: np.ndarray, name: str) -> None:
-    """Refuse a row (D,) of an outside encoder that is NaN in part.
-
-    Raises
-    ------
-    AvfError
-        If there is one. A complete row of NaN means that the modality is absent in the clip.
-    """
-    absent = np.isnan(rows)
-    partly = absent.any(1) & ~absent.all(1)
-    if partly.any():
-        at = int(np.argmax(partly))
-        raise AvfError(
-            f"{name} gave NaN as feature {int(np.argmax(absent[at]))} at {ends_s[at]:g} s, and "
-            f"numbers as others ({int(partly.sum())} such clips). A row is NaN only as a whole, "
-            f"where the modality is absent."
-        )

@@ -122,12 +122,12 @@ class LibraryEncoder(ReadsClips, SingleFaces, TunedFile, AveragedFaces):
         base = ReadsClips if self.frames else AveragedFaces
         return base.read(self, record, ends_s, clip_s)
 
-    def encode_read(
-        self, batches: Iterable[Any], record: MediaRecord, ends_s: np.ndarray, clip_s: float
+    def gather(
+        self, parts: Iterable[Any], record: MediaRecord, ends_s: np.ndarray, clip_s: float
     ) -> np.ndarray:
         """Return the row of each clip's faces: float32 (N, D), NaN without a face."""
         base = RowsAhead if self.frames else AveragedFaces
-        return base.encode_read(self, batches, record, ends_s, clip_s)
+        return base.gather(self, parts, record, ends_s, clip_s)
 
     def _measure(self, backbone: LibraryBackbone) -> None:
         """Set D; keep the network with the weights of the file if nothing is fitted."""

@@ -36,3 +36,22 @@ def finite(rows: np.ndarray, what: str = "the network", remedy: str = REMEDY) ->
             f"a logarithm of silence is one cause."
         )
     return rows
+
+
+def refuse_partial(rows: np.ndarray, ends_s: np.ndarray, name: str) -> None:
+    """Refuse a row (D,) of an outside encoder that is NaN in part.
+
+    Raises
+    ------
+    AvfError
+        If there is one. A complete row of NaN means that the modality is absent in the clip.
+    """
+    absent = np.isnan(rows)
+    partly = absent.any(1) & ~absent.all(1)
+    if partly.any():
+        at = int(np.argmax(partly))
+        raise AvfError(
+            f"{name} gave NaN as feature {int(np.argmax(absent[at]))} at {ends_s[at]:g} s, and "
+            f"numbers as others ({int(partly.sum())} such clips). A row is NaN only as a whole, "
+            f"where the modality is absent."
+        )

@@ -4,7 +4,7 @@ The aligned face is scaled to the side that the network reads. It is not cropped
 shows only the face.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avfusion.encoders.ahead import ahead
+from avfusion.encoders.ahead import ahead, embedded, rows_of_clips
 from avfusion.encoders.faces import (
     CHUNK,
     face_batches,
@@ -21,7 +21,6 @@ from avfusion.encoders.faces import (
     pool_faces,
     read_clips,
 )
-from avfusion.encoders.outputs import finite
 from avfusion.errors import ConfigError
 from avfusion.media.store import MediaRecord
 from avfusion.training import device
@@ -137,12 +136,29 @@ class Pictures:
             inputs = self.prepared(device.moved(faces, device.chosen()))
             return embed(inputs.transpose(1, 2) if self.frames else inputs)
 
+        parts = embedded(of_faces, ahead(self.read(record, ends_s, clip_s)))
+        return self.gather(parts, record, ends_s, clip_s, dim)
+
+    def read(
+        self, record: MediaRecord, ends_s: np.ndarray, clip_s: float
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield frames (B,) and their faces uint8 RGB (B, side, side, 3), or clips and theirs."""
         if not self.frames:
-            faces = ahead(face_batches(record, ends_s, clip_s, self.frame_hz))
-            return pool_faces(faces, record, ends_s, clip_s, of_faces, dim)
-        out = np.full((len(ends_s), dim), np.nan, np.float32)
+            yield from face_batches(record, ends_s, clip_s, self.frame_hz)
+            return
         rows, chosen = faces_of_clips(record, ends_s, clip_s, self.frame_hz, self.frames)
-        with torch.inference_mode():
-            for begin, clips in ahead(read_clips(record, chosen)):
-                out[rows[begin : begin + len(clips)]] = finite(of_faces(clips).cpu().numpy())
-        return out
+        for begin, clips in read_clips(record, chosen):
+            yield rows[begin : begin + len(clips)], clips
+
+    def gather(
+        self,
+        parts: Iterable[tuple[np.ndarray, np.ndarray]],
+        record: MediaRecord,
+        ends_s: np.ndarray,
+        clip_s: float,
+        dim: int,
+    ) -> np.ndarray:
+        """Return the features float32 (N, dim) from places (B,) and embeddings (B, dim)."""
+        if self.frames:
+            return rows_of_clips(parts, len(ends_s), dim)
+        return pool_faces(parts, record, ends_s, clip_s, dim)

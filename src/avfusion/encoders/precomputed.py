@@ -44,9 +44,11 @@ class Precomputed:
     columns : list of str, optional
         Features to keep, as names or patterns such as `AU*_r`; by default all, or the preset's.
     time : str
-        Column with the time of each row, or its start, in seconds.
+        Column with the time of each row, or its start.
     stop : str
-        Column with the end of each row in seconds.
+        Column with the end of each row.
+    unit : str
+        Unit of the numbers in these two columns: `seconds` or `milliseconds`.
     hop_s : float, optional
         Seconds from one row to the next, if no column has times; the length of a single row.
     begin_s : float
@@ -85,6 +87,7 @@ class Precomputed:
         columns: list[str] | None = None,
         time: str = "",
         stop: str = "",
+        unit: Literal["seconds", "milliseconds"] = "seconds",
         hop_s: float | None = None,
         begin_s: float = 0.0,
         failed: str = "",
@@ -107,6 +110,7 @@ class Precomputed:
                 "columns": columns,
                 "time": time,
                 "stop": stop,
+                "unit": unit,
                 "hop_s": hop_s,
                 "begin_s": begin_s,
                 "failed": failed,
@@ -137,7 +141,7 @@ class Precomputed:
         sources = [Source.of(settings.root, row) for row in manifest.itertuples(index=False)]
         for source in sources:
             rows = source.rows(self.form, self.entry, self.modality)
-            if rows is not None:
+            if rows is not None and len(rows.values):
                 self.names = rows.names
                 break
         else:
@@ -170,6 +174,8 @@ class Precomputed:
             path = self._file(record)
             lost = "no row of it in" if (record.root / path).is_file() else "no file"
             return f"{lost} {path}".strip() + "; every row is NaN"
+        if not len(rows.values):
+            return f"no row in {self._file(record)}; every row is NaN"
         failed, partly = np.isnan(rows.values).all(1), np.isnan(rows.values).any(1)
         texts = []
         if failed.any():

@@ -14,7 +14,7 @@ face or, for VideoMAE, the faces of a clip, or the words of a clip.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -165,6 +165,23 @@ class TransformersFolder(TunedFile):
     def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Mirror some faces; change brightness and contrast of each if asked for."""
         return self.reader.augment(inputs, generator)
+
+    @property
+    def batched(self) -> bool:
+        """Whether `read` yields its inputs; those of sound and text differ in length."""
+        return self.modality == "video"
+
+    def read(self, record: Any, ends_s: np.ndarray, clip_s: float) -> Iterator[Any]:
+        """Yield places (B,) and faces or clips (B, ...), if the model reads pictures."""
+        assert isinstance(self.reader, PictureReader)
+        return self.reader.pictures.read(record, ends_s, clip_s)
+
+    def gather(
+        self, parts: Iterable[Any], record: Any, ends_s: np.ndarray, clip_s: float
+    ) -> np.ndarray:
+        """Return the features float32 (N, D) from places (B,) and embeddings (B, D)."""
+        assert isinstance(self.reader, PictureReader)
+        return self.reader.pictures.gather(parts, record, ends_s, clip_s, self.dim)
 
     def encode(self, record: Any, ends_s: np.ndarray, clip_s: float) -> np.ndarray:
         """Return the features of the clips: float32 (N, D), NaN where the modality is absent."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from avfusion.media.feature_forms import PLACES, Form
 from avfusion.media.feature_parts import read_part
-from avfusion.media.feature_rows import Rows, read_rows
+from avfusion.media.feature_rows import Rows, read_rows, refuse_length
 from avfusion.schemas import PARTITIONS
 
 
@@ -95,8 +95,8 @@ class Source:
         Raises
         ------
         CorpusError
-            If the file cannot be read, its times do not ascend, or its rows are spread over a
-            recording of unknown length.
+            If the file cannot be read, its times do not ascend or are of another length than the
+            recording, or its rows are spread over a recording of unknown length.
         """
         path, of_video = self.file(form, entry, modality)
         where = self.root / path
@@ -110,6 +110,7 @@ class Source:
         end_s = self.duration_s + shift_s
         spread_s = end_s if of_video or self.recording_s is None else self.recording_s
         rows = read_rows(where, form, part, end_s, spread_s)
+        refuse_length(where, form, rows, spread_s)
         return rows._replace(starts_s=rows.starts_s - shift_s, stops_s=rows.stops_s - shift_s)
 
 

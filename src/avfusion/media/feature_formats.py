@@ -3,8 +3,11 @@
 A pickle is refused, because reading it can run code.
 """
 
+import csv
 import functools
 import io
+import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +23,11 @@ from avfusion.io.bounded import MOST_ARRAY_BYTES, refuse_large_parquet, refuse_l
 ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".txt", ".parquet", ".h5", ".hdf5")
 TIMES = ("time_s", "times_s", "times", "time")
 """Names of the column, array or dataset with the times of the rows, if no option names it."""
+
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z")
+_FIRST = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n]+)*([^\r\n]*)")
+_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+"""A number with a decimal comma."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +83,8 @@ def _read(path: Path, key: str, time: str, *stamp: int) -> Table:
             f"{', '.join(ENDINGS)}."
         )
     if ending not in ENDINGS:
-        raise CorpusError(f"{path}: unknown file type; expected {', '.join(ENDINGS)}.")
+        remedy = " Unpack it first." if ending in PACKED else ""
+        raise CorpusError(f"{path}: unknown file type; expected {', '.join(ENDINGS)}.{remedy}")
     try:
         if ending == ".npy":
             # A mapped array cannot be larger than its file, whatever its header says.
@@ -88,24 +97,86 @@ def _read(path: Path, key: str, time: str, *stamp: int) -> Table:
         if ending in (".h5", ".hdf5"):
             return _hdf5(path, key, time)
         return Table(_parquet(path) if ending == ".parquet" else _text(path))
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path}: not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from None
     except (*_UNREADABLE, pd.errors.ParserError) as error:
+        if ending in (".npy", ".npz") and "object" in str(error).lower():
+            raise CorpusError(
+                f"{path}: holds Python objects as a pickle, which can run code when it is read. "
+                f"Save numbers, such as by np.save(path, array.astype('float32'))."
+            ) from None
         text = f"{type(error).__name__}: {str(error)[:120]}"
         raise CorpusError(f"{path}: cannot be read ({text}). Extract it again.") from None
 
 
 def _text(path: Path) -> pd.DataFrame:
-    """Read a table separated by comma, semicolon or tab; blanks around names are removed."""
+    """Read a table separated by comma, semicolon or tab; blanks around names are removed.
+
+    Numbers may have a decimal comma if the separator is another one. Without a line of names,
+    columns have numbers, as those of an array. The index that pandas writes is no feature.
+    """
     raw = path.read_bytes()
-    first = raw.partition(b"\n")[0].decode("utf-8-sig", "replace")
-    frame = pd.read_csv(
-        io.BytesIO(raw),
-        sep=max(",;\t", key=first.count),
-        skipinitialspace=True,
-        encoding="utf-8-sig",
-        index_col=False,
-        na_values=["?"],
-    )
-    return _named(path, frame)
+    first = _FIRST.match(raw)
+    line = first[1].decode() if first else ""
+    sep = max(",;\t", key=re.sub(r"(?<=\d),(?=\d)", "", line).count)
+    names = [
+        name.strip() for name in next(csv.reader([line], delimiter=sep, skipinitialspace=True), [])
+    ]
+    bare = all(map(_is_number, names)) and not _counts(names)
+    if not bare:
+        _refuse_twice(path, [name for name in names if name])
+
+    def read(decimal: str) -> pd.DataFrame:
+        return pd.read_csv(
+            io.BytesIO(raw),
+            sep=sep,
+            encoding="utf-8-sig",
+            decimal=decimal,
+            header=None if bare else 0,
+            skipinitialspace=True,
+            index_col=False,
+            na_values=["?"],
+            low_memory=False,
+        )
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = read(".")
+            if sep != "," and any(_with_comma(frame[name]) for name in frame.columns):
+                frame = read(",")
+    except pd.errors.ParserWarning:
+        raise CorpusError(
+            f"{path}: its rows have more cells than its first line, {line[:60]!r}, has names. "
+            f"Remove what is above the names of the columns."
+        ) from None
+    columns = zip(names, frame.items(), strict=True)
+    kept = [name != "" or bool(column.notna().any()) for name, (_, column) in columns]
+    if names and not names[0] and _counts(frame.iloc[:, 0].astype(str).tolist()):
+        kept[0] = False
+    return _named(path, frame.loc[:, kept])
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a cell is a number, also one with a decimal comma."""
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _counts(texts: list[str]) -> bool:
+    """Return whether the texts are 0, 1, 2, … or 1, 2, 3, …."""
+    return any(texts == [str(start + k) for k in range(len(texts))] for start in (0, 1))
+
+
+def _with_comma(column: pd.Series) -> bool:
+    """Return whether most cells of a column are numbers with a decimal comma."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    cells = column.dropna().astype(str)
+    return bool(len(cells)) and float(cells.str.fullmatch(_COMMA.pattern).mean()) > 0.5
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -117,10 +188,16 @@ def _parquet(path: Path) -> pd.DataFrame:
 def _named(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with names as text; raise CorpusError if two columns have one name."""
     frame.columns = [str(name).strip() for name in frame.columns]
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise CorpusError(f"{path}: two columns are named {twice!r}. Rename one.")
+    _refuse_twice(path, list(frame.columns))
     return frame
+
+
+def _refuse_twice(path: Path, names: list[str]) -> None:
+    """Raise CorpusError if two columns have one name."""
+    index = pd.Index(names)
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise CorpusError(f"{path}: two columns are named {twice!r}. Rename one.")
 
 
 def _hdf5(path: Path, key: str, time: str) -> Table:

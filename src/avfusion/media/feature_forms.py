@@ -9,6 +9,9 @@ from avfusion.errors import CorpusError
 PLACES = ("{video}", "{stem}", "{path}")
 """Placeholders of the option `path`: the video's name, and the stem and the path of its file."""
 
+UNITS = {"seconds": 1, "milliseconds": 1000}
+"""Unit of a column of times -> how many are a second."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -26,9 +29,11 @@ class Form:
     leave
         Columns that are no features, as names or patterns.
     time
-        Column with the time of each row in seconds, or its start.
+        Column with the time of each row, or its start.
     stop
         Column with the end of each row.
+    unit
+        Unit of the numbers in these columns, one of `UNITS`.
     hop_s, begin_s
         Seconds from one row to the next, and the time of the first; `begin_s` is added to `time`.
     failed
@@ -53,6 +58,7 @@ class Form:
     leave: tuple[str, ...] = ()
     time: str = ""
     stop: str = ""
+    unit: str = "seconds"
     hop_s: float | None = None
     begin_s: float = 0.0
     failed: str = ""

@@ -14,13 +14,17 @@ import pandas as pd
 
 from avfusion.errors import CorpusError
 from avfusion.media.feature_formats import TIMES
-from avfusion.media.feature_forms import Form
+from avfusion.media.feature_forms import UNITS, Form
 from avfusion.media.feature_parts import Part, listed
 
 LONGEST = 1.5
 """Usual steps that a row lasts at most; ratings are interpolated over as many."""
 COLUMNS = ("time", "stop", "failed", "confidence")
 """Options that name a column of the file."""
+NUMBERS = r"\s*[+-]?(?:\d[\d.,']*|[.,]\d+)(?: \d{3})*(?:[eE][+-]?\d+)?\s*%?\s*"
+"""What looks like a number, such as 1,234.5 or 12 %."""
+TOO_LONG = 100
+"""Lengths of a recording after which its rows cannot begin, if their unit is that of its length."""
 
 
 class Rows(NamedTuple):
@@ -55,11 +59,15 @@ def read_rows(where: Path, form: Form, part: Part, end_s: float, spread_s: float
         length, or its rows are spread over a recording of unknown length.
     """
     frame = part.table.frame
-    time = next((name for name in TIMES if name in frame.columns), "")
-    if time and form.time not in frame.columns and "time" not in form.stated:
+    times = [name for name in TIMES if name in frame.columns]
+    if times and form.time not in frame.columns and "time" not in form.stated:
         if form.hop_s:
-            raise CorpusError(f"{where}: has times ({time}). Remove `hop_s` of its encoder.")
-        form = replace(form, time=time)
+            raise CorpusError(f"{where}: has times ({times[0]}). Remove `hop_s` of its encoder.")
+        if len(times) > 1:
+            raise CorpusError(
+                f"{where}: has times in {' and '.join(times)}. Name one by `time` of its encoder."
+            )
+        form = replace(form, time=times[0])
     if part.table.single and form.hop_s:
         frame = frame.T.rename(columns=str)  # a track of one feature
     _require(where, frame, form)
@@ -91,21 +99,77 @@ def _require(where: Path, frame: pd.DataFrame, form: Form) -> None:
 def _features(where: Path, frame: pd.DataFrame, form: Form) -> tuple[str, ...]:
     """Return the columns that are features, in the order of the file."""
     other = {form.time, form.stop, form.failed, form.confidence, form.video}
-    numeric = [
-        name
-        for name in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[name])
-        and name not in other
-        and not _matches(name, form.leave)
-    ]
+    if "columns" not in form.stated:
+        other |= set(TIMES)
+    possible = [x for x in frame.columns if x not in other and not _matches(x, form.leave)]
+    kinds = frame.dtypes
+    numeric = [x for x in possible if pd.api.types.is_numeric_dtype(kinds[x]) or not len(frame)]
     kept = [name for name in numeric if not form.columns or _matches(name, form.columns)]
+    for name in possible:
+        if name not in numeric and (not form.columns or _matches(name, form.columns)):
+            _refuse_text(where, frame[name], name)
     unused = [p for p in form.columns if not any(fnmatchcase(name, p) for name in numeric)]
     if not kept or (unused and "columns" in form.stated):
         raise CorpusError(
             f"{where}: no column of numbers matches {', '.join(unused or form.columns or '*')}. "
-            f"It has {len(numeric)}: {listed(frame[numeric])}. Set `columns` of its encoder."
+            f"It has {len(numeric)}: {listed(frame[numeric])}, out of {listed(frame)}. Set "
+            f"`columns` of its encoder."
         )
     return tuple(kept)
+
+
+def _refuse_text(where: Path, column: pd.Series, name: str) -> None:
+    """Raise CorpusError if most cells of a column look like numbers, and some are none."""
+    given = column.dropna().astype(str)
+    alike = given.str.fullmatch(NUMBERS).to_numpy(bool)
+    numbers = pd.to_numeric(given, errors="coerce").notna().to_numpy()
+    if len(given) and alike.mean() > 0.5 and not numbers.all():
+        at = int(np.argmin(numbers))
+        raise CorpusError(
+            f"{where}: {name} is {given.iloc[at][:40]!r} in row {int(given.index[at]) + 1}, no "
+            f"number ({int((~numbers).sum())} such rows). Write numbers as 1234.5, and leave a "
+            f"cell empty if nothing was computed; or leave the column out by `columns` of its "
+            f"encoder."
+        )
+
+
+def refuse_length(where: Path, form: Form, rows: Rows, end_s: float) -> None:
+    """Refuse rows whose times cannot be those of their recording.
+
+    Parameters
+    ----------
+    where
+        The file.
+    form
+        How it is read.
+    rows
+        Its rows.
+    end_s
+        Where the recording ends, in seconds; infinite or NaN if that is not known.
+
+    Raises
+    ------
+    CorpusError
+        If rows begin long after the end, as times in milliseconds do, or if rows and columns of an
+        array are exchanged.
+    """
+    count, width = rows.values.shape
+    if not np.isfinite(end_s) or not count:
+        return
+    if count > 1 and rows.starts_s[-1] > TOO_LONG * max(end_s, 1.0):
+        raise CorpusError(
+            f"{where}: its {count} rows begin from {rows.starts_s[0]:.12g} to "
+            f"{rows.starts_s[-1]:.12g} s, and the recording ends at {end_s:g} s. Are the times in "
+            f"milliseconds? Then set `unit: milliseconds` of its encoder; or correct `hop_s`."
+        )
+    hop_s = form.hop_s or 0.0
+    short = rows.names == tuple(map(str, range(width))) and count * hop_s < end_s / 2
+    if short and abs(width * hop_s - end_s) <= 2 * hop_s + 0.02 * end_s:
+        raise CorpusError(
+            f"{where}: {count} rows of {width} numbers last {count * hop_s:g} s, and the "
+            f"recording {end_s:g} s, as {width} rows of {count} would. Are rows and columns "
+            f"exchanged? Save the array as (rows, features)."
+        )
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
@@ -131,7 +195,7 @@ def _times(
     count = len(frame)
     starts_s: np.ndarray
     if form.time in frame.columns:
-        starts_s = _seconds(where, frame[form.time], form.time) + form.begin_s
+        starts_s = _seconds(where, frame[form.time], form) + form.begin_s
         if form.time == "frame":  # counted, from 0
             if not form.hop_s:
                 raise CorpusError(
@@ -158,7 +222,7 @@ def _times(
             f"encoder, such as 0.02 for 50 rows per second."
         )
     if form.stop in frame.columns:
-        stops_s = _seconds(where, frame[form.stop], form.stop, blank=end_s) + form.begin_s
+        stops_s = _seconds(where, frame[form.stop], form, blank=end_s) + form.begin_s
         return _apart(where, starts_s, stops_s)
     if count == 1 and not form.hop_s:
         if starts_s[0] == form.begin_s:  # a summary of the recording, as openSMILE's functionals
@@ -175,12 +239,12 @@ def _times(
     return starts_s, starts_s + np.minimum(np.append(steps_s, usual_s), LONGEST * usual_s)
 
 
-def _seconds(where: Path, column: pd.Series, name: str, blank: float | None = None) -> np.ndarray:
-    """Return a column of seconds, or of durations such as `0 days 00:00:01.5`, float64 (M,)."""
+def _seconds(where: Path, column: pd.Series, form: Form, blank: float | None = None) -> np.ndarray:
+    """Return a column of times, or of durations such as `0 days 00:00:01.5`, float64 (M,)."""
     if pd.api.types.is_timedelta64_dtype(column):
         times_s = column.dt.total_seconds().to_numpy(float)
     elif pd.api.types.is_numeric_dtype(column):
-        times_s = column.to_numpy(float)
+        times_s = column.to_numpy(float) / UNITS[form.unit]
     else:
         spans = pd.to_timedelta(column.astype(str).replace("NaT", None), errors="coerce")
         times_s = spans.dt.total_seconds().to_numpy(float)
@@ -188,7 +252,10 @@ def _seconds(where: Path, column: pd.Series, name: str, blank: float | None = No
         times_s = np.where(np.isnan(times_s), blank, times_s)
     if np.isnan(times_s).any():
         row = int(np.flatnonzero(np.isnan(times_s))[0])
-        raise CorpusError(f"{where}: {name} is {column.iloc[row]!r} in row {row + 1}, no time.")
+        raise CorpusError(
+            f"{where}: {column.name} is {column.iloc[row]!r} in row {row + 1}, no time. Give "
+            f"seconds, or durations such as 00:01:02.5."
+        )
     return times_s
 
 

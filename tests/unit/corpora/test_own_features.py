@@ -155,6 +155,32 @@ def test_ratings_and_features_that_do_not_overlap_fail_with_numbers(copy, tmp_pa
     assert checks.loc["time of aus", "found"] == text
 
 
+def test_times_in_milliseconds_fail_against_ratings_in_seconds(copy, tmp_path):
+    path = copy / "opensmile/finn.csv"
+    table = pd.read_csv(path, sep=";")
+    table.assign(frameTime=table["frameTime"] * 1000).to_csv(path, index=False, sep=";")
+    code, checks = verify(copy, tmp_path / "a")
+    assert code == 1
+    assert (
+        "finn: ratings from 0 to 23.8 s, features from 0 to " in checks.loc["time of lld", "found"]
+    )
+    edited(copy, "", duration_s="24")
+    code, checks = verify(copy, tmp_path / "b")
+    assert code == 1
+    assert "Are the times in milliseconds?" in checks.loc["rows of lld", "found"]
+
+
+def test_a_file_without_rows_is_named_and_gives_no_columns(copy, tmp_path):
+    path = copy / "opensmile/anna.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    code, checks = verify(copy, tmp_path)
+    assert code == 0, checks[checks["verdict"] == "FAIL"]
+    assert checks.loc["features of lld", "found"] == "none for 1: anna (no row)"
+    store = encoded(copy, tmp_path, "lld", LLD)
+    assert store.dim == len(made.LLD)
+    assert np.isnan(store.load("anna").rows).all()
+
+
 FAULTS = {
     "times that do not ascend": ("rows of aus", "follows"),
     "another width": ("columns of aus", "finn: 9 columns, lacks AU12_r"),

@@ -12,6 +12,7 @@ import torch
 from avfusion.encoders import base
 from avfusion.encoders.ahead import DEPTH, Ahead, ReadsAhead, ahead
 from avfusion.encoders.face_expression import FaceExpression
+from avfusion.encoders.job import Job
 from avfusion.encoders.pictures import Pictures
 from avfusion.encoders.stage import encode_shard
 from avfusion.errors import MediaError
@@ -206,3 +207,28 @@ def test_a_lower_precision_is_of_gpus_only():
     assert encoder.precision(torch.device("cuda")) == "bfloat16"
     plain = base.build(media.settings("vggish", width=0.1))
     assert plain.precision(torch.device("cuda")) == "float32"
+
+
+@pytest.mark.parametrize(("precision", "bits"), [("bfloat16", 8), ("float16", 11)])
+def test_products_of_lower_precision_give_features_close_by(precision, bits, tmp_path):
+    """On the CPU as on a GPU: autocast lowers products and convolutions, and rows are float32."""
+    encoder = base.build(media.settings("vggish", width=0.1, gpu_precision=precision))
+    torch.manual_seed(0)
+    encoder.net = encoder.new_net(media.settings("vggish")).eval().requires_grad_(False)
+    inputs = torch.rand(4, *encoder.preprocessing()["spectrogram"])
+    plain = encoder.embed(inputs)
+    encoder.precision = lambda where: precision
+    lowered = encoder.embed(inputs)
+    assert lowered.dtype == torch.float32
+    away = (lowered - plain).abs().max() / plain.abs().max()
+    assert 0 < away < 16 * 2.0**-bits
+
+
+def test_the_precision_is_part_of_the_key(tmp_path):
+    keys = set()
+    for precision in ("float32", "bfloat16", "float16"):
+        settings = media.settings("face_expression", gpu_precision=precision)
+        job = Job.__new__(Job)
+        job.settings, job.weights_sha256 = settings, None
+        keys.add(job._key("record"))
+    assert len(keys) == 3

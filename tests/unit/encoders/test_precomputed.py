@@ -464,6 +464,169 @@ def test_what_cannot_be_is_refused_with_numbers(tmp_path, name):
         encoded(tmp_path, "a.npy", **options)
 
 
+TIMES_S = np.arange(200) * 0.04
+TABLE = pd.DataFrame({"time": TIMES_S, "v": TIMES_S, "w": 0.5})
+LINES = TABLE.round(2).to_csv(index=False).splitlines()
+
+TEXTS = {
+    "decimal commas, semicolon": (TABLE.to_csv(index=False, sep=";", decimal=","), {}),
+    "decimal commas, tab": (TABLE.to_csv(index=False, sep="\t", decimal=","), {}),
+    "a mark of the byte order": ("\ufeff" + TABLE.to_csv(index=False), {}),
+    "ends of lines of old systems": ("\r".join(LINES), {}),
+    "an empty first line": ("\n" + TABLE.to_csv(index=False), {}),
+    "row numbers of pandas": (TABLE.to_csv(), {}),
+    "separators at the ends of lines": ("\n".join(f"{line}," for line in LINES), {}),
+    "milliseconds": (
+        TABLE.assign(time=TIMES_S * 1000).to_csv(index=False),
+        {"unit": "milliseconds"},
+    ),
+    "durations": (TABLE.assign(time=[f"00:00:{t:06.3f}" for t in TIMES_S]).to_csv(index=False), {}),
+    "another clock": (
+        TABLE.assign(time_s=TIMES_S + 1e6).to_csv(index=False),
+        {"time": "time"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_tools_and_spreadsheets_write_is_on_time(tmp_path, name):
+    text, options = TEXTS[name]
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    encoder, rows = encoded(tmp_path, "a.csv", **options)
+    assert encoder.names == ("v", "w")
+    assert_on_time(rows, 0.04)
+
+
+@pytest.mark.parametrize("comma", [False, True])
+def test_a_table_without_names_is_an_array(tmp_path, comma):
+    array = np.stack([TIMES_S + 0.5, TIMES_S + 0.5], 1)
+    text = TABLE.drop(columns="time").assign(v=array[:, 0], w=array[:, 1])
+    sep, decimal = (";", ",") if comma else (",", ".")
+    text.to_csv(tmp_path / "a.csv", index=False, header=False, sep=sep, decimal=decimal)
+    encoder, rows = encoded(tmp_path, "a.csv", hop_s=0.04)
+    np.save(tmp_path / "b.npy", array)
+    _, same = encoded(tmp_path, "b.npy", hop_s=0.04)
+    assert encoder.names == ("0", "1")
+    np.testing.assert_allclose(rows, same, atol=1e-6)
+    pd.DataFrame(array).to_csv(tmp_path / "c.csv", index=False)  # names are the numbers
+    np.testing.assert_allclose(encoded(tmp_path, "c.csv", hop_s=0.04)[1], same, atol=1e-6)
+
+
+def changed(line, old, new):
+    return "\n".join([*LINES[:line], LINES[line].replace(old, new), *LINES[line + 1 :]])
+
+
+FAULTY = {
+    "a dash": (changed(3, ",0.5", ",-"), "w is '-' in row 3, no number .1 such rows"),
+    "a word": (changed(3, ",0.5", ",error"), "w is 'error' in row 3, no number"),
+    "a second header": ("\n".join([*LINES, *LINES[:2]]), "v is 'v' in row 201, no number"),
+    "thousands": (
+        TABLE.assign(w="1,000.50").to_csv(index=False),
+        "w is '1,000.50' in row 1, no number .200 such rows",
+    ),
+    "per cent": (TABLE.assign(w="12%").to_csv(index=False), "w is '12%' in row 1, no number"),
+    "decimal commas in quotes": (
+        TABLE.assign(w="0,5").to_csv(index=False),
+        "w is '0,5' in row 1, no number",
+    ),
+    "one name twice": ("\n".join(["time,v,v", *LINES[1:]]), "two columns are named 'v'"),
+    "a comment": ("\n".join(["# by a tool", *LINES]), "'# by a tool', has names. Remove"),
+    "blanks as separators": (
+        TABLE.to_csv(index=False, sep=" "),
+        "It has 0: none, out of time v w.",
+    ),
+    "milliseconds": (
+        TABLE.assign(time=TIMES_S * 1000).to_csv(index=False),
+        "200 rows begin from 0 to 7960 s, and the recording ends at 8 s. .*`unit: milliseconds`",
+    ),
+    "the clock of a computer": (
+        TABLE.assign(time=TIMES_S + 1.7e9).to_csv(index=False),
+        "begin from 1700000000 to 1700000007.96 s",
+    ),
+    "two clocks": (
+        TABLE.assign(time_s=TIMES_S + 3).to_csv(index=False),
+        "has times in time_s and time. Name one by `time`",
+    ),
+    "minutes and seconds": (
+        TABLE.assign(time=[f"00:{t:06.3f}" for t in TIMES_S]).to_csv(index=False),
+        "time is '00:00.000' in row 1, no time. Give seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_column_is_never_left_out_or_misread_without_a_word(tmp_path, name):
+    text, message = FAULTY[name]
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(AvfError, match=message) as caught:
+        encoded(tmp_path, "a.csv")
+    assert "a.csv" in str(caught.value)
+
+
+def test_columns_of_words_are_no_features(tmp_path):
+    table = TABLE.assign(tool="x", person="012", note=None)
+    table.to_parquet(tmp_path / "a.parquet")
+    assert encoded(tmp_path, "a.parquet")[0].names == ("v", "w")
+    TABLE.assign(w="-", tool="1.2.3 beta").to_csv(tmp_path / "a.csv", index=False)
+    assert encoded(tmp_path, "a.csv")[0].names == ("v",)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("a.csv", TABLE.to_csv(index=False).encode("utf-16"), "not UTF-8 .byte 0.. Save it as"),
+        ("a.csv.gz", b"\x1f\x8b", "unknown file type; .* Unpack it first"),
+    ],
+)
+def test_other_files_are_named_with_what_to_do(tmp_path, path, content, message):
+    (tmp_path / path).write_bytes(content)
+    with pytest.raises(AvfError, match=message):
+        encoded(tmp_path, path)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_an_array_of_objects_is_refused_as_a_pickle(tmp_path, ending):
+    array = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=object)
+    save = np.save if ending == ".npy" else np.savez
+    save(tmp_path / f"a{ending}", array)
+    with pytest.raises(AvfError, match=r"Python objects as a pickle.*astype\('float32'\)"):
+        encoded(tmp_path, f"a{ending}", hop_s=0.04)
+
+
+def test_exchanged_rows_and_columns_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((12, 200), np.float16))
+    with pytest.raises(AvfError, match=r"12 rows of 200 numbers last 0\.48 s, and the recording 8"):
+        encoded(tmp_path, "a.npy", hop_s=0.04)
+    np.save(tmp_path / "a.npy", np.ones((12, 1024), np.float16))  # the beginning only
+    assert np.isfinite(encoded(tmp_path, "a.npy", hop_s=0.04)[1]).any()
+
+
+def test_a_step_in_milliseconds_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((200, 2)))
+    with pytest.raises(AvfError, match=r"from 0 to 7960 s.* or correct `hop_s`"):
+        encoded(tmp_path, "a.npy", hop_s=40)
+
+
+def test_a_file_of_a_recording_may_go_on_after_a_span_of_it(tmp_path):
+    TABLE.to_csv(tmp_path / "a.csv", index=False)
+    span = replace(source(tmp_path, "a.csv", start_s=1.0, duration_s=0.8), recording_s=8.0)
+    rows = Precomputed("mine", "audio").encode(span, np.array([0.4, 0.8]), CLIP_S)
+    np.testing.assert_allclose(rows[:, 0], [1.2, 1.6], atol=0.02 + 1e-6)
+
+
+@pytest.mark.parametrize("content", ["time,v,w\n", np.zeros((0, 2))])
+def test_a_file_without_rows_is_nan_and_the_index_says_so(tmp_path, content):
+    name = "a.csv" if isinstance(content, str) else "a.npy"
+    if isinstance(content, str):
+        (tmp_path / name).write_text(content)
+    else:
+        np.save(tmp_path / name, content)
+    encoder, rows = encoded(tmp_path, name, **({} if name == "a.csv" else {"hop_s": 0.04}))
+    assert rows.shape == (len(ENDS_S), 2)
+    assert np.isnan(rows).all()
+    assert encoder.remark(source(tmp_path, name)) == f"no row in {name}; every row is NaN"
+
+
 def test_times_that_do_not_ascend_are_refused(tmp_path):
     table = pd.DataFrame({"time": [0.0, 0.1, 0.1, 0.2], "a": 1.0})
     table.to_csv(tmp_path / "a.csv", index=False)
