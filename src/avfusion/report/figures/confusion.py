@@ -102,9 +102,12 @@ def _panel(axis: "Axes", shares: np.ndarray, names: tuple[str, ...], colour: str
     axis.set_xlim(-0.5, count - 0.5)
     axis.set_ylim(count - 0.5, -0.5)
     axis.set_aspect("equal")
-    level = count * (max(map(len, names)) + 1) <= ROOM
-    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    axis.set_xticks(range(count), names, **({} if level else slanted))
+    axis.set_xticks(range(count), names)
+    if count * (max(map(len, names)) + 1) > ROOM:
+        for label in axis.get_xticklabels():
+            label.set_rotation(45)
+            label.set_rotation_mode("anchor")
+            label.set_horizontalalignment("right")
     axis.set_yticks(range(count), names)
     axis.tick_params(length=0)
 
