@@ -130,7 +130,7 @@ class Study(Entries):
             code=fingerprint(
                 encoders.code(kind),
                 "avfusion.encoders.stage:fit",
-                "avfusion.encoders.stage:encode_shard",
+                "avfusion.encoders.stage:encode_together",
             ),
             outside={f"encoder {encoder}": encoders.origin(kind)} if entry.outside else {},
         )

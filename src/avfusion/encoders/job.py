@@ -5,8 +5,9 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +29,7 @@ from avfusion.io.atomic import file_digest, write_text
 from avfusion.io.redact import below
 from avfusion.layout import Layout
 from avfusion.media.clips import clip_ends
+from avfusion.media.store import MediaRecord
 from avfusion.training import device
 
 log = logging.getLogger(__name__)
@@ -67,15 +69,23 @@ class Job:
         folders of features and weights.
     layout
         Paths of the study.
+    opened
+        Opens the media record of a folder.
     """
 
-    def __init__(self, corpus: str, settings: EncoderSettings, layout: Layout) -> None:
+    def __init__(
+        self,
+        corpus: str,
+        settings: EncoderSettings,
+        layout: Layout,
+        opened: Callable[[Path], MediaRecord] = MediaRecord.open,
+    ) -> None:
         self.corpus, self.settings = corpus, settings
         self.folder = layout.features(corpus, settings.encoder)
         self.encoder: Encoder = build(settings)
         self.fits: Fits | None = None
         reads = getattr(self.encoder, "reads", "media")
-        self.records = Records(corpus, self.encoder.modality, settings, layout, reads)
+        self.records = Records(corpus, self.encoder.modality, settings, layout, reads, opened)
         weights = self.encoder.weights
         if self.encoder.fitted:
             self.fits = Fits(cast(FittableEncoder, self.encoder), corpus, settings, layout)
@@ -106,7 +116,7 @@ class Job:
     def _in_batches(self) -> bool:
         return hasattr(self.encoder, "encode_read") and getattr(self.encoder, "batched", True)
 
-    def rows(self, entries: Iterable[Any]) -> Iterator[Row]:
+    def rows(self, entries: Iterable[Any]) -> Generator[Row]:
         """Yield the index row of each video, in order.
 
         The next videos are opened, and their first inputs are read, while the network runs.
@@ -115,12 +125,11 @@ class Job:
         last_s = time.monotonic()
         try:
             for video, row in self._encoded(self._opened(entries, opened)):
-                now_s = time.monotonic()
                 if self.progress is not None:
                     encoded = isinstance(video, Opened) and row["status"] == "ok"
-                    self.progress.step(row["rows"] if encoded else 0, now_s - last_s)
-                last_s = now_s
+                    self.progress.step(row["rows"] if encoded else 0, time.monotonic() - last_s)
                 yield row
+                last_s = time.monotonic()  # other encoders had their turn
         finally:
             for each in opened:
                 if isinstance(each, Opened):

@@ -1,5 +1,6 @@
 """Records that encoders read: media, rows of arrays, files of features, or transcripts for text."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Records:
         Paths of the study.
     reads
         "media", "arrays" or "features".
+    opened
+        Opens the record of a folder.
 
     Raises
     ------
@@ -47,8 +50,9 @@ class Records:
         settings: EncoderSettings,
         layout: Layout,
         reads: str = "media",
+        opened: Callable[[Path], MediaRecord] = MediaRecord.open,
     ) -> None:
-        self.media, self.reads = layout.media(corpus), reads
+        self.media, self.reads, self._opened = layout.media(corpus), reads, opened
         self.text = modality == "text" and reads == "media"
         if (self.text or reads != "media") and settings.root is None:
             raise AvfError(f"{settings.encoder}: its settings lack `root`, the corpus folder.")
@@ -71,7 +75,7 @@ class Records:
 
         A video without a transcript gets one without words.
         """
-        record = MediaRecord.open(self.media / video)
+        record = self._opened(self.media / video)
         if self.reads == "features":
             row = self.listed[video]
             return Source.of(self.root, row, record.duration_s, self.recordings_s)

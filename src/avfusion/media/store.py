@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ class MediaRecord:
         self._archive: tuple[int, zipfile.ZipFile] | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> "MediaRecord":
+    def open(cls, folder: Path) -> Self:
         """Open the record in `folder`.
 
         Raises
