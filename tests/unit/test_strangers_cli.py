@@ -26,29 +26,19 @@ from support.halves import left_half
 from support.miniatures import own
 
 
-def avf(project, *words, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", "avfusion.cli", *words],
-        cwd=project,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def unread(project, *words):
+    """Run a command whose reader has left already; return its exit status and errors."""
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-m", "avfusion.cli", *words]
+    done = subprocess.run(program, cwd=project, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    return done.returncode, done.stderr
 
 
-def test_a_reader_that_has_seen_enough_ends_the_command_quietly(project):
-    with avf(project, "schema") as command:
-        command.stdout.close()
-        assert command.stderr.read() == b""
-    assert command.returncode == cli.READER_LEFT
-
-
-@pytest.mark.parametrize("words", [["--help"], ["verify", "--help"]])
-def test_a_reader_that_leaves_during_the_help_ends_the_command_quietly(project, words):
-    with avf(project, *words) as command:
-        command.stdout.close()
-        assert command.stderr.read() == b""
-    assert command.returncode == cli.READER_LEFT
+@pytest.mark.parametrize("words", [["schema"], ["--help"], ["verify", "--help"]])
+def test_a_reader_that_left_ends_the_command_quietly(project, words):
+    assert unread(project, *words) == (cli.READER_LEFT, b"")
 
 
 @pytest.mark.parametrize("command", [c.__name__.rpartition(".")[2] for c in cli._commands()])
@@ -119,10 +109,15 @@ def test_names_that_a_command_prints_cannot_move_the_cursor(capsys):
 def test_a_locale_without_unicode_is_no_fault(project, tmp_path):
     (tmp_path / "b\u00fc.yaml").write_text("a: [")
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    with avf(
-        project, "doctor", "--config", str(tmp_path / "b\u00fc.yaml"), **ascii_only
-    ) as command:
-        printed = b"".join(command.communicate())
+    words = ["doctor", "--config", str(tmp_path / "b\u00fc.yaml")]
+    done = subprocess.run(
+        [sys.executable, "-m", "avfusion.cli", *words],
+        cwd=project,
+        env={**os.environ, **ascii_only},
+        capture_output=True,
+        check=False,
+    )
+    printed = done.stdout + done.stderr
     assert b"not YAML" in printed
     assert b"Traceback" not in printed
 
