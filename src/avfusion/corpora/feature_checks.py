@@ -19,6 +19,9 @@ from avfusion.schemas import SLACK_S
 LEAST = 0.5
 """Least share of a video's ratings that have features without a warning."""
 
+MOST_FAILED = 0.5
+"""Greatest share of failed rows of a file without a warning."""
+
 
 def feature_checks(corpus: Corpus, gold: pd.DataFrame, manifest: pd.DataFrame) -> Iterator[Check]:
     """Yield the checks of every encoder of the study that reads files of features."""
@@ -35,6 +38,7 @@ class _Files:
         self.entry, self.faults, self.lost = entry, list[str](), list[str]()
         self.spans: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.widths: dict[str, tuple[str, ...]] = {}
+        self.valid: dict[str, np.ndarray] = {}  # which rows hold a number
         self.failed = self.count = 0
         form, modality = Form.given(options), options["modality"]
         lengths_s = recordings_s(manifest)
@@ -56,7 +60,8 @@ class _Files:
             return
         self.widths[video] = rows.names
         self.spans[video] = rows.starts_s, rows.stops_s
-        self.failed += int(np.isnan(rows.values).all(1).sum())
+        self.valid[video] = ~np.isnan(rows.values).all(1)
+        self.failed += int((~self.valid[video]).sum())
         self.count += len(rows.values)
 
     def checks(self, gold: pd.DataFrame) -> Iterator[Check]:
@@ -75,9 +80,15 @@ class _Files:
         yield self._width()
         if self.count:
             share = f"{self.failed:,} of {self.count:,} ({self.failed / self.count:.1%})"
+            most = [
+                f"{video} ({1 - rows.mean():.0%})"
+                for video, rows in self.valid.items()
+                if rows.mean() < 1 - MOST_FAILED
+            ]
             yield check(
-                f"failed rows of {self.entry}", self.failed <= self.count / 2,
-                "less than half", share, "They stay NaN. Extract the features again.",
+                f"failed rows of {self.entry}", not most, f"at most {MOST_FAILED:.0%} of a file",
+                f"{share}; in {len(most)} files more: {listed(most)}" if most else share,
+                "They stay NaN. Extract the features again.",
                 verdict="WARN",
             )  # fmt: skip
         yield from self._overlap(gold)
@@ -107,7 +118,8 @@ class _Files:
             starts_s, stops_s = self.spans[video]
             times_s = rows["time_s"].to_numpy(float)
             at = np.searchsorted(starts_s, times_s, side="right") - 1
-            share = float(((at >= 0) & (times_s < stops_s[at] - SLACK_S)).mean())
+            inside = (at >= 0) & (times_s < stops_s[at] - SLACK_S)
+            share = float((inside & self.valid[video][at]).mean())
             text = (
                 f"{video}: ratings from {times_s.min():g} to {times_s.max():g} s, features from "
                 f"{starts_s[0]:g} to {stops_s[-1]:g} s"

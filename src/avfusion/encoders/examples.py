@@ -88,7 +88,9 @@ def read_examples(
             f"{corpus}: no rated {partition} video has {encoder.modality} to fit "
             f"{settings.encoder!r} on ({len(videos)} videos are readable). If no video has "
             f"{encoder.modality}, set `{encoder.modality}: []` under features and keep only "
-            f"fusions that do not read it. Otherwise run `avf verify {corpus}`."
+            f"fusions that do not read it. If some have, put one of them into {partition}, by the "
+            f"column `partition` of a manifest or another `seed` in the corpus' options. Otherwise "
+            f"run `avf verify {corpus}`."
         )
     return Examples(joined(inputs), torch.cat(golds), tuple(names))
 

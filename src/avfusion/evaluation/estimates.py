@@ -217,9 +217,9 @@ def _row(
         "other": comparison.second,
     }
     if result is None or not np.isfinite(result.value):
-        text = f"{comparison.first} and {comparison.second} cannot be compared: no training of both"
+        text = f"{comparison.first} and {comparison.second} cannot be compared"
         return {**names, "decision": "not compared", "significant": False,
-                "verdict": f"{text} was scored."}  # fmt: skip
+                "verdict": f"{text}: {_why_not(scored, comparison.target)}."}  # fmt: skip
     return {
         **names,
         "difference": result.value,
@@ -236,6 +236,18 @@ def _row(
         "significant": significance.significant(result.low, result.high, result.p_holm, how.alpha),
         "verdict": wording.sentence(result, how, scored.unit_word),
     }
+
+
+def _why_not(scored: Scored, target: str) -> str:
+    """Return why two fusions have no difference in a target, or in the mean of all."""
+    flat = set(scored.constant) if target == MEAN else {target} & set(scored.constant)
+    if flat:
+        return f"the gold of {' and '.join(sorted(flat))} is constant"
+    if scored.units < 2:
+        return (
+            f"it takes two {scored.unit_word}s with ratings, and there is {scored.units or 'none'}"
+        )
+    return "no training of both was scored"
 
 
 def _undefined(scored: Scored) -> np.ndarray:

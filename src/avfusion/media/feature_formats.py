@@ -147,8 +147,9 @@ def _text(path: Path) -> pd.DataFrame:
                 frame = read(",")
     except pd.errors.ParserWarning:
         raise CorpusError(
-            f"{path}: its rows have more cells than its first line, {line[:60]!r}, has names. "
-            f"Remove what is above the names of the columns."
+            f"{path}: a row has more cells than the first line, {line[:60]!r}. Remove what is over "
+            f"the names of the columns; write numbers with decimal points, or separate cells by "
+            f"semicolon or tab."
         ) from None
     columns = zip(names, frame.items(), strict=True)
     kept = [name != "" or bool(column.notna().any()) for name, (_, column) in columns]

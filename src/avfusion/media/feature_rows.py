@@ -110,6 +110,11 @@ def _features(where: Path, frame: pd.DataFrame, form: Form) -> tuple[str, ...]:
             _refuse_text(where, frame[name], name)
     unused = [p for p in form.columns if not any(fnmatchcase(name, p) for name in numeric)]
     if not kept or (unused and "columns" in form.stated):
+        if len(frame.columns) == 1 and not kept:
+            raise CorpusError(
+                f"{where}: one column was read, {str(frame.columns[0])[:60]!r}, which holds no "
+                f"numbers. Separate cells by comma, semicolon or tab."
+            )
         raise CorpusError(
             f"{where}: no column of numbers matches {', '.join(unused or form.columns or '*')}. "
             f"It has {len(numeric)}: {listed(frame[numeric])}, out of {listed(frame)}. Set "

@@ -62,6 +62,8 @@ def findings(table: pd.DataFrame, scored: Scored, study: Study, marks: Marks) ->
 
 def _decided(mean: pd.DataFrame) -> str:
     sure = mean[mean["decision"].isin(["better", "worse"])]
+    if (mean["decision"] == "not compared").all():
+        return f"None of the {len(mean)} differences can be tested: {mean['verdict'].iloc[0]}"
     if not len(sure):
         return f"None of the {len(mean)} differences is significant."
     # The list may be cut, and must keep what a study is about: fusions against concatenation.

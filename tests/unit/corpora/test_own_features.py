@@ -208,6 +208,20 @@ def test_a_fault_of_a_file_is_named(copy, tmp_path, name):
     assert text in checks.loc[check, "found"]
 
 
+@pytest.mark.parametrize(("lost", "verdict"), [(1.0, "WARN"), (0.7, "WARN"), (0.3, "PASS")])
+def test_failed_rows_of_one_file_are_named_and_are_no_coverage(copy, tmp_path, lost, verdict):
+    """The other seven files are whole, so that few of all rows failed."""
+    path = copy / "openface/finn.csv"
+    table = pd.read_csv(path, skipinitialspace=True)
+    table["success"] = np.where(np.arange(len(table)) < lost * len(table), 0, table["success"])
+    table.to_csv(path, index=False)
+    code, checks = verify(copy, tmp_path)
+    assert code == 0
+    for name in ("failed rows of aus", "coverage of aus"):
+        assert checks.loc[name, "verdict"] == verdict
+        assert ("finn" in checks.loc[name, "found"]) == (verdict == "WARN")
+
+
 def test_a_row_without_a_file_is_nan_and_the_index_names_it(copy, tmp_path):
     table = edited(copy, "manifest.csv")
     edited(copy, "", video_features=table["video_features"].where(table["id"] != "anna", ""))

@@ -530,10 +530,10 @@ FAULTY = {
         "w is '0,5' in row 1, no number",
     ),
     "one name twice": ("\n".join(["time,v,v", *LINES[1:]]), "two columns are named 'v'"),
-    "a comment": ("\n".join(["# by a tool", *LINES]), "'# by a tool', has names. Remove"),
+    "a comment": ("\n".join(["# by a tool", *LINES]), "'# by a tool'. Remove"),
     "blanks as separators": (
         TABLE.to_csv(index=False, sep=" "),
-        "It has 0: none, out of time v w.",
+        "one column was read, 'time v w'",
     ),
     "milliseconds": (
         TABLE.assign(time=TIMES_S * 1000).to_csv(index=False),

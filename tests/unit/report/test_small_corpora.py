@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,30 @@ def test_all_gold_constant_is_reported_with_the_reason(tmp_path):
     assert summary["corpora"]["demo"]["best"] == []
     assert "no score, because the gold is constant" in summary["sentences"][0]
     assert "0.000" not in (layout.tables / "scores.md").read_text()
+
+
+def verdicts(layout):
+    """The verdicts on declared comparisons of the mean."""
+    table = pd.read_csv(layout.tables / "comparisons.csv").query("target == 'mean'")
+    assert not table["significant"].any()
+    return set(table["verdict"].str.partition(": ")[2])
+
+
+def test_one_video_cannot_be_compared_and_the_reason_is_said(tmp_path):
+    plan = replace(PLAN, videos={"train": 4, "validation": 4, "test": 1})
+    _, layout = written(tmp_path, lambda layout: None, plan)
+    reason = "it takes two videos with ratings, and there is 1."
+    assert reason in verdicts(layout)
+    page = layout.page.read_text()
+    assert reason in page
+    assert "differences is significant" not in page
+
+
+def test_constant_gold_is_the_reason_why_fusions_are_not_compared(tmp_path):
+    _, layout = written(tmp_path, constant("arousal"))
+    assert verdicts(layout) == {"the gold of arousal is constant."}
+    table = pd.read_csv(layout.tables / "comparisons.csv").query("target == 'valence'")
+    assert table["difference"].notna().any()
 
 
 def test_gold_that_is_constant_in_each_video_has_no_score_per_video(tmp_path):

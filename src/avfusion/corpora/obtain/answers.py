@@ -54,16 +54,16 @@ def pieces(answer: requests.Response) -> Iterator[bytes]:
             began_s, count = time.monotonic(), 0
 
 
-def raise_for(answer: requests.Response, url: str) -> None:
+def raise_for(answer: requests.Response, url: str, mirror: str = "") -> None:
     """Raise if the answer is an error: one that may pass, or one that is final."""
     if answer.status_code in _BUSY:
         raise BusyError(f"{answer.status_code} {answer.reason}", _pause_of(answer))
     if answer.status_code == requests.codes.requested_range_not_satisfiable:
         raise RangeError(f"{answer.status_code} {answer.reason}")
     if not answer.ok:
-        raise DownloadError(
-            f"{url}: {answer.status_code} {answer.reason}. Check in a browser whether it has moved."
-        )
+        asked = f"The mirror {mirror} was asked."
+        remedy = asked if mirror else "Check in a browser whether it has moved."
+        raise DownloadError(f"{url}: {answer.status_code} {answer.reason}. {remedy}")
 
 
 def _pause_of(answer: requests.Response) -> float | None:

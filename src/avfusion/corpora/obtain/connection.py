@@ -156,7 +156,7 @@ class Connection:
             )
             with answer:
                 if not answer.is_redirect:
-                    raise_for(answer, url)
+                    raise_for(answer, url, self.mirror)
                     yield answer
                     return
                 before, url = url, urljoin(url, answer.headers["Location"])
@@ -193,9 +193,10 @@ class Connection:
                 most = max(most, received())
                 if idle >= TRIES:
                     raise DownloadError(
-                        f"{url}: {described(error)}, {TRIES} times in a row. Check the connection "
-                        "(docs/how-to/open-corpora.md names the hosts, and mirrors); then run the "
-                        "same command again. What was received is kept."
+                        f"{url}: {described(error)}, {TRIES} times in a row. Check the connection"
+                        f"{f' to the mirror {self.mirror}' if self.mirror else ''} "
+                        "(docs/how-to/open-corpora.md, Download); then run the same command again. "
+                        "What was received is kept."
                     ) from None
                 asked_s = error.pause_s if isinstance(error, BusyError) else None
                 pause_s = max(min(60.0, self.pause_s * 2**idle), asked_s or 0.0)

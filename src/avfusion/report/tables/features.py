@@ -8,6 +8,8 @@ from avfusion.report.tables.part import TableData
 
 HEAD = ["encoder", "partition", "videos", "limited or missing", "worst feature", "constant", "dead"]
 WORDS = (
+    "Shares are of clips in which the modality is present. Where nothing is, as in files whose "
+    "rows all failed, see `missing_share` in `features/<corpus>/<encoder>/index.parquet`. "
     "Values are limited where they are further from the center of the train partition than "
     "`train.limit` times its scale; `standardise: standard` and `none` pass them on. Constant: "
     "features that are constant on the train partition. Dead: features that fire in less than "
