@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from avfusion.prediction.find import find
     from avfusion.prediction.formats.write import check_formats
     from avfusion.prediction.many import Order, Outcome, run
-    from avfusion.prediction.place import default_model
+    from avfusion.prediction.place import chosen
     from avfusion.prediction.request import Request
 
     if args.live:
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(f"--{name}: only with --live.")
     formats = FORMATS if args.formats is None else args.formats
     order = Order(
-        model=args.model or default_model(args.results),
+        model=chosen(args),
         out=args.out,
         request=Request(args.face, args.start, args.end, args.every),
         formats=tuple(dict.fromkeys(filter(None, formats.split(",")))),
@@ -133,7 +133,7 @@ def _live(args: argparse.Namespace) -> int:
     """Predict one clip while it is recorded."""
     from avfusion.errors import ConfigError
     from avfusion.prediction.live.run import Live, live, saying_once, signals
-    from avfusion.prediction.place import default_model
+    from avfusion.prediction.place import chosen
     from avfusion.prediction.request import Request
 
     if len(args.clips) > 1:
@@ -148,7 +148,7 @@ def _live(args: argparse.Namespace) -> int:
     seconds = {f"{name}_s": getattr(args, name) for name in ONLY_LIVE}
     order = Live(
         source=args.clips[0],
-        model=args.model or default_model(args.results),
+        model=chosen(args),
         out=args.out,
         request=Request(args.face),
         files=tuple(options.weights(args)),

@@ -37,13 +37,13 @@ def run(args: argparse.Namespace) -> None:
     """Serve until the server is stopped, which removes all clips."""
     from avfusion.prediction.app.options import TOKEN_NAME, Options
     from avfusion.prediction.app.run import run
-    from avfusion.prediction.place import default_model
+    from avfusion.prediction.place import chosen
 
     token = os.environ.get(TOKEN_NAME, "")
     if args.token_file:
         token = args.token_file.read_text(encoding="utf-8").strip()
     given = Options(
-        model=args.model or default_model(args.results),
+        model=chosen(args),
         host=args.host,
         port=args.port,
         token=token or None,

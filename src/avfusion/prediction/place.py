@@ -23,8 +23,8 @@ def default_model(results: Path | None = None) -> Path:
         return bundles[0]
     if not bundles:
         raise BundleError(
-            f"{folder}: no bundle in it. Run `make demo`, which makes one of the demo corpus, or "
-            f"name one with --model."
+            f"{folder}: no bundle in it. Make one of a trained study (docs/how-to/predict.md), or "
+            f"run `make demo`, which makes one of the demo corpus; or name one with --model."
         )
     listed = ", ".join(map(str, bundles))
     raise BundleError(f"{folder}: {len(bundles)} bundles ({listed}). Name one with --model.")
@@ -43,5 +43,24 @@ def of_command(args: argparse.Namespace) -> Path | None:
     if args.command == "bundle":
         checked: Path | None = args.check
         return checked
+    return chosen(args)
+
+
+def chosen(args: argparse.Namespace) -> Path:
+    """Return `--model`, or the only bundle of the study that a command names.
+
+    Raises
+    ------
+    BundleError
+        If there is no bundle, or there are several.
+    """
     model: Path | None = args.model
-    return model or default_model(args.results)
+    return model or default_model(args.results or _stated(args.config))
+
+
+def _stated(config: Path) -> Path:
+    """Return the folder of results that a config states."""
+    from avfusion.io.yaml import read_mapping
+
+    stated = read_mapping(config) if config.is_file() else {}
+    return Path(str(stated.get("results", RESULTS)))

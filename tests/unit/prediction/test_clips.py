@@ -1,6 +1,7 @@
 """Which clips a call names, and what it asks for."""
 
 import logging
+from argparse import Namespace
 
 import pandas as pd
 import pytest
@@ -107,3 +108,17 @@ def test_the_only_bundle_of_the_results_is_the_default(tmp_path):
             assert place.default_model(tmp_path) == folder
     with pytest.raises(BundleError, match=r"2 bundles .*--model"):
         place.default_model(tmp_path)
+
+
+def test_a_config_leads_to_the_bundle_of_its_study(tmp_path):
+    folder = tmp_path / "elsewhere/bundles/own"
+    folder.mkdir(parents=True)
+    (folder / place.NAME).touch()
+    config = tmp_path / "study.yaml"
+    config.write_text(f"results: {tmp_path / 'elsewhere'}\n")
+    words = {"model": None, "results": None, "config": config, "command": "predict"}
+    assert place.of_command(Namespace(**words)) == folder
+    given = Namespace(**{**words, "results": tmp_path / "other"})
+    with pytest.raises(BundleError, match="other/bundles: no bundle"):
+        place.chosen(given)
+    assert place.chosen(Namespace(**{**words, "model": tmp_path})) == tmp_path
