@@ -168,11 +168,17 @@ def speed(scratch: Path, rounds: int, before: Path | None) -> list[dict[str, str
         against = {"measure": f"speed against a search of every frame, {where}"}
         rows.append({**against, "found": f"{every / now:.2f}", "expected": ""})
         if before is not None:
-            what = f"{before.name}, which searches every frame"
+            what = f"{_commit(before)}, which searches every frame"
             against = {"measure": f"speed at {READ_HZ:g} faces/s against {what}, {where}"}
             found = f"{min(took['before']) / now:.2f}"
             rows.append({**against, "found": found, "expected": f">= {goal:g}"})
     return rows
+
+
+def _commit(checkout: Path) -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def _film(path: Path, size: tuple[int, int]) -> Path:
