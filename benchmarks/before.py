@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from machine import finish
+from machine import finish, revision
 from study import ROOT, row
 
 EPOCHS = 10
@@ -96,13 +96,6 @@ def copy_of(checkout: Path, folder: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", str(checkout), str(folder)], check=True)
     head = revision(checkout)
     subprocess.run(["git", "checkout", "--quiet", "--detach", head], cwd=folder, check=True)
-
-
-def revision(checkout: Path) -> str:
-    """Return the short hash of a checkout's commit."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def measured(folder: Path) -> float:

@@ -46,6 +46,11 @@ def _version(name: str) -> str:
         return "absent"
 
 
+def revision(checkout: Path) -> str:
+    """Return the short hash of a checkout's commit."""
+    return _git("-C", str(checkout), "rev-parse", "--short", "HEAD")
+
+
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     return done.stdout.strip()

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from machine import finish
+from machine import finish, revision
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -168,17 +168,11 @@ def speed(scratch: Path, rounds: int, before: Path | None) -> list[dict[str, str
         against = {"measure": f"speed against a search of every frame, {where}"}
         rows.append({**against, "found": f"{every / now:.2f}", "expected": ""})
         if before is not None:
-            what = f"{_commit(before)}, which searches every frame"
+            what = f"{revision(before)}, which searches every frame"
             against = {"measure": f"speed at {READ_HZ:g} faces/s against {what}, {where}"}
             found = f"{min(took['before']) / now:.2f}"
             rows.append({**against, "found": found, "expected": f">= {goal:g}"})
     return rows
-
-
-def _commit(checkout: Path) -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def _film(path: Path, size: tuple[int, int]) -> Path:

@@ -197,7 +197,9 @@ def test_without_rated_train_videos_a_fit_says_so(tmp_path):
     gold = pd.read_parquet(layout.gold("tiny"))
     gold.loc[gold["video"] == "train_0", ["valence", "arousal"]] = np.nan
     gold.to_parquet(layout.gold("tiny"))
-    with pytest.raises(TrainError, match=r"no rated train video.*set `\w+: \[\]`.*avf verify tiny"):
+    with pytest.raises(
+        TrainError, match=r"no rated train video.*set `\w+: \[\]`.*into train, by.*avf verify tiny"
+    ):
         fit("tiny", media.settings("mel_cnn"), layout)
 
 
